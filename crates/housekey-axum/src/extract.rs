@@ -1,0 +1,348 @@
+//! What a handler may ask for.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use housekey::{Current, Denied, LoginSource, OpenVisit, User};
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+
+use crate::error::{Error, LoginRejection};
+use crate::layer::{innermost_visit, visit_for};
+
+/// The current user, who may be nobody. Denies nobody; a loader that fails is a 503.
+///
+/// ```
+/// use housekey_axum::CurrentUser;
+/// # struct Member { name: String }
+/// # impl housekey_axum::User for Member { fn id(&self) -> String { self.name.clone() } }
+///
+/// async fn home(current_user: CurrentUser<Member>) -> String {
+///     match current_user.user() {
+///         Some(member) => format!("Hello {}", member.name),
+///         None => "Hello stranger".to_owned(),
+///     }
+/// }
+/// ```
+pub struct CurrentUser<U> {
+    user: Option<Arc<U>>,
+    login: Option<LoginFacts>,
+    visit: OpenVisit,
+}
+
+#[derive(Clone, Copy)]
+struct LoginFacts {
+    source: LoginSource,
+    fresh: bool,
+    remembered: bool,
+}
+
+impl<U: User> CurrentUser<U> {
+    fn new(visit: OpenVisit, current: Option<Current<U>>) -> Self {
+        match current {
+            Some(current) => Self {
+                login: Some(LoginFacts {
+                    source: current.source,
+                    fresh: current.fresh,
+                    remembered: current.remembered,
+                }),
+                user: Some(current.user),
+                visit,
+            },
+            None => Self {
+                user: None,
+                login: None,
+                visit,
+            },
+        }
+    }
+
+    /// The user, `None` for an anonymous visitor.
+    pub fn user(&self) -> Option<&Arc<U>> {
+        self.user.as_ref()
+    }
+
+    /// The user, taken out.
+    pub fn into_user(self) -> Option<Arc<U>> {
+        self.user
+    }
+
+    /// Whether somebody is logged in.
+    pub fn is_authenticated(&self) -> bool {
+        self.user.is_some()
+    }
+
+    /// Whether nobody is logged in.
+    pub fn is_anonymous(&self) -> bool {
+        self.user.is_none()
+    }
+
+    /// Whether the login is fresh by the manager's rule (`login_fresh`). `false` for an anonymous visitor.
+    pub fn is_fresh(&self) -> bool {
+        self.login.is_some_and(|login| login.fresh)
+    }
+
+    /// Whether the login is fresh and no older than this.
+    pub fn is_fresh_within(&self, within: Duration) -> bool {
+        self.login.is_some() && self.visit.is_fresh_within(within)
+    }
+
+    /// Whether this browser is remembered as the user's (`login_remembered`).
+    pub fn is_remembered(&self) -> bool {
+        self.login.is_some_and(|login| login.remembered)
+    }
+
+    /// Where the user was found.
+    pub fn source(&self) -> Option<LoginSource> {
+        self.login.map(|login| login.source)
+    }
+}
+
+impl<U> Clone for CurrentUser<U> {
+    fn clone(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            login: self.login,
+            visit: self.visit.clone(),
+        }
+    }
+}
+
+impl<U> Deref for CurrentUser<U> {
+    type Target = Option<Arc<U>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.user
+    }
+}
+
+impl<U> fmt::Debug for CurrentUser<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CurrentUser")
+            .field("is_authenticated", &self.user.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<U: User, S: Send + Sync> FromRequestParts<S> for CurrentUser<U> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let visit = visit_for::<U>(parts)?;
+        let current = visit.current_user(parts).await?;
+        Ok(Self::new(visit, current))
+    }
+}
+
+/// The current user of a route that needs one. An anonymous visitor is sent to the login page, or told so in the way
+/// that suits who is asking.
+///
+/// `Option<LoginRequired<U>>` is `None` where this would have denied.
+pub struct LoginRequired<U>(pub Arc<U>);
+
+impl<U: User, S: Send + Sync> FromRequestParts<S> for LoginRequired<U> {
+    type Rejection = LoginRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, LoginRejection> {
+        let visit = visit_for::<U>(parts)?;
+        match visit.current_user(parts).await? {
+            Some(current) => Ok(Self(current.user)),
+            None => Err(LoginRejection::deny::<U>(
+                &visit,
+                parts,
+                Denied::LoginRequired,
+            )),
+        }
+    }
+}
+
+impl<U: User, S: Send + Sync> OptionalFromRequestParts<S> for LoginRequired<U> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        Ok(visit_for::<U>(parts)?
+            .current_user(parts)
+            .await?
+            .map(|current| Self(current.user)))
+    }
+}
+
+/// The current user of a route that needs a fresh login: one that was proved lately, in this session, and not by a
+/// remember token. Others are sent to prove themselves again (`refresh_view`); nobody is logged out by it.
+pub struct FreshLoginRequired<U>(pub Arc<U>);
+
+impl<U: User, S: Send + Sync> FromRequestParts<S> for FreshLoginRequired<U> {
+    type Rejection = LoginRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, LoginRejection> {
+        let visit = visit_for::<U>(parts)?;
+        require_fresh::<U>(&visit, parts, None).await.map(Self)
+    }
+}
+
+/// The user, if they are logged in and fresh by the manager's rule, or by an age in its place.
+pub(crate) async fn require_fresh<U: User>(
+    visit: &OpenVisit,
+    parts: &Parts,
+    within: Option<Duration>,
+) -> Result<Arc<U>, LoginRejection> {
+    let denied = match visit.current_user::<U>(parts).await? {
+        None => Denied::LoginRequired,
+        Some(current) if within.map_or(current.fresh, |within| visit.is_fresh_within(within)) => {
+            return Ok(current.user);
+        }
+        Some(_) => Denied::FreshLoginRequired { within },
+    };
+    Err(LoginRejection::deny::<U>(visit, parts, denied))
+}
+
+macro_rules! arc_wrapper {
+    ($($name:ident),*) => {$(
+        impl<U> Clone for $name<U> {
+            fn clone(&self) -> Self {
+                Self(Arc::clone(&self.0))
+            }
+        }
+
+        impl<U> Deref for $name<U> {
+            type Target = U;
+
+            fn deref(&self) -> &U {
+                &self.0
+            }
+        }
+
+        impl<U> fmt::Debug for $name<U> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+arc_wrapper!(LoginRequired, FreshLoginRequired);
+
+/// Changes who is logged in: see [`housekey::Login`] for what it can do. Loads nobody.
+#[derive(Debug)]
+pub struct Login<U>(housekey::Login<U>);
+
+impl<U: User> Clone for Login<U> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<U> Deref for Login<U> {
+    type Target = housekey::Login<U>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<U: User, S: Send + Sync> FromRequestParts<S> for Login<U> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(Self(housekey::Login::new(visit_for::<U>(parts)?)))
+    }
+}
+
+/// The session: see [`housekey::Session`] for what it can do.
+#[derive(Clone, Debug)]
+pub struct Session(housekey::Session);
+
+impl Deref for Session {
+    type Target = housekey::Session;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(Self(innermost_visit(parts)?.session()))
+    }
+}
+
+/// Flashed messages: see [`housekey::Flash`] for what it can do.
+#[derive(Clone, Debug)]
+pub struct Flash(housekey::Flash);
+
+impl Deref for Flash {
+    type Target = housekey::Flash;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Flash {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(Self(innermost_visit(parts)?.flash()))
+    }
+}
+
+/// Where to go after logging in, if the address that the request claims is safe.
+#[derive(Clone, Debug)]
+pub struct NextUrl(housekey::NextUrl);
+
+impl NextUrl {
+    /// Takes the field of a form instead, unless it is empty. The same checks apply.
+    #[must_use]
+    pub fn or_field(self, field: Option<&str>) -> Self {
+        Self(self.0.or_field(field))
+    }
+
+    /// The address, if there is one and it is safe: for the hidden field of a login form, whose template escapes it.
+    pub fn get(&self) -> Option<&str> {
+        self.0.get()
+    }
+
+    /// Goes there, or to `default` when there is no address or it is not safe.
+    pub fn or(self, default: &str) -> SeeOther {
+        SeeOther(self.0.or(default))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NextUrl {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(Self(innermost_visit(parts)?.next_url(parts)))
+    }
+}
+
+/// A redirect after a form: 303, which a browser follows with GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeeOther(String);
+
+impl SeeOther {
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        &self.0
+    }
+}
+
+impl IntoResponse for SeeOther {
+    fn into_response(self) -> Response {
+        match HeaderValue::try_from(self.0) {
+            Ok(location) => (
+                StatusCode::SEE_OTHER,
+                HeaderMap::from_iter([(header::LOCATION, location)]),
+            )
+                .into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}

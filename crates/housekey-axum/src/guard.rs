@@ -1,0 +1,323 @@
+//! Guards: ordinary layers that protect a whole router.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum_core::body::Body;
+use axum_core::response::{IntoResponse, Response};
+use housekey::{AnswerAs, Denied, Scope, User, is_preflight};
+use http::Request;
+use http::request::Parts;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::LoginRejection;
+use crate::extract::require_fresh;
+use crate::layer::visit_for;
+
+/// Lets only users who are logged in reach the routes below it.
+///
+/// Put it on a router with `route_layer`, so that unknown paths stay 404, and inside of the manager's layer:
+///
+/// ```
+/// # use axum::{Router, routing::get};
+/// # use housekey_axum::*;
+/// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+/// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+/// # let manager = LoginManager::new(SecretKeys::generate(), loader).build()?;
+/// let members = Router::new()
+///     .route("/dashboard", get(async || "members only"))
+///     .route_layer(login_required::<Member>());
+/// let app: Router = Router::new()
+///     .route("/", get(async || "for everybody"))
+///     .merge(members)
+///     .layer(manager.layer());
+/// # Ok::<(), Error>(())
+/// ```
+pub fn login_required<U: User>() -> Guard<U> {
+    Guard::new(Requirement::Login)
+}
+
+/// Lets only users whose login is fresh reach the routes below it.
+pub fn fresh_login_required<U: User>() -> Guard<U> {
+    Guard::new(Requirement::Fresh(None))
+}
+
+/// Denies nobody by itself: settings for the extractors and guards below it, for instance another login page for a
+/// part of the site, or 401 for everything under `/api`. The innermost scope that says something wins.
+pub fn login_scope<U: User>() -> Guard<U> {
+    Guard::new(Requirement::Nothing)
+}
+
+/// A layer that protects routes, and says how those are answered whom it denies.
+#[must_use = "a guard protects nothing until it is a layer of a router"]
+pub struct Guard<U> {
+    requirement: Requirement,
+    scope: Scope,
+    test: Option<Arc<Test<U>>>,
+}
+
+type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
+
+#[derive(Clone, Copy, Debug)]
+enum Requirement {
+    Nothing,
+    Login,
+    Fresh(Option<Duration>),
+}
+
+impl<U: User> Guard<U> {
+    fn new(requirement: Requirement) -> Self {
+        Self {
+            requirement,
+            scope: Scope::new(),
+            test: None,
+        }
+    }
+
+    /// Requires a login that is fresh and no older than this.
+    pub fn fresh_within(mut self, within: Duration) -> Self {
+        self.requirement = Requirement::Fresh(Some(within));
+        self
+    }
+
+    /// Requires a login of a user for whom this holds. Others who are logged in get 403.
+    pub fn require(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
+        if matches!(self.requirement, Requirement::Nothing) {
+            self.requirement = Requirement::Login;
+        }
+        self.test = Some(Arc::new(test));
+        self
+    }
+
+    /// Another login page for the routes below.
+    ///
+    /// # Panics
+    ///
+    /// When it is neither a path nor an absolute URL.
+    pub fn login_view(mut self, view: &str) -> Self {
+        self.scope = self.scope.login_view(view);
+        self
+    }
+
+    /// No login page for the routes below: 401 for everybody.
+    pub fn no_login_view(mut self) -> Self {
+        self.scope = self.scope.no_login_view();
+        self
+    }
+
+    /// Another page to prove oneself again for the routes below.
+    ///
+    /// # Panics
+    ///
+    /// When it is neither a path nor an absolute URL.
+    pub fn refresh_view(mut self, view: &str) -> Self {
+        self.scope = self.scope.refresh_view(view);
+        self
+    }
+
+    /// How those are answered who may not pass, whatever their headers say.
+    pub fn answer_as(mut self, answer: AnswerAs) -> Self {
+        self.scope = self.scope.answer_as(answer);
+        self
+    }
+}
+
+impl<U> Clone for Guard<U> {
+    fn clone(&self) -> Self {
+        Self {
+            requirement: self.requirement,
+            scope: self.scope.clone(),
+            test: self.test.clone(),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Guard<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("requirement", &self.requirement)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, U> Layer<S> for Guard<U> {
+    type Service = GuardService<S, U>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GuardService {
+            inner,
+            guard: self.clone(),
+        }
+    }
+}
+
+/// The scope of the routes that a request came to, in its extensions.
+pub(crate) struct ScopeFor<U> {
+    pub(crate) scope: Scope,
+    user: PhantomData<fn() -> U>,
+}
+
+impl<U> Clone for ScopeFor<U> {
+    fn clone(&self) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            user: PhantomData,
+        }
+    }
+}
+
+impl<U: User> Guard<U> {
+    fn enter(&self, parts: &mut Parts) {
+        let scope = match parts.extensions.get::<ScopeFor<U>>() {
+            Some(outer) => self.scope.within(&outer.scope),
+            None => self.scope.clone(),
+        };
+        parts.extensions.insert(ScopeFor::<U> {
+            scope,
+            user: PhantomData,
+        });
+    }
+
+    async fn check(&self, parts: &Parts) -> Result<(), LoginRejection> {
+        let visit = visit_for::<U>(parts)?;
+        let deny = |denied| Err(LoginRejection::deny::<U>(&visit, parts, denied));
+        let user = match self.requirement {
+            Requirement::Nothing => return Ok(()),
+            Requirement::Login => match visit.current_user::<U>(parts).await? {
+                Some(current) => current.user,
+                None => return deny(Denied::LoginRequired),
+            },
+            Requirement::Fresh(within) => require_fresh::<U>(&visit, parts, within).await?,
+        };
+        match &self.test {
+            Some(test) if !test(&user) => deny(Denied::Forbidden),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What [`Guard`] makes of a service.
+pub struct GuardService<S, U> {
+    inner: S,
+    guard: Guard<U>,
+}
+
+impl<S: Clone, U> Clone for GuardService<S, U> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            guard: self.guard.clone(),
+        }
+    }
+}
+
+impl<S, U> fmt::Debug for GuardService<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardService")
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, U> Service<Request<Body>> for GuardService<S, U>
+where
+    U: User,
+    S: Service<Request<Body>> + Clone,
+    S::Response: IntoResponse,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = GuardFuture<S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        self.guard.enter(&mut parts);
+        let exempt = matches!(self.guard.requirement, Requirement::Nothing) || is_preflight(&parts);
+        if exempt {
+            let state = State::Passing {
+                future: self.inner.call(Request::from_parts(parts, body)),
+            };
+            return GuardFuture { state };
+        }
+        let guard = self.guard.clone();
+        let check = Box::pin(async move {
+            match guard.check(&parts).await {
+                Ok(()) => Ok(Request::from_parts(parts, body)),
+                Err(rejection) => Err(rejection.into_response()),
+            }
+        });
+        // The service that was polled ready is the one to be called.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        GuardFuture {
+            state: State::Checking { check, inner },
+        }
+    }
+}
+
+type Check = Pin<Box<dyn Future<Output = Result<Request<Body>, Response>> + Send>>;
+
+pin_project! {
+    /// The future of [`GuardService`].
+    pub struct GuardFuture<S: Service<Request<Body>>> {
+        #[pin]
+        state: State<S, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, F> {
+        Checking {
+            check: Check,
+            inner: S,
+        },
+        Passing {
+            #[pin]
+            future: F,
+        },
+    }
+}
+
+impl<S: Service<Request<Body>>> fmt::Debug for GuardFuture<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardFuture").finish_non_exhaustive()
+    }
+}
+
+impl<S> Future for GuardFuture<S>
+where
+    S: Service<Request<Body>>,
+    S::Response: IntoResponse,
+{
+    type Output = Result<Response, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut state = self.as_mut().project().state;
+            let future = match state.as_mut().project() {
+                StateProjection::Checking { check, inner } => match ready!(check.as_mut().poll(cx))
+                {
+                    Ok(request) => inner.call(request),
+                    Err(response) => return Poll::Ready(Ok(response)),
+                },
+                StateProjection::Passing { future } => {
+                    return Poll::Ready(Ok(ready!(future.poll(cx))?.into_response()));
+                }
+            };
+            state.set(State::Passing { future });
+        }
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod extract;
+mod guard;
+mod layer;
+
+pub use housekey::*;
+
+pub use error::{Error, LoginRejection};
+pub use extract::{
+    CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther, Session,
+};
+pub use guard::{
+    Guard, GuardFuture, GuardService, fresh_login_required, login_required, login_scope,
+};
+pub use layer::{LoginLayer, LoginManagerExt, LoginService, ResponseFuture};

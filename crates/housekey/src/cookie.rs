@@ -1,0 +1,392 @@
+//! The `Cookie` header in, `Set-Cookie` out: on bytes, by RFC 6265bis.
+//!
+//! Reading trims spaces and tabs only, compares names byte for byte and decodes nothing, so that no other spelling of
+//! a name (`%5F%5FHost-id`, a Unicode space in front) passes for a protected one, and a pair that is broken does not
+//! take the others with it.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use http::header::{COOKIE, HeaderMap, HeaderValue};
+
+use crate::error::{Error, ErrorKind};
+
+/// Browsers send no cookie that is longer, name and value together, so neither is one read or written.
+pub(crate) const LONGEST_COOKIE: usize = 4096;
+
+/// RFC 6265bis caps a cookie's life at 400 days.
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// Different values of one cookie that are considered at all.
+const MOST_VALUES: usize = 4;
+
+/// Pairs that are looked at, over all `Cookie` fields.
+const MOST_PAIRS: usize = 1000;
+
+/// When a browser sends a cookie along with requests that another site caused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// Never, not even when a link leads here.
+    Strict,
+    /// When a link leads here, not with forms or images of other sites.
+    Lax,
+    /// Always; needs Secure.
+    None,
+}
+
+impl SameSite {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Lax => "Lax",
+            Self::None => "None",
+        }
+    }
+}
+
+impl FromStr for SameSite {
+    type Err = Error;
+
+    /// Reads `strict`, `lax` or `none` in upper or lower case, as Flask's configuration has them.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.to_ascii_lowercase().as_str() {
+            "strict" => Ok(Self::Strict),
+            "lax" => Ok(Self::Lax),
+            "none" => Ok(Self::None),
+            _ => Err(Error::new(
+                ErrorKind::Setting,
+                format!("SameSite is {text:?} and must be Strict, Lax or None"),
+            )),
+        }
+    }
+}
+
+/// The distinct values that the request carries for one cookie name, in their order, at most four.
+#[derive(Debug, Default)]
+pub(crate) struct Values<'a> {
+    values: [&'a [u8]; MOST_VALUES],
+    len: usize,
+}
+
+impl<'a> Values<'a> {
+    /// The values of the cookie `name`. Empty ones and those that no browser would send count as absent.
+    pub(crate) fn of(headers: &'a HeaderMap, name: &str) -> Self {
+        let mut found = Self::default();
+        for (pair_name, value) in pairs(headers).take(MOST_PAIRS) {
+            let usable = !value.is_empty() && name.len() + value.len() <= LONGEST_COOKIE;
+            if pair_name == name.as_bytes()
+                && usable
+                && !found.as_slice().contains(&value)
+                && found.len < MOST_VALUES
+            {
+                found.values[found.len] = value;
+                found.len += 1;
+            }
+        }
+        found
+    }
+
+    pub(crate) fn as_slice(&self) -> &[&'a [u8]] {
+        &self.values[..self.len]
+    }
+}
+
+/// All pairs of all `Cookie` fields: split at `;`, then at the first `=`, spaces and tabs trimmed. A pair without `=`
+/// or without a name is no pair.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| {
+            let equals = pair.iter().position(|byte| *byte == b'=')?;
+            let name = trim(&pair[..equals]);
+            (!name.is_empty()).then(|| (name, trim(&pair[equals + 1..])))
+        })
+}
+
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Everything about a cookie but its value and its expiry.
+#[derive(Clone, Debug)]
+pub(crate) struct Attributes {
+    pub(crate) name: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) path: String,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) same_site: Option<SameSite>,
+    pub(crate) partitioned: bool,
+}
+
+impl Attributes {
+    /// Refuses what browsers would refuse, or silently take for something else. `setting` is how the settings of
+    /// this cookie begin, for the message.
+    pub(crate) fn check(&self, setting: &str) -> Result<(), Error> {
+        let wrong = |what: &str, message: String| {
+            Err(Error::new(
+                ErrorKind::Setting,
+                format!("{setting}_{what}: {message}"),
+            ))
+        };
+        let name = &self.name;
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return wrong(
+                "name",
+                format!("{name:?} is no cookie name (letters, digits and !#$%&'*+-.^_`|~)"),
+            );
+        }
+        if !self.path.starts_with('/') || !self.path.bytes().all(is_attribute) {
+            return wrong(
+                "path",
+                format!(
+                    "{:?} must begin with / and may hold no ; or control character",
+                    self.path
+                ),
+            );
+        }
+        if let Some(domain) = &self.domain
+            && (domain.is_empty()
+                || !domain
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'))
+        {
+            return wrong(
+                "domain",
+                format!(
+                    "{domain:?} is no domain name: give it without a scheme and a port, in ASCII"
+                ),
+            );
+        }
+        let lower = name.to_ascii_lowercase();
+        let host_prefix = lower.starts_with("__host-");
+        if host_prefix && self.domain.is_some() {
+            return wrong(
+                "domain",
+                format!(
+                    "a cookie named {name} may have no Domain: drop the domain or the __Host- prefix"
+                ),
+            );
+        }
+        if host_prefix && self.path != "/" {
+            return wrong(
+                "path",
+                format!(
+                    "a cookie named {name} needs the path /: drop the path or the __Host- prefix"
+                ),
+            );
+        }
+        if (host_prefix || lower.starts_with("__secure-")) && !self.secure {
+            return wrong(
+                "secure",
+                format!(
+                    "a cookie named {name} must be Secure; for development over plain HTTP call plain_http()"
+                ),
+            );
+        }
+        if self.same_site == Some(SameSite::None) && !self.secure {
+            return wrong(
+                "same_site",
+                "SameSite=None needs Secure, or browsers drop the cookie".to_owned(),
+            );
+        }
+        if self.partitioned && !self.secure {
+            return wrong(
+                "partitioned",
+                "a partitioned cookie must be Secure, or browsers drop it".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// `Set-Cookie` with this value; `expires` makes it survive the browser. `None` when the value cannot stand in a
+    /// header or is too long for a browser to keep.
+    pub(crate) fn set(&self, value: &str, expires: Option<SystemTime>) -> Option<HeaderValue> {
+        if self.name.len() + value.len() > LONGEST_COOKIE {
+            return None;
+        }
+        HeaderValue::from_str(&self.render(value, expires.map(http_date), false)).ok()
+    }
+
+    /// `Set-Cookie` that removes the cookie: with the same attributes, or browsers would keep the old one.
+    pub(crate) fn delete(&self) -> HeaderValue {
+        let text = self.render("", Some(http_date(SystemTime::UNIX_EPOCH)), true);
+        HeaderValue::from_str(&text)
+            .expect("the attributes were checked when the manager was built")
+    }
+
+    /// The spelling and the order of Werkzeug's `dump_cookie`.
+    fn render(&self, value: &str, expires: Option<String>, at_once: bool) -> String {
+        let mut text = format!("{}={value}", self.name);
+        if let Some(domain) = &self.domain {
+            let _ = write!(text, "; Domain={domain}");
+        }
+        if let Some(expires) = expires {
+            let _ = write!(text, "; Expires={expires}");
+        }
+        if at_once {
+            text.push_str("; Max-Age=0");
+        }
+        if self.secure {
+            text.push_str("; Secure");
+        }
+        if self.http_only {
+            text.push_str("; HttpOnly");
+        }
+        let _ = write!(text, "; Path={}", self.path);
+        if let Some(same_site) = self.same_site {
+            let _ = write!(text, "; SameSite={}", same_site.as_str());
+        }
+        if self.partitioned {
+            text.push_str("; Partitioned");
+        }
+        text
+    }
+
+    /// Whether a browser accepts this name from this very site only, so that two values of it can be no accident.
+    pub(crate) fn is_host_only(&self) -> bool {
+        self.name.starts_with("__Host-")
+    }
+}
+
+/// A cookie's name and attributes, as the manager's builder lets them be set. Every combination is checked when the
+/// manager is built: a `__Host-` name with a domain, SameSite=None without Secure and the like are errors.
+#[derive(Clone, Debug)]
+#[must_use = "return the settings to the builder"]
+pub struct CookieSettings(Attributes);
+
+impl CookieSettings {
+    pub(crate) fn of(attributes: Attributes) -> Self {
+        Self(attributes)
+    }
+
+    pub(crate) fn into_attributes(self) -> Attributes {
+        self.0
+    }
+
+    /// The name. `__Host-` in front makes browsers accept it from this very host only.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.0.name = name.into();
+        self
+    }
+
+    /// Sends the cookie to this domain and all below it, and lets each of them overwrite it. A dot in front is
+    /// ignored, as browsers do.
+    pub fn domain(mut self, domain: &str) -> Self {
+        self.0.domain = Some(domain.trim_start_matches('.').to_owned());
+        self
+    }
+
+    /// Sends the cookie for this path and what is below it: `/`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.0.path = path.into();
+        self
+    }
+
+    /// Sends the cookie over HTTPS only.
+    pub fn secure(mut self) -> Self {
+        self.0.secure = true;
+        self
+    }
+
+    /// Sends the cookie over plain HTTP too.
+    pub fn insecure(mut self) -> Self {
+        self.0.secure = false;
+        self
+    }
+
+    /// Lets scripts read the cookie. They hardly ever need to, and a script that was injected can then steal it.
+    pub fn readable_by_scripts(mut self) -> Self {
+        self.0.http_only = false;
+        self
+    }
+
+    /// When the cookie goes with requests that other sites cause.
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.0.same_site = Some(same_site);
+        self
+    }
+
+    /// Says nothing of SameSite, as Flask does. Browsers then take it for Lax, and for two minutes for None.
+    pub fn no_same_site(mut self) -> Self {
+        self.0.same_site = None;
+        self
+    }
+
+    /// Keeps one cookie for each site that embeds this one (CHIPS); makes it Secure.
+    pub fn partitioned(mut self) -> Self {
+        self.0.partitioned = true;
+        self.0.secure = true;
+        self
+    }
+}
+
+/// `Wed, 13 Nov 2024 22:13:20 GMT`. Beyond the year 9999 the format ends, and so do we.
+fn http_date(time: SystemTime) -> String {
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    httpdate::fmt_http_date(time.clamp(SystemTime::UNIX_EPOCH, last))
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_attribute(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte) && byte != b';'
+}
+
+/// Werkzeug's quoting, which Flask-Login's token needs when the user's id is more than plain ASCII.
+pub(crate) fn werkzeug_quote(value: &str) -> String {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"_!#$%&'()*+-./:<=>?@[]^`{|}~".contains(&byte);
+    if value.bytes().all(plain) {
+        return value.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for byte in value.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', byte as char]),
+            b',' | b';' | 0..=0x1f | 0x7f.. => {
+                let _ = write!(quoted, "\\{byte:03o}");
+            }
+            _ => quoted.push(byte as char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The reverse. `None` when it is not valid UTF-8 once unquoted.
+pub(crate) fn werkzeug_unquote(value: &[u8]) -> Option<String> {
+    let [b'"', inner @ .., b'"'] = value else {
+        return String::from_utf8(value.to_vec()).ok();
+    };
+    let mut bytes = Vec::with_capacity(inner.len());
+    let mut rest = inner;
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..]) => {
+                bytes.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+                tail
+            }
+            (b'\\', [escaped, tail @ ..]) => {
+                bytes.push(*escaped);
+                tail
+            }
+            _ => {
+                bytes.push(*first);
+                tail
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,392 @@
+//! What someone who may not pass is answered, so that whoever asked can make use of it.
+//!
+//! The decision, first match wins:
+//!
+//! 1. The routes' own word ([`Scope::answer_as`]) beats every header.
+//! 2. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
+//!    into the fragment.
+//! 3. A Turbo frame, or the opening of a WebSocket: 401.
+//! 4. `Sec-Fetch-Mode`: `navigate` is a person, everything else is not.
+//! 5. `X-Requested-With: XMLHttpRequest`, or a body of JSON: 401.
+//! 6. `Accept`: a person's browser asks for HTML by name.
+//!
+//! A person is sent to the login page with 303, never with 307 or 308, which would post the form again, to there.
+//! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
+//! gets 403 and is never sent to the login page, which would send them back.
+
+mod negotiate;
+
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+
+use crate::event::Event;
+use crate::login::keys;
+use crate::manager::Core;
+use crate::next_url::build_login_url;
+use crate::visit::{OpenVisit, add_to_vary};
+
+use negotiate::Asker;
+
+/// How those are answered who may not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerAs {
+    /// As the request shows who is asking. The safe preset's.
+    Negotiated,
+    /// As a person: 303 to the login page.
+    Page,
+    /// As a program: 401 with problem+json.
+    Api,
+    /// 302 to the login page, whoever is asking and by whatever method: Flask-Login's way, the `flask` preset's.
+    Flask,
+}
+
+/// Why somebody may not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// Nobody is logged in.
+    LoginRequired,
+    /// The login is not fresh. With the age that was asked for, if one was.
+    FreshLoginRequired {
+        /// How long ago they may have proved themselves at most.
+        within: Option<Duration>,
+    },
+    /// They are logged in and lack the right.
+    Forbidden,
+}
+
+/// Settings for some of the routes, in place of the manager's. What an inner scope leaves open, the outer one decides.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    login_view: Option<View>,
+    refresh_view: Option<View>,
+    answer_as: Option<AnswerAs>,
+}
+
+#[derive(Clone, Debug)]
+enum View {
+    At(String),
+    /// Nowhere: 401.
+    Nowhere,
+}
+
+impl Scope {
+    /// Nothing set: everything is as outside.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another login page (`blueprint_login_views`).
+    ///
+    /// # Panics
+    ///
+    /// When it is neither a path nor an absolute URL. Scopes are made at start, where that is noticed at once.
+    #[must_use]
+    pub fn login_view(mut self, view: &str) -> Self {
+        self.login_view = Some(View::checked("login_view", view));
+        self
+    }
+
+    /// No login page: 401 for everybody.
+    #[must_use]
+    pub fn no_login_view(mut self) -> Self {
+        self.login_view = Some(View::Nowhere);
+        self
+    }
+
+    /// Another page to prove oneself again.
+    ///
+    /// # Panics
+    ///
+    /// As [`login_view`](Self::login_view).
+    #[must_use]
+    pub fn refresh_view(mut self, view: &str) -> Self {
+        self.refresh_view = Some(View::checked("refresh_view", view));
+        self
+    }
+
+    /// Who is asking, whatever the headers say.
+    #[must_use]
+    pub fn answer_as(mut self, answer: AnswerAs) -> Self {
+        self.answer_as = Some(answer);
+        self
+    }
+
+    /// This scope inside another one.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> Self {
+        Self {
+            login_view: self.login_view.clone().or_else(|| outer.login_view.clone()),
+            refresh_view: self
+                .refresh_view
+                .clone()
+                .or_else(|| outer.refresh_view.clone()),
+            answer_as: self.answer_as.or(outer.answer_as),
+        }
+    }
+}
+
+impl View {
+    fn checked(name: &str, view: &str) -> Self {
+        if let Err(error) = crate::manager::check_view(name, Some(view)) {
+            panic!("{error}");
+        }
+        Self::At(view.to_owned())
+    }
+}
+
+/// Whether the request is a CORS preflight, which carries no cookies by design and asks for nothing but permission to
+/// ask. A guard lets it pass; no other OPTIONS request is exempt.
+pub fn is_preflight(request: &Parts) -> bool {
+    request.method == Method::OPTIONS
+        && request.headers.contains_key(header::ORIGIN)
+        && request
+            .headers
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+impl OpenVisit {
+    /// The answer for somebody who may not pass.
+    pub fn deny(&self, request: &Parts, denied: Denied, scope: &Scope) -> Response<String> {
+        let denial = Denial {
+            visit: self,
+            core: self.visit().core(),
+            request,
+            denied,
+            scope,
+        };
+        let mut response = denial.response();
+        let headers = response.headers_mut();
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        response
+    }
+}
+
+struct Denial<'a> {
+    visit: &'a OpenVisit,
+    core: &'a Core,
+    request: &'a Parts,
+    denied: Denied,
+    scope: &'a Scope,
+}
+
+impl Denial<'_> {
+    fn response(&self) -> Response<String> {
+        let settings = &self.core.settings;
+        let (event, handler) = match self.denied {
+            Denied::LoginRequired => (Event::Unauthorized, settings.unauthorized_handler.as_ref()),
+            Denied::FreshLoginRequired { .. } => {
+                (Event::NeedsRefresh, settings.needs_refresh_handler.as_ref())
+            }
+            Denied::Forbidden => (Event::Forbidden, None),
+        };
+        self.core.deliver(&event);
+        if let Some(handler) = handler {
+            return handler(self.request);
+        }
+        let answer = self.scope.answer_as.unwrap_or(settings.answer_as);
+        let mut response = match answer {
+            AnswerAs::Api => self.refuse(Asker::Program),
+            AnswerAs::Page => self.redirect(StatusCode::SEE_OTHER, self.way_back()),
+            // Flask-Login sends the way back for whatever method it was.
+            AnswerAs::Flask => self.redirect(StatusCode::FOUND, self.own_target()),
+            AnswerAs::Negotiated => match Asker::of(self.request) {
+                Asker::Htmx => self.redirect_htmx(),
+                Asker::Person => self.redirect(StatusCode::SEE_OTHER, self.way_back()),
+                asker => self.refuse(asker),
+            },
+        };
+        if answer == AnswerAs::Negotiated {
+            for name in ["Accept", "Sec-Fetch-Mode", "HX-Request"] {
+                add_to_vary(response.headers_mut(), name);
+            }
+        }
+        response
+    }
+
+    /// To the login page; or a plain refusal when there is none, or when this is it.
+    fn redirect(&self, status: StatusCode, next: Option<String>) -> Response<String> {
+        let Some(view) = self.view() else {
+            return self.refuse(Asker::Person);
+        };
+        self.flash_message();
+        let location = self.login_url(view, next);
+        let Ok(location) = HeaderValue::from_str(&location) else {
+            return self.refuse(Asker::Person);
+        };
+        let mut response = Response::new(String::new());
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::LOCATION, location);
+        response
+    }
+
+    /// htmx looks at `HX-Redirect` before it looks at the status, so that other programs see the 401.
+    fn redirect_htmx(&self) -> Response<String> {
+        let mut response = self.refuse(Asker::Htmx);
+        if let Some(view) = self.view() {
+            self.flash_message();
+            let page = self
+                .request
+                .headers
+                .get("hx-current-url")
+                .and_then(|url| self.same_origin_path(url));
+            if let Ok(url) = HeaderValue::from_str(&self.login_url(view, page)) {
+                response.headers_mut().insert("hx-redirect", url);
+            }
+        }
+        response
+    }
+
+    fn refuse(&self, asker: Asker) -> Response<String> {
+        let (status, name, title, detail) = match self.denied {
+            Denied::LoginRequired => (
+                StatusCode::UNAUTHORIZED,
+                "login-required",
+                "Unauthorized",
+                "You are not signed in, or your login has ended. Sign in and try again.",
+            ),
+            Denied::FreshLoginRequired { .. } => (
+                StatusCode::UNAUTHORIZED,
+                "reauthentication-required",
+                "Unauthorized",
+                "This needs a login that is fresh. Sign in again and try once more.",
+            ),
+            Denied::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Forbidden",
+                "You are signed in, and you do not have the right to do this.",
+            ),
+        };
+        let (content_type, body) = match asker {
+            Asker::Program => {
+                let max_age = match self.denied {
+                    Denied::FreshLoginRequired {
+                        within: Some(within),
+                    } => format!(r#","max_age":{}"#, within.as_secs()),
+                    _ => String::new(),
+                };
+                let body = format!(
+                    r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{},"detail":"{detail}"{max_age}}}"#,
+                    status.as_u16()
+                );
+                ("application/problem+json", body)
+            }
+            _ => {
+                let body = format!(
+                    "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n<p>{detail}</p>\n",
+                    status.as_u16()
+                );
+                ("text/html; charset=utf-8", body)
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 requires one; no browser opens a dialog for this scheme.
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(r#"Cookie realm="login""#),
+            );
+        }
+        response
+    }
+
+    /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
+    /// would not help.
+    fn view(&self) -> Option<&str> {
+        let settings = &self.core.settings;
+        let (scoped, own) = match self.denied {
+            Denied::LoginRequired => (&self.scope.login_view, &settings.login_view),
+            Denied::FreshLoginRequired { .. } => (&self.scope.refresh_view, &settings.refresh_view),
+            Denied::Forbidden => return None,
+        };
+        let view = match scoped {
+            Some(View::At(view)) => view,
+            Some(View::Nowhere) => return None,
+            None => own.as_ref()?,
+        };
+        let here = self
+            .visit
+            .visit()
+            .target()
+            .map_or("/", |target| target.path());
+        let is_here = view.split('?').next() == Some(here);
+        (!is_here).then_some(view)
+    }
+
+    fn flash_message(&self) {
+        let settings = &self.core.settings;
+        let message = match self.denied {
+            Denied::LoginRequired => settings.login_message.as_ref(),
+            _ => settings.needs_refresh_message.as_ref(),
+        };
+        if let Some(message) = message {
+            let text = match &settings.localize {
+                Some(localize) => localize(&message.text),
+                None => message.text.clone(),
+            };
+            if let Err(error) = self.visit.flash().push(&message.category, &text) {
+                tracing::warn!(target: "housekey", %error, "the login message was not kept");
+            }
+        }
+    }
+
+    /// The login page's URL with the way back in it, or in the session.
+    fn login_url(&self, view: &str, next: Option<String>) -> String {
+        let settings = &self.core.settings;
+        let next = next.filter(|next| self.core.is_safe_next(next));
+        let force_host = settings.force_host.as_deref();
+        if settings.next_in_session {
+            if let Some(next) = &next {
+                self.visit.with(|state, core| {
+                    let before = state.session.clone();
+                    state.session.set_text(keys::NEXT, next);
+                    // A Flask peer with strong protection throws away a session without one.
+                    state.bind_to_client(core);
+                    if core.session_cookie.must_fit(&state.session).is_err() {
+                        state.session = before;
+                    }
+                });
+            }
+            return build_login_url(view, None, &settings.next_field, force_host);
+        }
+        build_login_url(view, next.as_deref(), &settings.next_field, force_host)
+    }
+
+    /// Where the person was going; after a form that was posted, the page that the form was on.
+    fn way_back(&self) -> Option<String> {
+        if matches!(self.request.method, Method::GET | Method::HEAD) {
+            return self.own_target();
+        }
+        self.same_origin_path(self.request.headers.get(header::REFERER)?)
+    }
+
+    fn own_target(&self) -> Option<String> {
+        self.visit.visit().target().map(ToString::to_string)
+    }
+
+    /// The path of a URL that the client names, if it is on the host that the client called.
+    fn same_origin_path(&self, url: &HeaderValue) -> Option<String> {
+        let url: http::Uri = url.to_str().ok()?.parse().ok()?;
+        let host = host(&self.request.headers)
+            .or_else(|| self.request.uri.authority().map(|host| host.as_str()))?;
+        let same = url.authority()?.as_str().eq_ignore_ascii_case(host);
+        same.then(|| {
+            url.path_and_query()
+                .map_or("/".to_owned(), ToString::to_string)
+        })
+    }
+}
+
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
+}

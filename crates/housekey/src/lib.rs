@@ -1,0 +1,76 @@
+//! **Session login in Flask-Login's model, on Flask's own cookies: the rules, without a web framework.**
+//!
+//! Who the current user is, which routes need a login, who is remembered after the browser closes, who must prove
+//! themselves again. An axum application uses the crate `housekey-axum`, which re-exports all of this and adds the
+//! layer, the extractors and the guards; this crate alone is for those who build a door for another framework.
+//!
+//! # The rooms
+//!
+//! - [`User`] and [`UserLoader`]: the application's own type, and how it is found again.
+//! - [`LoginManager`]: every setting, checked when it is built, in two presets.
+//! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
+//! - [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
+//! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
+//! - [`SecretKeys`]: what signs it all, and how it is changed.
+//! - [`password`]: hashing, with Werkzeug's formats so that a Flask users table works as it is.
+//! - [`Event`]: what happened, for hooks and for `tracing`.
+//!
+//! # The way of a request, as a door sees it
+//!
+//! ```
+//! use housekey::{BoxError, Denied, Login, LoginManager, Scope, SecretKeys, User};
+//!
+//! #[derive(Clone)]
+//! struct Member { name: String }
+//! impl User for Member {
+//!     fn id(&self) -> String { self.name.clone() }
+//! }
+//!
+//! # futures_lite::future::block_on(async {
+//! let loader = |name: String| async move { Ok::<_, BoxError>(Some(Member { name })) };
+//! let manager = LoginManager::new(SecretKeys::generate(), loader).login_view("/login").build()?;
+//!
+//! // Somebody comes without a cookie and is sent to the login page.
+//! let (request, ()) = http::Request::get("/dashboard").header("Accept", "text/html").body(())?.into_parts();
+//! let visit = manager.visit(&request.uri).open(&request);
+//! assert!(visit.current_user::<Member>(&request).await?.is_none());
+//! let answer = visit.deny(&request, Denied::LoginRequired, &Scope::new());
+//! assert_eq!(answer.headers()["location"], "/login?next=%2Fdashboard");
+//!
+//! // They prove who they are. The response takes the session to the browser.
+//! let visit = manager.visit(&request.uri);
+//! Login::new(visit.open(&request)).login_user(&Member { name: "mia".into() }).await?;
+//! let mut headers = http::HeaderMap::new();
+//! visit.finish(&mut headers)?;
+//! assert!(headers["set-cookie"].to_str()?.starts_with("__Host-session="));
+//! # Ok::<(), BoxError>(()) }).unwrap();
+//! ```
+
+mod cookie;
+mod denial;
+mod error;
+mod event;
+mod login;
+mod manager;
+mod next_url;
+pub mod password;
+mod remember;
+mod session;
+mod signing;
+mod user;
+mod visit;
+
+pub use cookie::{CookieSettings, SameSite};
+pub use denial::{AnswerAs, Denied, Scope, is_preflight};
+pub use error::{BoxError, Error, ErrorKind};
+pub use event::{EndReason, Event, Rejection};
+pub use login::protection::{SessionIdentifier, SessionProtection};
+pub use login::{Login, LoginSource, LoginUser};
+pub use manager::{LoginManager, LoginManagerBuilder, SessionRefresh};
+pub use next_url::{NextUrl, login_url};
+pub use password::Passwords;
+pub use remember::RememberFormat;
+pub use session::{Flash, FlashMessage, Session};
+pub use signing::SecretKeys;
+pub use user::{User, UserLoader};
+pub use visit::{Current, OpenVisit, Visit};

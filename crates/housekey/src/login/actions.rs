@@ -1,0 +1,175 @@
+//! Log in, log out, confirm: what each changes in session and remember token.
+
+use std::time::Duration;
+
+use super::{VisitState, Who, auth_hash, is_usable_id, keys};
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::manager::{AnonymousData, Core};
+use crate::signing::json;
+use crate::user::User;
+
+/// How a login is to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LoginOptions {
+    /// `Some` when the browser is to be remembered; the duration if it differs from the manager's.
+    pub(crate) remember: Option<Option<Duration>>,
+    pub(crate) not_fresh: bool,
+    pub(crate) force: bool,
+}
+
+impl VisitState {
+    /// Makes `user` the one who is logged in. Everything that an earlier login left is gone afterwards; what an
+    /// anonymous visitor had in the session stays only as the settings say.
+    pub(crate) fn log_in(
+        &mut self,
+        core: &Core,
+        user: &dyn User,
+        options: LoginOptions,
+    ) -> Result<(), Error> {
+        let id = user.id();
+        if !is_usable_id(&id) {
+            return Err(Error::new(
+                ErrorKind::InvalidUserId,
+                format!("a user whose id is {id:?} cannot log in: User::id must name the user"),
+            ));
+        }
+        if !user.is_active() && !options.force {
+            return Err(Error::new(
+                ErrorKind::InactiveUser,
+                "the user is not active and so cannot log in",
+            ));
+        }
+        let digest = core.auth_hashes.digest(user);
+        let before = self.session.clone();
+
+        match self.session_user_id() {
+            Some(previous) if previous == id => {}
+            Some(_) => self.session.retain(|_| false),
+            None => match &core.settings.anonymous_data {
+                AnonymousData::Keep => {}
+                AnonymousData::Drop { except } => self
+                    .session
+                    .retain(|key| except.iter().any(|kept| kept == key)),
+            },
+        }
+        self.forget_login();
+        self.write_login(core, &id, digest.as_deref());
+        if options.not_fresh {
+            self.make_stale();
+        } else {
+            self.make_fresh();
+        }
+        if let Some(Some(duration)) = options.remember
+            && core.remember.tells_peers_its_duration()
+        {
+            self.session.set(
+                keys::REMEMBER_SECONDS,
+                json::python_float(duration.as_secs_f64()),
+            );
+        }
+        core.session_cookie
+            .must_fit(&self.session)
+            .inspect_err(|_| self.session = before)?;
+
+        match options.remember {
+            Some(duration) => self.remember.issue(id.clone(), digest, duration),
+            None => self.remember.delete(),
+        }
+        self.changed();
+        self.event(Event::LoggedIn {
+            user_id: id,
+            remember: options.remember.is_some(),
+        });
+        Ok(())
+    }
+
+    /// Logs out whoever is there. Works for anonymous visitors too, and asks no database.
+    pub(crate) fn log_out(&mut self) {
+        let user_id = self.session_user_id();
+        // One user's data must never reach the next one, so all of it goes.
+        self.session.retain(|_| false);
+        self.remember.delete();
+        self.changed();
+        self.who = Who::Nobody;
+        self.event(Event::LoggedOut { user_id });
+    }
+
+    /// Makes the login fresh: they have just proved themselves again.
+    pub(crate) fn confirm(&mut self, core: &Core) -> Result<(), Error> {
+        let id = self.logged_in_id()?;
+        let before = self.session.clone();
+        self.make_fresh();
+        self.bind_to_client(core);
+        core.session_cookie
+            .must_fit(&self.session)
+            .inspect_err(|_| self.session = before)?;
+        self.changed();
+        self.event(Event::LoginConfirmed { user_id: id });
+        Ok(())
+    }
+
+    /// Carries this browser over a change of the user's auth hash, which ends all other logins.
+    pub(crate) fn update_auth_hash(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
+        let id = self.logged_in_id()?;
+        if user.id() != id {
+            return Err(Error::new(
+                ErrorKind::NotLoggedIn,
+                "update_auth_hash was given another user than the one who is logged in",
+            ));
+        }
+        let digest = core.auth_hashes.digest(user);
+        self.write_auth_hash(&id, digest.as_deref());
+        if let Some(Ok(claims)) = self.remember.read(&core.remember, self.now)
+            && claims.user_id == id
+        {
+            self.remember.issue(id, digest, claims.remaining);
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
+    pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
+        self.write_login(core, id, digest);
+        self.make_stale();
+    }
+
+    fn write_login(&mut self, core: &Core, id: &str, digest: Option<&str>) {
+        self.session.set_text(keys::USER_ID, id);
+        self.write_auth_hash(id, digest);
+        self.bind_to_client(core);
+    }
+
+    pub(crate) fn write_auth_hash(&mut self, id: &str, digest: Option<&str>) {
+        match digest {
+            Some(digest) => self
+                .session
+                .set_text(keys::AUTH_HASH, &auth_hash::for_session(digest, id)),
+            None => {
+                self.session.remove(keys::AUTH_HASH);
+            }
+        }
+    }
+
+    pub(crate) fn bind_to_client(&mut self, core: &Core) {
+        self.session
+            .set_text(keys::IDENTIFIER, &core.settings.identifier.of(&self.client));
+    }
+
+    fn logged_in_id(&self) -> Result<String, Error> {
+        self.session_user_id().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotLoggedIn,
+                "nobody is logged in by a session, so there is no login to renew",
+            )
+        })
+    }
+
+    /// Whoever asks for the user after this has to look again.
+    fn changed(&mut self) {
+        self.generation += 1;
+        self.who = Who::NotAsked;
+        self.personal = true;
+    }
+}

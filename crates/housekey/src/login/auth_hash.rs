@@ -1,0 +1,80 @@
+//! The digest that ends logins when a password changes.
+//!
+//! A session or remember token holds a keyed digest of [`User::session_auth_hash`], bound to the user's id. If the
+//! user's bytes change, the digest no longer matches and the login is over. Nobody can compute the bytes from the
+//! digest, nor a digest without the secret key.
+
+use crate::signing::keys::{KeyRing, KeyUsed};
+use crate::signing::{SecretKeys, base64_encode, equal_in_constant_time};
+use crate::user::User;
+
+pub(crate) struct AuthHashes(KeyRing);
+
+/// What a stored digest says about a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthHash {
+    /// The same as when the login was made.
+    Matches,
+    /// The same, but to be written again: made with an older key, or by a peer that made none.
+    Rewrite,
+    /// The login was made before the user's auth hash changed.
+    Changed,
+}
+
+impl AuthHashes {
+    pub(crate) fn new(keys: &SecretKeys) -> Self {
+        Self(keys.for_purpose(&["housekey", "auth hash"]))
+    }
+
+    /// What a login of this user keeps; `None` when the user has no auth hash.
+    pub(crate) fn digest(&self, user: &dyn User) -> Option<String> {
+        let hash = user.session_auth_hash()?;
+        let id = user.id();
+        Some(base64_encode(
+            self.0
+                .sign(&[&length(&id), id.as_bytes(), &hash])
+                .as_bytes(),
+        ))
+    }
+
+    /// Compares what a login kept with the user as they are now. `missing` is the verdict when the user has an auth
+    /// hash and the login kept none.
+    pub(crate) fn check(
+        &self,
+        user: &dyn User,
+        id: &str,
+        kept: Option<&str>,
+        missing: AuthHash,
+    ) -> AuthHash {
+        let Some(hash) = user.session_auth_hash() else {
+            return AuthHash::Matches;
+        };
+        let Some(kept) = kept else {
+            return missing;
+        };
+        let matches = |tag: &crate::signing::keys::Tag| {
+            equal_in_constant_time(base64_encode(tag.as_bytes()).as_bytes(), kept.as_bytes())
+        };
+        match self.0.verify(&[&length(id), id.as_bytes(), &hash], matches) {
+            Some(KeyUsed::Current) => AuthHash::Matches,
+            Some(KeyUsed::Fallback) => AuthHash::Rewrite,
+            None => AuthHash::Changed,
+        }
+    }
+}
+
+/// So that no id can run into the bytes behind it.
+fn length(id: &str) -> [u8; 8] {
+    (id.len() as u64).to_be_bytes()
+}
+
+/// The session's value: the digest and whose it is, since a Python peer that logs out or in leaves it behind.
+pub(crate) fn for_session(digest: &str, user_id: &str) -> String {
+    format!("{digest}.{user_id}")
+}
+
+/// The digest in a session's value, if it is this user's.
+pub(crate) fn in_session<'a>(value: &'a str, user_id: &str) -> Option<&'a str> {
+    let (digest, owner) = value.split_once('.')?;
+    (owner == user_id).then_some(digest)
+}

@@ -1,0 +1,44 @@
+//! Whether the user proved themselves lately.
+//!
+//! A login by password is fresh. A session that a remember token started is not, nor is one that came from another
+//! browser than it was made for, nor a user whom the request itself proves. With an age
+//! ([`fresh_within`](crate::LoginManagerBuilder::fresh_within)), freshness also ends by itself.
+
+use std::time::Duration;
+
+use super::{LoginSource, VisitState, Who, keys};
+
+/// A clock that is this far behind the one that made the login is not yet a lie.
+const CLOCK_SKEW: u64 = 5;
+
+impl VisitState {
+    /// Whether the current user's login is fresh, and no older than `within`.
+    ///
+    /// `trust_flag` says what a session counts for that has no time in it, as a Flask peer makes them.
+    pub(crate) fn is_fresh(&self, within: Option<Duration>, trust_flag: bool) -> bool {
+        let by_session = matches!(self.who, Who::Somebody(_, LoginSource::Session));
+        if !by_session || !self.session.is_true(keys::FRESH) {
+            return false;
+        }
+        let Some(within) = within else {
+            return true;
+        };
+        match self.session.number(keys::FRESH_AT) {
+            Some(at) => {
+                at <= self.now.saturating_add(CLOCK_SKEW)
+                    && self.now.saturating_sub(at) <= within.as_secs()
+            }
+            None => trust_flag,
+        }
+    }
+
+    pub(crate) fn make_fresh(&mut self) {
+        self.session.set(keys::FRESH, "true".to_owned());
+        self.session.set(keys::FRESH_AT, self.now.to_string());
+    }
+
+    pub(crate) fn make_stale(&mut self) {
+        self.session.set(keys::FRESH, "false".to_owned());
+        self.session.remove(keys::FRESH_AT);
+    }
+}

@@ -1,0 +1,167 @@
+//! What an application calls: log in, log out, confirm.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::actions::LoginOptions;
+use crate::error::Error;
+use crate::manager::check_duration;
+use crate::user::User;
+use crate::visit::OpenVisit;
+
+/// Changes who is logged in. Clones are the same request's.
+///
+/// Nothing here loads the user, so that logging out works while the database does not.
+pub struct Login<U> {
+    visit: OpenVisit,
+    user: PhantomData<fn() -> U>,
+}
+
+impl<U: User> Login<U> {
+    /// The login of an open visit, for doors.
+    pub fn new(visit: OpenVisit) -> Self {
+        Self {
+            visit,
+            user: PhantomData,
+        }
+    }
+
+    /// Makes this user the one who is logged in, once the builder is awaited. The application has checked the
+    /// password (or whatever proves who they are) before.
+    ///
+    /// What an earlier login left in the session is gone afterwards, and the remember token of an earlier login too,
+    /// unless the same user logged in again. The login is fresh. The cookies go out with the response, whatever its
+    /// status.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InactiveUser`](crate::ErrorKind::InactiveUser) unless forced,
+    /// [`ErrorKind::InvalidUserId`](crate::ErrorKind::InvalidUserId),
+    /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) for a duration that no browser keeps,
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge). Nothing is changed then.
+    #[must_use = "a login happens when it is awaited"]
+    pub fn login_user<'a>(&'a self, user: &'a U) -> LoginUser<'a, U> {
+        LoginUser {
+            login: self,
+            user,
+            options: LoginOptions::default(),
+        }
+    }
+
+    /// Logs out whoever is there: the session is emptied and the remember token deleted. Works for anonymous
+    /// visitors too.
+    ///
+    /// The cookies are taken from this browser. A copy that somebody made before stays valid until it expires or the
+    /// user's auth hash changes.
+    ///
+    /// # Errors
+    ///
+    /// None as yet.
+    pub async fn logout_user(&self) -> Result<(), Error> {
+        self.visit.with(|state, _| state.log_out());
+        Ok(())
+    }
+
+    /// Makes the login fresh again. The application has checked that it is the same person, by the same means as at
+    /// a login.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no session names anybody.
+    pub async fn confirm_login(&self) -> Result<(), Error> {
+        self.visit.with(|state, core| state.confirm(core))
+    }
+
+    /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of
+    /// freshness and remembering. All other logins of the user are out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when it is not this user who is logged in.
+    pub async fn update_auth_hash(&self, user: &U) -> Result<(), Error> {
+        self.visit
+            .with(|state, core| state.update_auth_hash(core, user))
+    }
+
+    /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
+    /// who is there, ask for the current user.
+    pub fn user_id(&self) -> Option<String> {
+        self.visit.with(|state, _| state.session_user_id())
+    }
+}
+
+impl<U> Clone for Login<U> {
+    fn clone(&self) -> Self {
+        Self {
+            visit: self.visit.clone(),
+            user: PhantomData,
+        }
+    }
+}
+
+impl<U> fmt::Debug for Login<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").finish_non_exhaustive()
+    }
+}
+
+/// A login about to happen: say how, then await it.
+#[must_use = "a login happens when it is awaited"]
+pub struct LoginUser<'a, U> {
+    login: &'a Login<U>,
+    user: &'a U,
+    options: LoginOptions,
+}
+
+impl<U: User> LoginUser<'_, U> {
+    /// Whether this browser is remembered after the session has gone: what the checkbox says.
+    pub fn remember(mut self, remember: bool) -> Self {
+        self.options.remember = remember.then_some(None);
+        self
+    }
+
+    /// Remembers this browser for this long, at most 400 days.
+    pub fn remember_for(mut self, duration: Duration) -> Self {
+        self.options.remember = Some(Some(duration));
+        self
+    }
+
+    /// The login is not fresh: it was proved by something weaker than a password.
+    pub fn not_fresh(mut self) -> Self {
+        self.options.not_fresh = true;
+        self
+    }
+
+    /// Logs in a user who is not active. They are out again at the next request that asks who is there.
+    pub fn force(mut self) -> Self {
+        self.options.force = true;
+        self
+    }
+}
+
+impl<U> fmt::Debug for LoginUser<'_, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginUser")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, U: User> IntoFuture for LoginUser<'a, U> {
+    type Output = Result<(), Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            if let Some(Some(duration)) = self.options.remember {
+                check_duration("remember_for", duration)?;
+            }
+            self.login
+                .visit
+                .with(|state, core| state.log_in(core, self.user, self.options))
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! The names under which a session keeps its login. The first six are Flask-Login's.
+
+/// Whose login it is.
+pub(crate) const USER_ID: &str = "_user_id";
+/// Whether they proved themselves in this session.
+pub(crate) const FRESH: &str = "_fresh";
+/// Which browser the session was made for.
+pub(crate) const IDENTIFIER: &str = "_id";
+/// `set` or `clear`: what Flask-Login's response hook is to do with the remember token. Found in a session only if
+/// that hook did not run.
+pub(crate) const REMEMBER: &str = "_remember";
+/// How long the remember token is to live, in seconds, as a float.
+pub(crate) const REMEMBER_SECONDS: &str = "_remember_seconds";
+/// Where to go after logging in, if the session carries that.
+pub(crate) const NEXT: &str = "next";
+/// When they proved themselves, in seconds since 1970. Ours; Flask-Login ignores it.
+pub(crate) const FRESH_AT: &str = "_fresh_at";
+/// The digest of the user's auth hash. Ours; Flask-Login ignores it.
+pub(crate) const AUTH_HASH: &str = "_auth_hash";
+
+/// All that goes when a login goes.
+pub(crate) const LOGIN: [&str; 8] = [
+    USER_ID,
+    FRESH,
+    IDENTIFIER,
+    REMEMBER,
+    REMEMBER_SECONDS,
+    NEXT,
+    FRESH_AT,
+    AUTH_HASH,
+];

@@ -1,0 +1,222 @@
+//! Finding out who is there: a small state machine that says what it needs and is told the answer.
+//!
+//! The order is Flask-Login's, with its gaps closed:
+//!
+//! 1. The session's user, unless session protection says no. A strong refusal ends the search.
+//! 2. The remember token's user, who starts a new session, not fresh.
+//! 3. The request's own user. A remember token that leads nowhere does not stand in its way.
+//!
+//! A user who is gone, not active, or whose auth hash changed loses the login, and its cookies go. An answer that
+//! cannot be had is never given here: the search simply has not ended, and nothing is remembered of it.
+
+use std::sync::Arc;
+
+use super::auth_hash::{self, AuthHash};
+use super::protection::SessionProtection;
+use super::{LoginSource, VisitState, Who, keys};
+use crate::event::{EndReason, Event};
+use crate::manager::Core;
+use crate::remember::Claims;
+use crate::session::Rejected;
+use crate::user::User;
+
+/// What the search needs next.
+#[derive(Debug)]
+pub(crate) enum Search {
+    /// The user with the id in the session.
+    SessionUser(String),
+    /// The user whom a valid remember token names.
+    RememberedUser(Claims),
+    /// Whomever the request itself proves.
+    RequestUser,
+    /// It is over; [`VisitState::who`] has the result.
+    Over,
+}
+
+impl VisitState {
+    /// Begins the search.
+    pub(crate) fn search(&mut self, core: &Core) -> Search {
+        if let Some(rejected) = self.arrival.rejected.take() {
+            let reason = match rejected {
+                Rejected::Invalid(refused) => refused.into(),
+                Rejected::Ambiguous => crate::event::Rejection::Ambiguous,
+            };
+            self.event(Event::SessionRejected { reason });
+        }
+        // A peer's response hook did not run: its instruction still holds.
+        if self.session.text(keys::REMEMBER).as_deref() == Some("clear") {
+            self.remember.delete();
+        }
+        self.session.remove(keys::REMEMBER);
+
+        match self.session_user_id() {
+            Some(id) if self.protect(core, &id) => {
+                self.who = Who::Nobody;
+                Search::Over
+            }
+            Some(id) => Search::SessionUser(id),
+            None => {
+                // What a peer's logout left of ours, or an id that names nobody.
+                for key in [keys::USER_ID, keys::FRESH_AT, keys::AUTH_HASH] {
+                    self.session.remove(key);
+                }
+                self.search_remember_token(core)
+            }
+        }
+    }
+
+    /// Goes on with the answer to what was asked.
+    pub(crate) fn search_on(
+        &mut self,
+        core: &Core,
+        asked: Search,
+        found: Option<Arc<dyn User>>,
+    ) -> Search {
+        match (asked, found) {
+            (Search::SessionUser(id), Some(user)) => self.check_session_user(core, &id, user),
+            (Search::SessionUser(id), None) => self.end_login(core, id, EndReason::UserGone),
+            (Search::RememberedUser(claims), Some(user)) => {
+                self.check_remembered_user(core, claims, user)
+            }
+            (Search::RememberedUser(claims), None) => {
+                self.end_remembering(claims.user_id, EndReason::UserGone)
+            }
+            (Search::RequestUser, Some(user)) if user.is_active() => {
+                self.event(Event::LoadedFromRequest { user_id: user.id() });
+                self.found(user, LoginSource::Request)
+            }
+            (Search::RequestUser | Search::Over, _) => {
+                self.who = Who::Nobody;
+                Search::Over
+            }
+        }
+    }
+
+    /// Compares the client with the one that the session was made for. `true` when the login was ended.
+    fn protect(&mut self, core: &Core, user_id: &str) -> bool {
+        let settings = &core.settings;
+        if settings.protection == SessionProtection::Off {
+            return false;
+        }
+        let was_fresh = self.session.is_true(keys::FRESH);
+        match self.session.text(keys::IDENTIFIER) {
+            Some(kept) if settings.identifier.matches(&kept, &self.client) => return false,
+            // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
+            // request. Signed as it is, such a session can come from nowhere else.
+            None if !was_fresh => {
+                self.bind_to_client(core);
+                return false;
+            }
+            _ => {}
+        }
+        let ended =
+            settings.protection == SessionProtection::Strong && !self.session.is_permanent();
+        if ended {
+            self.forget_login();
+            self.remember.delete();
+        } else if was_fresh {
+            self.make_stale();
+        }
+        // Flask-Login says so at every request until the next login; once is enough.
+        if ended || was_fresh {
+            self.event(Event::SessionProtected {
+                user_id: user_id.to_owned(),
+                ended,
+            });
+        }
+        ended
+    }
+
+    fn check_session_user(&mut self, core: &Core, id: &str, user: Arc<dyn User>) -> Search {
+        if !user.is_active() {
+            return self.end_login(core, id.to_owned(), EndReason::UserInactive);
+        }
+        let missing = core.settings.missing_auth_hash;
+        let verdict = match self.session.text(keys::AUTH_HASH) {
+            Some(value) => {
+                core.auth_hashes
+                    .check(&*user, id, auth_hash::in_session(&value, id), missing)
+            }
+            None => core.auth_hashes.check(&*user, id, None, missing),
+        };
+        match verdict {
+            AuthHash::Matches => {}
+            // Joins the session whenever that is next written; not worth a write of its own.
+            AuthHash::Rewrite => self.missing_digest = core.auth_hashes.digest(&*user),
+            AuthHash::Changed => {
+                return self.end_login(core, id.to_owned(), EndReason::AuthHashChanged);
+            }
+        }
+        self.found(user, LoginSource::Session)
+    }
+
+    /// The session's login is no good. A remember token may still be: of somebody else, or made since.
+    fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
+        self.forget_login();
+        self.event(Event::LoginEnded { user_id, reason });
+        self.search_remember_token(core)
+    }
+
+    fn search_remember_token(&mut self, core: &Core) -> Search {
+        match self.remember.read(&core.remember, self.now) {
+            None => self.search_request(),
+            Some(Ok(claims)) => Search::RememberedUser(claims),
+            Some(Err(reason)) => {
+                self.event(Event::RememberTokenRejected { reason });
+                self.remember.delete();
+                self.search_request()
+            }
+        }
+    }
+
+    fn check_remembered_user(
+        &mut self,
+        core: &Core,
+        claims: Claims,
+        user: Arc<dyn User>,
+    ) -> Search {
+        if !user.is_active() {
+            return self.end_remembering(claims.user_id, EndReason::UserInactive);
+        }
+        let verdict = match &claims.kind {
+            // Flask-Login's token has no place for a digest.
+            crate::remember::ClaimsKind::Flask => AuthHash::Matches,
+            crate::remember::ClaimsKind::Timed { auth_digest } => core.auth_hashes.check(
+                &*user,
+                &claims.user_id,
+                auth_digest.as_deref(),
+                AuthHash::Changed,
+            ),
+        };
+        if verdict == AuthHash::Changed {
+            return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
+        }
+        let digest = core.auth_hashes.digest(&*user);
+        self.restore_session(core, &claims.user_id, digest.as_deref());
+        if claims.outdated || verdict == AuthHash::Rewrite {
+            self.remember
+                .issue(claims.user_id.clone(), digest, claims.remaining);
+        }
+        self.event(Event::LoadedFromCookie {
+            user_id: claims.user_id,
+        });
+        self.found(user, LoginSource::RememberToken)
+    }
+
+    fn end_remembering(&mut self, user_id: String, reason: EndReason) -> Search {
+        self.event(Event::LoginEnded { user_id, reason });
+        self.remember.delete();
+        self.search_request()
+    }
+
+    fn search_request(&mut self) -> Search {
+        self.asked_request = true;
+        Search::RequestUser
+    }
+
+    fn found(&mut self, user: Arc<dyn User>, source: LoginSource) -> Search {
+        self.personal = true;
+        self.who = Who::Somebody(user, source);
+        Search::Over
+    }
+}

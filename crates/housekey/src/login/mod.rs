@@ -1,0 +1,106 @@
+//! The rules of logging in, without IO: who is there, and what a login or a logout changes.
+//!
+//! - [`load`]: which source names the user, in which order, and what is asked of the application.
+//! - [`actions`]: log in, log out, confirm; [`handle`] is how an application calls them.
+//! - [`protection`]: whether the session came from the browser that it was made for.
+//! - [`freshness`]: whether the user proved themselves lately.
+//! - [`auth_hash`]: the digest that ends logins when a password changes.
+//! - [`keys`]: under which names the session keeps all that.
+//!
+//! The rules work on a [`VisitState`], which holds everything that one request knows. Time is a field of it.
+
+pub(crate) mod actions;
+pub(crate) mod auth_hash;
+pub(crate) mod freshness;
+mod handle;
+pub(crate) mod keys;
+pub(crate) mod load;
+pub(crate) mod protection;
+
+pub use handle::{Login, LoginUser};
+
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::login::protection::Client;
+use crate::remember::RememberState;
+use crate::session::{Arrival, Flashes, SessionMap};
+use crate::user::User;
+
+/// Where the current user was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginSource {
+    /// The session named them.
+    Session,
+    /// A remember token named them and started a new session in this request.
+    RememberToken,
+    /// The request itself proved them (an API key); nothing is remembered.
+    Request,
+}
+
+/// Everything that one request knows about its visitor.
+pub(crate) struct VisitState {
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    pub(crate) client: Client,
+    pub(crate) session: SessionMap,
+    /// The session as it came, for what has to be sent back.
+    pub(crate) arrival: Arrival,
+    pub(crate) remember: RememberState,
+    pub(crate) flashes: Flashes,
+    pub(crate) who: Who,
+    /// Counts logins and logouts, so that a user who was being loaded meanwhile is not taken for the current one.
+    pub(crate) generation: u32,
+    /// Whether anything that goes back was made for one user.
+    pub(crate) personal: bool,
+    /// Whether the request loader was asked, so that the answer depends on more than cookies.
+    pub(crate) asked_request: bool,
+    /// A digest that the session lacks, to go with it whenever it is next written.
+    pub(crate) missing_digest: Option<String>,
+    /// Delivered once the state is no longer locked, so that a hook may look at it.
+    pub(crate) events: Vec<Event>,
+}
+
+/// Who is there.
+#[derive(Clone)]
+pub(crate) enum Who {
+    NotAsked,
+    Nobody,
+    Somebody(Arc<dyn User>, LoginSource),
+}
+
+impl VisitState {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// The id in the session, as the loader is asked for it.
+    pub(crate) fn session_user_id(&self) -> Option<String> {
+        let raw = self.session.get(keys::USER_ID)?;
+        let id = match crate::signing::json::as_text(raw) {
+            Some(text) => text.into_owned(),
+            // Flask applications may keep ids as numbers; Flask-Login hands them to the loader as they are.
+            None if raw
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'-') =>
+            {
+                raw.to_owned()
+            }
+            None => return None,
+        };
+        is_usable_id(&id).then_some(id)
+    }
+
+    /// Removes the login from the session, with everything that belongs to it.
+    pub(crate) fn forget_login(&mut self) {
+        for key in keys::LOGIN {
+            self.session.remove(key);
+        }
+    }
+}
+
+/// Empty ids name nobody, and `None` is what Python makes of a missing one.
+pub(crate) fn is_usable_id(id: &str) -> bool {
+    !id.is_empty() && id != "None"
+}

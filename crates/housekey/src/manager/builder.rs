@@ -1,0 +1,514 @@
+//! The settings, one method each, and the check of them all.
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Response;
+use http::request::Parts;
+
+use super::settings::SessionSignature;
+use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
+use crate::cookie::{CookieSettings, LONGEST_COOKIE, LONGEST_LIFE};
+use crate::denial::AnswerAs;
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::login::auth_hash::AuthHashes;
+use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::remember::{RememberCookie, RememberFormat};
+use crate::session::{FlashMessage, SessionCookie};
+use crate::signing::SecretKeys;
+use crate::signing::timed::TimedSigner;
+use crate::user::{ErasedLoader, User, UserLoader, erase};
+
+/// Makes a [`LoginManager`]. Every setting has a default by the preset it began with; [`build`](Self::build) checks
+/// them all.
+#[must_use = "a builder does nothing until build() is called"]
+pub struct LoginManagerBuilder<U> {
+    keys: SecretKeys,
+    loader: Box<dyn ErasedLoader>,
+    settings: Settings,
+    hooks: Vec<Hook>,
+    clock: Clock,
+    /// The first setting that could not even be read.
+    wrong: Option<Error>,
+    user: PhantomData<fn() -> U>,
+}
+
+impl<U> fmt::Debug for LoginManagerBuilder<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginManagerBuilder")
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cookies.
+impl<U: User> LoginManagerBuilder<U> {
+    pub(super) fn new(keys: SecretKeys, loader: impl UserLoader<U>, settings: Settings) -> Self {
+        Self {
+            keys,
+            loader: erase(loader),
+            settings,
+            hooks: Vec::new(),
+            clock: Box::new(SystemTime::now),
+            wrong: None,
+            user: PhantomData,
+        }
+    }
+
+    /// For development: cookies that browsers take over plain HTTP, without Secure and without the `__Host-` prefix
+    /// in their names. On the open network anybody on the way can then read them.
+    ///
+    /// Call it after [`session_cookie`](Self::session_cookie) and [`remember_cookie`](Self::remember_cookie), whose
+    /// settings it changes.
+    pub fn plain_http(mut self) -> Self {
+        self.settings.plain_http();
+        self
+    }
+
+    /// The session cookie's name and attributes: Flask's `SESSION_COOKIE_*`.
+    ///
+    /// ```
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// let manager = LoginManager::new(SecretKeys::generate(), loader)
+    ///     .session_cookie(|cookie| cookie.name("__Secure-sid").domain("example.com").same_site(SameSite::Strict))
+    ///     .build()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn session_cookie(mut self, set: impl FnOnce(CookieSettings) -> CookieSettings) -> Self {
+        let settings = set(CookieSettings::of(self.settings.session_cookie.clone()));
+        self.settings.session_cookie = settings.into_attributes();
+        self
+    }
+
+    /// The remember token's cookie: Flask-Login's `REMEMBER_COOKIE_*`.
+    pub fn remember_cookie(mut self, set: impl FnOnce(CookieSettings) -> CookieSettings) -> Self {
+        let settings = set(CookieSettings::of(self.settings.remember_cookie.clone()));
+        self.settings.remember_cookie = settings.into_attributes();
+        self
+    }
+
+    /// How long a session lives from its last writing, permanent or not: Flask's `PERMANENT_SESSION_LIFETIME`.
+    /// One day, or 31 in the `flask` preset. Checked on the server.
+    pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.session_lifetime = lifetime;
+        self
+    }
+
+    /// When an unchanged session is sent again.
+    pub fn session_refresh(mut self, refresh: SessionRefresh) -> Self {
+        self.settings.session_refresh = refresh;
+        self
+    }
+
+    /// The salt of Flask's session interface, if the Flask application has another than `cookie-session`. Only the
+    /// `flask` preset has a salt.
+    pub fn session_salt(mut self, salt: impl Into<String>) -> Self {
+        if self.settings.session_signature == SessionSignature::Flask {
+            self.settings.session_salt = salt.into();
+        } else {
+            self.set_wrong("session_salt: only the flask preset has a salt; the safe one derives its key from the cookie's name");
+        }
+        self
+    }
+
+    /// The largest session cookie that is written, name and value together, in bytes: 4093, Flask's
+    /// `MAX_COOKIE_SIZE`. Flask warns and sends a larger one, which browsers drop; here it is an error.
+    pub fn max_cookie_size(mut self, bytes: usize) -> Self {
+        self.settings.max_cookie_size = bytes;
+        self
+    }
+
+    /// How long a remember token lives, unless the login says otherwise: `REMEMBER_COOKIE_DURATION`. 30 days, or 365
+    /// in the `flask` preset; at most 400, since browsers keep no cookie for longer.
+    pub fn remember_duration(mut self, duration: Duration) -> Self {
+        self.settings.remember_duration = duration;
+        self
+    }
+
+    /// Lets a remember token that is used live on from then: `REMEMBER_COOKIE_REFRESH_EACH_REQUEST`, for requests
+    /// that ask who is there and come with a valid token of that user. Without it a token ends when it was said to
+    /// end in the beginning.
+    pub fn remember_refresh_each_request(mut self) -> Self {
+        self.settings.remember_refresh_each_request = true;
+        self
+    }
+
+    /// Which remember tokens are written and read.
+    pub fn remember_format(mut self, format: RememberFormat) -> Self {
+        self.settings.remember_format = format;
+        self
+    }
+}
+
+/// Rules.
+impl<U: User> LoginManagerBuilder<U> {
+    /// What happens to a session that comes from another browser than it was made for: a [`SessionProtection`] or
+    /// its name (`"off"`, `"basic"`, `"strong"`). Basic by default.
+    pub fn session_protection<M>(mut self, mode: M) -> Self
+    where
+        M: TryInto<SessionProtection>,
+        M::Error: Into<Error>,
+    {
+        match mode.try_into() {
+            Ok(mode) => self.settings.protection = mode,
+            Err(error) => self.wrong = self.wrong.or(Some(error.into())),
+        }
+        self
+    }
+
+    /// What a session is bound to.
+    pub fn session_identifier(mut self, identifier: SessionIdentifier) -> Self {
+        self.settings.identifier = identifier;
+        self
+    }
+
+    /// Where the address of the connection comes from, since housekey's doors do not see the socket. With axum:
+    ///
+    /// ```
+    /// # use std::net::{IpAddr, SocketAddr};
+    /// # use housekey::*;
+    /// # struct ConnectInfo<T>(T);
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// # let builder = LoginManager::new(SecretKeys::generate(), loader);
+    /// builder.client_address(|request| {
+    ///     Some(request.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())
+    /// });
+    /// ```
+    pub fn client_address(
+        mut self,
+        address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.client_address = Some(Box::new(address));
+        self
+    }
+
+    /// How many proxies stand in front, each of which appends to `X-Forwarded-For`: the client's address is then the
+    /// entry that many from the end. Zero, the default, believes no header.
+    pub fn trusted_proxies(mut self, hops: usize) -> Self {
+        self.settings.trusted_proxies = hops;
+        self
+    }
+
+    /// How long a login stays fresh after a password was given. One hour; in the `flask` preset for as long as the
+    /// session lives.
+    pub fn fresh_within(mut self, within: Duration) -> Self {
+        self.settings.fresh_within = Some(within);
+        self
+    }
+
+    /// Lets a login stay fresh for as long as its session lives, as Flask-Login does.
+    pub fn fresh_while_session_lives(mut self) -> Self {
+        self.settings.fresh_within = None;
+        self
+    }
+
+    /// Session keys that an anonymous visitor keeps when logging in, for instance a cart. Everything else goes, so
+    /// that nobody can plant data in another person's session. The `flask` preset keeps all, as Flask does; naming
+    /// keys there makes it as strict.
+    pub fn keep_at_login<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.settings.anonymous_data = AnonymousData::Drop {
+            except: keys.into_iter().map(Into::into).collect(),
+        };
+        self
+    }
+}
+
+/// Denials.
+impl<U: User> LoginManagerBuilder<U> {
+    /// Where people are sent who have to log in: a path of this site, or an absolute URL. Without one they get a 401.
+    pub fn login_view(mut self, view: impl Into<String>) -> Self {
+        self.settings.login_view = Some(view.into());
+        self
+    }
+
+    /// Where people are sent who have to prove themselves again. Without one they get a 401.
+    pub fn refresh_view(mut self, view: impl Into<String>) -> Self {
+        self.settings.refresh_view = Some(view.into());
+        self
+    }
+
+    /// A message that is flashed when somebody is sent to the login page. Flask-Login's is
+    /// `Please log in to access this page.`, which the `flask` preset has; the safe one has none.
+    pub fn login_message(self, text: impl Into<String>) -> Self {
+        self.login_message_in("message", text)
+    }
+
+    /// The same with a category of its own (`login_message_category`).
+    pub fn login_message_in(
+        mut self,
+        category: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        self.settings.login_message = message(category, text);
+        self
+    }
+
+    /// Flashes nothing before a redirect to the login page.
+    pub fn no_login_message(mut self) -> Self {
+        self.settings.login_message = None;
+        self
+    }
+
+    /// A message that is flashed when somebody is sent to the refresh page. Flask-Login's is
+    /// `Please reauthenticate to access this page.`.
+    pub fn needs_refresh_message(self, text: impl Into<String>) -> Self {
+        self.needs_refresh_message_in("message", text)
+    }
+
+    /// The same with a category of its own (`needs_refresh_message_category`).
+    pub fn needs_refresh_message_in(
+        mut self,
+        category: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        self.settings.needs_refresh_message = message(category, text);
+        self
+    }
+
+    /// Flashes nothing before a redirect to the refresh page.
+    pub fn no_needs_refresh_message(mut self) -> Self {
+        self.settings.needs_refresh_message = None;
+        self
+    }
+
+    /// Puts the two messages into the visitor's language (`localize_callback`).
+    pub fn localize_messages(
+        mut self,
+        localize: impl Fn(&str) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.localize = Some(Box::new(localize));
+        self
+    }
+
+    /// Answers whoever has to log in, in place of everything else (`unauthorized_handler`).
+    pub fn unauthorized_handler(
+        mut self,
+        handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.unauthorized_handler = Some(Box::new(handler));
+        self
+    }
+
+    /// Answers whoever has to prove themselves again, in place of everything else (`needs_refresh_handler`).
+    pub fn needs_refresh_handler(
+        mut self,
+        handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.needs_refresh_handler = Some(Box::new(handler));
+        self
+    }
+
+    /// How those are answered who may not pass. A scope or a guard can choose otherwise for the routes below it.
+    pub fn answer_as(mut self, answer: AnswerAs) -> Self {
+        self.settings.answer_as = answer;
+        self
+    }
+
+    /// Keeps `next` in the session and not in the login page's URL (`USE_SESSION_FOR_NEXT`).
+    pub fn next_in_session(mut self) -> Self {
+        self.settings.next_in_session = true;
+        self
+    }
+
+    /// The name of the parameter that holds the return address: `next`.
+    pub fn next_field(mut self, name: impl Into<String>) -> Self {
+        self.settings.next_field = name.into();
+        self
+    }
+
+    /// Another origin that a return address may lead to, for instance `https://shop.example`. Exactly this scheme,
+    /// host and port.
+    pub fn allow_next_origin(mut self, origin: &str) -> Self {
+        if self.settings.next_origins.add(origin).is_none() {
+            self.set_wrong(format!(
+                "allow_next_origin: {origin:?} is no origin; give a scheme and a host, for instance https://shop.example"
+            ));
+        }
+        self
+    }
+
+    /// The host that redirects to this site's login page name (`FORCE_HOST_FOR_REDIRECTS`). A login page that names
+    /// its own host keeps it.
+    pub fn force_host_for_redirects(mut self, host: impl Into<String>) -> Self {
+        self.settings.force_host = Some(host.into());
+        self
+    }
+}
+
+/// The surroundings, and the end.
+impl<U: User> LoginManagerBuilder<U> {
+    /// Calls this at every event. It runs on the thread of the request, so it should be quick.
+    pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// Where the time comes from: the system's clock, unless a test has its own.
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Checks every setting and makes the manager.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] for the first setting that is wrong, by its name; [`ErrorKind::SecretKey`] for a key
+    /// that is too weak for the safe preset.
+    pub fn build(self) -> Result<LoginManager<U>, Error> {
+        if let Some(error) = self.wrong {
+            return Err(error);
+        }
+        let settings = self.settings;
+        check_key(&self.keys, &settings)?;
+        check(&settings)?;
+        let keys = &self.keys;
+        let signing_keys = match settings.session_signature {
+            SessionSignature::Flask => keys.for_flask_session(&settings.session_salt),
+            SessionSignature::Sha256 => {
+                keys.for_purpose(&["housekey", "session", &settings.session_cookie.name])
+            }
+        };
+        let core = Core {
+            session_cookie: SessionCookie {
+                attributes: settings.session_cookie.clone(),
+                signer: TimedSigner::new(signing_keys),
+                lifetime: settings.session_lifetime,
+                refresh: settings.session_refresh,
+                max_size: settings.max_cookie_size,
+            },
+            remember: RememberCookie::new(
+                keys,
+                settings.remember_cookie.clone(),
+                settings.remember_format,
+                settings.remember_duration,
+                settings.remember_refresh_each_request,
+            ),
+            auth_hashes: AuthHashes::new(keys),
+            loader: self.loader,
+            user_type: TypeId::of::<U>(),
+            hooks: self.hooks,
+            clock: self.clock,
+            settings,
+        };
+        Ok(LoginManager {
+            core: Arc::new(core),
+            user: PhantomData,
+        })
+    }
+
+    fn set_wrong(&mut self, message: impl Into<String>) {
+        let error = setting(message);
+        self.wrong.get_or_insert(error);
+    }
+}
+
+fn message(category: impl Into<String>, text: impl Into<String>) -> Option<FlashMessage> {
+    Some(FlashMessage {
+        category: category.into(),
+        text: text.into(),
+    })
+    .filter(|message| !message.text.is_empty())
+}
+
+fn setting(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Setting, message.into())
+}
+
+fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
+    match keys.weakness() {
+        Some(weakness) if settings.strong_keys_only => {
+            Err(Error::new(ErrorKind::SecretKey, weakness.to_owned()))
+        }
+        Some(weakness) => {
+            tracing::warn!(target: "housekey", "a weak secret key is accepted for the sake of a Flask peer: {weakness}");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+fn check(settings: &Settings) -> Result<(), Error> {
+    settings.session_cookie.check("session_cookie")?;
+    settings.remember_cookie.check("remember_cookie")?;
+    if settings.session_cookie.name == settings.remember_cookie.name {
+        return Err(setting(format!(
+            "remember_cookie_name: the session cookie is named {} too; the two need different names",
+            settings.session_cookie.name
+        )));
+    }
+    check_duration("session_lifetime", settings.session_lifetime)?;
+    check_duration("remember_duration", settings.remember_duration)?;
+    if let Some(within) = settings.fresh_within {
+        check_duration("fresh_within", within)?;
+    }
+    if let SessionRefresh::OlderThan(age) = settings.session_refresh
+        && age >= settings.session_lifetime
+    {
+        return Err(setting(
+            "session_refresh: a session is gone before it is that old; choose an age below session_lifetime",
+        ));
+    }
+    if !(512..=LONGEST_COOKIE).contains(&settings.max_cookie_size) {
+        return Err(setting(format!(
+            "max_cookie_size: {} bytes; choose 512 to {LONGEST_COOKIE}, which is what browsers keep",
+            settings.max_cookie_size
+        )));
+    }
+    check_view("login_view", settings.login_view.as_deref())?;
+    check_view("refresh_view", settings.refresh_view.as_deref())?;
+    let field = &settings.next_field;
+    if field.is_empty()
+        || !field
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    {
+        return Err(setting(format!(
+            "next_field: {field:?} is no parameter name; use letters, digits, - _ and ."
+        )));
+    }
+    if let Some(host) = &settings.force_host
+        && (host.is_empty()
+            || !host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b)))
+    {
+        return Err(setting(format!(
+            "force_host_for_redirects: {host:?} is no host; give it without a scheme, for instance www.example.com"
+        )));
+    }
+    Ok(())
+}
+
+/// Beyond what browsers keep, a duration would be a promise that nobody holds.
+pub(crate) fn check_duration(name: &str, duration: Duration) -> Result<(), Error> {
+    if duration < Duration::from_secs(1) {
+        return Err(setting(format!("{name}: it must be at least one second")));
+    }
+    if duration > LONGEST_LIFE {
+        return Err(setting(format!(
+            "{name}: browsers keep no cookie for more than 400 days; choose less"
+        )));
+    }
+    Ok(())
+}
+
+/// A path of this site or an absolute URL, which can stand in a header.
+pub(crate) fn check_view(name: &str, view: Option<&str>) -> Result<(), Error> {
+    let Some(view) = view else { return Ok(()) };
+    let local = view.starts_with('/') && !view.starts_with("//") && !view.starts_with("/\\");
+    let absolute = view.starts_with("https://") || view.starts_with("http://");
+    if !(local || absolute) || !view.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
+        return Err(setting(format!(
+            "{name}: {view:?} is no address; give a path that begins with /, or an absolute URL, in ASCII"
+        )));
+    }
+    Ok(())
+}

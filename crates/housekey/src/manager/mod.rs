@@ -1,0 +1,119 @@
+//! The login manager: every setting, each checked when it is built.
+
+mod builder;
+mod settings;
+
+pub use builder::LoginManagerBuilder;
+pub(crate) use builder::{check_duration, check_view};
+pub use settings::SessionRefresh;
+pub(crate) use settings::{AnonymousData, Settings};
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Uri;
+
+use crate::event::Event;
+use crate::login::auth_hash::AuthHashes;
+use crate::remember::RememberCookie;
+use crate::session::SessionCookie;
+use crate::signing::SecretKeys;
+use crate::user::{ErasedLoader, User, UserLoader};
+use crate::visit::Visit;
+
+/// Who may log in, and how logins are kept: made once at start, shared by all requests. Clones are the same manager.
+///
+/// ```
+/// use housekey::{BoxError, LoginManager, SecretKeys, User};
+///
+/// struct Member { name: String }
+/// impl User for Member {
+///     fn id(&self) -> String { self.name.clone() }
+/// }
+///
+/// let loader = |name: String| async move { Ok::<_, BoxError>(Some(Member { name })) };
+/// let manager = LoginManager::new(SecretKeys::generate(), loader)
+///     .login_view("/login")
+///     .build()?;
+/// # Ok::<(), housekey::Error>(())
+/// ```
+pub struct LoginManager<U> {
+    core: Arc<Core>,
+    user: PhantomData<fn() -> U>,
+}
+
+impl<U: User> LoginManager<U> {
+    /// The safe preset: `__Host-` cookies that are Secure, HttpOnly and SameSite=Lax, signed with HMAC-SHA-256;
+    /// remember tokens that expire on the server and end with the user's auth hash; an empty session after every
+    /// change of user; denials that suit who is asking.
+    ///
+    /// Browsers send such cookies over HTTPS only. For development call
+    /// [`plain_http`](LoginManagerBuilder::plain_http).
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
+        LoginManagerBuilder::new(keys, loader, Settings::safe())
+    }
+
+    /// Flask's wire: cookies, tokens, identifiers and redirects as Flask 3.1 with Flask-Login 0.6.3 makes them, so
+    /// that a Flask application with the same `SECRET_KEY` shares the logins.
+    ///
+    /// What Flask's defaults leave open is open here too: the cookies are not Secure and have no SameSite, and the
+    /// remember token never expires on the server. Set what your Flask application sets. The differences that
+    /// remain, all of them for safety, are listed in `docs/COMPATIBILITY.md`.
+    pub fn flask(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
+        LoginManagerBuilder::new(keys, loader, Settings::flask())
+    }
+
+    /// One request, for a door.
+    pub fn visit(&self, uri: &Uri) -> Visit {
+        Visit::new(Arc::clone(&self.core), uri)
+    }
+}
+
+impl<U> Clone for LoginManager<U> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            user: PhantomData,
+        }
+    }
+}
+
+impl<U> fmt::Debug for LoginManager<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginManager").finish_non_exhaustive()
+    }
+}
+
+pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn(&Event) + Send + Sync>;
+
+/// What all visits share.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) session_cookie: SessionCookie,
+    pub(crate) remember: RememberCookie,
+    pub(crate) auth_hashes: AuthHashes,
+    pub(crate) loader: Box<dyn ErasedLoader>,
+    pub(crate) user_type: TypeId,
+    hooks: Vec<Hook>,
+    clock: Clock,
+}
+
+impl Core {
+    /// Seconds since 1970. A clock before that is taken for its beginning.
+    pub(crate) fn now(&self) -> u64 {
+        (self.clock)()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO)
+            .as_secs()
+    }
+
+    pub(crate) fn deliver(&self, event: &Event) {
+        event.trace();
+        self.hooks.iter().for_each(|hook| hook(event));
+    }
+}

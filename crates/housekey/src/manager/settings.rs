@@ -1,0 +1,176 @@
+//! What the rules go by, and the two presets.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::Response;
+use http::request::Parts;
+
+use crate::cookie::{Attributes, SameSite};
+use crate::denial::AnswerAs;
+use crate::login::auth_hash::AuthHash;
+use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::next_url::AllowedOrigins;
+use crate::remember::RememberFormat;
+use crate::session::FlashMessage;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When a session that nobody changed is sent to the browser again, so that its lifetime starts anew. Only requests
+/// that read the session count: an image keeps nobody logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionRefresh {
+    /// Never: the lifetime runs from the last change.
+    Never,
+    /// Permanent sessions at every request: Flask's `SESSION_REFRESH_EACH_REQUEST`, the `flask` preset's.
+    PermanentEachRequest,
+    /// Any session that is older than this. The default, with one hour.
+    OlderThan(Duration),
+}
+
+pub(crate) type ClientAddress = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+pub(crate) type DenialHandler = Box<dyn Fn(&Parts) -> Response<String> + Send + Sync>;
+pub(crate) type Localize = Box<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What becomes of the data of a visitor who logs in.
+pub(crate) enum AnonymousData {
+    Keep,
+    Drop { except: Vec<String> },
+}
+
+/// How the session cookie is signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionSignature {
+    /// HMAC-SHA-256, with a key for this cookie name alone.
+    Sha256,
+    /// itsdangerous' HMAC-SHA-1 with Flask's salt.
+    Flask,
+}
+
+pub(crate) struct Settings {
+    pub(crate) strong_keys_only: bool,
+    pub(crate) session_cookie: Attributes,
+    pub(crate) session_signature: SessionSignature,
+    pub(crate) session_salt: String,
+    pub(crate) session_lifetime: Duration,
+    pub(crate) session_refresh: SessionRefresh,
+    pub(crate) max_cookie_size: usize,
+    pub(crate) remember_cookie: Attributes,
+    pub(crate) remember_duration: Duration,
+    pub(crate) remember_refresh_each_request: bool,
+    pub(crate) remember_format: RememberFormat,
+    pub(crate) protection: SessionProtection,
+    pub(crate) identifier: SessionIdentifier,
+    pub(crate) client_address: Option<ClientAddress>,
+    pub(crate) trusted_proxies: usize,
+    pub(crate) fresh_within: Option<Duration>,
+    /// Whether a fresh session without a time in it counts as fresh under an age rule.
+    pub(crate) trust_fresh_flag: bool,
+    /// The verdict on a session without the digest that its user calls for.
+    pub(crate) missing_auth_hash: AuthHash,
+    pub(crate) anonymous_data: AnonymousData,
+    pub(crate) login_view: Option<String>,
+    pub(crate) refresh_view: Option<String>,
+    pub(crate) login_message: Option<FlashMessage>,
+    pub(crate) needs_refresh_message: Option<FlashMessage>,
+    pub(crate) localize: Option<Localize>,
+    pub(crate) unauthorized_handler: Option<DenialHandler>,
+    pub(crate) needs_refresh_handler: Option<DenialHandler>,
+    pub(crate) answer_as: AnswerAs,
+    pub(crate) next_in_session: bool,
+    pub(crate) next_field: String,
+    pub(crate) next_origins: AllowedOrigins,
+    pub(crate) force_host: Option<String>,
+}
+
+impl Settings {
+    pub(crate) fn safe() -> Self {
+        Self {
+            strong_keys_only: true,
+            session_cookie: cookie("__Host-session", true, Some(SameSite::Lax)),
+            session_signature: SessionSignature::Sha256,
+            session_salt: "cookie-session".to_owned(),
+            session_lifetime: DAY,
+            session_refresh: SessionRefresh::OlderThan(HOUR),
+            max_cookie_size: 4093,
+            remember_cookie: cookie("__Host-remember_token", true, Some(SameSite::Lax)),
+            remember_duration: 30 * DAY,
+            remember_refresh_each_request: false,
+            remember_format: RememberFormat::Timed,
+            protection: SessionProtection::Basic,
+            identifier: SessionIdentifier::UserAgent,
+            client_address: None,
+            trusted_proxies: 0,
+            fresh_within: Some(HOUR),
+            trust_fresh_flag: false,
+            missing_auth_hash: AuthHash::Changed,
+            anonymous_data: AnonymousData::Drop { except: Vec::new() },
+            login_view: None,
+            refresh_view: None,
+            login_message: None,
+            needs_refresh_message: None,
+            localize: None,
+            unauthorized_handler: None,
+            needs_refresh_handler: None,
+            answer_as: AnswerAs::Negotiated,
+            next_in_session: false,
+            next_field: "next".to_owned(),
+            next_origins: AllowedOrigins::default(),
+            force_host: None,
+        }
+    }
+
+    pub(crate) fn flask() -> Self {
+        let message = |text: &str| FlashMessage {
+            category: "message".to_owned(),
+            text: text.to_owned(),
+        };
+        Self {
+            strong_keys_only: false,
+            session_cookie: cookie("session", false, None),
+            session_signature: SessionSignature::Flask,
+            session_lifetime: 31 * DAY,
+            session_refresh: SessionRefresh::PermanentEachRequest,
+            remember_cookie: cookie("remember_token", false, None),
+            remember_duration: 365 * DAY,
+            remember_format: RememberFormat::FlaskLogin,
+            identifier: SessionIdentifier::FlaskLogin06,
+            fresh_within: None,
+            trust_fresh_flag: true,
+            missing_auth_hash: AuthHash::Rewrite,
+            anonymous_data: AnonymousData::Keep,
+            login_message: Some(message("Please log in to access this page.")),
+            needs_refresh_message: Some(message("Please reauthenticate to access this page.")),
+            answer_as: AnswerAs::Flask,
+            ..Self::safe()
+        }
+    }
+
+    /// Names without a prefix, cookies without Secure: what browsers take over plain HTTP.
+    pub(crate) fn plain_http(&mut self) {
+        for cookie in [&mut self.session_cookie, &mut self.remember_cookie] {
+            cookie.secure = false;
+            if let Some(name) = cookie
+                .name
+                .strip_prefix("__Host-")
+                .or(cookie.name.strip_prefix("__Secure-"))
+            {
+                cookie.name = name.to_owned();
+            }
+        }
+    }
+}
+
+fn cookie(name: &str, secure: bool, same_site: Option<SameSite>) -> Attributes {
+    Attributes {
+        name: name.to_owned(),
+        domain: None,
+        path: "/".to_owned(),
+        secure,
+        http_only: true,
+        same_site,
+        partitioned: false,
+    }
+}

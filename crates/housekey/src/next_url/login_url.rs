@@ -1,0 +1,158 @@
+//! The URL of a login page with the way back in its query, built as Flask-Login builds it.
+
+use percent_encoding::percent_decode_str;
+
+/// The URL of a login page with the way back in its query: Flask-Login's `login_url`.
+///
+/// `login_view` is a path or an absolute URL. `next_url` replaces the parameter `next` if the login URL has one; the
+/// scheme and host are taken off it when they are the login page's own. **Nothing is checked here**: whoever follows
+/// the address afterwards must check it, as [`NextUrl`](crate::NextUrl) does.
+///
+/// ```
+/// use housekey::login_url;
+///
+/// assert_eq!(login_url("/login", Some("/p?a=1&b=x y")), "/login?next=%2Fp%3Fa%3D1%26b%3Dx+y");
+/// assert_eq!(login_url("/login", None), "/login");
+/// ```
+pub fn login_url(login_view: &str, next_url: Option<&str>) -> String {
+    build_login_url(login_view, next_url, "next", None)
+}
+
+/// As [`login_url`], with the name of the parameter and the host that Flask-Login's `FORCE_HOST_FOR_REDIRECTS` sets.
+/// The host is for pages of this site only: a login page that names its own host keeps it.
+pub(crate) fn build_login_url(
+    login_view: &str,
+    next_url: Option<&str>,
+    next_field: &str,
+    force_host: Option<&str>,
+) -> String {
+    let mut login = UrlParts::split(login_view);
+    if let Some(next_url) = next_url {
+        let next = login.relative_to_me(next_url);
+        let mut query = parse_query(login.query);
+        match query.iter_mut().find(|(name, _)| name == next_field) {
+            Some((_, value)) => *value = next,
+            None => query.push((next_field.to_owned(), next)),
+        }
+        let encoded: Vec<_> = query
+            .iter()
+            .map(|(name, value)| format!("{}={}", quote_plus(name), quote_plus(value)))
+            .collect();
+        return login.join(&encoded.join("&"), force_host);
+    }
+    let query = std::mem::take(&mut login.query);
+    login.join(query, force_host)
+}
+
+/// A URL as Python's `urlsplit` takes it apart, which is how Flask-Login looks at it.
+#[derive(Clone, Copy)]
+struct UrlParts<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl<'a> UrlParts<'a> {
+    fn split(url: &'a str) -> Self {
+        let is_scheme = |text: &str| {
+            text.starts_with(|c: char| c.is_ascii_alphabetic())
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        };
+        let (scheme, rest) = match url.split_once(':') {
+            Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+            _ => ("", url),
+        };
+        let (host, rest) = match rest.strip_prefix("//") {
+            Some(rest) => rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())),
+            None => ("", rest),
+        };
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        Self {
+            scheme,
+            host,
+            path,
+            query,
+        }
+    }
+
+    /// Flask-Login's `make_next_param`.
+    fn relative_to_me(&self, next_url: &str) -> String {
+        let next = UrlParts::split(next_url);
+        let same_scheme = self.scheme.is_empty() || self.scheme == next.scheme;
+        let same_host = self.host.is_empty() || self.host == next.host;
+        if !(same_scheme && same_host) {
+            return next_url.to_owned();
+        }
+        match next.query {
+            "" => next.path.to_owned(),
+            query => format!("{}?{query}", next.path),
+        }
+    }
+
+    fn join(&self, query: &str, force_host: Option<&str>) -> String {
+        let host = match force_host {
+            Some(forced) if self.host.is_empty() => forced,
+            _ => self.host,
+        };
+        let mut url = String::new();
+        if !self.scheme.is_empty() {
+            url.push_str(self.scheme);
+            url.push(':');
+        }
+        if !host.is_empty() {
+            url.push_str("//");
+            url.push_str(host);
+        }
+        url.push_str(self.path);
+        if !query.is_empty() {
+            url.push('?');
+            url.push_str(query);
+        }
+        url
+    }
+}
+
+/// Python's `parse_qsl(keep_blank_values=True)`.
+fn parse_query(query: &str) -> Vec<(String, String)> {
+    let decode = |text: &str| {
+        percent_decode_str(&text.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+/// The value of one parameter of a query.
+pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
+    let (_, value) = parse_query(query)
+        .into_iter()
+        .find(|(found, _)| found == name)?;
+    Some(value)
+}
+
+/// Python's `quote_plus`.
+fn quote_plus(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut quoted = String::with_capacity(text.len() + 8);
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
+                quoted.push(byte as char)
+            }
+            b' ' => quoted.push('+'),
+            _ => {
+                let _ = write!(quoted, "%{byte:02X}");
+            }
+        }
+    }
+    quoted
+}

@@ -1,0 +1,248 @@
+//! Remember tokens: a second cookie, of its own purpose and lifetime, that starts a new session after the first has
+//! gone. What it starts is never fresh.
+//!
+//! Two formats, each in a file of its own:
+//!
+//! - [`timed`]: the default. Says whom it is for and until when, is bound to the user's auth hash, and is worth
+//!   nothing as anything but this cookie.
+//! - [`flask`]: Flask-Login's. A keyed digest of the user's id: valid for ever, which is why the default differs.
+//!
+//! Both live in the browser alone. A copied token works until it expires or the user's auth hash changes.
+
+mod flask;
+mod timed;
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+
+use crate::cookie::{Attributes, Values};
+use crate::event::Rejection;
+use crate::signing::SecretKeys;
+use crate::signing::timed::Refused;
+
+use flask::FlaskTokens;
+use timed::TimedTokens;
+
+/// Which remember tokens are written, and which are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RememberFormat {
+    /// housekey's own: expires on the server, bound to the user's auth hash. The default.
+    Timed,
+    /// Flask-Login's own, which a Flask peer reads and writes. **It never expires on the server**: a copy of it is
+    /// good for as long as the secret key is, and for every password that the user will ever have.
+    FlaskLogin,
+    /// Writes the first and reads both; a token of Flask-Login's is replaced when it is used. For the time after the
+    /// last Flask route has moved.
+    TimedReplacingFlaskLogin,
+}
+
+/// Reads and writes the remember token's cookie.
+pub(crate) struct RememberCookie {
+    pub(crate) attributes: Attributes,
+    pub(crate) duration: Duration,
+    pub(crate) refresh_each_request: bool,
+    format: RememberFormat,
+    timed: TimedTokens,
+    flask: FlaskTokens,
+}
+
+/// What a valid token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) user_id: String,
+    pub(crate) kind: ClaimsKind,
+    /// How long it was to live from the beginning; `None` when it does not say.
+    pub(crate) duration: Option<Duration>,
+    /// How long it still has to live.
+    pub(crate) remaining: Option<Duration>,
+    /// Whether it is to be replaced: signed with an older key, or in the format that is being left behind.
+    pub(crate) outdated: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClaimsKind {
+    Flask,
+    Timed { auth_digest: Option<String> },
+}
+
+impl RememberCookie {
+    pub(crate) fn new(
+        keys: &SecretKeys,
+        attributes: Attributes,
+        format: RememberFormat,
+        duration: Duration,
+        refresh_each_request: bool,
+    ) -> Self {
+        Self {
+            timed: TimedTokens::new(keys, &attributes.name),
+            flask: FlaskTokens::new(keys),
+            attributes,
+            duration,
+            refresh_each_request,
+            format,
+        }
+    }
+
+    fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
+        match self.format {
+            RememberFormat::Timed => self.timed.verify(value, now),
+            RememberFormat::FlaskLogin => self.flask.verify(value).ok_or(Refused::BadSignature),
+            RememberFormat::TimedReplacingFlaskLogin => {
+                self.timed
+                    .verify(value, now)
+                    .or_else(|refused| match self.flask.verify(value) {
+                        Some(claims) => Ok(Claims {
+                            outdated: true,
+                            ..claims
+                        }),
+                        None => Err(refused),
+                    })
+            }
+        }
+    }
+
+    /// Whether a peer reads the duration from the session, as Flask-Login does.
+    pub(crate) fn tells_peers_its_duration(&self) -> bool {
+        self.format == RememberFormat::FlaskLogin
+    }
+
+    fn set(&self, token: &NewToken, now: u64) -> Option<HeaderValue> {
+        let duration = token.duration.unwrap_or(self.duration);
+        let value = match self.format {
+            RememberFormat::FlaskLogin => self.flask.issue(&token.user_id),
+            _ => self
+                .timed
+                .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
+        };
+        let expires = SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(now).saturating_add(duration))?;
+        self.attributes.set(&value, Some(expires))
+    }
+}
+
+/// The remember token in one request: what came, and what is to become of it.
+#[derive(Debug, Default)]
+pub(crate) struct RememberState {
+    sent: Vec<Vec<u8>>,
+    change: Change,
+}
+
+#[derive(Debug, Default)]
+enum Change {
+    #[default]
+    Keep,
+    Issue(NewToken),
+    Delete,
+}
+
+#[derive(Debug)]
+struct NewToken {
+    user_id: String,
+    auth_digest: Option<String>,
+    duration: Option<Duration>,
+}
+
+impl RememberState {
+    pub(crate) fn new(values: &Values<'_>) -> Self {
+        Self {
+            sent: values
+                .as_slice()
+                .iter()
+                .map(|value| value.to_vec())
+                .collect(),
+            change: Change::Keep,
+        }
+    }
+
+    /// What the token that came with the request says. `None` when there is none, or when it is to be deleted.
+    pub(crate) fn read(
+        &self,
+        cookie: &RememberCookie,
+        now: u64,
+    ) -> Option<Result<Claims, Rejection>> {
+        if matches!(self.change, Change::Delete) {
+            return None;
+        }
+        match self.sent.as_slice() {
+            [] => None,
+            [value] => Some(cookie.verify(value, now).map_err(Into::into)),
+            _ if cookie.attributes.is_host_only() => Some(Err(Rejection::Ambiguous)),
+            several => {
+                let mut valid = several
+                    .iter()
+                    .filter_map(|value| cookie.verify(value, now).ok());
+                Some(match (valid.next(), valid.next()) {
+                    (Some(only), None) => Ok(only),
+                    (None, _) => Err(Rejection::BadSignature),
+                    (Some(_), Some(_)) => Err(Rejection::Ambiguous),
+                })
+            }
+        }
+    }
+
+    /// Whether this user's login is or will be remembered by this browser.
+    pub(crate) fn remembers(&self, user_id: &str, cookie: &RememberCookie, now: u64) -> bool {
+        match &self.change {
+            Change::Issue(token) => token.user_id == user_id,
+            _ => matches!(self.read(cookie, now), Some(Ok(claims)) if claims.user_id == user_id),
+        }
+    }
+
+    /// A new token goes out with the response; without a duration it has the manager's.
+    pub(crate) fn issue(
+        &mut self,
+        user_id: String,
+        auth_digest: Option<String>,
+        duration: Option<Duration>,
+    ) {
+        self.change = Change::Issue(NewToken {
+            user_id,
+            auth_digest,
+            duration,
+        });
+    }
+
+    /// The token goes, and counts for nothing from now on.
+    pub(crate) fn delete(&mut self) {
+        self.change = Change::Delete;
+    }
+
+    /// Sends the token again, good for as long as it was from the beginning, if the settings say so and it is this
+    /// user's.
+    pub(crate) fn refresh(&mut self, user_id: &str, cookie: &RememberCookie, now: u64) {
+        if !cookie.refresh_each_request || !matches!(self.change, Change::Keep) {
+            return;
+        }
+        if let Some(Ok(claims)) = self.read(cookie, now)
+            && claims.user_id == user_id
+        {
+            let auth_digest = match claims.kind {
+                ClaimsKind::Timed { auth_digest } => auth_digest,
+                ClaimsKind::Flask => None,
+            };
+            self.issue(claims.user_id, auth_digest, claims.duration);
+        }
+    }
+
+    /// The header that does what was decided. A deletion goes only to a browser that has something to delete.
+    pub(crate) fn write(&self, cookie: &RememberCookie, now: u64) -> Option<HeaderValue> {
+        match &self.change {
+            Change::Keep => None,
+            Change::Issue(token) => cookie.set(token, now),
+            Change::Delete => (!self.sent.is_empty()).then(|| cookie.attributes.delete()),
+        }
+    }
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::BadSignature => Self::BadSignature,
+            Refused::Expired => Self::Expired,
+            Refused::FromTheFuture => Self::FromTheFuture,
+            Refused::BadPayload => Self::BadPayload,
+        }
+    }
+}

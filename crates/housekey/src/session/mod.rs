@@ -1,0 +1,141 @@
+//! What one browser carries: a small signed map, in Flask's format.
+//!
+//! The map is signed, not encrypted: whoever holds the cookie can read it, nobody can change it. It lives in the
+//! browser alone, so a copy of it stays valid until it expires, whatever the server does meanwhile.
+
+mod cookie;
+mod flash;
+mod map;
+
+pub(crate) use cookie::{Arrival, Rejected, SessionCookie};
+pub(crate) use flash::Flashes;
+pub(crate) use map::SessionMap;
+
+pub use flash::{Flash, FlashMessage};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind};
+use crate::login::keys;
+use crate::signing::json;
+use crate::visit::OpenVisit;
+
+/// The session of the request at hand. Clones are the same session.
+///
+/// Values are whatever `serde` can turn into JSON. A Flask peer sees them as the matching Python values, and what it
+/// stored (tuples, dates, bytes) survives housekey's rewriting the cookie, byte for byte.
+#[derive(Clone, Debug)]
+pub struct Session {
+    visit: OpenVisit,
+}
+
+impl Session {
+    pub(crate) fn new(visit: OpenVisit) -> Self {
+        Self { visit }
+    }
+
+    /// The value under this key, `None` when there is none.
+    ///
+    /// Flask's tagged values come as plain ones: a tuple as a sequence; markup, dates, UUIDs and bytes (in base64) as
+    /// text.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionValue`] when the value is of another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.visit.with(|state, _| {
+            let Some(raw) = state.session.get(key) else {
+                return Ok(None);
+            };
+            json::from_raw(raw).map(Some).map_err(|error| {
+                Error::new(
+                    ErrorKind::SessionValue,
+                    format!("the session value {key:?} is not of the type asked for"),
+                )
+                .caused_by(error.into())
+            })
+        })
+    }
+
+    /// Stores a value under this key, in place of the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionValue`] when `serde` cannot make JSON of it, or when the key is one of those by which
+    /// housekey or Flask remember the login. [`ErrorKind::SessionTooLarge`] when the cookie would become larger than
+    /// browsers keep; the session is then as it was.
+    pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        not_reserved(key)?;
+        let raw = json::to_raw(value).map_err(|error| {
+            Error::new(
+                ErrorKind::SessionValue,
+                format!("the session value {key:?} cannot be written as JSON"),
+            )
+            .caused_by(error.into())
+        })?;
+        self.visit.with(|state, core| {
+            let before = state.session.clone();
+            state.session.set(key, raw);
+            core.session_cookie
+                .must_fit(&state.session)
+                .inspect_err(|_| state.session = before)
+        })
+    }
+
+    /// Removes the value under this key; `true` when there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionValue`] for a key by which the login is remembered: log the user out instead.
+    pub fn remove(&self, key: &str) -> Result<bool, Error> {
+        not_reserved(key)?;
+        Ok(self.visit.with(|state, _| state.session.remove(key)))
+    }
+
+    /// Whether there is a value under this key.
+    pub fn contains(&self, key: &str) -> bool {
+        self.visit.with(|state, _| state.session.get(key).is_some())
+    }
+
+    /// The keys of the application's values, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys = self.visit.with(|state, _| state.session.names());
+        keys.retain(|key| not_reserved(key).is_ok());
+        keys
+    }
+
+    /// Removes all values of the application. Who is logged in stays logged in.
+    pub fn clear(&self) {
+        self.visit
+            .with(|state, _| state.session.retain(|key| not_reserved(key).is_err()));
+    }
+
+    /// Whether the cookie survives the browser's being closed, until the session's lifetime ends
+    /// (Flask's `session.permanent`).
+    pub fn is_permanent(&self) -> bool {
+        self.visit.with(|state, _| state.session.is_permanent())
+    }
+
+    /// Makes the cookie survive the browser's being closed.
+    pub fn make_permanent(&self) {
+        self.visit
+            .with(|state, _| state.session.set(map::PERMANENT, "true".to_owned()));
+    }
+
+    /// Lets the cookie end with the browser, as it does by default.
+    pub fn make_temporary(&self) {
+        self.visit
+            .with(|state, _| state.session.remove(map::PERMANENT));
+    }
+}
+
+fn not_reserved(key: &str) -> Result<(), Error> {
+    if keys::LOGIN.contains(&key) || [map::PERMANENT, flash::FLASHES].contains(&key) {
+        return Err(Error::new(
+            ErrorKind::SessionValue,
+            format!("the session key {key:?} belongs to the login; choose another name"),
+        ));
+    }
+    Ok(())
+}

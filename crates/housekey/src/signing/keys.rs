@@ -1,0 +1,393 @@
+//! Secret keys: what an application holds, and what is derived from it for each purpose.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+
+use super::equal_in_constant_time;
+use crate::error::{Error, ErrorKind};
+
+/// Below this many bytes a key is refused by the safe preset: 32 bytes of text from a random generator
+/// (even hexadecimal, 128 bits) are beyond guessing.
+const SHORTEST_STRONG_KEY: usize = 32;
+
+/// A key with fewer distinct bytes than this was typed, not drawn.
+const FEWEST_DISTINCT_BYTES: usize = 8;
+
+/// The secret keys that sign everything, first to last: the first signs, all verify.
+///
+/// Changing the key without logging anybody out: put the new key first and keep the old one as a
+/// [`fallback`](SecretKeys::fallback) for as long as sessions and remember tokens live. Whatever is verified by a
+/// fallback is signed again with the first key on the next response that reads it.
+///
+/// ```
+/// use housekey::SecretKeys;
+///
+/// let keys = SecretKeys::new("9f2c8d54b61e4bd9a1f0c7d35e8b2a64")?
+///     .fallback("2b7e151628aed2a6abf7158809cf4f3c")?;
+/// # Ok::<(), housekey::Error>(())
+/// ```
+///
+/// `Debug` shows how many keys there are, never a byte of them.
+#[derive(Clone)]
+pub struct SecretKeys {
+    keys: Vec<SecretKey>,
+}
+
+#[derive(Clone)]
+struct SecretKey {
+    bytes: Vec<u8>,
+    /// Flask-Login encodes a text key as Latin-1 where Flask itself takes UTF-8. The same as `bytes` for a key of
+    /// ASCII or of bytes; a text that Latin-1 cannot hold makes Flask-Login fail, so there is no peer to agree with.
+    latin1: Vec<u8>,
+    weakness: Option<String>,
+}
+
+impl SecretKeys {
+    /// The key that signs. Use 32 random bytes or more, for instance the text that
+    /// `python3 -c 'import secrets; print(secrets.token_hex())'` or `openssl rand -hex 32` prints.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or was evidently not drawn at random.
+    pub fn new(key: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::single(SecretKey::from_bytes(key.as_ref())).and_then(Self::strong)
+    }
+
+    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SecretKey`] when the variable is missing, is no text, or as [`SecretKeys::new`] says.
+    pub fn from_env(name: &str) -> Result<Self, Error> {
+        let key = std::env::var(name).map_err(|_| {
+            refused(format!(
+                "the environment variable {name} holds no secret key: set it to the output of `openssl rand -hex 32`, \
+                 and keep it the same, or every restart signs everybody out"
+            ))
+        })?;
+        let mut keys = Self::new(key)?;
+        if let Ok(fallbacks) = std::env::var(format!("{name}_FALLBACKS")) {
+            for fallback in fallbacks.split(',').filter(|key| !key.is_empty()) {
+                keys = keys.fallback(fallback)?;
+            }
+        }
+        Ok(keys)
+    }
+
+    /// A random key that dies with the process: a restart signs everybody out. For tests and first steps.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Self {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        Self {
+            keys: vec![SecretKey::from_bytes(&bytes)],
+        }
+    }
+
+    /// The `SECRET_KEY` of a Flask application, given as the text that its configuration holds. A key of bytes
+    /// that are no UTF-8 text goes to [`SecretKeys::flask_bytes`].
+    ///
+    /// Weak keys are accepted, since the application has them already; building the manager warns.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SecretKey`] when the key is empty.
+    pub fn flask(key: &str) -> Result<Self, Error> {
+        Self::single(SecretKey::from_text(key))
+    }
+
+    /// The `SECRET_KEY` of a Flask application whose configuration holds bytes (`b"…"`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SecretKey`] when the key is empty.
+    pub fn flask_bytes(key: &[u8]) -> Result<Self, Error> {
+        Self::single(SecretKey::from_bytes(key))
+    }
+
+    /// Adds a key that verifies and never signs: Flask's `SECRET_KEY_FALLBACKS`, one at a time, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SecretKey`] when the key is empty or is in the ring already.
+    pub fn fallback(mut self, key: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let key = match std::str::from_utf8(key.as_ref()) {
+            Ok(text) => SecretKey::from_text(text),
+            Err(_) => SecretKey::from_bytes(key.as_ref()),
+        };
+        key.not_empty()?;
+        if self
+            .keys
+            .iter()
+            .any(|other| equal_in_constant_time(&other.bytes, &key.bytes))
+        {
+            return Err(refused(
+                "a fallback key is in the ring already: a key that was replaced must differ from the one that replaced it",
+            ));
+        }
+        self.keys.push(key);
+        Ok(self)
+    }
+
+    /// Why a key of the ring is easy to guess, if one is. The safe preset refuses such a ring.
+    pub(crate) fn weakness(&self) -> Option<&str> {
+        self.keys.iter().find_map(|key| key.weakness.as_deref())
+    }
+
+    /// Keys for one purpose. What is signed for a purpose is valid for no other; the label is bound by its length
+    /// too, so that no two purposes can run together.
+    pub(crate) fn for_purpose(&self, purpose: &[&str]) -> KeyRing {
+        let derive = |key: &SecretKey| {
+            let mut mac = hmac_sha256(&key.bytes);
+            for part in purpose {
+                mac.update(&(part.len() as u64).to_be_bytes());
+                mac.update(part.as_bytes());
+            }
+            KeyedHash::Sha256(hmac_sha256(&mac.finalize().into_bytes()))
+        };
+        KeyRing(self.keys.iter().map(derive).collect())
+    }
+
+    /// Flask's keys: itsdangerous' `key_derivation="hmac"` with SHA-1 and the salt of the session interface.
+    pub(crate) fn for_flask_session(&self, salt: &str) -> KeyRing {
+        let derive = |key: &SecretKey| {
+            let mut mac = hmac_sha1(&key.bytes);
+            mac.update(salt.as_bytes());
+            KeyedHash::Sha1(hmac_sha1(&mac.finalize().into_bytes()))
+        };
+        KeyRing(self.keys.iter().map(derive).collect())
+    }
+
+    /// Flask-Login's keys: the secret key itself, without a salt, for HMAC-SHA-512.
+    pub(crate) fn for_flask_remember_token(&self) -> KeyRing {
+        let derive = |key: &SecretKey| {
+            KeyedHash::Sha512(Box::new(
+                Hmac::new_from_slice(&key.latin1).expect("HMAC takes keys of any length"),
+            ))
+        };
+        KeyRing(self.keys.iter().map(derive).collect())
+    }
+
+    fn single(key: SecretKey) -> Result<Self, Error> {
+        key.not_empty()?;
+        Ok(Self { keys: vec![key] })
+    }
+
+    fn strong(self) -> Result<Self, Error> {
+        match self.weakness() {
+            Some(weakness) => Err(refused(weakness.to_owned())),
+            None => Ok(self),
+        }
+    }
+}
+
+impl fmt::Debug for SecretKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKeys({} keys)", self.keys.len())
+    }
+}
+
+impl SecretKey {
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            latin1: bytes.to_vec(),
+            weakness: weakness(bytes),
+        }
+    }
+
+    fn from_text(text: &str) -> Self {
+        let latin1: Result<Vec<u8>, _> = text.chars().map(|c| u8::try_from(u32::from(c))).collect();
+        Self {
+            bytes: text.as_bytes().to_vec(),
+            latin1: latin1.unwrap_or_else(|_| text.as_bytes().to_vec()),
+            weakness: weakness(text.as_bytes()),
+        }
+    }
+
+    fn not_empty(&self) -> Result<(), Error> {
+        if self.bytes.is_empty() {
+            return Err(refused(
+                "the secret key is empty: set it to the output of `openssl rand -hex 32`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn weakness(key: &[u8]) -> Option<String> {
+    if key.len() < SHORTEST_STRONG_KEY {
+        return Some(format!(
+            "the secret key has {} bytes and needs at least {SHORTEST_STRONG_KEY} bytes that nobody can guess: set it \
+             to the output of `openssl rand -hex 32`",
+            key.len()
+        ));
+    }
+    let distinct = key.iter().collect::<std::collections::HashSet<_>>().len();
+    if distinct < FEWEST_DISTINCT_BYTES {
+        return Some(format!(
+            "the secret key repeats {distinct} different bytes, so it was not drawn at random: set it to the output of \
+             `openssl rand -hex 32`"
+        ));
+    }
+    None
+}
+
+fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::SecretKey, message)
+}
+
+fn hmac_sha1(key: &[u8]) -> Hmac<Sha1> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+/// The keys of one purpose, first to last.
+pub(crate) struct KeyRing(Vec<KeyedHash>);
+
+/// An HMAC with its key absorbed already, which halves the work of each use.
+enum KeyedHash {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha512(Box<Hmac<Sha512>>),
+}
+
+impl KeyRing {
+    /// The tag under the key that signs.
+    pub(crate) fn sign(&self, message: &[&[u8]]) -> Tag {
+        self.0[0].tag(message)
+    }
+
+    /// Which key's tag `matches` accepts, trying the one that signs first. The caller compares, since it knows how
+    /// the tag is spelled.
+    pub(crate) fn verify(
+        &self,
+        message: &[&[u8]],
+        matches: impl Fn(&Tag) -> bool,
+    ) -> Option<KeyUsed> {
+        let index = self.0.iter().position(|key| matches(&key.tag(message)))?;
+        Some(if index == 0 {
+            KeyUsed::Current
+        } else {
+            KeyUsed::Fallback
+        })
+    }
+}
+
+/// Which key verified a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyUsed {
+    Current,
+    /// Valid, and to be signed again with the current key.
+    Fallback,
+}
+
+/// An HMAC tag of whatever length the hash has.
+pub(crate) struct Tag {
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl Tag {
+    fn new(bytes: &[u8]) -> Self {
+        let mut tag = Self {
+            bytes: [0; 64],
+            len: bytes.len(),
+        };
+        tag.bytes[..bytes.len()].copy_from_slice(bytes);
+        tag
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl KeyedHash {
+    fn tag(&self, message: &[&[u8]]) -> Tag {
+        macro_rules! finish {
+            ($mac:expr) => {{
+                let mut mac = $mac.clone();
+                message.iter().for_each(|part| mac.update(part));
+                Tag::new(&mac.finalize().into_bytes())
+            }};
+        }
+        match self {
+            Self::Sha1(mac) => finish!(mac),
+            Self::Sha256(mac) => finish!(mac),
+            Self::Sha512(mac) => finish!(mac),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRONG: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
+
+    #[test]
+    fn a_weak_key_is_refused_with_what_to_do() {
+        for key in [
+            "",
+            "dev",
+            "secret",
+            &"a".repeat(64),
+            &"ab".repeat(32),
+            "your-secret-key-here",
+        ] {
+            let error = SecretKeys::new(key).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::SecretKey);
+            assert!(
+                error.to_string().contains("openssl rand -hex 32"),
+                "{error}"
+            );
+            assert!(
+                key.is_empty() || key.len() < 10 || !error.to_string().contains(key),
+                "a key in a message"
+            );
+        }
+    }
+
+    #[test]
+    fn a_flask_key_is_taken_as_it_is_but_never_empty() {
+        assert!(SecretKeys::flask("dev").unwrap().weakness().is_some());
+        assert!(SecretKeys::flask(STRONG).unwrap().weakness().is_none());
+        assert!(SecretKeys::flask("").is_err());
+        assert!(SecretKeys::flask_bytes(b"").is_err());
+    }
+
+    #[test]
+    fn a_fallback_may_not_repeat_a_key_or_be_empty() {
+        let keys = SecretKeys::new(STRONG).unwrap();
+        assert!(keys.clone().fallback(STRONG).is_err());
+        assert!(keys.clone().fallback("").is_err());
+        assert!(keys.fallback("old").is_ok());
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(
+            format!("{:?}", SecretKeys::new(STRONG).unwrap()),
+            "SecretKeys(1 keys)"
+        );
+    }
+
+    #[test]
+    fn purposes_cannot_run_together() {
+        let keys = SecretKeys::new(STRONG).unwrap();
+        let tag = |purpose: &[&str]| keys.for_purpose(purpose).sign(&[b"x"]).as_bytes().to_vec();
+        assert_ne!(tag(&["ab", "c"]), tag(&["a", "bc"]));
+        assert_ne!(tag(&["abc"]), tag(&["ab", "c"]));
+        assert_eq!(tag(&["ab", "c"]), tag(&["ab", "c"]));
+    }
+}

@@ -1,0 +1,94 @@
+//! The first part of a session cookie: JSON text in base64, behind a dot when it was compressed with zlib.
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+use super::{base64_decode, base64_encode};
+
+/// The most text that a cookie may unfold into. A signed cookie of 4 KiB of zeros would give 4 MiB.
+const LONGEST_TEXT: usize = 64 * 1024;
+
+/// Text longer than this is compressed if that makes it shorter. Reading it back costs ten times what verifying the
+/// signature does, so an ordinary session stays as it is; Flask compresses whatever gets shorter by a byte.
+const COMPRESS_FROM: usize = 1024;
+
+/// Text for the cookie.
+pub(crate) fn encode(text: &str) -> String {
+    if text.len() >= COMPRESS_FROM
+        && let Some(compressed) = deflate(text.as_bytes())
+        && compressed.len() + 1 < text.len()
+    {
+        return format!(".{}", base64_encode(&compressed));
+    }
+    base64_encode(text.as_bytes())
+}
+
+/// The text of a payload whose signature has been verified. `None` when it is not base64, not zlib, not UTF-8, or
+/// unfolds into too much.
+pub(crate) fn decode(payload: &[u8]) -> Option<String> {
+    let bytes = match payload.strip_prefix(b".") {
+        Some(compressed) => inflate(&base64_decode(compressed)?)?,
+        None => base64_decode(payload)?,
+    };
+    String::from_utf8(bytes).ok()
+}
+
+fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let status = Compress::new(Compression::default(), true).compress_vec(
+        bytes,
+        &mut out,
+        FlushCompress::Finish,
+    );
+    (status.ok()? == Status::StreamEnd).then_some(out)
+}
+
+fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = Decompress::new(true);
+    let mut out = Vec::with_capacity((bytes.len() * 4).min(LONGEST_TEXT));
+    loop {
+        let consumed = usize::try_from(stream.total_in()).ok()?;
+        let before = stream.total_out();
+        match stream.decompress_vec(&bytes[consumed..], &mut out, FlushDecompress::Finish) {
+            Ok(Status::StreamEnd) => return Some(out),
+            // With room left, more input would be needed: the stream is cut off.
+            Ok(_) if out.len() == out.capacity() && out.len() < LONGEST_TEXT => {
+                out.reserve_exact(out.len().max(256).min(LONGEST_TEXT - out.len()));
+            }
+            Ok(_) if stream.total_out() > before && out.len() < LONGEST_TEXT => {}
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_text_stays_plain_and_long_text_is_compressed_when_that_helps() {
+        assert_eq!(encode("{}"), "e30");
+        let long = format!("{{\"k\":\"{}\"}}", "a".repeat(2000));
+        let encoded = encode(&long);
+        assert!(encoded.starts_with('.') && encoded.len() < 100);
+        assert_eq!(decode(encoded.as_bytes()).as_deref(), Some(long.as_str()));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_and_what_just_fits_is_not() {
+        let fits = deflate(&vec![b'a'; LONGEST_TEXT]).unwrap();
+        let bomb = deflate(&vec![b'a'; LONGEST_TEXT + 1]).unwrap();
+        let huge = deflate(&vec![b'a'; 50_000_000]).unwrap();
+        assert_eq!(inflate(&fits).map(|text| text.len()), Some(LONGEST_TEXT));
+        assert_eq!(inflate(&bomb), None);
+        assert_eq!(inflate(&huge), None);
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_off_is_refused() {
+        let whole = deflate(&b"abcdefgh".repeat(100)).unwrap();
+        assert!(inflate(&whole).is_some());
+        for end in 0..whole.len() {
+            assert_eq!(inflate(&whole[..end]), None, "cut at {end}");
+        }
+    }
+}

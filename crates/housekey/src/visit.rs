@@ -1,0 +1,377 @@
+//! One request: holds the session and the user once loaded, and collects what has to go back to the browser.
+//!
+//! A door makes a [`Visit`] for each request, which costs an allocation and looks at nothing. Whoever wants to know
+//! something opens it with the request's head; only then are cookies read. When the response is there, the door lets
+//! the visit [`finish`](Visit::finish) its headers.
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderName, Uri};
+
+use crate::cookie::Values;
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::login::load::Search;
+use crate::login::protection::{Client, forwarded_for};
+use crate::login::{LoginSource, VisitState, Who};
+use crate::manager::Core;
+use crate::next_url::NextUrl;
+use crate::remember::RememberState;
+use crate::session::{Flash, Flashes, Session};
+use crate::user::{User, downcast};
+
+/// One request, as one login manager sees it. Clones are the same visit.
+///
+/// For doors; an application meets it as extractors or whatever its framework has.
+#[derive(Clone)]
+pub struct Visit {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    /// Where the request wanted to go, before any router took a prefix off.
+    target: Option<PathAndQuery>,
+    opened: AtomicBool,
+    state: Mutex<Option<VisitState>>,
+    /// Held while the user is being loaded, so that two who ask at once cause one look-up.
+    loading: async_lock::Mutex<()>,
+}
+
+/// A user of the application, and what is known of their login.
+#[derive(Debug)]
+pub struct Current<U> {
+    /// The user as the loader gave them, shared by all who ask in this request.
+    pub user: Arc<U>,
+    /// Where they were found.
+    pub source: LoginSource,
+    /// Whether their login is fresh by the manager's rule.
+    pub fresh: bool,
+    /// Whether this browser is remembered as theirs.
+    pub remembered: bool,
+}
+
+impl Visit {
+    pub(crate) fn new(core: Arc<Core>, uri: &Uri) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                core,
+                target: uri.path_and_query().cloned(),
+                opened: AtomicBool::new(false),
+                state: Mutex::new(None),
+                loading: async_lock::Mutex::new(()),
+            }),
+        }
+    }
+
+    /// Whether this visit's manager is one for users of this type.
+    pub fn is_for<U: User>(&self) -> bool {
+        self.inner.core.user_type == TypeId::of::<U>()
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    pub(crate) fn target(&self) -> Option<&PathAndQuery> {
+        self.inner.target.as_ref()
+    }
+
+    /// Reads the cookies, unless somebody has already.
+    pub fn open(&self, request: &Parts) -> OpenVisit {
+        if !self.inner.opened.load(Ordering::Acquire) {
+            let mut state = self.lock();
+            if state.is_none() {
+                *state = Some(VisitState::read(&self.inner.core, request));
+                self.inner.opened.store(true, Ordering::Release);
+            }
+        }
+        OpenVisit {
+            visit: self.clone(),
+        }
+    }
+
+    /// Puts what was decided into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that nobody
+    /// opened leaves them as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
+    /// if all were well.
+    pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        if !self.inner.opened.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match self.lock().as_mut() {
+            Some(state) => state.write(&self.inner.core, headers),
+            None => Ok(()),
+        }
+    }
+
+    /// A hook or a handler that panicked while it held the lock has changed whole values only.
+    fn lock(&self) -> MutexGuard<'_, Option<VisitState>> {
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").finish_non_exhaustive()
+    }
+}
+
+/// A visit whose cookies have been read.
+#[derive(Clone, Debug)]
+pub struct OpenVisit {
+    visit: Visit,
+}
+
+impl OpenVisit {
+    /// Does something with the state and delivers the events afterwards, so that a hook may look at the visit.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut VisitState, &Core) -> T) -> T {
+        let core = &self.visit.inner.core;
+        let mut guard = self.visit.lock();
+        let state = guard.as_mut().expect("an open visit has a state");
+        let result = act(state, core);
+        if !state.events.is_empty() {
+            let events = std::mem::take(&mut state.events);
+            drop(guard);
+            events.iter().for_each(|event| core.deliver(event));
+        }
+        result
+    }
+
+    pub(crate) fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
+    /// The session.
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    /// The flashed messages.
+    pub fn flash(&self) -> Flash {
+        Flash::new(self.clone())
+    }
+
+    /// Where to go after logging in.
+    pub fn next_url(&self, request: &Parts) -> NextUrl {
+        NextUrl::new(self.clone(), request)
+    }
+
+    /// Who is there: found at the first call, remembered for the others. `None` is an anonymous visitor.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::LoaderFailed`] when the user loader failed. Nothing is remembered of it: the next call asks
+    /// again.
+    pub async fn current_user<U: User>(
+        &self,
+        request: &Parts,
+    ) -> Result<Option<Current<U>>, Error> {
+        if matches!(self.who(), Who::NotAsked) {
+            let _loading = self.visit.inner.loading.lock().await;
+            if matches!(self.who(), Who::NotAsked) {
+                self.load(request).await?;
+            }
+        }
+        let Who::Somebody(user, source) = self.who() else {
+            return Ok(None);
+        };
+        let user_id = user.id();
+        let Some(user) = downcast(user) else {
+            return Err(Error::new(
+                ErrorKind::MissingLayer,
+                "the login manager of this route is one for users of another type",
+            ));
+        };
+        Ok(Some(self.with(|state, core| {
+            Current {
+                user,
+                source,
+                fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
+                remembered: source != LoginSource::Request
+                    && state
+                        .remember
+                        .remembers(&user_id, &core.remember, state.now),
+            }
+        })))
+    }
+
+    /// Whether the current user's login is fresh and no older than this.
+    pub fn is_fresh_within(&self, within: Duration) -> bool {
+        self.with(|state, core| state.is_fresh(Some(within), core.settings.trust_fresh_flag))
+    }
+
+    fn who(&self) -> Who {
+        self.with(|state, _| state.who.clone())
+    }
+
+    /// Asks the application what the search wants to know, until it is over.
+    async fn load(&self, request: &Parts) -> Result<(), Error> {
+        let core = &self.visit.inner.core;
+        core.deliver(&Event::Accessed);
+        let (mut search, mut generation) =
+            self.with(|state, core| (state.search(core), state.generation));
+        loop {
+            let answer = match &search {
+                Search::Over => return Ok(()),
+                Search::SessionUser(id) => core.loader.load_user(id).await,
+                Search::RememberedUser(claims) => core.loader.load_user(&claims.user_id).await,
+                Search::RequestUser => core.loader.load_from_request(request).await,
+            };
+            let found = answer.map_err(|error| {
+                tracing::error!(target: "housekey", %error, "the user loader failed");
+                core.deliver(&Event::LoadFailed);
+                Error::new(
+                    ErrorKind::LoaderFailed,
+                    "who is signed in cannot be told at the moment; try again in a little while",
+                )
+                .caused_by(error)
+            })?;
+            (search, generation) = self.with(|state, core| {
+                let search = if state.generation == generation {
+                    state.search_on(core, search, found)
+                } else if matches!(state.who, Who::NotAsked) {
+                    state.search(core)
+                } else {
+                    Search::Over
+                };
+                (search, state.generation)
+            });
+        }
+    }
+}
+
+impl VisitState {
+    fn read(core: &Core, request: &Parts) -> Self {
+        let settings = &core.settings;
+        let now = core.now();
+        let values = Values::of(&request.headers, &core.session_cookie.attributes.name);
+        let mut arrival = core.session_cookie.read(&values, now);
+        let address = match settings.trusted_proxies {
+            0 => None,
+            hops => forwarded_for(request, hops),
+        };
+        Self {
+            now,
+            client: Client {
+                user_agent: request.headers.get(header::USER_AGENT).cloned(),
+                address: address.or_else(|| settings.client_address.as_ref()?(request)),
+            },
+            session: std::mem::take(&mut arrival.session),
+            arrival,
+            remember: RememberState::new(&Values::of(
+                &request.headers,
+                &core.remember.attributes.name,
+            )),
+            flashes: Flashes::default(),
+            who: Who::NotAsked,
+            generation: 0,
+            personal: false,
+            asked_request: false,
+            missing_digest: None,
+            events: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
+        self.flashes.store(&mut self.session);
+        self.flashes = Flashes::default();
+        let user_id = self.session_user_id();
+        if let Some(id) = &user_id {
+            if matches!(self.who, Who::Somebody(..)) {
+                self.remember.refresh(id, &core.remember, self.now);
+            }
+            if let Some(digest) = self.missing_digest.take()
+                && core.session_cookie.is_written(&self.session, &self.arrival)
+            {
+                self.write_auth_hash(id, Some(&digest));
+            }
+        }
+
+        add_to_vary(headers, "Cookie");
+        if self.asked_request {
+            add_to_vary(headers, "Authorization");
+        }
+        // Flask-Login's order: the remember token first.
+        let cookies = [
+            self.remember.write(&core.remember, self.now),
+            core.session_cookie
+                .write(&self.session, &self.arrival, self.now)?,
+        ];
+        let sets_cookies = cookies.iter().any(Option::is_some);
+        for cookie in cookies.into_iter().flatten() {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+        if self.personal || sets_cookies {
+            keep_private(headers, sets_cookies);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a field name to `Vary`, unless that is `*` or has it.
+pub(crate) fn add_to_vary(headers: &mut HeaderMap, name: &'static str) {
+    let present =
+        list(headers, &header::VARY).any(|field| field == "*" || field.eq_ignore_ascii_case(name));
+    if !present {
+        headers.append(header::VARY, HeaderValue::from_static(name));
+    }
+}
+
+/// A response that was made for somebody, or that hands out a cookie, must not be stored by a shared cache. What the
+/// handler said about caching stands, except that a cookie is never public.
+fn keep_private(headers: &mut HeaderMap, sets_cookies: bool) {
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-store"),
+        );
+        return;
+    }
+    let name = |directive: &str| {
+        directive
+            .split('=')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let is_private = list(headers, &header::CACHE_CONTROL)
+        .any(|directive| matches!(name(directive).as_str(), "private" | "no-store"));
+    if !sets_cookies || is_private {
+        return;
+    }
+    let kept = list(headers, &header::CACHE_CONTROL)
+        .filter(|directive| !matches!(name(directive).as_str(), "public" | "s-maxage"));
+    let value = std::iter::once("private")
+        .chain(kept)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        headers.insert(header::CACHE_CONTROL, value);
+    }
+}
+
+/// The elements of a header that is a list, over all its fields. One that is no text has none.
+fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
+}
