@@ -527,7 +527,7 @@ mod tests {
     fn what_is_not_understood_is_written_back_as_it_came() {
         for json in [
             r#"{"a":NaN,"b":1180591620717411303424,"c":[-Infinity,1E5]}"#,
-            r#"{"a":"\ud83d","\udc00":{"x":{" t":[1]}}}"#,
+            r#"{"\udc00":{"x":{" t":[1]}},"a":"\ud83d"}"#,
             r#"{"d":{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}}"#,
         ] {
             let object = Object::parse(json.to_owned()).unwrap();
