@@ -309,7 +309,9 @@ impl VisitState {
         let user_id = self.session_user_id();
         if let Some(id) = &user_id {
             if matches!(self.who, Who::Somebody(..)) {
-                self.remember.refresh(id, &core.remember, self.now);
+                let duration = self.remember_seconds();
+                self.remember
+                    .refresh(id, duration, &core.remember, self.now);
             }
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)

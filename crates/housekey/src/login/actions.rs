@@ -123,7 +123,8 @@ impl VisitState {
         if let Some(Ok(claims)) = self.remember.read(&core.remember, self.now)
             && claims.user_id == id
         {
-            self.remember.issue(id, digest, claims.remaining);
+            let duration = claims.remaining.or_else(|| self.remember_seconds());
+            self.remember.issue(id, digest, duration);
         }
         self.changed();
         Ok(())

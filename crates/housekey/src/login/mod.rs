@@ -20,7 +20,9 @@ pub(crate) mod protection;
 pub use handle::{Login, LoginUser};
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::cookie::LONGEST_LIFE;
 use crate::event::Event;
 use crate::login::protection::Client;
 use crate::remember::RememberState;
@@ -90,6 +92,15 @@ impl VisitState {
             None => return None,
         };
         is_usable_id(&id).then_some(id)
+    }
+
+    /// How long the remember token of this login was to live, where the token itself does not say it. A number that
+    /// no browser would heed counts as none.
+    pub(crate) fn remember_seconds(&self) -> Option<Duration> {
+        let seconds = self.session.get(keys::REMEMBER_SECONDS)?.parse().ok()?;
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|duration| *duration <= LONGEST_LIFE)
     }
 
     /// Removes the login from the session, with everything that belongs to it.
