@@ -87,7 +87,7 @@ impl<U: User> CurrentUser<U> {
         self.login.is_some_and(|login| login.fresh)
     }
 
-    /// Whether the login is fresh and no older than this.
+    /// Whether the login is fresh and no older than this, whatever the manager's `fresh_within` says.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
         self.login.is_some() && self.visit.is_fresh_within(within)
     }
@@ -293,7 +293,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Flash {
     }
 }
 
-/// Where to go after logging in, if the address that the request claims is safe.
+/// Where to go after logging in, if the address that the request claims is safe: a path of this site that is not the
+/// login page, or an address of a listed origin. Read from the query, or from the session where the manager keeps it.
 #[derive(Clone, Debug)]
 pub struct NextUrl(housekey::NextUrl);
 
@@ -309,7 +310,8 @@ impl NextUrl {
         self.0.get()
     }
 
-    /// Goes there, or to `default` when there is no address or it is not safe.
+    /// Goes there, or to `default` when there is no address or it is not safe. `default` is the application's and is
+    /// not checked.
     pub fn or(self, default: &str) -> SeeOther {
         SeeOther(self.0.or(default))
     }

@@ -44,7 +44,8 @@ pub fn login_required<U: User>() -> Guard<U> {
     Guard::new(Requirement::Login)
 }
 
-/// Lets only users whose login is fresh reach the routes below it.
+/// Lets only users whose login is fresh reach the routes below it: proved lately, in this session. Others who are logged
+/// in are sent to the `refresh_view`. [`fresh_within`](Guard::fresh_within) sets another age than the manager's.
 pub fn fresh_login_required<U: User>() -> Guard<U> {
     Guard::new(Requirement::Fresh(None))
 }
@@ -56,6 +57,9 @@ pub fn login_scope<U: User>() -> Guard<U> {
 }
 
 /// A layer that protects routes, and says how those are answered whom it denies.
+///
+/// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open. A
+/// CORS preflight passes, every other request does not, whatever its method.
 #[must_use = "a guard protects nothing until it is a layer of a router"]
 pub struct Guard<U> {
     requirement: Requirement,
@@ -81,13 +85,13 @@ impl<U: User> Guard<U> {
         }
     }
 
-    /// Requires a login that is fresh and no older than this.
+    /// Requires a login that is fresh and no older than this, in place of what the guard required before.
     pub fn fresh_within(mut self, within: Duration) -> Self {
         self.requirement = Requirement::Fresh(Some(within));
         self
     }
 
-    /// Requires a login of a user for whom this holds. Others who are logged in get 403.
+    /// Requires a login of a user for whom this holds. Others who are logged in get 403. Of two calls, the later counts.
     pub fn require(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         if matches!(self.requirement, Requirement::Nothing) {
             self.requirement = Requirement::Login;

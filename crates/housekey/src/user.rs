@@ -50,7 +50,8 @@ pub trait User: Any + Send + Sync {
     ///
     /// Only a keyed digest of them is put into cookies. A random stamp in a column of its own is better than the
     /// password hash: a hash also changes when it is only made stronger, and that would sign people out for nothing.
-    /// `None`, the default, means that logins end by logging out or by expiry only.
+    /// `None`, the default, means that logins end by logging out or by expiry only. Beginning to return something
+    /// signs everybody out once, since the logins of before have no digest of it (the `flask` preset accepts those).
     fn session_auth_hash(&self) -> Option<Vec<u8>> {
         None
     }

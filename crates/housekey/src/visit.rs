@@ -226,7 +226,8 @@ impl OpenVisit {
         })))
     }
 
-    /// Whether the current user's login is fresh and no older than this.
+    /// Whether the current user's login is fresh and no older than this. `false` before
+    /// [`current_user`](Self::current_user) was asked.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
         self.with(|state, core| state.is_fresh(Some(within), core.settings.trust_fresh_flag))
     }

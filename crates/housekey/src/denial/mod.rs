@@ -5,9 +5,9 @@
 //! 1. The routes' own word ([`Scope::answer_as`]) beats every header.
 //! 2. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
 //!    into the fragment.
-//! 3. A Turbo frame, or the opening of a WebSocket: 401.
+//! 3. A Turbo frame, the opening of a WebSocket, or `X-Requested-With: XMLHttpRequest`: 401.
 //! 4. `Sec-Fetch-Mode`: `navigate` is a person, everything else is not.
-//! 5. `X-Requested-With: XMLHttpRequest`, or a body of JSON: 401.
+//! 5. A body of JSON: 401.
 //! 6. `Accept`: a person's browser asks for HTML by name.
 //!
 //! A person is sent to the login page with 303, never with 307 or 308, which would post the form again, to there.

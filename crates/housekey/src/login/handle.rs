@@ -32,9 +32,13 @@ impl<U: User> Login<U> {
     /// Makes this user the one who is logged in, once the builder is awaited. The application has checked the
     /// password (or whatever proves who they are) before.
     ///
-    /// What an earlier login left in the session is gone afterwards, and the remember token of an earlier login too,
-    /// unless the same user logged in again. The login is fresh. The cookies go out with the response, whatever its
-    /// status.
+    /// What an earlier login left is gone afterwards. If somebody else was logged in, the session is emptied. What an
+    /// anonymous visitor had in it goes too (all of it, [`Session::make_permanent`](crate::Session::make_permanent)
+    /// included, so call that afterwards), but for what
+    /// [`keep_at_login`](crate::LoginManagerBuilder::keep_at_login) names; the `flask` preset keeps it. Without
+    /// [`remember`](LoginUser::remember), a remember token that is there is deleted, whoever it was for.
+    ///
+    /// The login is fresh. The cookies go out with the response, whatever its status. Nothing here limits attempts.
     ///
     /// # Errors
     ///
@@ -55,7 +59,8 @@ impl<U: User> Login<U> {
     /// visitors too.
     ///
     /// The cookies are taken from this browser. A copy that somebody made before stays valid until it expires or the
-    /// user's auth hash changes.
+    /// user's auth hash changes; Flask-Login's remember token does neither. Call it from a POST route only: a link or an
+    /// image of another site can cause a GET.
     ///
     /// # Errors
     ///
@@ -66,17 +71,24 @@ impl<U: User> Login<U> {
     }
 
     /// Makes the login fresh again. The application has checked that it is the same person, by the same means as at
-    /// a login.
+    /// a login. The session is bound anew to the browser that it came from.
+    ///
+    /// It is about whoever the session names. Somebody who comes with a remember token alone is in no session yet:
+    /// ask for the current user first, which every extractor of a user does.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no session names anybody.
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no session names anybody,
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
     pub async fn confirm_login(&self) -> Result<(), Error> {
         self.visit.with(|state, core| state.confirm(core))
     }
 
     /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of
-    /// freshness and remembering. All other logins of the user are out.
+    /// freshness and remembering. All other logins of the user are out at their next request, but for those that have
+    /// no digest of it: under the `flask` preset, sessions that a Flask peer made, and Flask-Login's remember tokens.
+    ///
+    /// Give it the user as they are after the change.
     ///
     /// # Errors
     ///
@@ -123,7 +135,8 @@ impl<U: User> LoginUser<'_, U> {
         self
     }
 
-    /// Remembers this browser for this long, at most 400 days.
+    /// Remembers this browser for this long, from one second to 400 days, in place of the manager's
+    /// [`remember_duration`](crate::LoginManagerBuilder::remember_duration).
     pub fn remember_for(mut self, duration: Duration) -> Self {
         self.options.remember = Some(Some(duration));
         self

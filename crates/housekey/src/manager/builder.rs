@@ -94,13 +94,16 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// How long a session lives from its last writing, permanent or not: Flask's `PERMANENT_SESSION_LIFETIME`.
-    /// One day, or 31 in the `flask` preset. Checked on the server.
+    /// One day, or 31 in the `flask` preset; from one second to 400 days. Checked on the server.
+    ///
+    /// A session in use is written again as [`session_refresh`](Self::session_refresh) says, so activity keeps it alive
+    /// without limit: there is no absolute lifetime.
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.session_lifetime = lifetime;
         self
     }
 
-    /// When an unchanged session is sent again.
+    /// When an unchanged session is sent again. Once an hour, or in the `flask` preset permanent ones at every request.
     pub fn session_refresh(mut self, refresh: SessionRefresh) -> Self {
         self.settings.session_refresh = refresh;
         self
@@ -118,7 +121,7 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// The largest session cookie that is written, name and value together, in bytes: 4093, Flask's
-    /// `MAX_COOKIE_SIZE`. Flask warns and sends a larger one, which browsers drop; here it is an error.
+    /// `MAX_COOKIE_SIZE`; from 512 to 4096. Flask warns and sends a larger one, which browsers drop; here it is an error.
     pub fn max_cookie_size(mut self, bytes: usize) -> Self {
         self.settings.max_cookie_size = bytes;
         self
@@ -139,7 +142,8 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Which remember tokens are written and read.
+    /// Which remember tokens are written and read. [`RememberFormat::Timed`], or [`RememberFormat::FlaskLogin`] in the
+    /// `flask` preset.
     pub fn remember_format(mut self, format: RememberFormat) -> Self {
         self.settings.remember_format = format;
         self
@@ -162,13 +166,17 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// What a session is bound to.
+    /// What a session is bound to. The user agent, or in the `flask` preset Flask-Login 0.6's address and user agent, for
+    /// which [`client_address`](Self::client_address) or [`trusted_proxies`](Self::trusted_proxies) must be set.
     pub fn session_identifier(mut self, identifier: SessionIdentifier) -> Self {
         self.settings.identifier = identifier;
         self
     }
 
-    /// Where the address of the connection comes from, since housekey's doors do not see the socket. With axum:
+    /// Where the address of the connection comes from, since housekey's doors do not see the socket. It is used for
+    /// [`SessionIdentifier::FlaskLogin06`] and [`FlaskLogin07`](SessionIdentifier::FlaskLogin07) and for nothing else;
+    /// without it, these never agree with what a Flask peer computed. With axum, whose server must be started with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`:
     ///
     /// ```
     /// # use std::net::{IpAddr, SocketAddr};
@@ -190,14 +198,16 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// How many proxies stand in front, each of which appends to `X-Forwarded-For`: the client's address is then the
-    /// entry that many from the end. Zero, the default, believes no header.
+    /// entry that many from the end. Zero, the default, believes no header. A list that is shorter is not from these
+    /// proxies, and [`client_address`](Self::client_address) is asked. Whoever reaches the program past the proxies can
+    /// claim any address.
     pub fn trusted_proxies(mut self, hops: usize) -> Self {
         self.settings.trusted_proxies = hops;
         self
     }
 
     /// How long a login stays fresh after a password was given. One hour; in the `flask` preset for as long as the
-    /// session lives.
+    /// session lives. There, a fresh login that a Flask peer made has no time in it and counts as fresh under any age.
     pub fn fresh_within(mut self, within: Duration) -> Self {
         self.settings.fresh_within = Some(within);
         self
@@ -209,7 +219,7 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Session keys that an anonymous visitor keeps when logging in, for instance a cart. Everything else goes, so
+    /// Session keys whose values an anonymous visitor keeps when logging in, for instance a cart. Everything else goes, so
     /// that nobody can plant data in another person's session. The `flask` preset keeps all, as Flask does; naming
     /// keys there makes it as strict.
     pub fn keep_at_login<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
@@ -228,13 +238,14 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Where people are sent who have to prove themselves again. Without one they get a 401.
+    /// Where people are sent who have to prove themselves again: a path of this site, or an absolute URL. Without one
+    /// they get a 401.
     pub fn refresh_view(mut self, view: impl Into<String>) -> Self {
         self.settings.refresh_view = Some(view.into());
         self
     }
 
-    /// A message that is flashed when somebody is sent to the login page. Flask-Login's is
+    /// A message that is flashed when somebody is sent to the login page; an empty one is none. Flask-Login's is
     /// `Please log in to access this page.`, which the `flask` preset has; the safe one has none.
     pub fn login_message(self, text: impl Into<String>) -> Self {
         self.login_message_in("message", text)
@@ -287,7 +298,8 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Answers whoever has to log in, in place of everything else (`unauthorized_handler`).
+    /// Answers whoever has to log in, in place of everything else (`unauthorized_handler`). Nothing is negotiated or
+    /// flashed then; `Cache-Control: no-store` is added unless the answer has one.
     pub fn unauthorized_handler(
         mut self,
         handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
@@ -305,7 +317,8 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// How those are answered who may not pass. A scope or a guard can choose otherwise for the routes below it.
+    /// How those are answered who may not pass: [`AnswerAs::Negotiated`], or [`AnswerAs::Flask`] in the `flask` preset.
+    /// A scope or a guard can choose otherwise for the routes below it.
     pub fn answer_as(mut self, answer: AnswerAs) -> Self {
         self.settings.answer_as = answer;
         self
@@ -344,7 +357,8 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// The surroundings, and the end.
 impl<U: User> LoginManagerBuilder<U> {
-    /// Calls this at every event. It runs on the thread of the request, so it should be quick.
+    /// Calls this at every event. It runs on the thread of the request, so it should be quick. Several hooks are called
+    /// in the order in which they were given.
     pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.hooks.push(Box::new(hook));
         self

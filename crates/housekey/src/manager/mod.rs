@@ -48,7 +48,8 @@ pub struct LoginManager<U> {
 impl<U: User> LoginManager<U> {
     /// The safe preset: `__Host-` cookies that are Secure, HttpOnly and SameSite=Lax, signed with HMAC-SHA-256;
     /// remember tokens that expire on the server and end with the user's auth hash; an empty session after every
-    /// change of user; denials that suit who is asking.
+    /// change of user; denials that suit who is asking. A copied cookie still works until it expires or the auth hash
+    /// changes, also after logout: nothing is kept on the server.
     ///
     /// Browsers send such cookies over HTTPS only. For development call
     /// [`plain_http`](LoginManagerBuilder::plain_http).
@@ -61,8 +62,9 @@ impl<U: User> LoginManager<U> {
     /// that a Flask application with the same `SECRET_KEY` shares the logins.
     ///
     /// What Flask's defaults leave open is open here too: the cookies are not Secure and have no SameSite, and the
-    /// remember token never expires on the server. Set what your Flask application sets. The differences that
-    /// remain, all of them for safety, are listed in `docs/COMPATIBILITY.md`.
+    /// remember token never expires on the server. Set what your Flask application sets, and
+    /// [`client_address`](LoginManagerBuilder::client_address), without which sessions that Flask made seem to come from
+    /// elsewhere. The differences that remain are on purpose and listed in `docs/COMPATIBILITY.md`.
     pub fn flask(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
         LoginManagerBuilder::new(keys, loader, Settings::flask())
     }

@@ -25,6 +25,9 @@ use crate::visit::OpenVisit;
 ///
 /// Values are whatever `serde` can turn into JSON. A Flask peer sees them as the matching Python values, and what it
 /// stored (tuples, dates, bytes) survives housekey's rewriting the cookie, byte for byte.
+///
+/// All of it goes into one cookie of at most 4093 bytes, which whoever holds it can read. Of two requests at the same time
+/// the later response wins, so nothing that must be counted or used up belongs in here.
 #[derive(Clone, Debug)]
 pub struct Session {
     visit: OpenVisit,
@@ -35,7 +38,8 @@ impl Session {
         Self { visit }
     }
 
-    /// The value under this key, `None` when there is none.
+    /// The value under this key, `None` when there is none. Those by which the login is remembered can be read too, and
+    /// prove nothing: ask for the current user instead.
     ///
     /// Flask's tagged values come as plain ones: a tuple as a sequence; markup, dates, UUIDs and bytes (in base64) as
     /// text.
@@ -117,7 +121,8 @@ impl Session {
         self.visit.with(|state, _| state.session.is_permanent())
     }
 
-    /// Makes the cookie survive the browser's being closed.
+    /// Makes the cookie survive the browser's being closed. A login by somebody else than before empties the session,
+    /// this included, so call it after `login_user`.
     pub fn make_permanent(&self) {
         self.visit
             .with(|state, _| state.session.set(map::PERMANENT, "true".to_owned()));

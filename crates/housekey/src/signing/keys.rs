@@ -19,8 +19,9 @@ const FEWEST_DISTINCT_BYTES: usize = 8;
 /// The secret keys that sign everything, first to last: the first signs, all verify.
 ///
 /// Changing the key without logging anybody out: put the new key first and keep the old one as a
-/// [`fallback`](SecretKeys::fallback) for as long as sessions and remember tokens live. Whatever is verified by a
-/// fallback is signed again with the first key on the next response that reads it.
+/// [`fallback`](SecretKeys::fallback) for as long as sessions and remember tokens live. A session that a fallback
+/// verified is signed again with the first key by the first response that reads it; a remember token is replaced when it
+/// starts a session, and not before.
 ///
 /// ```
 /// use housekey::SecretKeys;
@@ -51,12 +52,14 @@ impl SecretKeys {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or was evidently not drawn at random.
+    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or has fewer than 8 different ones. More cannot be
+    /// told from a key: a sentence that somebody thought up passes, and can be guessed.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::single(SecretKey::from_bytes(key.as_ref())).and_then(Self::strong)
     }
 
-    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, separated by commas.
+    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, separated by commas. Bytes are
+    /// taken as they are: a line's end in the variable is part of the key.
     ///
     /// # Errors
     ///
@@ -111,7 +114,10 @@ impl SecretKeys {
         Self::single(SecretKey::from_bytes(key))
     }
 
-    /// Adds a key that verifies and never signs: Flask's `SECRET_KEY_FALLBACKS`, one at a time, newest first.
+    /// Adds a key that verifies and never signs: Flask's `SECRET_KEY_FALLBACKS`, one at a time, newest first. Who has it
+    /// can be anybody, as with the first: it is for keys that were replaced, not for keys that have leaked.
+    ///
+    /// A weak one is taken here and refused when a manager of the safe preset is built.
     ///
     /// # Errors
     ///
