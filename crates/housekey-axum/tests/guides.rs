@@ -1,4 +1,5 @@
 //! What the guides in `docs/` say of a whole application, tried out.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -520,4 +521,45 @@ async fn what_a_visitor_set_before_logging_in_is_gone_also_that_the_session_is_p
         axum::body::to_bytes(body, 100).await.unwrap(),
         "false false"
     );
+}
+
+#[tokio::test]
+async fn a_session_that_flask_made_is_fresh_here_only_if_the_address_is_known() {
+    // Key `deterministic`, Flask-Login 0.6.3, curl/8.0 from 127.0.0.1.
+    let session = ".eJwlzjsOwjAMANC7ZGaI7SS2e5kq_kSwtnRC3J1KTG99n7KvI89n2d7HlY-yv6JsJacT1wRHjLQJJu4YFNR1dmOXGDimMjAKergkEJJCKKv6jfUMFUfuTmI8Qmw2JQiUWlmXN_JoYpWH0BhJrTlW7Cm12WrljlxnHv8NlO8P5r8u7Q.ZVPxAA.lpXc_0X7ClPD1CohjibmDweIer0";
+    for (address, fresh) in [(None, 302), (Some([127, 0, 0, 1].into()), 200)] {
+        let loader = |id: String| async { Ok::<_, BoxError>(Some(Member { id, stamp: 0 })) };
+        let manager = LoginManager::flask(SecretKeys::flask("deterministic").unwrap(), loader)
+            .login_view("/login")
+            .refresh_view("/confirm")
+            .client_address(move |_| address)
+            .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+            .build()
+            .unwrap();
+        let app = Router::new()
+            .route("/page", get(async |_: LoginRequired<Member>| ""))
+            .route("/fresh", get(async |_: FreshLoginRequired<Member>| ""))
+            .layer(manager.layer());
+        for (path, status) in [("/page", 200), ("/fresh", fresh)] {
+            let request = Request::get(path)
+                .header("user-agent", "curl/8.0")
+                .header("cookie", format!("session={session}"));
+            let response = app
+                .clone()
+                .oneshot(request.body(Body::empty()).unwrap())
+                .await
+                .unwrap();
+            assert_eq!(response.status(), status, "{path} with {address:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_remember_token_that_does_not_verify_is_deleted() {
+    let mut browser = Browser::at(account(&World::new()));
+    browser
+        .cookies
+        .insert("__Host-remember_token".to_owned(), "x.y.z".to_owned());
+    browser.get("/page").await;
+    assert!(browser.cookies.is_empty());
 }
