@@ -41,6 +41,10 @@ impl VisitState {
             ));
         }
         let digest = core.auth_hashes.digest(user);
+        if let Some(duration) = options.remember {
+            core.remember
+                .must_fit(&id, digest.clone(), duration, self.now)?;
+        }
         let before = self.session.clone();
 
         match self.session_user_id() {

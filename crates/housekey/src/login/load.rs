@@ -109,8 +109,8 @@ impl VisitState {
             }
             _ => {}
         }
-        let ended =
-            settings.protection == SessionProtection::Strong && !self.session.is_permanent();
+        let ended = settings.protection == SessionProtection::Strong
+            && !(settings.strong_spares_permanent && self.session.is_permanent());
         if ended {
             self.forget_login();
             self.remember.delete();

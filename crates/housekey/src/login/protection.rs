@@ -25,8 +25,8 @@ pub enum SessionProtection {
     Off,
     /// The login is no longer fresh.
     Basic,
-    /// The login is over and its remember token is deleted. A permanent session is only made stale, as in
-    /// Flask-Login.
+    /// The login is over and its remember token is deleted. In the `flask` preset a permanent session is only made
+    /// stale, as in Flask-Login.
     Strong,
 }
 

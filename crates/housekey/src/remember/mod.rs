@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 
 use crate::cookie::{Attributes, Values};
+use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
 use crate::signing::timed::Refused;
@@ -106,6 +107,30 @@ impl RememberCookie {
     /// Whether a peer reads the duration from the session, as Flask-Login does.
     pub(crate) fn tells_peers_its_duration(&self) -> bool {
         self.format == RememberFormat::FlaskLogin
+    }
+
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidUserId`] when the id is so long that browsers would drop its token.
+    pub(crate) fn must_fit(
+        &self,
+        user_id: &str,
+        auth_digest: Option<String>,
+        duration: Option<Duration>,
+        now: u64,
+    ) -> Result<(), Error> {
+        let token = NewToken {
+            user_id: user_id.to_owned(),
+            auth_digest,
+            duration,
+        };
+        match self.set(&token, now) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::InvalidUserId,
+                "the user's id is too long for a remember token, which is a cookie of at most 4096 bytes",
+            )),
+        }
     }
 
     fn set(&self, token: &NewToken, now: u64) -> Option<HeaderValue> {
