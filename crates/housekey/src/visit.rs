@@ -255,7 +255,7 @@ impl OpenVisit {
 }
 
 impl VisitState {
-    fn read(core: &Core, request: &Parts) -> Self {
+    pub(crate) fn read(core: &Core, request: &Parts) -> Self {
         let settings = &core.settings;
         let now = core.now();
         let values = Values::of(&request.headers, &core.session_cookie.attributes.name);
@@ -286,7 +286,7 @@ impl VisitState {
         }
     }
 
-    fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
         let user_id = self.session_user_id();
