@@ -2,11 +2,10 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use axum::extract::{Path, Query};
+use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 struct Asset {
     name: &'static str,
@@ -49,24 +48,15 @@ pub(crate) fn url(name: &str) -> Option<String> {
     Asset::find(name).map(|asset| format!("/static/{name}?v={}", asset.version()))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Version {
-    #[serde(default)]
-    v: String,
-}
-
-pub(crate) async fn serve(Path(name): Path<String>, Query(asked): Query<Version>) -> Response {
+pub(crate) async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     let Some(asset) = Asset::find(&name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let cache = if asked.v == asset.version() {
+    let cache = if query == Some(format!("v={}", asset.version())) {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    (
-        [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, cache)],
-        asset.content,
-    )
-        .into_response()
+    let headers = [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, cache)];
+    (headers, asset.content).into_response()
 }

@@ -352,7 +352,8 @@ mod tests {
         let forged = "__Host-remember_token=forged".to_owned();
         let (session, token) = ([session], [token]);
         let stale = [session[0].clone(), forged.clone()];
-        let cases: Vec<(&str, &[String], Vec<Option<Member>>, &str)> = vec![
+        type Case<'a> = (&'a str, &'a [String], Vec<Option<Member>>, &'a str);
+        let cases: Vec<Case<'_>> = vec![
             ("a stranger", &[], vec![None], "request, nobody"),
             ("a key", &[], vec![Some(BOB)], "request, bob by Request"),
             (

@@ -40,6 +40,23 @@ async fn while_the_database_is_broken_nobody_is_let_in_and_nobody_is_logged_out(
 }
 
 #[tokio::test]
+async fn while_the_database_is_broken_one_can_still_sign_out() {
+    let site = Site::open();
+    let mut ada = site.member("ada").await;
+    let table = site.table();
+    table
+        .execute_batch("ALTER TABLE members RENAME TO lost")
+        .unwrap();
+    ada.post("/sign-out", &[]).await.leads_to("/");
+    table
+        .execute_batch("ALTER TABLE lost RENAME TO members")
+        .unwrap();
+    ada.get("/dashboard")
+        .await
+        .leads_to("/sign-in?next=%2Fdashboard");
+}
+
+#[tokio::test]
 async fn while_the_database_is_locked_members_stay_in_and_writing_is_503() {
     let site = Site::open();
     let mut ada = site.member("ada").await;

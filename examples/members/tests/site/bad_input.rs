@@ -83,6 +83,13 @@ async fn a_form_with_missing_or_absurd_fields_is_shown_again() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_no_form_counts_as_an_empty_one() {
+    let site = Site::open();
+    let answer = site.browser().post_json("/sign-in", "{}").await;
+    answer.shows(StatusCode::UNPROCESSABLE_ENTITY, "Type your username.");
+}
+
+#[tokio::test]
 async fn a_form_shown_again_keeps_the_name_and_never_the_password() {
     let site = Site::open();
     let answer = site

@@ -84,6 +84,11 @@ impl Browser {
         self.send(request, Body::from(body.join("&"))).await
     }
 
+    pub(crate) async fn post_json(&mut self, path: &str, body: &str) -> Answer {
+        let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+        self.send(request, Body::from(body.to_owned())).await
+    }
+
     async fn send(&mut self, request: Builder, body: Body) -> Answer {
         let mut request = request
             .header("host", "127.0.0.1:3000")
