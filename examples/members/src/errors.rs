@@ -54,8 +54,8 @@ impl From<rusqlite::Error> for AppError {
     }
 }
 
-impl From<housekey::Error> for AppError {
-    fn from(error: housekey::Error) -> AppError {
+impl From<housekey_axum::CoreError> for AppError {
+    fn from(error: housekey_axum::CoreError) -> AppError {
         AppError::Login(error.into())
     }
 }

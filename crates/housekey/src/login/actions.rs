@@ -49,7 +49,7 @@ impl VisitState {
 
         match self.session_user_id() {
             Some(previous) if previous == id => {}
-            Some(_) => self.session.retain(|_| false),
+            Some(_) => self.empty_session(),
             None => match &core.settings.anonymous_data {
                 AnonymousData::Keep => {}
                 AnonymousData::Drop { except } => self
@@ -91,8 +91,7 @@ impl VisitState {
     /// Logs out whoever is there. Works for anonymous visitors too, and asks no database.
     pub(crate) fn log_out(&mut self) {
         let user_id = self.session_user_id();
-        // One user's data must never reach the next one, so all of it goes.
-        self.session.retain(|_| false);
+        self.empty_session();
         self.remember.delete();
         self.changed();
         self.who = Who::Nobody;

@@ -112,7 +112,7 @@ impl VisitState {
         let ended = settings.protection == SessionProtection::Strong
             && !(settings.strong_spares_permanent && self.session.is_permanent());
         if ended {
-            self.forget_login();
+            self.empty_session();
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
@@ -152,7 +152,7 @@ impl VisitState {
 
     /// The session's login is no good. A remember token may still be: of somebody else, or made since.
     fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
-        self.forget_login();
+        self.empty_session();
         self.event(Event::LoginEnded { user_id, reason });
         self.search_remember_token(core)
     }

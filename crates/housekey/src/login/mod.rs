@@ -92,7 +92,12 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Removes the login from the session, with everything that belongs to it.
+    /// Ends the login. Its data goes with it, since whoever comes next at this browser may be somebody else.
+    pub(crate) fn empty_session(&mut self) {
+        self.session.retain(|_| false);
+    }
+
+    /// Removes the login from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
         for key in keys::LOGIN {
             self.session.remove(key);
