@@ -1,5 +1,7 @@
 //! The site in a real Chromium, through its driver: what a person does, and what a second browser of theirs sees.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
 mod driver;
 
 use driver::{Chromium, Site};
