@@ -54,8 +54,6 @@ pub struct Current<U> {
     pub source: LoginSource,
     /// Whether their login is fresh by the manager's rule.
     pub fresh: bool,
-    /// Whether this browser is remembered as theirs.
-    pub remembered: bool,
 }
 
 impl Visit {
@@ -189,24 +187,28 @@ impl OpenVisit {
         let Who::Somebody(user, source) = self.who() else {
             return Ok(None);
         };
-        let user_id = user.id();
         let Some(user) = downcast(user) else {
             return Err(Error::new(
                 ErrorKind::MissingLayer,
                 "the login manager of this route is one for users of another type",
             ));
         };
-        Ok(Some(self.with(|state, core| {
-            Current {
-                user,
-                source,
-                fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
-                remembered: source != LoginSource::Request
-                    && state
-                        .remember
-                        .remembers(&user_id, &core.remember, state.now),
-            }
+        Ok(Some(self.with(|state, core| Current {
+            user,
+            source,
+            fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
         })))
+    }
+
+    /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
+    /// wants to know about.
+    pub fn is_remembered(&self) -> bool {
+        self.with(|state, core| match &state.who {
+            Who::Somebody(user, source) if *source != LoginSource::Request => state
+                .remember
+                .remembers(&user.id(), &core.remember, state.now),
+            _ => false,
+        })
     }
 
     /// Whether the current user's login is fresh and no older than this.
