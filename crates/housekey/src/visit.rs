@@ -260,8 +260,14 @@ impl VisitState {
     fn read(core: &Core, request: &Parts) -> Self {
         let settings = &core.settings;
         let now = core.now();
-        let values = Values::of(&request.headers, &core.session_cookie.attributes.name);
-        let mut arrival = core.session_cookie.read(&values, now);
+        let [sessions, remember_tokens] = Values::of(
+            &request.headers,
+            [
+                &core.session_cookie.attributes.name,
+                &core.remember.attributes.name,
+            ],
+        );
+        let mut arrival = core.session_cookie.read(&sessions, now);
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
@@ -274,10 +280,7 @@ impl VisitState {
             },
             session: std::mem::take(&mut arrival.session),
             arrival,
-            remember: RememberState::new(&Values::of(
-                &request.headers,
-                &core.remember.attributes.name,
-            )),
+            remember: RememberState::new(&remember_tokens),
             flashes: Flashes::default(),
             who: Who::NotAsked,
             generation: 0,
