@@ -91,7 +91,8 @@ pub async fn contenders() -> Vec<Contender> {
         *request.headers_mut() = headers.clone();
         Contender {
             name,
-            site: site.clone(),
+            // As axum::serve does, or every request would put the layers around the handler anew.
+            site: site.clone().with_state(()),
             request,
             expected,
         }
