@@ -40,7 +40,8 @@ struct Inner {
     /// Where the request wanted to go, before any router took a prefix off.
     target: Option<PathAndQuery>,
     opened: AtomicBool,
-    state: Mutex<Option<VisitState>>,
+    /// Boxed, so that a visit which nobody opens stays small.
+    state: Mutex<Option<Box<VisitState>>>,
     /// Held while the user is being loaded, so that two who ask at once cause one look-up.
     loading: async_lock::Mutex<()>,
 }
@@ -87,7 +88,7 @@ impl Visit {
         if !self.inner.opened.load(Ordering::Acquire) {
             let mut state = self.lock();
             if state.is_none() {
-                *state = Some(VisitState::read(&self.inner.core, request));
+                *state = Some(Box::new(VisitState::read(&self.inner.core, request)));
                 self.inner.opened.store(true, Ordering::Release);
             }
         }
@@ -114,7 +115,7 @@ impl Visit {
     }
 
     /// A hook or a handler that panicked while it held the lock has changed whole values only.
-    fn lock(&self) -> MutexGuard<'_, Option<VisitState>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<VisitState>>> {
         self.inner
             .state
             .lock()
