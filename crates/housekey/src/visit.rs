@@ -179,26 +179,28 @@ impl OpenVisit {
         &self,
         request: &Parts,
     ) -> Result<Option<Current<U>>, Error> {
-        if matches!(self.who(), Who::NotAsked) {
+        if self.is_unasked() {
             let _loading = self.visit.inner.loading.lock().await;
-            if matches!(self.who(), Who::NotAsked) {
+            if self.is_unasked() {
                 self.load(request).await?;
             }
         }
-        let Who::Somebody(user, source) = self.who() else {
-            return Ok(None);
-        };
-        let Some(user) = downcast(user) else {
-            return Err(Error::new(
-                ErrorKind::MissingLayer,
-                "the login manager of this route is one for users of another type",
-            ));
-        };
-        Ok(Some(self.with(|state, core| Current {
-            user,
-            source,
-            fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
-        })))
+        self.with(|state, core| {
+            let Who::Somebody(user, source) = &state.who else {
+                return Ok(None);
+            };
+            let Some(user) = downcast(Arc::clone(user)) else {
+                return Err(Error::new(
+                    ErrorKind::MissingLayer,
+                    "the login manager of this route is one for users of another type",
+                ));
+            };
+            Ok(Some(Current {
+                user,
+                source: *source,
+                fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
+            }))
+        })
     }
 
     /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
@@ -217,8 +219,8 @@ impl OpenVisit {
         self.with(|state, core| state.is_fresh(Some(within), core.settings.trust_fresh_flag))
     }
 
-    fn who(&self) -> Who {
-        self.with(|state, _| state.who.clone())
+    fn is_unasked(&self) -> bool {
+        self.with(|state, _| matches!(state.who, Who::NotAsked))
     }
 
     /// Asks the application what the search wants to know, until it is over.
@@ -295,15 +297,17 @@ impl VisitState {
     fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
-        let user_id = self.session_user_id();
-        if let Some(id) = &user_id {
-            if matches!(self.who, Who::Somebody(..)) {
-                self.remember.refresh(id, &core.remember, self.now);
+        let refreshes = core.remember.refresh_each_request && matches!(self.who, Who::Somebody(..));
+        if (refreshes || self.missing_digest.is_some())
+            && let Some(id) = self.session_user_id()
+        {
+            if refreshes {
+                self.remember.refresh(&id, &core.remember, self.now);
             }
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)
             {
-                self.write_auth_hash(id, Some(&digest));
+                self.write_auth_hash(&id, Some(&digest));
             }
         }
 

@@ -63,7 +63,6 @@ pub(crate) struct VisitState {
 }
 
 /// Who is there.
-#[derive(Clone)]
 pub(crate) enum Who {
     NotAsked,
     Nobody,
