@@ -78,7 +78,7 @@ impl Object {
             bytes: source.as_bytes(),
             at: 0,
         };
-        scanner.object(&mut |name, value| {
+        scanner.object(|name, value| {
             let name = if source.as_bytes()[name.clone()].contains(&b'\\') {
                 // With its quotation marks, it is a JSON string.
                 match serde_json::from_str::<String>(&source[name.start - 1..name.end + 1]) {
@@ -417,14 +417,14 @@ impl Scanner<'_> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn object(&mut self, entry: &mut dyn FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+    fn object(&mut self, entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
         self.object_within(DEEPEST, entry)
     }
 
     fn object_within(
         &mut self,
         depth: usize,
-        entry: &mut dyn FnMut(Range<usize>, Range<usize>),
+        mut entry: impl FnMut(Range<usize>, Range<usize>),
     ) -> Option<()> {
         self.token(b'{')?;
         if self.token(b'}').is_some() {
@@ -463,7 +463,7 @@ impl Scanner<'_> {
             b'"' => {
                 self.string()?;
             }
-            b'{' => self.object_within(depth, &mut |_, _| {})?,
+            b'{' => self.object_within(depth, |_, _| {})?,
             b'[' => self.array(depth, &mut |_| {})?,
             _ => self.scalar()?,
         }
@@ -475,17 +475,17 @@ impl Scanner<'_> {
         self.token(b'"')?;
         let start = self.at;
         loop {
-            self.at += self.bytes[self.at..]
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-            match self.bytes[self.at] {
-                b'"' => {
-                    self.at += 1;
-                    return Some(start..self.at - 1);
-                }
-                b'\\' => self.escape()?,
-                _ => return None,
+            let rest = &self.bytes[self.at..];
+            let plain = memchr::memchr2(b'"', b'\\', rest)?;
+            if rest[..plain].iter().any(|byte| *byte < 0x20) {
+                return None;
             }
+            self.at += plain;
+            if rest[plain] == b'"' {
+                self.at += 1;
+                return Some(start..self.at - 1);
+            }
+            self.escape()?;
         }
     }
 
