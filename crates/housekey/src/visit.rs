@@ -270,7 +270,7 @@ impl VisitState {
                 &core.remember.attributes.name,
             ],
         );
-        let mut arrival = core.session_cookie.read(&sessions, now);
+        let (session, arrival) = core.session_cookie.read(&sessions, now);
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
@@ -281,7 +281,7 @@ impl VisitState {
                 user_agent: request.headers.get(header::USER_AGENT).cloned(),
                 address: address.or_else(|| settings.client_address.as_ref()?(request)),
             },
-            session: std::mem::take(&mut arrival.session),
+            session,
             arrival,
             remember: RememberState::new(&remember_tokens),
             flashes: Flashes::default(),

@@ -477,7 +477,11 @@ impl Scanner<'_> {
         loop {
             let rest = &self.bytes[self.at..];
             let plain = memchr::memchr2(b'"', b'\\', rest)?;
-            if rest[..plain].iter().any(|byte| *byte < 0x20) {
+            // Without an early end, so that many bytes are looked at in one step.
+            let lowest = rest[..plain]
+                .iter()
+                .fold(u8::MAX, |low, byte| low.min(*byte));
+            if lowest < 0x20 {
                 return None;
             }
             self.at += plain;
