@@ -333,7 +333,7 @@ impl VisitState {
 }
 
 /// Adds a field name to `Vary`, unless that is `*` or has it.
-pub(crate) fn add_to_vary(headers: &mut HeaderMap, name: &'static str) {
+fn add_to_vary(headers: &mut HeaderMap, name: &'static str) {
     let present =
         list(headers, &header::VARY).any(|field| field == "*" || field.eq_ignore_ascii_case(name));
     if !present {
