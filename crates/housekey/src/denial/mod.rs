@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
 use crate::next_url::build_login_url;
-use crate::visit::{OpenVisit, add_to_vary};
+use crate::visit::OpenVisit;
 
 use negotiate::Asker;
 
@@ -203,9 +203,10 @@ impl Denial<'_> {
             },
         };
         if answer == AnswerAs::Negotiated {
-            for name in ["Accept", "Sec-Fetch-Mode", "HX-Request"] {
-                add_to_vary(response.headers_mut(), name);
-            }
+            response.headers_mut().insert(
+                header::VARY,
+                HeaderValue::from_static("Accept, Sec-Fetch-Mode, HX-Request"),
+            );
         }
         response
     }

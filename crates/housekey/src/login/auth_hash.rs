@@ -5,7 +5,7 @@
 //! digest, nor a digest without the secret key.
 
 use crate::signing::keys::{KeyRing, KeyUsed};
-use crate::signing::{SecretKeys, base64_encode, equal_in_constant_time};
+use crate::signing::{SecretKeys, base64_encode};
 use crate::user::User;
 
 pub(crate) struct AuthHashes(KeyRing);
@@ -52,10 +52,11 @@ impl AuthHashes {
         let Some(kept) = kept else {
             return missing;
         };
-        let matches = |tag: &crate::signing::keys::Tag| {
-            equal_in_constant_time(base64_encode(tag.as_bytes()).as_bytes(), kept.as_bytes())
-        };
-        match self.0.verify(&[&length(id), id.as_bytes(), &hash], matches) {
+        let message: [&[u8]; 3] = [&length(id), id.as_bytes(), &hash];
+        match self
+            .0
+            .verify(&message, |tag| tag.is_base64(kept.as_bytes()))
+        {
             Some(KeyUsed::Current) => AuthHash::Matches,
             Some(KeyUsed::Fallback) => AuthHash::Rewrite,
             None => AuthHash::Changed,

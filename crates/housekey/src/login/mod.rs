@@ -45,7 +45,7 @@ pub(crate) struct VisitState {
     pub(crate) now: u64,
     pub(crate) client: Client,
     pub(crate) session: SessionMap,
-    /// The session as it came, for what has to be sent back.
+    /// How the session came, for what has to be sent back.
     pub(crate) arrival: Arrival,
     pub(crate) remember: RememberState,
     pub(crate) flashes: Flashes,
@@ -63,7 +63,6 @@ pub(crate) struct VisitState {
 }
 
 /// Who is there.
-#[derive(Clone)]
 pub(crate) enum Who {
     NotAsked,
     Nobody,

@@ -23,10 +23,9 @@ pub(crate) struct SessionCookie {
     pub(crate) max_size: usize,
 }
 
-/// The session as it came with the request.
+/// How the session came with the request.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
-    pub(crate) session: SessionMap,
     /// Whether the browser has a cookie of this name, valid or not: only then is there one to delete.
     pub(crate) sent: bool,
     /// Why the cookie, if there was one, counts for nothing.
@@ -44,9 +43,9 @@ pub(crate) enum Rejected {
 
 impl SessionCookie {
     /// The session that the request carries, empty when there is none that counts.
-    pub(crate) fn read(&self, values: &Values<'_>, now: u64) -> Arrival {
+    pub(crate) fn read(&self, values: &Values<'_>, now: u64) -> (SessionMap, Arrival) {
         match values.as_slice() {
-            [] => Arrival::default(),
+            [] => Default::default(),
             [value] => self
                 .open(value, now)
                 .unwrap_or_else(|refused| rejected(Rejected::Invalid(refused))),
@@ -64,18 +63,18 @@ impl SessionCookie {
         }
     }
 
-    fn open(&self, value: &[u8], now: u64) -> Result<Arrival, Refused> {
+    fn open(&self, value: &[u8], now: u64) -> Result<(SessionMap, Arrival), Refused> {
         let verified = self.signer.verify(value, now, self.lifetime)?;
         let session = payload::decode(verified.payload)
             .and_then(SessionMap::parse)
             .ok_or(Refused::BadPayload)?;
-        Ok(Arrival {
-            session,
+        let arrival = Arrival {
             sent: true,
             rejected: None,
             age: verified.age,
             fallback_key: verified.key == KeyUsed::Fallback,
-        })
+        };
+        Ok((session, arrival))
     }
 
     /// The header that takes the session as it now is to the browser, if it has to go there.
@@ -145,10 +144,11 @@ impl SessionCookie {
     }
 }
 
-fn rejected(why: Rejected) -> Arrival {
-    Arrival {
+fn rejected(why: Rejected) -> (SessionMap, Arrival) {
+    let arrival = Arrival {
         sent: true,
         rejected: Some(why),
         ..Arrival::default()
-    }
+    };
+    (SessionMap::default(), arrival)
 }
