@@ -49,7 +49,7 @@ impl VisitState {
 
         match self.session_user_id() {
             Some(previous) if previous == id => {}
-            Some(_) => self.session.retain(|_| false),
+            Some(_) => self.session.clear(),
             None => match &core.settings.anonymous_data {
                 AnonymousData::Keep => {}
                 AnonymousData::Drop { except } => self
@@ -91,8 +91,9 @@ impl VisitState {
     /// Logs out whoever is there. Works for anonymous visitors too, and asks no database.
     pub(crate) fn log_out(&mut self) {
         let user_id = self.session_user_id();
-        // One user's data must never reach the next one, so all of it goes.
-        self.session.retain(|_| false);
+        // One user's data must never reach the next one, so all of it goes. So does a cookie that counted for nothing:
+        // once a clock or a key is put right, it would count again.
+        self.session.clear();
         self.remember.delete();
         self.changed();
         self.who = Who::Nobody;
