@@ -150,9 +150,10 @@ impl VisitState {
         self.found(user, LoginSource::Session)
     }
 
-    /// The session's login is no good. A remember token may still be: of somebody else, or made since.
+    /// The session's login is no good, and what else is in the session was that user's: nothing of it may reach the
+    /// next one. A remember token may still be good: of somebody else, or made since.
     fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
-        self.forget_login();
+        self.session.clear();
         self.event(Event::LoginEnded { user_id, reason });
         self.search_remember_token(core)
     }
