@@ -291,9 +291,7 @@ impl VisitState {
         self.flashes = Flashes::default();
         let user_id = self.session_user_id();
         if let Some(id) = &user_id {
-            if matches!(self.who, Who::Somebody(..)) {
-                self.remember.refresh(id, &core.remember, self.now);
-            }
+            self.refresh_remember_token(core, id);
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)
             {

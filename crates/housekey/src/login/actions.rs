@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{VisitState, Who, auth_hash, is_usable_id, keys};
+use super::auth_hash::{self, AuthHash};
+use super::{VisitState, Who, is_usable_id, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::manager::{AnonymousData, Core};
@@ -132,6 +133,22 @@ impl VisitState {
         }
         self.changed();
         Ok(())
+    }
+
+    /// Sends the current user's token again, good for as long as it was from the beginning, if the settings say so.
+    pub(crate) fn refresh_remember_token(&mut self, core: &Core, id: &str) {
+        let Who::Somebody(user, _) = &self.who else {
+            return;
+        };
+        let Some(claims) = self.remember.refreshable(&core.remember, self.now) else {
+            return;
+        };
+        if claims.user_id == id
+            && core.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
+        {
+            let digest = core.auth_hashes.digest(&**user);
+            self.remember.issue(claims.user_id, digest, claims.duration);
+        }
     }
 
     /// A session that a remember token starts: never fresh, and bound to this client from the beginning.

@@ -132,17 +132,20 @@ impl VisitState {
             return self.end_login(core, id.to_owned(), EndReason::UserInactive);
         }
         let missing = core.settings.missing_auth_hash;
-        let verdict = match self.session.text(keys::AUTH_HASH) {
-            Some(value) => {
-                core.auth_hashes
-                    .check(&*user, id, auth_hash::in_session(&value, id), missing)
-            }
-            None => core.auth_hashes.check(&*user, id, None, missing),
-        };
-        match verdict {
+        let value = self.session.text(keys::AUTH_HASH);
+        let kept = value
+            .as_deref()
+            .and_then(|value| auth_hash::in_session(value, id));
+        let by_peer = kept.is_none();
+        match core.auth_hashes.check(&*user, id, kept, missing) {
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
-            AuthHash::Rewrite => self.missing_digest = core.auth_hashes.digest(&*user),
+            AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
+            // Made with an older key, which may be dropped before there is another reason to write.
+            AuthHash::Rewrite => {
+                let digest = core.auth_hashes.digest(&*user);
+                self.write_auth_hash(id, digest.as_deref());
+            }
             AuthHash::Changed => {
                 return self.end_login(core, id.to_owned(), EndReason::AuthHashChanged);
             }
@@ -179,16 +182,7 @@ impl VisitState {
         if !user.is_active() {
             return self.end_remembering(claims.user_id, EndReason::UserInactive);
         }
-        let verdict = match &claims.kind {
-            // Flask-Login's token has no place for a digest.
-            crate::remember::ClaimsKind::Flask => AuthHash::Matches,
-            crate::remember::ClaimsKind::Timed { auth_digest } => core.auth_hashes.check(
-                &*user,
-                &claims.user_id,
-                auth_digest.as_deref(),
-                AuthHash::Changed,
-            ),
-        };
+        let verdict = core.auth_hashes.check_token(&*user, &claims);
         if verdict == AuthHash::Changed {
             return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
         }

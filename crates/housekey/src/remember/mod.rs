@@ -234,21 +234,10 @@ impl RememberState {
         self.change = Change::Delete;
     }
 
-    /// Sends the token again, good for as long as it was from the beginning, if the settings say so and it is this
-    /// user's.
-    pub(crate) fn refresh(&mut self, user_id: &str, cookie: &RememberCookie, now: u64) {
-        if !cookie.refresh_each_request || !matches!(self.change, Change::Keep) {
-            return;
-        }
-        if let Some(Ok(claims)) = self.read(cookie, now)
-            && claims.user_id == user_id
-        {
-            let auth_digest = match claims.kind {
-                ClaimsKind::Timed { auth_digest } => auth_digest,
-                ClaimsKind::Flask => None,
-            };
-            self.issue(claims.user_id, auth_digest, claims.duration);
-        }
+    /// What the token says that came, if the settings want it refreshed and nothing else is to become of it.
+    pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Claims> {
+        let wanted = cookie.refresh_each_request && matches!(self.change, Change::Keep);
+        wanted.then(|| self.read(cookie, now))??.ok()
     }
 
     /// The header that does what was decided. A deletion goes only to a browser that has something to delete.
