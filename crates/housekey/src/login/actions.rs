@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::auth_hash::{self, AuthHash};
 use super::{VisitState, Who, is_usable_id, keys};
+use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::manager::{AnonymousData, Core};
@@ -147,8 +148,15 @@ impl VisitState {
             && core.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
         {
             let digest = core.auth_hashes.digest(&**user);
-            self.remember.issue(claims.user_id, digest, claims.duration);
+            let duration = claims.duration.or_else(|| self.remember_seconds());
+            self.remember.issue(claims.user_id, digest, duration);
         }
+    }
+
+    /// How long the token was to live, where Flask-Login keeps that: its token has no place for it.
+    fn remember_seconds(&self) -> Option<Duration> {
+        let seconds = self.session.get(keys::REMEMBER_SECONDS)?.parse().ok()?;
+        Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
     }
 
     /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
