@@ -127,11 +127,7 @@ impl VisitState {
         }
         let digest = core.auth_hashes.digest(user);
         self.write_auth_hash(&id, digest.as_deref());
-        if let Some(Ok(claims)) = self.remember.read(&core.remember, self.now)
-            && claims.user_id == id
-        {
-            self.remember.issue(id, digest, claims.remaining);
-        }
+        self.remember.rebind(id, digest, &core.remember, self.now);
         self.changed();
         Ok(())
     }

@@ -229,6 +229,24 @@ impl RememberState {
         });
     }
 
+    /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
+    /// came, which then ends when it was to end.
+    pub(crate) fn rebind(
+        &mut self,
+        user_id: String,
+        auth_digest: Option<String>,
+        cookie: &RememberCookie,
+        now: u64,
+    ) {
+        if let Change::Issue(token) = &mut self.change {
+            token.auth_digest = auth_digest;
+        } else if let Some(Ok(claims)) = self.read(cookie, now)
+            && claims.user_id == user_id
+        {
+            self.issue(user_id, auth_digest, claims.remaining);
+        }
+    }
+
     /// The token goes, and counts for nothing from now on.
     pub(crate) fn delete(&mut self) {
         self.change = Change::Delete;
