@@ -12,11 +12,11 @@
 mod flask;
 mod timed;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::cookie::{Attributes, Values};
+use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
@@ -141,9 +141,7 @@ impl RememberCookie {
                 .timed
                 .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
         };
-        let expires = SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_secs(now).saturating_add(duration))?;
-        self.attributes.set(&value, Some(expires))
+        self.attributes.set(&value, Some(expiry(now, duration)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The session's cookie: reading it, writing it, and when to write it again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
 use super::SessionMap;
-use crate::cookie::{Attributes, Values};
+use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::manager::SessionRefresh;
 use crate::signing::keys::KeyUsed;
@@ -96,9 +96,7 @@ impl SessionCookie {
             return Ok(None);
         }
         let value = self.signer.sign(&payload::encode(&session.to_json()), now);
-        let expires = session
-            .is_permanent()
-            .then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(now) + self.lifetime);
+        let expires = session.is_permanent().then(|| expiry(now, self.lifetime));
         match self.attributes.set(&value, expires) {
             Some(header) if self.attributes.name.len() + value.len() <= self.max_size => {
                 Ok(Some(header))
