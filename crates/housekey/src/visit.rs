@@ -295,7 +295,7 @@ impl VisitState {
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)
             {
-                self.write_auth_hash(id, Some(&digest));
+                self.if_there_is_room(core, |state| state.write_auth_hash(id, Some(&digest)));
             }
         }
 

@@ -74,9 +74,7 @@ impl VisitState {
                 json::python_float(duration.as_secs_f64()),
             );
         }
-        core.session_cookie
-            .must_fit(&self.session)
-            .inspect_err(|_| self.session = before)?;
+        self.must_fit(core).inspect_err(|_| self.session = before)?;
 
         match options.remember {
             Some(duration) => self.remember.issue(id.clone(), digest, duration),
@@ -108,9 +106,7 @@ impl VisitState {
         let before = self.session.clone();
         self.make_fresh();
         self.bind_to_client(core);
-        core.session_cookie
-            .must_fit(&self.session)
-            .inspect_err(|_| self.session = before)?;
+        self.must_fit(core).inspect_err(|_| self.session = before)?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
         Ok(())
@@ -126,7 +122,9 @@ impl VisitState {
             ));
         }
         let digest = core.auth_hashes.digest(user);
+        let before = self.session.clone();
         self.write_auth_hash(&id, digest.as_deref());
+        self.must_fit(core).inspect_err(|_| self.session = before)?;
         self.remember.rebind(id, digest, &core.remember, self.now);
         self.changed();
         Ok(())
@@ -155,10 +153,16 @@ impl VisitState {
         Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
     }
 
-    /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
+    /// A session that a remember token starts: never fresh, and bound to this client from the beginning. What an
+    /// anonymous visitor gathered stays if there is room for both.
     pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
         self.write_login(core, id, digest);
         self.make_stale();
+        if self.must_fit(core).is_err() {
+            self.session.clear();
+            self.write_login(core, id, digest);
+            self.make_stale();
+        }
     }
 
     fn write_login(&mut self, core: &Core, id: &str, digest: Option<&str>) {

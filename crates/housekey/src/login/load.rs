@@ -104,7 +104,7 @@ impl VisitState {
             // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
             // request. Signed as it is, such a session can come from nowhere else.
             None if !was_fresh => {
-                self.bind_to_client(core);
+                self.if_there_is_room(core, |state| state.bind_to_client(core));
                 return false;
             }
             _ => {}

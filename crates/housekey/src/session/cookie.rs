@@ -82,7 +82,8 @@ impl SessionCookie {
     ///
     /// # Errors
     ///
-    /// When it no longer fits. The changes are checked as they are made, so that this is the last resort.
+    /// When it was changed and no longer fits. The changes are checked as they are made, so that this is the last
+    /// resort.
     pub(crate) fn write(
         &self,
         session: &SessionMap,
@@ -101,6 +102,8 @@ impl SessionCookie {
             Some(header) if self.attributes.name.len() + value.len() <= self.max_size => {
                 Ok(Some(header))
             }
+            // A peer wrote it, and packed it better. The browser keeps the one that it has.
+            _ if !session.is_modified() => Ok(None),
             _ => Err(self.too_large(value.len())),
         }
     }
