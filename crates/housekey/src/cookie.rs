@@ -353,9 +353,17 @@ impl CookieSettings {
     }
 }
 
-/// `Wed, 13 Nov 2024 22:13:20 GMT`. Beyond the year 9999 the format ends, and so do we.
+/// The last second of the year 9999, where the format of `Expires` ends, and so do we.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// When something ends that lives for so long from `now`.
+pub(crate) fn expiry(now: u64, life: Duration) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(now).saturating_add(life).min(LAST_DATE)
+}
+
+/// `Wed, 13 Nov 2024 22:13:20 GMT`.
 fn http_date(time: SystemTime) -> String {
-    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    let last = SystemTime::UNIX_EPOCH + LAST_DATE;
     httpdate::fmt_http_date(time.clamp(SystemTime::UNIX_EPOCH, last))
 }
 

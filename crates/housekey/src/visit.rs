@@ -302,12 +302,12 @@ impl VisitState {
             && let Some(id) = self.session_user_id()
         {
             if refreshes {
-                self.remember.refresh(&id, &core.remember, self.now);
+                self.refresh_remember_token(core, &id);
             }
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)
             {
-                self.write_auth_hash(&id, Some(&digest));
+                self.if_there_is_room(core, |state| state.write_auth_hash(&id, Some(&digest)));
             }
         }
 

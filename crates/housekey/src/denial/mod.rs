@@ -349,13 +349,11 @@ impl Denial<'_> {
         if settings.next_in_session {
             if let Some(next) = &next {
                 self.visit.with(|state, core| {
-                    let before = state.session.clone();
-                    state.session.set_text(keys::NEXT, next);
-                    // A Flask peer with strong protection throws away a session without one.
-                    state.bind_to_client(core);
-                    if core.session_cookie.must_fit(&state.session).is_err() {
-                        state.session = before;
-                    }
+                    state.if_there_is_room(core, |state| {
+                        state.session.set_text(keys::NEXT, next);
+                        // A Flask peer with strong protection throws away a session without one.
+                        state.bind_to_client(core);
+                    });
                 });
             }
             return build_login_url(view, None, &settings.next_field, force_host);

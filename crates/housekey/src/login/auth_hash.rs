@@ -4,6 +4,7 @@
 //! user's bytes change, the digest no longer matches and the login is over. Nobody can compute the bytes from the
 //! digest, nor a digest without the secret key.
 
+use crate::remember::{Claims, ClaimsKind};
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_encode};
 use crate::user::User;
@@ -60,6 +61,20 @@ impl AuthHashes {
             Some(KeyUsed::Current) => AuthHash::Matches,
             Some(KeyUsed::Fallback) => AuthHash::Rewrite,
             None => AuthHash::Changed,
+        }
+    }
+
+    /// Compares what a remember token was bound to.
+    pub(crate) fn check_token(&self, user: &dyn User, claims: &Claims) -> AuthHash {
+        match &claims.kind {
+            // Flask-Login's token has no place for a digest.
+            ClaimsKind::Flask => AuthHash::Matches,
+            ClaimsKind::Timed { auth_digest } => self.check(
+                user,
+                &claims.user_id,
+                auth_digest.as_deref(),
+                AuthHash::Changed,
+            ),
         }
     }
 }

@@ -104,7 +104,7 @@ impl VisitState {
             // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
             // request. Signed as it is, such a session can come from nowhere else.
             None if !was_fresh => {
-                self.bind_to_client(core);
+                self.if_there_is_room(core, |state| state.bind_to_client(core));
                 return false;
             }
             _ => {}
@@ -112,7 +112,7 @@ impl VisitState {
         let ended = settings.protection == SessionProtection::Strong
             && !(settings.strong_spares_permanent && self.session.is_permanent());
         if ended {
-            self.empty_session();
+            self.session.clear();
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
@@ -132,17 +132,20 @@ impl VisitState {
             return self.end_login(core, id.to_owned(), EndReason::UserInactive);
         }
         let missing = core.settings.missing_auth_hash;
-        let verdict = match self.session.text(keys::AUTH_HASH) {
-            Some(value) => {
-                core.auth_hashes
-                    .check(&*user, id, auth_hash::in_session(&value, id), missing)
-            }
-            None => core.auth_hashes.check(&*user, id, None, missing),
-        };
-        match verdict {
+        let value = self.session.text(keys::AUTH_HASH);
+        let kept = value
+            .as_deref()
+            .and_then(|value| auth_hash::in_session(value, id));
+        let by_peer = kept.is_none();
+        match core.auth_hashes.check(&*user, id, kept, missing) {
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
-            AuthHash::Rewrite => self.missing_digest = core.auth_hashes.digest(&*user),
+            AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
+            // Made with an older key, which may be dropped before there is another reason to write.
+            AuthHash::Rewrite => {
+                let digest = core.auth_hashes.digest(&*user);
+                self.write_auth_hash(id, digest.as_deref());
+            }
             AuthHash::Changed => {
                 return self.end_login(core, id.to_owned(), EndReason::AuthHashChanged);
             }
@@ -150,9 +153,10 @@ impl VisitState {
         self.found(user, LoginSource::Session)
     }
 
-    /// The session's login is no good. A remember token may still be: of somebody else, or made since.
+    /// The session's login is no good, and what else is in the session was that user's: nothing of it may reach the
+    /// next one. A remember token may still be good: of somebody else, or made since.
     fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
-        self.empty_session();
+        self.session.clear();
         self.event(Event::LoginEnded { user_id, reason });
         self.search_remember_token(core)
     }
@@ -178,16 +182,7 @@ impl VisitState {
         if !user.is_active() {
             return self.end_remembering(claims.user_id, EndReason::UserInactive);
         }
-        let verdict = match &claims.kind {
-            // Flask-Login's token has no place for a digest.
-            crate::remember::ClaimsKind::Flask => AuthHash::Matches,
-            crate::remember::ClaimsKind::Timed { auth_digest } => core.auth_hashes.check(
-                &*user,
-                &claims.user_id,
-                auth_digest.as_deref(),
-                AuthHash::Changed,
-            ),
-        };
+        let verdict = core.auth_hashes.check_token(&*user, &claims);
         if verdict == AuthHash::Changed {
             return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
         }

@@ -21,8 +21,10 @@ pub use handle::{Login, LoginUser};
 
 use std::sync::Arc;
 
+use crate::error::Error;
 use crate::event::Event;
 use crate::login::protection::Client;
+use crate::manager::Core;
 use crate::remember::RememberState;
 use crate::session::{Arrival, Flashes, SessionMap};
 use crate::user::User;
@@ -91,9 +93,24 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Ends the login. Its data goes with it, since whoever comes next at this browser may be somebody else.
-    pub(crate) fn empty_session(&mut self) {
-        self.session.retain(|_| false);
+    /// Whether the session, with the messages that are about to join it, fits into a cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when it does not.
+    pub(crate) fn must_fit(&self, core: &Core) -> Result<(), Error> {
+        let mut session = self.session.clone();
+        self.flashes.store(&mut session);
+        core.session_cookie.must_fit(&session)
+    }
+
+    /// Makes a change to the session that nobody asked for, unless there is no room for it.
+    pub(crate) fn if_there_is_room(&mut self, core: &Core, change: impl FnOnce(&mut Self)) {
+        let before = self.session.clone();
+        change(self);
+        if self.must_fit(core).is_err() {
+            self.session = before;
+        }
     }
 
     /// Removes the login from the session, and leaves the application's data.

@@ -12,11 +12,11 @@
 mod flask;
 mod timed;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::cookie::{Attributes, Values};
+use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
@@ -141,9 +141,7 @@ impl RememberCookie {
                 .timed
                 .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
         };
-        let expires = SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_secs(now).saturating_add(duration))?;
-        self.attributes.set(&value, Some(expires))
+        self.attributes.set(&value, Some(expiry(now, duration)))
     }
 }
 
@@ -229,26 +227,33 @@ impl RememberState {
         });
     }
 
+    /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
+    /// came, which then ends when it was to end.
+    pub(crate) fn rebind(
+        &mut self,
+        user_id: String,
+        auth_digest: Option<String>,
+        cookie: &RememberCookie,
+        now: u64,
+    ) {
+        if let Change::Issue(token) = &mut self.change {
+            token.auth_digest = auth_digest;
+        } else if let Some(Ok(claims)) = self.read(cookie, now)
+            && claims.user_id == user_id
+        {
+            self.issue(user_id, auth_digest, claims.remaining);
+        }
+    }
+
     /// The token goes, and counts for nothing from now on.
     pub(crate) fn delete(&mut self) {
         self.change = Change::Delete;
     }
 
-    /// Sends the token again, good for as long as it was from the beginning, if the settings say so and it is this
-    /// user's.
-    pub(crate) fn refresh(&mut self, user_id: &str, cookie: &RememberCookie, now: u64) {
-        if !cookie.refresh_each_request || !matches!(self.change, Change::Keep) {
-            return;
-        }
-        if let Some(Ok(claims)) = self.read(cookie, now)
-            && claims.user_id == user_id
-        {
-            let auth_digest = match claims.kind {
-                ClaimsKind::Timed { auth_digest } => auth_digest,
-                ClaimsKind::Flask => None,
-            };
-            self.issue(claims.user_id, auth_digest, claims.duration);
-        }
+    /// What the token says that came, if the settings want it refreshed and nothing else is to become of it.
+    pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Claims> {
+        let wanted = cookie.refresh_each_request && matches!(self.change, Change::Keep);
+        wanted.then(|| self.read(cookie, now))??.ok()
     }
 
     /// The header that does what was decided. A deletion goes only to a browser that has something to delete.

@@ -1,11 +1,11 @@
 //! The session's cookie: reading it, writing it, and when to write it again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
 use super::SessionMap;
-use crate::cookie::{Attributes, Values};
+use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::manager::SessionRefresh;
 use crate::signing::keys::KeyUsed;
@@ -81,7 +81,8 @@ impl SessionCookie {
     ///
     /// # Errors
     ///
-    /// When it no longer fits. The changes are checked as they are made, so that this is the last resort.
+    /// When it was changed and no longer fits. The changes are checked as they are made, so that this is the last
+    /// resort.
     pub(crate) fn write(
         &self,
         session: &SessionMap,
@@ -95,13 +96,13 @@ impl SessionCookie {
             return Ok(None);
         }
         let value = self.signer.sign(&payload::encode(&session.to_json()), now);
-        let expires = session
-            .is_permanent()
-            .then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(now) + self.lifetime);
+        let expires = session.is_permanent().then(|| expiry(now, self.lifetime));
         match self.attributes.set(&value, expires) {
             Some(header) if self.attributes.name.len() + value.len() <= self.max_size => {
                 Ok(Some(header))
             }
+            // A peer wrote it, and packed it better. The browser keeps the one that it has.
+            _ if !session.is_modified() => Ok(None),
             _ => Err(self.too_large(value.len())),
         }
     }
