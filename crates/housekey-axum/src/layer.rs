@@ -36,7 +36,8 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 
 /// Gives each request its [`Visit`]. Made by [`LoginManagerExt::layer`].
 ///
-/// Two managers, for two types of users, are two layers. The extractors that name a user type find theirs; those that
+/// Two managers, for two types of users, are two layers, and need cookies of different names: with the same ones, every
+/// extractor answers 500. The extractors that name a user type find theirs; those that
 /// do not ([`Session`](crate::Session), [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one.
 #[derive(Debug)]
 pub struct LoginLayer<U> {
@@ -146,13 +147,27 @@ where
 struct Visits {
     visit: Visit,
     outer: Option<Arc<Visits>>,
+    /// Two of the managers would read each other's cookies.
+    collide: bool,
 }
 
 impl Visits {
     fn push(extensions: &mut Extensions, visit: Visit) {
-        let before = extensions.insert(Self { visit, outer: None });
-        if let (Some(before), Some(visits)) = (before, extensions.get_mut::<Self>()) {
-            visits.outer = Some(Arc::new(before));
+        let before = extensions.remove::<Self>();
+        let collide = before.as_ref().is_some_and(|before| {
+            before.collide || before.chain().any(|other| visit.collides_with(other))
+        });
+        extensions.insert(Self {
+            visit,
+            outer: before.map(Arc::new),
+            collide,
+        });
+    }
+
+    fn of(parts: &Parts) -> Result<Option<&Self>, Error> {
+        match parts.extensions.get::<Self>() {
+            Some(visits) if visits.collide => Err(Error::colliding_cookies()),
+            visits => Ok(visits),
         }
     }
 
@@ -164,7 +179,7 @@ impl Visits {
 
 /// The visit of the manager for users of this type, opened.
 pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
-    let visits = parts.extensions.get::<Visits>();
+    let visits = Visits::of(parts)?;
     match visits.and_then(|visits| visits.chain().find(|visit| visit.is_for::<U>())) {
         Some(visit) => Ok(visit.open(parts)),
         None => Err(Error::missing_layer(std::any::type_name::<U>())),
@@ -173,7 +188,7 @@ pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
 
 /// The visit of the innermost manager, opened.
 pub(crate) fn innermost_visit(parts: &Parts) -> Result<OpenVisit, Error> {
-    match parts.extensions.get::<Visits>() {
+    match Visits::of(parts)? {
         Some(visits) => Ok(visits.visit.open(parts)),
         None => Err(Error::missing_layer("…")),
     }

@@ -3,6 +3,8 @@
 mod error;
 mod extract;
 mod guard;
+#[cfg(doctest)]
+mod guides;
 mod layer;
 
 pub use housekey::*;

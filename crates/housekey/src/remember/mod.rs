@@ -228,7 +228,7 @@ impl RememberState {
     }
 
     /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
-    /// came, which then ends when it was to end.
+    /// came, which then ends when it was to end. Flask-Login's token is bound to none.
     pub(crate) fn rebind(
         &mut self,
         user_id: String,
@@ -238,7 +238,8 @@ impl RememberState {
     ) {
         if let Change::Issue(token) = &mut self.change {
             token.auth_digest = auth_digest;
-        } else if let Some(Ok(claims)) = self.read(cookie, now)
+        } else if cookie.format != RememberFormat::FlaskLogin
+            && let Some(Ok(claims)) = self.read(cookie, now)
             && claims.user_id == user_id
         {
             self.issue(user_id, auth_digest, claims.remaining);
@@ -274,5 +275,64 @@ impl From<Refused> for Rejection {
             Refused::FromTheFuture => Self::FromTheFuture,
             Refused::BadPayload => Self::BadPayload,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use futures_lite::future::block_on;
+    use http::{HeaderMap, Request};
+
+    use crate::{BoxError, Login, LoginManager, SecretKeys, User};
+
+    struct Member;
+
+    impl User for Member {
+        fn id(&self) -> String {
+            "1".to_owned()
+        }
+    }
+
+    #[test]
+    fn a_flask_token_that_is_sent_again_keeps_the_duration_of_its_login() {
+        let loader = |_: String| async { Ok::<_, BoxError>(Some(Member)) };
+        let manager = LoginManager::flask(SecretKeys::flask("deterministic").unwrap(), loader)
+            .remember_refresh_each_request()
+            .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+            .build()
+            .unwrap();
+        let set_cookies = |headers: &HeaderMap| -> Vec<String> {
+            let cookies = headers.get_all("set-cookie").iter();
+            cookies
+                .map(|cookie| cookie.to_str().unwrap().to_owned())
+                .collect()
+        };
+
+        let (request, ()) = Request::get("/login").body(()).unwrap().into_parts();
+        let (visit, mut headers) = (manager.visit(&request.uri), HeaderMap::new());
+        let login = Login::new(visit.open(&request));
+        block_on(async {
+            login
+                .login_user(&Member)
+                .remember_for(Duration::from_secs(604_800))
+                .await
+        })
+        .unwrap();
+        visit.finish(&mut headers).unwrap();
+        let sent = set_cookies(&headers);
+        assert!(sent[0].contains("; Expires=Tue, 21 Nov 2023 22:13:20 GMT"));
+
+        let mut request = Request::get("/");
+        for cookie in &sent {
+            request = request.header("cookie", cookie.split(';').next().unwrap());
+        }
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let (visit, mut headers) = (manager.visit(&request.uri), HeaderMap::new());
+        let user = block_on(visit.open(&request).current_user::<Member>(&request)).unwrap();
+        assert!(user.is_some());
+        visit.finish(&mut headers).unwrap();
+        assert_eq!(set_cookies(&headers), sent[..1]);
     }
 }
