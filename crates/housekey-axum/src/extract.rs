@@ -39,7 +39,6 @@ pub struct CurrentUser<U> {
 struct LoginFacts {
     source: LoginSource,
     fresh: bool,
-    remembered: bool,
 }
 
 impl<U: User> CurrentUser<U> {
@@ -49,7 +48,6 @@ impl<U: User> CurrentUser<U> {
                 login: Some(LoginFacts {
                     source: current.source,
                     fresh: current.fresh,
-                    remembered: current.remembered,
                 }),
                 user: Some(current.user),
                 visit,
@@ -94,7 +92,7 @@ impl<U: User> CurrentUser<U> {
 
     /// Whether this browser is remembered as the user's (`login_remembered`).
     pub fn is_remembered(&self) -> bool {
-        self.login.is_some_and(|login| login.remembered)
+        self.login.is_some() && self.visit.is_remembered()
     }
 
     /// Where the user was found.

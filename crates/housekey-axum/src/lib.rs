@@ -9,6 +9,10 @@ mod layer;
 
 pub use housekey::*;
 
+/// The rules' own error, which an [`Error`] is made of: what [`Login`] and [`Passwords`] give. An application with an
+/// error type of its own implements `From` for both.
+pub use housekey::Error as CoreError;
+
 pub use error::{Error, LoginRejection};
 pub use extract::{
     CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther, Session,

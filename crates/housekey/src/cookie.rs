@@ -63,28 +63,37 @@ impl FromStr for SameSite {
 }
 
 /// The distinct values that the request carries for one cookie name, in their order, at most four.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Values<'a> {
     values: [&'a [u8]; MOST_VALUES],
     len: usize,
 }
 
 impl<'a> Values<'a> {
-    /// The values of the cookie `name`. Empty ones and those that no browser would send count as absent.
-    pub(crate) fn of(headers: &'a HeaderMap, name: &str) -> Self {
-        let mut found = Self::default();
+    /// The values of each of these cookies. Empty ones and those that no browser would send count as absent.
+    pub(crate) fn of<const N: usize>(headers: &'a HeaderMap, names: [&str; N]) -> [Self; N] {
+        let mut found = [const { Self::NONE }; N];
         for (pair_name, value) in pairs(headers).take(MOST_PAIRS) {
-            let usable = !value.is_empty() && name.len() + value.len() <= LONGEST_COOKIE;
-            if pair_name == name.as_bytes()
-                && usable
-                && !found.as_slice().contains(&value)
-                && found.len < MOST_VALUES
-            {
-                found.values[found.len] = value;
-                found.len += 1;
+            for (name, values) in names.iter().zip(&mut found) {
+                if pair_name == name.as_bytes() && name.len() + value.len() <= LONGEST_COOKIE {
+                    values.add(value);
+                }
             }
         }
         found
+    }
+
+    const NONE: Self = Self {
+        values: [&[]; MOST_VALUES],
+        len: 0,
+    };
+
+    fn add(&mut self, value: &'a [u8]) {
+        let is_new = !value.is_empty() && !self.as_slice().contains(&value);
+        if is_new && self.len < MOST_VALUES {
+            self.values[self.len] = value;
+            self.len += 1;
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[&'a [u8]] {
@@ -98,12 +107,26 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers
         .get_all(COOKIE)
         .iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
+        .flat_map(|field| split_at_semicolons(field.as_bytes()))
         .filter_map(|pair| {
-            let equals = pair.iter().position(|byte| *byte == b'=')?;
+            let equals = memchr::memchr(b'=', pair)?;
             let name = trim(&pair[..equals]);
             (!name.is_empty()).then(|| (name, trim(&pair[equals + 1..])))
         })
+}
+
+fn split_at_semicolons(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        match memchr::memchr(b';', bytes) {
+            Some(end) => {
+                rest = Some(&bytes[end + 1..]);
+                Some(&bytes[..end])
+            }
+            None => rest.take(),
+        }
+    })
 }
 
 fn trim(mut bytes: &[u8]) -> &[u8] {
@@ -330,9 +353,17 @@ impl CookieSettings {
     }
 }
 
-/// `Wed, 13 Nov 2024 22:13:20 GMT`. Beyond the year 9999 the format ends, and so do we.
+/// The last second of the year 9999, where the format of `Expires` ends, and so do we.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// When something ends that lives for so long from `now`.
+pub(crate) fn expiry(now: u64, life: Duration) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(now).saturating_add(life).min(LAST_DATE)
+}
+
+/// `Wed, 13 Nov 2024 22:13:20 GMT`.
 fn http_date(time: SystemTime) -> String {
-    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    let last = SystemTime::UNIX_EPOCH + LAST_DATE;
     httpdate::fmt_http_date(time.clamp(SystemTime::UNIX_EPOCH, last))
 }
 

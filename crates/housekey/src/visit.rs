@@ -40,7 +40,8 @@ struct Inner {
     /// Where the request wanted to go, before any router took a prefix off.
     target: Option<PathAndQuery>,
     opened: AtomicBool,
-    state: Mutex<Option<VisitState>>,
+    /// Boxed, so that a visit which nobody opens stays small.
+    state: Mutex<Option<Box<VisitState>>>,
     /// Held while the user is being loaded, so that two who ask at once cause one look-up.
     loading: async_lock::Mutex<()>,
 }
@@ -54,8 +55,6 @@ pub struct Current<U> {
     pub source: LoginSource,
     /// Whether their login is fresh by the manager's rule.
     pub fresh: bool,
-    /// Whether this browser is remembered as theirs.
-    pub remembered: bool,
 }
 
 impl Visit {
@@ -106,7 +105,7 @@ impl Visit {
         if !self.inner.opened.load(Ordering::Acquire) {
             let mut state = self.lock();
             if state.is_none() {
-                *state = Some(VisitState::read(&self.inner.core, request));
+                *state = Some(Box::new(VisitState::read(&self.inner.core, request)));
                 self.inner.opened.store(true, Ordering::Release);
             }
         }
@@ -133,7 +132,7 @@ impl Visit {
     }
 
     /// A hook or a handler that panicked while it held the lock has changed whole values only.
-    fn lock(&self) -> MutexGuard<'_, Option<VisitState>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<VisitState>>> {
         self.inner
             .state
             .lock()
@@ -197,33 +196,39 @@ impl OpenVisit {
         &self,
         request: &Parts,
     ) -> Result<Option<Current<U>>, Error> {
-        if matches!(self.who(), Who::NotAsked) {
+        if self.is_unasked() {
             let _loading = self.visit.inner.loading.lock().await;
-            if matches!(self.who(), Who::NotAsked) {
+            if self.is_unasked() {
                 self.load(request).await?;
             }
         }
-        let Who::Somebody(user, source) = self.who() else {
-            return Ok(None);
-        };
-        let user_id = user.id();
-        let Some(user) = downcast(user) else {
-            return Err(Error::new(
-                ErrorKind::MissingLayer,
-                "the login manager of this route is one for users of another type",
-            ));
-        };
-        Ok(Some(self.with(|state, core| {
-            Current {
+        self.with(|state, core| {
+            let Who::Somebody(user, source) = &state.who else {
+                return Ok(None);
+            };
+            let Some(user) = downcast(Arc::clone(user)) else {
+                return Err(Error::new(
+                    ErrorKind::MissingLayer,
+                    "the login manager of this route is one for users of another type",
+                ));
+            };
+            Ok(Some(Current {
                 user,
-                source,
+                source: *source,
                 fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
-                remembered: source != LoginSource::Request
-                    && state
-                        .remember
-                        .remembers(&user_id, &core.remember, state.now),
-            }
-        })))
+            }))
+        })
+    }
+
+    /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
+    /// wants to know about.
+    pub fn is_remembered(&self) -> bool {
+        self.with(|state, core| match &state.who {
+            Who::Somebody(user, source) if *source != LoginSource::Request => state
+                .remember
+                .remembers(&user.id(), &core.remember, state.now),
+            _ => false,
+        })
     }
 
     /// Whether the current user's login is fresh and no older than this. `false` before
@@ -232,8 +237,8 @@ impl OpenVisit {
         self.with(|state, core| state.is_fresh(Some(within), core.settings.trust_fresh_flag))
     }
 
-    fn who(&self) -> Who {
-        self.with(|state, _| state.who.clone())
+    fn is_unasked(&self) -> bool {
+        self.with(|state, _| matches!(state.who, Who::NotAsked))
     }
 
     /// Asks the application what the search wants to know, until it is over.
@@ -273,11 +278,17 @@ impl OpenVisit {
 }
 
 impl VisitState {
-    fn read(core: &Core, request: &Parts) -> Self {
+    pub(crate) fn read(core: &Core, request: &Parts) -> Self {
         let settings = &core.settings;
         let now = core.now();
-        let values = Values::of(&request.headers, &core.session_cookie.attributes.name);
-        let mut arrival = core.session_cookie.read(&values, now);
+        let [sessions, remember_tokens] = Values::of(
+            &request.headers,
+            [
+                &core.session_cookie.attributes.name,
+                &core.remember.attributes.name,
+            ],
+        );
+        let (session, arrival) = core.session_cookie.read(&sessions, now);
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
@@ -288,12 +299,9 @@ impl VisitState {
                 user_agent: request.headers.get(header::USER_AGENT).cloned(),
                 address: address.or_else(|| settings.client_address.as_ref()?(request)),
             },
-            session: std::mem::take(&mut arrival.session),
+            session,
             arrival,
-            remember: RememberState::new(&Values::of(
-                &request.headers,
-                &core.remember.attributes.name,
-            )),
+            remember: RememberState::new(&remember_tokens),
             flashes: Flashes::default(),
             who: Who::NotAsked,
             generation: 0,
@@ -304,20 +312,20 @@ impl VisitState {
         }
     }
 
-    fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
-        let user_id = self.session_user_id();
-        if let Some(id) = &user_id {
-            if matches!(self.who, Who::Somebody(..)) {
-                let duration = self.remember_seconds();
-                self.remember
-                    .refresh(id, duration, &core.remember, self.now);
+        let refreshes = core.remember.refresh_each_request && matches!(self.who, Who::Somebody(..));
+        if (refreshes || self.missing_digest.is_some())
+            && let Some(id) = self.session_user_id()
+        {
+            if refreshes {
+                self.refresh_remember_token(core, &id);
             }
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)
             {
-                self.write_auth_hash(id, Some(&digest));
+                self.if_there_is_room(core, |state| state.write_auth_hash(&id, Some(&digest)));
             }
         }
 
@@ -343,7 +351,7 @@ impl VisitState {
 }
 
 /// Adds a field name to `Vary`, unless that is `*` or has it.
-pub(crate) fn add_to_vary(headers: &mut HeaderMap, name: &'static str) {
+fn add_to_vary(headers: &mut HeaderMap, name: &'static str) {
     let present =
         list(headers, &header::VARY).any(|field| field == "*" || field.eq_ignore_ascii_case(name));
     if !present {

@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
 use crate::next_url::build_login_url;
-use crate::visit::{OpenVisit, add_to_vary};
+use crate::visit::OpenVisit;
 
 use negotiate::Asker;
 
@@ -203,9 +203,10 @@ impl Denial<'_> {
             },
         };
         if answer == AnswerAs::Negotiated {
-            for name in ["Accept", "Sec-Fetch-Mode", "HX-Request"] {
-                add_to_vary(response.headers_mut(), name);
-            }
+            response.headers_mut().insert(
+                header::VARY,
+                HeaderValue::from_static("Accept, Sec-Fetch-Mode, HX-Request"),
+            );
         }
         response
     }
@@ -348,13 +349,11 @@ impl Denial<'_> {
         if settings.next_in_session {
             if let Some(next) = &next {
                 self.visit.with(|state, core| {
-                    let before = state.session.clone();
-                    state.session.set_text(keys::NEXT, next);
-                    // A Flask peer with strong protection throws away a session without one.
-                    state.bind_to_client(core);
-                    if core.session_cookie.must_fit(&state.session).is_err() {
-                        state.session = before;
-                    }
+                    state.if_there_is_room(core, |state| {
+                        state.session.set_text(keys::NEXT, next);
+                        // A Flask peer with strong protection throws away a session without one.
+                        state.bind_to_client(core);
+                    });
                 });
             }
             return build_login_url(view, None, &settings.next_field, force_host);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{VisitState, Who, auth_hash, is_usable_id, keys};
+use super::auth_hash::{self, AuthHash};
+use super::{VisitState, Who, is_usable_id, keys};
+use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::manager::{AnonymousData, Core};
@@ -41,11 +43,15 @@ impl VisitState {
             ));
         }
         let digest = core.auth_hashes.digest(user);
+        if let Some(duration) = options.remember {
+            core.remember
+                .must_fit(&id, digest.clone(), duration, self.now)?;
+        }
         let before = self.session.clone();
 
         match self.session_user_id() {
             Some(previous) if previous == id => {}
-            Some(_) => self.session.retain(|_| false),
+            Some(_) => self.session.clear(),
             None => match &core.settings.anonymous_data {
                 AnonymousData::Keep => {}
                 AnonymousData::Drop { except } => self
@@ -68,9 +74,7 @@ impl VisitState {
                 json::python_float(duration.as_secs_f64()),
             );
         }
-        core.session_cookie
-            .must_fit(&self.session)
-            .inspect_err(|_| self.session = before)?;
+        self.must_fit(core).inspect_err(|_| self.session = before)?;
 
         match options.remember {
             Some(duration) => self.remember.issue(id.clone(), digest, duration),
@@ -87,8 +91,9 @@ impl VisitState {
     /// Logs out whoever is there. Works for anonymous visitors too, and asks no database.
     pub(crate) fn log_out(&mut self) {
         let user_id = self.session_user_id();
-        // One user's data must never reach the next one, so all of it goes.
-        self.session.retain(|_| false);
+        // One user's data must never reach the next one, so all of it goes. So does a cookie that counted for nothing:
+        // once a clock or a key is put right, it would count again.
+        self.session.clear();
         self.remember.delete();
         self.changed();
         self.who = Who::Nobody;
@@ -101,9 +106,7 @@ impl VisitState {
         let before = self.session.clone();
         self.make_fresh();
         self.bind_to_client(core);
-        core.session_cookie
-            .must_fit(&self.session)
-            .inspect_err(|_| self.session = before)?;
+        self.must_fit(core).inspect_err(|_| self.session = before)?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
         Ok(())
@@ -119,21 +122,47 @@ impl VisitState {
             ));
         }
         let digest = core.auth_hashes.digest(user);
+        let before = self.session.clone();
         self.write_auth_hash(&id, digest.as_deref());
-        if let Some(Ok(claims)) = self.remember.read(&core.remember, self.now)
-            && claims.user_id == id
-        {
-            let duration = claims.remaining.or_else(|| self.remember_seconds());
-            self.remember.issue(id, digest, duration);
-        }
+        self.must_fit(core).inspect_err(|_| self.session = before)?;
+        self.remember.rebind(id, digest, &core.remember, self.now);
         self.changed();
         Ok(())
     }
 
-    /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
+    /// Sends the current user's token again, good for as long as it was from the beginning, if the settings say so.
+    pub(crate) fn refresh_remember_token(&mut self, core: &Core, id: &str) {
+        let Who::Somebody(user, _) = &self.who else {
+            return;
+        };
+        let Some(claims) = self.remember.refreshable(&core.remember, self.now) else {
+            return;
+        };
+        if claims.user_id == id
+            && core.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
+        {
+            let digest = core.auth_hashes.digest(&**user);
+            let duration = claims.duration.or_else(|| self.remember_seconds());
+            self.remember.issue(claims.user_id, digest, duration);
+        }
+    }
+
+    /// How long the token was to live, where Flask-Login keeps that: its token has no place for it.
+    fn remember_seconds(&self) -> Option<Duration> {
+        let seconds = self.session.get(keys::REMEMBER_SECONDS)?.parse().ok()?;
+        Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
+    }
+
+    /// A session that a remember token starts: never fresh, and bound to this client from the beginning. What an
+    /// anonymous visitor gathered stays if there is room for both.
     pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
         self.write_login(core, id, digest);
         self.make_stale();
+        if self.must_fit(core).is_err() {
+            self.session.clear();
+            self.write_login(core, id, digest);
+            self.make_stale();
+        }
     }
 
     fn write_login(&mut self, core: &Core, id: &str, digest: Option<&str>) {

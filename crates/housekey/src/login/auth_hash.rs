@@ -4,8 +4,9 @@
 //! user's bytes change, the digest no longer matches and the login is over. Nobody can compute the bytes from the
 //! digest, nor a digest without the secret key.
 
+use crate::remember::{Claims, ClaimsKind};
 use crate::signing::keys::{KeyRing, KeyUsed};
-use crate::signing::{SecretKeys, base64_encode, equal_in_constant_time};
+use crate::signing::{SecretKeys, base64_encode};
 use crate::user::User;
 
 pub(crate) struct AuthHashes(KeyRing);
@@ -52,13 +53,28 @@ impl AuthHashes {
         let Some(kept) = kept else {
             return missing;
         };
-        let matches = |tag: &crate::signing::keys::Tag| {
-            equal_in_constant_time(base64_encode(tag.as_bytes()).as_bytes(), kept.as_bytes())
-        };
-        match self.0.verify(&[&length(id), id.as_bytes(), &hash], matches) {
+        let message: [&[u8]; 3] = [&length(id), id.as_bytes(), &hash];
+        match self
+            .0
+            .verify(&message, |tag| tag.is_base64(kept.as_bytes()))
+        {
             Some(KeyUsed::Current) => AuthHash::Matches,
             Some(KeyUsed::Fallback) => AuthHash::Rewrite,
             None => AuthHash::Changed,
+        }
+    }
+
+    /// Compares what a remember token was bound to.
+    pub(crate) fn check_token(&self, user: &dyn User, claims: &Claims) -> AuthHash {
+        match &claims.kind {
+            // Flask-Login's token has no place for a digest.
+            ClaimsKind::Flask => AuthHash::Matches,
+            ClaimsKind::Timed { auth_digest } => self.check(
+                user,
+                &claims.user_id,
+                auth_digest.as_deref(),
+                AuthHash::Changed,
+            ),
         }
     }
 }

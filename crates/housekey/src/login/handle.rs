@@ -129,9 +129,10 @@ pub struct LoginUser<'a, U> {
 }
 
 impl<U: User> LoginUser<'_, U> {
-    /// Whether this browser is remembered after the session has gone: what the checkbox says.
+    /// Whether this browser is remembered after the session has gone: what the checkbox says. For as long as the
+    /// manager says, unless [`remember_for`](Self::remember_for) came before.
     pub fn remember(mut self, remember: bool) -> Self {
-        self.options.remember = remember.then_some(None);
+        self.options.remember = remember.then(|| self.options.remember.flatten());
         self
     }
 

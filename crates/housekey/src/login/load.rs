@@ -104,15 +104,15 @@ impl VisitState {
             // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
             // request. Signed as it is, such a session can come from nowhere else.
             None if !was_fresh => {
-                self.bind_to_client(core);
+                self.if_there_is_room(core, |state| state.bind_to_client(core));
                 return false;
             }
             _ => {}
         }
-        let ended =
-            settings.protection == SessionProtection::Strong && !self.session.is_permanent();
+        let ended = settings.protection == SessionProtection::Strong
+            && !(settings.strong_spares_permanent && self.session.is_permanent());
         if ended {
-            self.forget_login();
+            self.session.clear();
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
@@ -132,17 +132,20 @@ impl VisitState {
             return self.end_login(core, id.to_owned(), EndReason::UserInactive);
         }
         let missing = core.settings.missing_auth_hash;
-        let verdict = match self.session.text(keys::AUTH_HASH) {
-            Some(value) => {
-                core.auth_hashes
-                    .check(&*user, id, auth_hash::in_session(&value, id), missing)
-            }
-            None => core.auth_hashes.check(&*user, id, None, missing),
-        };
-        match verdict {
+        let value = self.session.text(keys::AUTH_HASH);
+        let kept = value
+            .as_deref()
+            .and_then(|value| auth_hash::in_session(value, id));
+        let by_peer = kept.is_none();
+        match core.auth_hashes.check(&*user, id, kept, missing) {
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
-            AuthHash::Rewrite => self.missing_digest = core.auth_hashes.digest(&*user),
+            AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
+            // Made with an older key, which may be dropped before there is another reason to write.
+            AuthHash::Rewrite => {
+                let digest = core.auth_hashes.digest(&*user);
+                self.write_auth_hash(id, digest.as_deref());
+            }
             AuthHash::Changed => {
                 return self.end_login(core, id.to_owned(), EndReason::AuthHashChanged);
             }
@@ -150,9 +153,10 @@ impl VisitState {
         self.found(user, LoginSource::Session)
     }
 
-    /// The session's login is no good. A remember token may still be: of somebody else, or made since.
+    /// The session's login is no good, and what else is in the session was that user's: nothing of it may reach the
+    /// next one. A remember token may still be good: of somebody else, or made since.
     fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
-        self.forget_login();
+        self.session.clear();
         self.event(Event::LoginEnded { user_id, reason });
         self.search_remember_token(core)
     }
@@ -178,16 +182,7 @@ impl VisitState {
         if !user.is_active() {
             return self.end_remembering(claims.user_id, EndReason::UserInactive);
         }
-        let verdict = match &claims.kind {
-            // Flask-Login's token has no place for a digest.
-            crate::remember::ClaimsKind::Flask => AuthHash::Matches,
-            crate::remember::ClaimsKind::Timed { auth_digest } => core.auth_hashes.check(
-                &*user,
-                &claims.user_id,
-                auth_digest.as_deref(),
-                AuthHash::Changed,
-            ),
-        };
+        let verdict = core.auth_hashes.check_token(&*user, &claims);
         if verdict == AuthHash::Changed {
             return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
         }
@@ -218,5 +213,248 @@ impl VisitState {
         self.personal = true;
         self.who = Who::Somebody(user, source);
         Search::Over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::actions::LoginOptions;
+    use crate::{BoxError, LoginManager, SecretKeys};
+    use http::{HeaderMap, Request, header};
+
+    struct Member {
+        id: &'static str,
+        active: bool,
+        stamp: u8,
+    }
+
+    impl User for Member {
+        fn id(&self) -> String {
+            self.id.to_owned()
+        }
+        fn is_active(&self) -> bool {
+            self.active
+        }
+        fn session_auth_hash(&self) -> Option<Vec<u8>> {
+            Some(vec![self.stamp])
+        }
+    }
+
+    const MIA: Member = Member {
+        id: "mia",
+        active: true,
+        stamp: 1,
+    };
+    const SUSPENDED: Member = Member {
+        id: "mia",
+        active: false,
+        stamp: 1,
+    };
+    const NEW_PASSWORD: Member = Member {
+        id: "mia",
+        active: true,
+        stamp: 2,
+    };
+    const BOB: Member = Member {
+        id: "bob",
+        active: true,
+        stamp: 9,
+    };
+
+    fn manager() -> LoginManager<Member> {
+        let nobody = |_: String| async { Ok::<_, BoxError>(None) };
+        LoginManager::new(
+            SecretKeys::new("0123456789abcdef0123456789abcdef").unwrap(),
+            nobody,
+        )
+        .session_protection("strong")
+        .build()
+        .unwrap()
+    }
+
+    /// A request from the browser `user_agent`, with these cookies.
+    fn arrive(manager: &LoginManager<Member>, cookies: &[String], user_agent: &str) -> VisitState {
+        let request = Request::get("/")
+            .header(header::USER_AGENT, user_agent)
+            .header(header::COOKIE, cookies.join("; "));
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        VisitState::read(manager.visit(&parts.uri).core(), &parts)
+    }
+
+    /// The session cookie and the remember token that a login of this user gives.
+    fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
+        let visit = manager.visit(&http::Uri::from_static("/"));
+        let mut state = arrive(manager, &[], "firefox");
+        let options = LoginOptions {
+            remember: Some(None),
+            ..LoginOptions::default()
+        };
+        state.log_in(visit.core(), member, options).unwrap();
+        let mut headers = HeaderMap::new();
+        state.write(visit.core(), &mut headers).unwrap();
+        let mut cookies = headers.get_all(header::SET_COOKIE).iter().map(|value| {
+            value
+                .to_str()
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned()
+        });
+        let token = cookies.next().unwrap();
+        [cookies.next().unwrap(), token]
+    }
+
+    /// What is asked, and who is there in the end, when the application answers like this.
+    fn walk(
+        state: &mut VisitState,
+        manager: &LoginManager<Member>,
+        answers: Vec<Option<Member>>,
+    ) -> String {
+        let visit = manager.visit(&http::Uri::from_static("/"));
+        let mut answers = answers.into_iter();
+        let mut asked = Vec::new();
+        let mut search = state.search(visit.core());
+        loop {
+            asked.push(match &search {
+                Search::SessionUser(id) => format!("session:{id}"),
+                Search::RememberedUser(claims) => format!("token:{}", claims.user_id),
+                Search::RequestUser => "request".to_owned(),
+                Search::Over => match &state.who {
+                    Who::Somebody(user, source) => format!("{} by {source:?}", user.id()),
+                    Who::Nobody => "nobody".to_owned(),
+                    Who::NotAsked => "not known".to_owned(),
+                },
+            });
+            if matches!(search, Search::Over) {
+                return asked.join(", ");
+            }
+            let answer = answers.next().expect("an answer for every question");
+            search = state.search_on(
+                visit.core(),
+                search,
+                answer.map(|user| Arc::new(user) as Arc<dyn User>),
+            );
+        }
+    }
+
+    #[test]
+    fn every_path_of_the_search_ends_where_it_should() {
+        let manager = manager();
+        let [session, token] = cookies_of(&manager, &MIA);
+        let both = [session.clone(), token.clone()];
+        let forged = "__Host-remember_token=forged".to_owned();
+        let (session, token) = ([session], [token]);
+        let stale = [session[0].clone(), forged.clone()];
+        type Case<'a> = (&'a str, &'a [String], Vec<Option<Member>>, &'a str);
+        let cases: Vec<Case<'_>> = vec![
+            ("a stranger", &[], vec![None], "request, nobody"),
+            ("a key", &[], vec![Some(BOB)], "request, bob by Request"),
+            (
+                "a suspended key",
+                &[],
+                vec![Some(SUSPENDED)],
+                "request, nobody",
+            ),
+            (
+                "a session",
+                &session,
+                vec![Some(MIA)],
+                "session:mia, mia by Session",
+            ),
+            (
+                "a session beats all else",
+                &both,
+                vec![Some(MIA)],
+                "session:mia, mia by Session",
+            ),
+            (
+                "a session of someone gone",
+                &session,
+                vec![None, None],
+                "session:mia, request, nobody",
+            ),
+            (
+                "of someone suspended",
+                &session,
+                vec![Some(SUSPENDED), None],
+                "session:mia, request, nobody",
+            ),
+            (
+                "from before a new password",
+                &session,
+                vec![Some(NEW_PASSWORD), None],
+                "session:mia, request, nobody",
+            ),
+            (
+                "a token",
+                &token,
+                vec![Some(MIA)],
+                "token:mia, mia by RememberToken",
+            ),
+            (
+                "a token of someone gone",
+                &token,
+                vec![None, None],
+                "token:mia, request, nobody",
+            ),
+            (
+                "of someone suspended",
+                &token,
+                vec![Some(SUSPENDED), None],
+                "token:mia, request, nobody",
+            ),
+            (
+                "from before a new password",
+                &token,
+                vec![Some(NEW_PASSWORD), None],
+                "token:mia, request, nobody",
+            ),
+            (
+                "both, of someone gone",
+                &both,
+                vec![None, None, None],
+                "session:mia, token:mia, request, nobody",
+            ),
+            (
+                "a forged token and a key",
+                &stale[1..],
+                vec![Some(BOB)],
+                "request, bob by Request",
+            ),
+            (
+                "a dead token and a key",
+                &token,
+                vec![None, Some(BOB)],
+                "token:mia, request, bob by Request",
+            ),
+        ];
+        for (name, cookies, answers, expected) in cases {
+            let mut state = arrive(&manager, cookies, "firefox");
+            assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_strong_refusal_ends_the_search_and_asks_nobody() {
+        let manager = manager();
+        let mut state = arrive(&manager, &cookies_of(&manager, &MIA), "another browser");
+        assert_eq!(walk(&mut state, &manager, vec![]), "nobody");
+        assert!(state.session.get(keys::USER_ID).is_none());
+    }
+
+    #[test]
+    fn a_search_that_was_not_answered_has_changed_nothing() {
+        let manager = manager();
+        let visit = manager.visit(&http::Uri::from_static("/"));
+        for cookies in cookies_of(&manager, &MIA) {
+            let mut state = arrive(&manager, &[cookies], "firefox");
+            let _ = state.search(visit.core());
+            assert!(matches!(state.who, Who::NotAsked));
+            let mut headers = HeaderMap::new();
+            state.write(visit.core(), &mut headers).unwrap();
+            assert!(!headers.contains_key(header::SET_COOKIE));
+        }
     }
 }

@@ -20,11 +20,11 @@ pub(crate) mod protection;
 pub use handle::{Login, LoginUser};
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::cookie::LONGEST_LIFE;
+use crate::error::Error;
 use crate::event::Event;
 use crate::login::protection::Client;
+use crate::manager::Core;
 use crate::remember::RememberState;
 use crate::session::{Arrival, Flashes, SessionMap};
 use crate::user::User;
@@ -47,7 +47,7 @@ pub(crate) struct VisitState {
     pub(crate) now: u64,
     pub(crate) client: Client,
     pub(crate) session: SessionMap,
-    /// The session as it came, for what has to be sent back.
+    /// How the session came, for what has to be sent back.
     pub(crate) arrival: Arrival,
     pub(crate) remember: RememberState,
     pub(crate) flashes: Flashes,
@@ -65,7 +65,6 @@ pub(crate) struct VisitState {
 }
 
 /// Who is there.
-#[derive(Clone)]
 pub(crate) enum Who {
     NotAsked,
     Nobody,
@@ -94,16 +93,27 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// How long the remember token of this login was to live, where the token itself does not say it. A number that
-    /// no browser would heed counts as none.
-    pub(crate) fn remember_seconds(&self) -> Option<Duration> {
-        let seconds = self.session.get(keys::REMEMBER_SECONDS)?.parse().ok()?;
-        Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|duration| *duration <= LONGEST_LIFE)
+    /// Whether the session, with the messages that are about to join it, fits into a cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when it does not.
+    pub(crate) fn must_fit(&self, core: &Core) -> Result<(), Error> {
+        let mut session = self.session.clone();
+        self.flashes.store(&mut session);
+        core.session_cookie.must_fit(&session)
     }
 
-    /// Removes the login from the session, with everything that belongs to it.
+    /// Makes a change to the session that nobody asked for, unless there is no room for it.
+    pub(crate) fn if_there_is_room(&mut self, core: &Core, change: impl FnOnce(&mut Self)) {
+        let before = self.session.clone();
+        change(self);
+        if self.must_fit(core).is_err() {
+            self.session = before;
+        }
+    }
+
+    /// Removes the login from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
         for key in keys::LOGIN {
             self.session.remove(key);

@@ -16,7 +16,7 @@ use http::request::Parts;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::equal_in_constant_time;
+use crate::signing::{equal_in_constant_time, hex_encode};
 
 /// What happens to a session that comes from another browser or address than it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum SessionProtection {
     Off,
     /// The login is no longer fresh.
     Basic,
-    /// The login is over and its remember token is deleted. A permanent session is only made stale, as in
-    /// Flask-Login.
+    /// The login is over and its remember token is deleted. In the `flask` preset a permanent session is only made
+    /// stale, as in Flask-Login.
     Strong,
 }
 
@@ -79,7 +79,7 @@ impl SessionIdentifier {
     pub(crate) fn of(self, client: &Client) -> String {
         let user_agent = client.user_agent.as_ref().map(HeaderValue::as_bytes);
         match self {
-            Self::UserAgent => hex(&Sha256::digest(user_agent.unwrap_or_default())[..16]),
+            Self::UserAgent => hex_encode(&Sha256::digest(user_agent.unwrap_or_default())[..16]),
             Self::FlaskLogin06 => {
                 let address = client.address.map(|address| address.to_string());
                 let part = |bytes: Option<&[u8]>| {
@@ -90,7 +90,7 @@ impl SessionIdentifier {
                     part(address.as_deref().map(str::as_bytes)),
                     part(user_agent)
                 );
-                hex(&Sha512::digest(preimage))
+                hex_encode(&Sha512::digest(preimage))
             }
             Self::FlaskLogin07 => {
                 let address = client
@@ -98,7 +98,7 @@ impl SessionIdentifier {
                     .map_or("None".to_owned(), |address| address.to_string());
                 let mut preimage = format!("{address}|").into_bytes();
                 preimage.extend(as_wsgi(user_agent.unwrap_or_default()));
-                hex(&Sha512::digest(preimage))
+                hex_encode(&Sha512::digest(preimage))
             }
         }
     }
@@ -152,21 +152,6 @@ fn python_repr(bytes: &[u8]) -> String {
     }
     text.push(quote);
     text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    bytes
-        .iter()
-        .flat_map(|byte| {
-            [
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 15)],
-            ]
-        })
-        .collect()
 }
 
 /// The client's address as a chain of trusted proxies reports it: each hop appends the address that it was called

@@ -518,7 +518,10 @@ pub(crate) fn check_duration(name: &str, duration: Duration) -> Result<(), Error
 pub(crate) fn check_view(name: &str, view: Option<&str>) -> Result<(), Error> {
     let Some(view) = view else { return Ok(()) };
     let local = view.starts_with('/') && !view.starts_with("//") && !view.starts_with("/\\");
-    let absolute = view.starts_with("https://") || view.starts_with("http://");
+    let host = view
+        .strip_prefix("https://")
+        .or(view.strip_prefix("http://"));
+    let absolute = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']));
     if !(local || absolute) || !view.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
         return Err(setting(format!(
             "{name}: {view:?} is no address; give a path that begins with /, or an absolute URL, in ASCII"

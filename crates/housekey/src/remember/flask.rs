@@ -4,12 +4,10 @@
 //! knows no other. What a Flask application can do is to make the user's id longer by something that changes with the
 //! password; housekey sees just a longer id.
 
-use std::fmt::Write as _;
-
 use super::{Claims, ClaimsKind};
 use crate::cookie::{werkzeug_quote, werkzeug_unquote};
 use crate::signing::keys::{KeyRing, KeyUsed, Tag};
-use crate::signing::{SecretKeys, equal_in_constant_time};
+use crate::signing::{SecretKeys, equal_in_constant_time, hex_encode};
 
 pub(crate) struct FlaskTokens(KeyRing);
 
@@ -20,7 +18,7 @@ impl FlaskTokens {
 
     /// The cookie's value, quoted as Werkzeug quotes it.
     pub(crate) fn issue(&self, user_id: &str) -> String {
-        let digest = hex(&self.0.sign(&[user_id.as_bytes()]));
+        let digest = hex_encode(self.0.sign(&[user_id.as_bytes()]).as_bytes());
         werkzeug_quote(&format!("{user_id}|{digest}"))
     }
 
@@ -28,7 +26,9 @@ impl FlaskTokens {
     pub(crate) fn verify(&self, value: &[u8]) -> Option<Claims> {
         let value = werkzeug_unquote(value)?;
         let (user_id, digest) = value.rsplit_once('|')?;
-        let matches = |tag: &Tag| equal_in_constant_time(hex(tag).as_bytes(), digest.as_bytes());
+        let matches = |tag: &Tag| {
+            equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
+        };
         let key = self.0.verify(&[user_id.as_bytes()], matches)?;
         if !crate::login::is_usable_id(user_id) {
             return None;
@@ -41,13 +41,4 @@ impl FlaskTokens {
             outdated: key == KeyUsed::Fallback,
         })
     }
-}
-
-fn hex(tag: &Tag) -> String {
-    tag.as_bytes()
-        .iter()
-        .fold(String::with_capacity(128), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

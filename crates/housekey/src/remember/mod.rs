@@ -12,11 +12,12 @@
 mod flask;
 mod timed;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::cookie::{Attributes, Values};
+use crate::cookie::{Attributes, Values, expiry};
+use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
 use crate::signing::timed::Refused;
@@ -108,6 +109,30 @@ impl RememberCookie {
         self.format == RememberFormat::FlaskLogin
     }
 
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidUserId`] when the id is so long that browsers would drop its token.
+    pub(crate) fn must_fit(
+        &self,
+        user_id: &str,
+        auth_digest: Option<String>,
+        duration: Option<Duration>,
+        now: u64,
+    ) -> Result<(), Error> {
+        let token = NewToken {
+            user_id: user_id.to_owned(),
+            auth_digest,
+            duration,
+        };
+        match self.set(&token, now) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::InvalidUserId,
+                "the user's id is too long for a remember token, which is a cookie of at most 4096 bytes",
+            )),
+        }
+    }
+
     fn set(&self, token: &NewToken, now: u64) -> Option<HeaderValue> {
         let duration = token.duration.unwrap_or(self.duration);
         let value = match self.format {
@@ -116,9 +141,7 @@ impl RememberCookie {
                 .timed
                 .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
         };
-        let expires = SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_secs(now).saturating_add(duration))?;
-        self.attributes.set(&value, Some(expires))
+        self.attributes.set(&value, Some(expiry(now, duration)))
     }
 }
 
@@ -204,33 +227,34 @@ impl RememberState {
         });
     }
 
+    /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
+    /// came, which then ends when it was to end. Flask-Login's token is bound to none.
+    pub(crate) fn rebind(
+        &mut self,
+        user_id: String,
+        auth_digest: Option<String>,
+        cookie: &RememberCookie,
+        now: u64,
+    ) {
+        if let Change::Issue(token) = &mut self.change {
+            token.auth_digest = auth_digest;
+        } else if cookie.format != RememberFormat::FlaskLogin
+            && let Some(Ok(claims)) = self.read(cookie, now)
+            && claims.user_id == user_id
+        {
+            self.issue(user_id, auth_digest, claims.remaining);
+        }
+    }
+
     /// The token goes, and counts for nothing from now on.
     pub(crate) fn delete(&mut self) {
         self.change = Change::Delete;
     }
 
-    /// Sends the token again, good for as long as it was from the beginning, if the settings say so and it is this
-    /// user's. `in_session` is the duration that the session keeps for a token that does not say it.
-    pub(crate) fn refresh(
-        &mut self,
-        user_id: &str,
-        in_session: Option<Duration>,
-        cookie: &RememberCookie,
-        now: u64,
-    ) {
-        if !cookie.refresh_each_request || !matches!(self.change, Change::Keep) {
-            return;
-        }
-        if let Some(Ok(claims)) = self.read(cookie, now)
-            && claims.user_id == user_id
-        {
-            let auth_digest = match claims.kind {
-                ClaimsKind::Timed { auth_digest } => auth_digest,
-                ClaimsKind::Flask => None,
-            };
-            let duration = claims.duration.or(in_session);
-            self.issue(claims.user_id, auth_digest, duration);
-        }
+    /// What the token says that came, if the settings want it refreshed and nothing else is to become of it.
+    pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Claims> {
+        let wanted = cookie.refresh_each_request && matches!(self.change, Change::Keep);
+        wanted.then(|| self.read(cookie, now))??.ok()
     }
 
     /// The header that does what was decided. A deletion goes only to a browser that has something to delete.

@@ -1,11 +1,11 @@
 //! The session's cookie: reading it, writing it, and when to write it again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
 use super::SessionMap;
-use crate::cookie::{Attributes, Values};
+use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::manager::SessionRefresh;
 use crate::signing::keys::KeyUsed;
@@ -23,10 +23,9 @@ pub(crate) struct SessionCookie {
     pub(crate) max_size: usize,
 }
 
-/// The session as it came with the request.
+/// How the session came with the request.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
-    pub(crate) session: SessionMap,
     /// Whether the browser has a cookie of this name, valid or not: only then is there one to delete.
     pub(crate) sent: bool,
     /// Why the cookie, if there was one, counts for nothing.
@@ -44,9 +43,9 @@ pub(crate) enum Rejected {
 
 impl SessionCookie {
     /// The session that the request carries, empty when there is none that counts.
-    pub(crate) fn read(&self, values: &Values<'_>, now: u64) -> Arrival {
+    pub(crate) fn read(&self, values: &Values<'_>, now: u64) -> (SessionMap, Arrival) {
         match values.as_slice() {
-            [] => Arrival::default(),
+            [] => Default::default(),
             [value] => self
                 .open(value, now)
                 .unwrap_or_else(|refused| rejected(Rejected::Invalid(refused))),
@@ -64,25 +63,26 @@ impl SessionCookie {
         }
     }
 
-    fn open(&self, value: &[u8], now: u64) -> Result<Arrival, Refused> {
+    fn open(&self, value: &[u8], now: u64) -> Result<(SessionMap, Arrival), Refused> {
         let verified = self.signer.verify(value, now, self.lifetime)?;
         let session = payload::decode(verified.payload)
             .and_then(SessionMap::parse)
             .ok_or(Refused::BadPayload)?;
-        Ok(Arrival {
-            session,
+        let arrival = Arrival {
             sent: true,
             rejected: None,
             age: verified.age,
             fallback_key: verified.key == KeyUsed::Fallback,
-        })
+        };
+        Ok((session, arrival))
     }
 
     /// The header that takes the session as it now is to the browser, if it has to go there.
     ///
     /// # Errors
     ///
-    /// When it no longer fits. The changes are checked as they are made, so that this is the last resort.
+    /// When it was changed and no longer fits. The changes are checked as they are made, so that this is the last
+    /// resort.
     pub(crate) fn write(
         &self,
         session: &SessionMap,
@@ -96,13 +96,13 @@ impl SessionCookie {
             return Ok(None);
         }
         let value = self.signer.sign(&payload::encode(&session.to_json()), now);
-        let expires = session
-            .is_permanent()
-            .then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(now) + self.lifetime);
+        let expires = session.is_permanent().then(|| expiry(now, self.lifetime));
         match self.attributes.set(&value, expires) {
             Some(header) if self.attributes.name.len() + value.len() <= self.max_size => {
                 Ok(Some(header))
             }
+            // A peer wrote it, and packed it better. The browser keeps the one that it has.
+            _ if !session.is_modified() => Ok(None),
             _ => Err(self.too_large(value.len())),
         }
     }
@@ -145,10 +145,11 @@ impl SessionCookie {
     }
 }
 
-fn rejected(why: Rejected) -> Arrival {
-    Arrival {
+fn rejected(why: Rejected) -> (SessionMap, Arrival) {
+    let arrival = Arrival {
         sent: true,
         rejected: Some(why),
         ..Arrival::default()
-    }
+    };
+    (SessionMap::default(), arrival)
 }

@@ -55,11 +55,7 @@ impl Flash {
         self.visit.with(|state, core| {
             let before = state.flashes.clone();
             state.flashes.push(category, text);
-            let mut session = state.session.clone();
-            state.flashes.store(&mut session);
-            core.session_cookie
-                .must_fit(&session)
-                .inspect_err(|_| state.flashes = before)
+            state.must_fit(core).inspect_err(|_| state.flashes = before)
         })
     }
 

@@ -60,6 +60,13 @@ impl SessionMap {
         removed
     }
 
+    /// Removes everything. Counts as a change even when there was nothing, so that a cookie that counts for nothing
+    /// just now goes too.
+    pub(crate) fn clear(&mut self) {
+        self.object = Object::default();
+        self.modified = true;
+    }
+
     /// Removes all for which `keep` says no.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.modified |= !self.object.is_empty();

@@ -81,9 +81,7 @@ impl Session {
         self.visit.with(|state, core| {
             let before = state.session.clone();
             state.session.set(key, raw);
-            core.session_cookie
-                .must_fit(&state.session)
-                .inspect_err(|_| state.session = before)
+            state.must_fit(core).inspect_err(|_| state.session = before)
         })
     }
 

@@ -69,12 +69,16 @@ impl Object {
     }
 
     fn parse_untagged(source: String) -> Option<Self> {
-        let mut object = Self::default();
+        let mut object = Self {
+            source: String::new(),
+            // A login and a little more.
+            entries: Vec::with_capacity(8),
+        };
         let mut scanner = Scanner {
             bytes: source.as_bytes(),
             at: 0,
         };
-        scanner.object(&mut |name, value| {
+        scanner.object(|name, value| {
             let name = if source.as_bytes()[name.clone()].contains(&b'\\') {
                 // With its quotation marks, it is a JSON string.
                 match serde_json::from_str::<String>(&source[name.start - 1..name.end + 1]) {
@@ -104,6 +108,17 @@ impl Object {
         }
     }
 
+    /// Compares bytes, which spares looking for the characters' boundaries.
+    fn is_named(&self, entry: &Entry, name: &str) -> bool {
+        match &entry.name {
+            Name::Text(Text::Borrowed(range)) => {
+                self.source.as_bytes()[range.clone()] == *name.as_bytes()
+            }
+            Name::Text(Text::Owned(text)) => **text == *name,
+            Name::Undecodable(_) => false,
+        }
+    }
+
     fn name<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
         match &entry.name {
             Name::Text(text) => Some(self.text(text)),
@@ -121,7 +136,7 @@ impl Object {
             .entries
             .iter()
             .rev()
-            .find(|entry| self.name(entry) == Some(name))?;
+            .find(|entry| self.is_named(entry, name))?;
         Some(self.value(entry))
     }
 
@@ -402,14 +417,14 @@ impl Scanner<'_> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn object(&mut self, entry: &mut dyn FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+    fn object(&mut self, entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
         self.object_within(DEEPEST, entry)
     }
 
     fn object_within(
         &mut self,
         depth: usize,
-        entry: &mut dyn FnMut(Range<usize>, Range<usize>),
+        mut entry: impl FnMut(Range<usize>, Range<usize>),
     ) -> Option<()> {
         self.token(b'{')?;
         if self.token(b'}').is_some() {
@@ -448,7 +463,7 @@ impl Scanner<'_> {
             b'"' => {
                 self.string()?;
             }
-            b'{' => self.object_within(depth, &mut |_, _| {})?,
+            b'{' => self.object_within(depth, |_, _| {})?,
             b'[' => self.array(depth, &mut |_| {})?,
             _ => self.scalar()?,
         }
@@ -460,15 +475,21 @@ impl Scanner<'_> {
         self.token(b'"')?;
         let start = self.at;
         loop {
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(start..self.at - 1);
-                }
-                b'\\' => self.escape()?,
-                0..=0x1f => return None,
-                _ => self.at += 1,
+            let rest = &self.bytes[self.at..];
+            let plain = memchr::memchr2(b'"', b'\\', rest)?;
+            // Without an early end, so that many bytes are looked at in one step.
+            let lowest = rest[..plain]
+                .iter()
+                .fold(u8::MAX, |low, byte| low.min(*byte));
+            if lowest < 0x20 {
+                return None;
             }
+            self.at += plain;
+            if rest[plain] == b'"' {
+                self.at += 1;
+                return Some(start..self.at - 1);
+            }
+            self.escape()?;
         }
     }
 
@@ -494,28 +515,39 @@ impl Scanner<'_> {
         ) {
             self.at += 1;
         }
-        let text = std::str::from_utf8(&self.bytes[start..self.at]).ok()?;
-        match text {
-            "true" | "false" | "null" | "NaN" | "Infinity" | "-Infinity" => Some(()),
+        match &self.bytes[start..self.at] {
+            b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity" => Some(()),
             number => is_number(number).then_some(()),
         }
     }
 }
 
-fn is_number(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = text
-        .split_once(['e', 'E'])
-        .map_or((text, None), |(m, e)| (m, Some(e)));
-    let (whole, fraction) = mantissa
-        .split_once('.')
-        .map_or((mantissa, None), |(w, f)| (w, Some(f)));
-    digits(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && fraction.is_none_or(digits)
-        && exponent
-            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+fn is_number(text: &[u8]) -> bool {
+    let (whole, mut rest) = split_digits(text.strip_prefix(b"-").unwrap_or(text));
+    if whole.is_empty() || (whole.len() > 1 && whole[0] == b'0') {
+        return false;
+    }
+    if let [b'.', tail @ ..] = rest {
+        let (fraction, tail) = split_digits(tail);
+        if fraction.is_empty() {
+            return false;
+        }
+        rest = tail;
+    }
+    match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
+            let (digits, tail) = split_digits(exponent);
+            !digits.is_empty() && tail.is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// The digits that the text begins with, and what follows them.
+fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -315,6 +317,15 @@ impl Tag {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// Spelled forwards and compared as text, so that one tag has one spelling: no padding, no other alphabet, no
+    /// other bits in the last character.
+    pub(crate) fn is_base64(&self, text: &[u8]) -> bool {
+        let mut spelled = [0; 88];
+        URL_SAFE_NO_PAD
+            .encode_slice(self.as_bytes(), &mut spelled)
+            .is_ok_and(|len| equal_in_constant_time(&spelled[..len], text))
     }
 }
 

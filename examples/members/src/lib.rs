@@ -1,0 +1,122 @@
+//! A members' site: sign up, sign in, a page for members, a password to change. The whole of it is [`app`].
+//!
+//! Where to look first: `members` is the table and what housekey asks of it, `pages` what visitors see, `templates`
+//! how `current_user` gets into every page.
+
+mod assets;
+mod database;
+mod errors;
+mod forms;
+mod members;
+mod options;
+mod pages;
+mod private;
+mod rules;
+mod secret_key;
+mod security_headers;
+mod templates;
+
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Request, StatusCode};
+use axum::middleware::{from_fn, map_response};
+use axum::routing::{get, post};
+use axum::{Router, body::Body};
+use housekey_axum::{
+    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, SecretKeys, login_required,
+};
+use tower_http::csrf::CsrfLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::{DefaultOnResponse, TraceLayer};
+use tracing::Level;
+
+use database::Database;
+use members::{Member, Members};
+pub use options::Options;
+
+/// Opens the data folder, made if need be, and builds the site on it.
+///
+/// # Errors
+/// When the folder, the secret key or the database in it cannot be used. The message says what to do.
+pub fn app(options: &Options) -> Result<Router, BoxError> {
+    let data = &options.data;
+    private::make_folder(data)
+        .map_err(|error| format!("cannot make the folder {}: {error}", data.display()))?;
+    let key = SecretKeys::new(secret_key::load_or_create(&data.join("secret-key"))?)?;
+    let members = Members::new(Database::open(&data.join("members.db"))?);
+    let manager = login_manager(key, &members, options.https)?;
+
+    let api = Router::new()
+        .route("/api/me", get(pages::api::me))
+        .route_layer(login_required::<Member>().answer_as(AnswerAs::Api));
+
+    let site = Router::new()
+        .route("/", get(pages::home))
+        .route(
+            "/sign-up",
+            get(pages::sign_up::form).post(pages::sign_up::submit),
+        )
+        .route(
+            "/sign-in",
+            get(pages::sign_in::form).post(pages::sign_in::submit),
+        )
+        .route("/sign-out", post(pages::sign_out::submit))
+        .route("/dashboard", get(pages::dashboard))
+        .route(
+            "/account",
+            get(pages::account::form).post(pages::account::submit),
+        )
+        .merge(api)
+        .fallback(pages::not_found)
+        .layer(manager.layer())
+        // After the login layer, so outside it: a stylesheet is the same for everybody.
+        .route("/static/{name}", get(assets::serve))
+        .with_state(members);
+
+    Ok(around(site, options.https))
+}
+
+fn login_manager(
+    keys: SecretKeys,
+    members: &Members,
+    https: bool,
+) -> Result<LoginManager<Member>, BoxError> {
+    let manager = LoginManager::new(keys, members.clone())
+        .login_view("/sign-in")
+        .login_message("Please sign in to see that page.")
+        .refresh_view("/sign-in")
+        .needs_refresh_message("Please confirm it’s you to go on.");
+    let manager = if https {
+        manager.trusted_proxies(1)
+    } else {
+        manager.plain_http()
+    };
+    Ok(manager.build()?)
+}
+
+/// What holds for every request. The last layer is the outermost: it sees the request first and the response last.
+fn around(site: Router, https: bool) -> Router {
+    let site = site
+        .layer(DefaultBodyLimit::max(forms::MAX_BYTES))
+        .layer(CsrfLayer::new())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(20),
+        ))
+        .layer(from_fn(errors::in_our_look))
+        .layer(map_response(security_headers::add));
+    let site = if https {
+        site.layer(map_response(security_headers::add_hsts))
+    } else {
+        site
+    };
+    site.layer(
+        TraceLayer::new_for_http()
+            // The path without the query, which may hold what is nobody's business.
+            .make_span_with(|request: &Request<Body>| {
+                tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+            })
+            .on_response(DefaultOnResponse::new().level(Level::INFO)),
+    )
+}

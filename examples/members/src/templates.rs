@@ -1,0 +1,116 @@
+//! The page renderer. `Page` is an extractor; `current_user` and the flashed messages are simply there in every
+//! template it renders.
+
+use std::sync::LazyLock;
+
+use axum::extract::FromRequestParts;
+use axum::http::Uri;
+use axum::response::Html;
+use housekey_axum::{CurrentUser, Flash};
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
+
+use crate::assets;
+use crate::errors::AppError;
+use crate::members::Member;
+
+/// Compiled into the program, so that there is one file to install.
+const SOURCES: [(&str, &str); 8] = [
+    ("base.html", include_str!("../templates/base.html")),
+    ("macros.html", include_str!("../templates/macros.html")),
+    ("home.html", include_str!("../templates/home.html")),
+    ("sign-up.html", include_str!("../templates/sign-up.html")),
+    ("sign-in.html", include_str!("../templates/sign-in.html")),
+    (
+        "dashboard.html",
+        include_str!("../templates/dashboard.html"),
+    ),
+    ("account.html", include_str!("../templates/account.html")),
+    ("error.html", include_str!("../templates/error.html")),
+];
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    // A form that is shown for the first time has no `errors`: `errors.username` is then undefined, not a mistake.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.add_function("asset", |name: &str| match assets::url(name) {
+        Some(url) => Ok(Value::from_safe_string(url)),
+        None => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("no asset is named {name}"),
+        )),
+    });
+    for (name, source) in SOURCES {
+        // A name that ends in .html is what turns escaping on.
+        environment
+            .add_template(name, source)
+            .expect("a test compiles every template");
+    }
+    environment
+});
+
+/// What a handler needs to answer with a page.
+#[derive(FromRequestParts)]
+pub(crate) struct Page {
+    pub(crate) current_user: CurrentUser<Member>,
+    pub(crate) flash: Flash,
+    uri: Uri,
+}
+
+impl Page {
+    pub(crate) fn render(&self, template: &str, values: Value) -> Result<Html<String>, AppError> {
+        let everywhere = context! {
+            current_user => self.describe_user(),
+            flashes => self.take_flashes(),
+            path => self.uri.path(),
+        };
+        Ok(render(template, context! { ..values, ..everywhere })?)
+    }
+
+    fn describe_user(&self) -> Value {
+        let user = &self.current_user;
+        let standing = context! {
+            is_authenticated => user.is_authenticated(),
+            is_fresh => user.is_fresh(),
+            is_remembered => user.is_remembered(),
+        };
+        match user.user() {
+            Some(member) => context! {
+                id => member.id,
+                username => member.username.as_str(),
+                created_at => member.created_at.as_str(),
+                ..standing
+            },
+            None => standing,
+        }
+    }
+
+    /// Taken when a page is made, not before: a redirect in between loses none.
+    fn take_flashes(&self) -> Value {
+        let flashes = self.flash.take().into_iter();
+        flashes
+            .map(|flash| context! { category => flash.category, text => flash.text })
+            .collect()
+    }
+}
+
+/// Renders a template with nothing but these values, for the pages that are made without asking who is there.
+pub(crate) fn render(template: &str, values: Value) -> Result<Html<String>, Error> {
+    Ok(Html(TEMPLATES.get_template(template)?.render(values)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_compiles() {
+        assert_eq!(TEMPLATES.templates().count(), SOURCES.len());
+    }
+
+    #[test]
+    fn what_a_visitor_typed_is_escaped() {
+        let Html(page) = render("sign-in.html", context! { username => "\"><script>" }).unwrap();
+        assert!(!page.contains("<script>"), "{page}");
+    }
+}

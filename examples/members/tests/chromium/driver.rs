@@ -1,0 +1,192 @@
+//! A site on a port of its own, ChromeDriver, and browsers that share nothing with each other.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use members::Options;
+use serde_json::json;
+
+/// How long a page may take, on a machine that does other things as well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The members' site, with a data folder that goes when it goes.
+pub(crate) struct Site {
+    url: String,
+    _data: tempfile::TempDir,
+}
+
+impl Site {
+    pub(crate) async fn open() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let options = Options {
+            listen: String::new(),
+            data: data.path().join("data"),
+            https: false,
+        };
+        let app = members::app(&options).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, _data: data }
+    }
+}
+
+/// ChromeDriver, stopped when it goes.
+pub(crate) struct Chromium {
+    driver: Child,
+    url: String,
+}
+
+impl Chromium {
+    pub(crate) fn start() -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts: scripts/test installs it, or says how");
+        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let (_, port) = line.split_once("started successfully on port ")?;
+                Some(port.trim_end_matches('.').to_owned())
+            })
+            .expect("chromedriver says on which port it listens");
+        Self {
+            driver,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    /// A browser with a profile of its own.
+    pub(crate) async fn new_browser<'a>(&self, site: &'a Site) -> Browser<'a> {
+        self.browser(site, "--blink-settings=preferredColorScheme=1")
+            .await
+    }
+
+    pub(crate) async fn new_dark_browser<'a>(&self, site: &'a Site) -> Browser<'a> {
+        self.browser(site, "--blink-settings=preferredColorScheme=0")
+            .await
+    }
+
+    async fn browser<'a>(&self, site: &'a Site, colours: &str) -> Browser<'a> {
+        let arguments = [
+            "--headless",
+            // Chromium's own sandbox does not start for root, as which CI runs.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            colours,
+        ];
+        let options = json!({ "goog:chromeOptions": { "args": arguments } });
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(options.as_object().unwrap().clone())
+            .connect(&self.url)
+            .await
+            .expect("Chromium starts: scripts/test installs it, or says how");
+        Browser { client, site }
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+pub(crate) struct Browser<'a> {
+    client: Client,
+    site: &'a Site,
+}
+
+impl Browser<'_> {
+    pub(crate) async fn go(&self, path: &str) {
+        self.client
+            .goto(&format!("{}{path}", self.site.url))
+            .await
+            .unwrap();
+    }
+
+    /// Fills these fields in place of what is there, and presses the button of their form.
+    pub(crate) async fn submit(&self, fields: &[(&str, &str)]) {
+        for (name, text) in fields {
+            let field = self.find(&format!("form.sheet [name={name}]")).await;
+            field.clear().await.unwrap();
+            field.send_keys(text).await.unwrap();
+        }
+        self.press("form.sheet button").await;
+    }
+
+    /// Presses a button that leads to another page, and waits until that is there: the driver itself does not wait
+    /// for what a form leads to.
+    pub(crate) async fn press(&self, selector: &str) {
+        let before = self.find("html").await;
+        self.tick(selector).await;
+        let pressed = Instant::now();
+        while before.tag_name().await.is_ok() {
+            assert!(pressed.elapsed() < PATIENCE, "{selector} leads nowhere");
+        }
+        self.client
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::Css("footer"))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn tick(&self, selector: &str) {
+        self.find(selector).await.click().await.unwrap();
+    }
+
+    async fn find(&self, selector: &str) -> Element {
+        self.client.find(Locator::Css(selector)).await.unwrap()
+    }
+
+    pub(crate) async fn path(&self) -> String {
+        self.client.current_url().await.unwrap().path().to_owned()
+    }
+
+    pub(crate) async fn path_and_query(&self) -> String {
+        let url = self.client.current_url().await.unwrap();
+        url.as_str()
+            .strip_prefix(&self.site.url)
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(crate) async fn text(&self) -> String {
+        self.find("body").await.text().await.unwrap()
+    }
+
+    pub(crate) async fn lose_cookie(&self, name: &str) {
+        self.client
+            .get_named_cookie(name)
+            .await
+            .expect("the browser has the cookie");
+        self.client.delete_cookie(name).await.unwrap();
+    }
+
+    pub(crate) async fn size(&self, width: u32, height: u32) {
+        self.client.set_window_size(width, height).await.unwrap();
+    }
+
+    pub(crate) async fn picture(&self, file: &Path) {
+        std::fs::write(file, self.client.screenshot().await.unwrap()).unwrap();
+    }
+
+    pub(crate) async fn close(self) {
+        self.client.close().await.unwrap();
+    }
+}

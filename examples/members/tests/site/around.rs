@@ -1,0 +1,102 @@
+//! What holds for every page.
+
+use axum::http::StatusCode;
+
+use crate::browser::Browser;
+use crate::{OK, PASSWORD, Site, options};
+
+#[tokio::test]
+async fn an_unknown_address_is_a_page_of_the_site() {
+    let site = Site::open();
+    let answer = site.member("ada").await.get("/nowhere").await;
+    answer.shows(StatusCode::NOT_FOUND, "There is no such room");
+    answer.shows(StatusCode::NOT_FOUND, "Sign out");
+    site.browser()
+        .get("/static/nothing.css")
+        .await
+        .shows(StatusCode::NOT_FOUND, "There is no such room");
+}
+
+#[tokio::test]
+async fn scripts_are_refused_in_json() {
+    let site = Site::open();
+    for path in ["/api/me", "/api/nothing"] {
+        let answer = site.browser().get(path).await;
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let site = Site::open();
+    let mut browser = site.browser();
+    for path in ["/", "/nowhere", "/dashboard", "/api/me", "/static/site.css"] {
+        let answer = browser.get(path).await;
+        assert!(
+            answer
+                .header("content-security-policy")
+                .starts_with("default-src 'none'"),
+            "{path}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
+        assert!(
+            !answer.headers.contains_key("strict-transport-security"),
+            "this site is served over plain HTTP"
+        );
+    }
+}
+
+#[tokio::test]
+async fn over_https_the_cookies_are_secure_and_browsers_told_to_stay() {
+    let data = tempfile::tempdir().unwrap();
+    let mut browser = Browser::new(&members::app(&options(data.path(), true)).unwrap());
+    let answer = browser
+        .post(
+            "/sign-up",
+            &[
+                ("username", "ada"),
+                ("password", PASSWORD),
+                ("remember", "on"),
+            ],
+        )
+        .await;
+    answer.leads_to("/dashboard");
+    answer.header("strict-transport-security");
+    for cookie in answer.headers.get_all("set-cookie") {
+        let cookie = cookie.to_str().unwrap();
+        assert!(
+            cookie.starts_with("__Host-")
+                && cookie.contains("Secure")
+                && cookie.contains("HttpOnly"),
+            "{cookie}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_stylesheet_is_kept_by_browsers_and_asks_for_no_cookie() {
+    let site = Site::open();
+    let mut ada = site.member("ada").await;
+    let page = ada.get("/dashboard").await.body;
+    let (_, rest) = page.split_once(r#"rel="stylesheet" href=""#).unwrap();
+    let (address, _) = rest.split_once('"').unwrap();
+    let answer = ada.get(address).await;
+    answer.shows(OK, ":root");
+    assert_eq!(
+        answer.header("cache-control"),
+        "public, max-age=31536000, immutable"
+    );
+    assert!(
+        !answer.headers.contains_key("vary"),
+        "it is the same for everybody"
+    );
+    assert_eq!(
+        ada.get("/static/site.css").await.header("cache-control"),
+        "no-cache"
+    );
+}

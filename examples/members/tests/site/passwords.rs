@@ -1,0 +1,97 @@
+//! Changing them, renewing their hashes, and closed accounts.
+
+use axum::http::StatusCode;
+
+use crate::{OK, PASSWORD, Site};
+
+/// `PASSWORD`, as a Flask application would have stored it.
+const WERKZEUG_HASH: &str = "scrypt:32768:8:1$a1b2c3d4e5f6g7h8$\
+    3d380356c28854b6ca278e8283c0073cc2cbc1c352a133f43c858c90a1c0e2ff\
+    3e90ae39d553c547c07abb55ff82b0d8edda517abcb0fa38febf89592fb46a95";
+
+#[tokio::test]
+async fn a_new_password_turns_every_other_browser_out() {
+    let site = Site::open();
+    let mut here = site.member("ada").await;
+    let mut there = site.browser();
+    there
+        .post(
+            "/sign-in",
+            &[
+                ("username", "ada"),
+                ("password", PASSWORD),
+                ("remember", "yes"),
+            ],
+        )
+        .await;
+    there.get("/dashboard").await.shows(OK, "Hello, ada.");
+
+    let fields = [
+        ("current_password", PASSWORD),
+        ("new_password", "another password"),
+    ];
+    here.post("/account", &fields).await.leads_to("/account");
+    here.get("/account").await.shows(
+        OK,
+        "Your password is changed. Other browsers have been signed out.",
+    );
+    there
+        .get("/dashboard")
+        .await
+        .leads_to("/sign-in?next=%2Fdashboard");
+    there.reopen();
+    there
+        .get("/dashboard")
+        .await
+        .leads_to("/sign-in?next=%2Fdashboard");
+
+    let old = there
+        .post("/sign-in", &[("username", "ada"), ("password", PASSWORD)])
+        .await;
+    old.shows(StatusCode::UNPROCESSABLE_ENTITY, "do not belong together");
+    let new = there
+        .post(
+            "/sign-in",
+            &[("username", "ada"), ("password", "another password")],
+        )
+        .await;
+    new.leads_to("/dashboard");
+}
+
+#[tokio::test]
+async fn an_old_hash_is_renewed_at_sign_in_and_nobody_is_out() {
+    let site = Site::open();
+    let mut first = site.member("ada").await;
+    let table = site.table();
+    table
+        .execute("UPDATE members SET password_hash = ?1", [WERKZEUG_HASH])
+        .unwrap();
+    site.browser()
+        .post("/sign-in", &[("username", "ada"), ("password", PASSWORD)])
+        .await
+        .leads_to("/dashboard");
+    let hash: String = table
+        .query_one("SELECT password_hash FROM members", [], |row| row.get(0))
+        .unwrap();
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    first.get("/dashboard").await.shows(OK, "Hello, ada.");
+}
+
+#[tokio::test]
+async fn a_closed_account_is_out_at_the_next_request() {
+    let site = Site::open();
+    let mut ada = site.member("ada").await;
+    site.table()
+        .execute("UPDATE members SET active = 0", [])
+        .unwrap();
+    ada.get("/dashboard")
+        .await
+        .leads_to("/sign-in?next=%2Fdashboard");
+    let answer = ada
+        .post("/sign-in", &[("username", "ada"), ("password", PASSWORD)])
+        .await;
+    answer.shows(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "This account has been closed.",
+    );
+}

@@ -1,0 +1,76 @@
+//! The smallest whole program: sign in with "remember me", a page for members, sign out.
+//!
+//! `cargo run -p quickstart`, then open http://127.0.0.1:3000 and sign in as `mia` with `correct horse`.
+
+use std::{collections::HashMap, future::ready, sync::Arc};
+
+use axum::{Form, Router, extract::State, http::StatusCode, response::*, routing};
+use housekey_axum::*;
+
+/// Whatever your users are. housekey asks for their id.
+struct Member(String);
+
+impl User for Member {
+    fn id(&self) -> String {
+        self.0.clone()
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Credentials {
+    name: String,
+    password: String,
+    remember: Option<String>, // a checkbox: absent when it is not ticked
+}
+
+// Posts to its own address, and so keeps the `next` in it.
+const FORM: Html<&str> = Html("<form method=post><label>Name <input name=name></label> <label>Password <input
+    name=password type=password></label> <label><input name=remember type=checkbox> Remember me</label> <button>Sign in");
+
+async fn home(LoginRequired(member): LoginRequired<Member>) -> Html<String> {
+    let form = "<form method=post action=/logout><button>Sign out";
+    Html(format!("Hello {}! {form}", member.0))
+}
+
+async fn sign_in(
+    State((users, passwords)): State<(Arc<HashMap<String, String>>, Passwords)>,
+    login: Login<Member>,
+    next: NextUrl,
+    Form(form): Form<Credentials>,
+) -> Result<Response, Error> {
+    let hash = users.get(&form.name).map(String::as_str);
+    if !passwords.verify(&form.password, hash).await? {
+        return Ok((StatusCode::UNAUTHORIZED, FORM).into_response());
+    }
+    let (user, remember) = (Member(form.name), form.remember.is_some());
+    login.login_user(&user).remember(remember).await?;
+    Ok(next.or("/").into_response())
+}
+
+async fn sign_out(login: Login<Member>) -> Result<Redirect, Error> {
+    login.logout_user().await?;
+    Ok(Redirect::to("/login"))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let passwords = Passwords::new();
+    let hash = passwords.hash("correct horse").await?;
+    // Names and password hashes, in place of your table of users.
+    let users = Arc::new(HashMap::from([("mia".to_owned(), hash)]));
+    let known = users.clone();
+    let find = move |id: String| known.contains_key(&id).then_some(Member(id));
+    let user_loader = move |id: String| ready(Ok::<_, BoxError>(find(id)));
+    let manager = LoginManager::new(SecretKeys::generate(), user_loader)
+        .login_view("/login")
+        .plain_http() // for development; take it out when the site has HTTPS
+        .build()?;
+    let app = Router::new()
+        .route("/", routing::get(home))
+        .route("/login", routing::get(FORM).post(sign_in))
+        .route("/logout", routing::post(sign_out))
+        .with_state((users, passwords))
+        .layer((tower_http::csrf::CsrfLayer::new(), manager.layer()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    Ok(axum::serve(listener, app).await?)
+}
