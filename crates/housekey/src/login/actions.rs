@@ -67,7 +67,7 @@ impl VisitState {
             self.make_fresh();
         }
         if let Some(Some(duration)) = options.remember
-            && core.remember.tells_peers_its_duration()
+            && core.remember.is_shared_with_flask()
         {
             self.session.set(
                 keys::REMEMBER_SECONDS,

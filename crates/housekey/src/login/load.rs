@@ -167,7 +167,10 @@ impl VisitState {
             Some(Ok(claims)) => Search::RememberedUser(claims),
             Some(Err(reason)) => {
                 self.event(Event::RememberTokenRejected { reason });
-                self.remember.delete();
+                // Under another key than the peer's, every one of its tokens looks forged. Flask-Login lets them be.
+                if !core.remember.is_shared_with_flask() {
+                    self.remember.delete();
+                }
                 self.search_request()
             }
         }

@@ -383,6 +383,7 @@ impl<U: User> LoginManagerBuilder<U> {
         let settings = self.settings;
         check_key(&self.keys, &settings)?;
         check(&settings)?;
+        warn_without_address(&settings);
         let keys = &self.keys;
         let signing_keys = match settings.session_signature {
             SessionSignature::Flask => keys.for_flask_session(&settings.session_salt),
@@ -446,6 +447,19 @@ fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// Flask-Login's identifiers are made of the address. Without one, no session of a Flask peer matches.
+fn warn_without_address(settings: &Settings) {
+    let needs_address = settings.protection != SessionProtection::Off
+        && settings.identifier != SessionIdentifier::UserAgent;
+    if needs_address && settings.client_address.is_none() && settings.trusted_proxies == 0 {
+        tracing::warn!(
+            target: "housekey",
+            "session protection by address, and nothing says where the address comes from: every session that a Flask \
+             peer made will look as if it came from somewhere else. Set client_address or trusted_proxies."
+        );
     }
 }
 

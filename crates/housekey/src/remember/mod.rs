@@ -104,8 +104,8 @@ impl RememberCookie {
         }
     }
 
-    /// Whether a peer reads the duration from the session, as Flask-Login does.
-    pub(crate) fn tells_peers_its_duration(&self) -> bool {
+    /// Whether a Flask peer reads and writes these tokens too.
+    pub(crate) fn is_shared_with_flask(&self) -> bool {
         self.format == RememberFormat::FlaskLogin
     }
 
@@ -238,7 +238,7 @@ impl RememberState {
     ) {
         if let Change::Issue(token) = &mut self.change {
             token.auth_digest = auth_digest;
-        } else if cookie.format != RememberFormat::FlaskLogin
+        } else if !cookie.is_shared_with_flask()
             && let Some(Ok(claims)) = self.read(cookie, now)
             && claims.user_id == user_id
         {

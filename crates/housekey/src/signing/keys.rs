@@ -48,6 +48,22 @@ struct SecretKey {
     weakness: Option<String>,
 }
 
+/// Words that stand in keys which were written to be replaced. A random key has none of them.
+const PLACEHOLDERS: [&str; 8] = [
+    "secret",
+    "password",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "example",
+    "your-key",
+];
+
+/// The key in Flask's own documentation, as its readers paste it.
+const FLASK_DOCUMENTATION_KEY: &str =
+    "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf";
+
 impl SecretKeys {
     /// The key that signs. Use 32 random bytes or more, for instance the text that
     /// `python3 -c 'import secrets; print(secrets.token_hex())'` or `openssl rand -hex 32` prints.
@@ -244,6 +260,13 @@ fn weakness(key: &[u8]) -> Option<String> {
              `openssl rand -hex 32`"
         ));
     }
+    let text = String::from_utf8_lossy(key).to_ascii_lowercase();
+    if text == FLASK_DOCUMENTATION_KEY || PLACEHOLDERS.iter().any(|word| text.contains(word)) {
+        return Some(
+            "the secret key is one of those that stand in examples: set it to the output of `openssl rand -hex 32`"
+                .to_owned(),
+        );
+    }
     None
 }
 
@@ -360,7 +383,8 @@ mod tests {
             "secret",
             &"a".repeat(64),
             &"ab".repeat(32),
-            "your-secret-key-here",
+            "your-very-secret-key-change-it-in-production",
+            FLASK_DOCUMENTATION_KEY,
         ] {
             let error = SecretKeys::new(key).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::SecretKey);
