@@ -73,6 +73,7 @@ pub async fn contenders() -> Vec<Contender> {
     let flask = members_only().layer(flask.layer());
 
     let mia = navigation(&log_in(&safe, "/sign-in").await);
+    let ben = navigation(&log_in(&safe, "/sign-in?ben").await);
     let mia_with_cart = navigation(&log_in(&safe, "/sign-in?cart").await);
     let mia_of_flask = navigation(&log_in(&flask, "/sign-in").await);
     let visitor = navigation(&["theme=dark".to_owned()]);
@@ -108,6 +109,13 @@ pub async fn contenders() -> Vec<Contender> {
         ),
         contender("public page", &safe, "/", &mia, everybody()),
         contender("protected page", &safe, "/dashboard", &mia, hello_mia()),
+        contender(
+            "protected, with an auth hash",
+            &safe,
+            "/dashboard",
+            &ben,
+            Expected::Page("Hello ben"),
+        ),
         contender("protected by a guard", &safe, "/guarded", &mia, everybody()),
         contender(
             "protected, flask preset",
@@ -189,8 +197,13 @@ async fn sign_in(
     session: Session,
     request: Request,
 ) -> Result<StatusCode, Error> {
-    login.login_user(&Member::mia()).remember(true).await?;
-    if request.uri().query() == Some("cart") {
+    let query = request.uri().query();
+    let member = match query {
+        Some("ben") => Member::ben(),
+        _ => Member::mia(),
+    };
+    login.login_user(&member).remember(true).await?;
+    if query == Some("cart") {
         let cart: Vec<_> = (1..=24)
             .map(|item: u32| format!("article {} of the catalogue, size {item}", item * 7919))
             .collect();
@@ -257,7 +270,7 @@ fn navigation(cookies: &[String]) -> HeaderMap {
 struct Member {
     id: String,
     name: String,
-    auth_stamp: Vec<u8>,
+    auth_stamp: Option<Vec<u8>>,
 }
 
 impl Member {
@@ -265,7 +278,16 @@ impl Member {
         Self {
             id: "4711".to_owned(),
             name: "mia".to_owned(),
-            auth_stamp: b"sixteen of them!".to_vec(),
+            auth_stamp: None,
+        }
+    }
+
+    /// His logins end when his password changes.
+    fn ben() -> Self {
+        Self {
+            id: "4712".to_owned(),
+            name: "ben".to_owned(),
+            auth_stamp: Some(b"sixteen of them!".to_vec()),
         }
     }
 }
@@ -276,7 +298,7 @@ impl User for Member {
     }
 
     fn session_auth_hash(&self) -> Option<Vec<u8>> {
-        Some(self.auth_stamp.clone())
+        self.auth_stamp.clone()
     }
 }
 
@@ -284,8 +306,12 @@ impl User for Member {
 struct Members(Arc<HashMap<String, Member>>);
 
 fn members() -> Members {
-    let mia = Member::mia();
-    Members(Arc::new(HashMap::from([(mia.id.clone(), mia)])))
+    let all = [Member::mia(), Member::ben()];
+    Members(Arc::new(
+        all.into_iter()
+            .map(|member| (member.id.clone(), member))
+            .collect(),
+    ))
 }
 
 impl UserLoader<Member> for Members {

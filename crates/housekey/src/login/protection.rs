@@ -7,7 +7,7 @@
 //! This raises the price of a stolen cookie and is no proof: a thief who can see the cookie can usually see the user
 //! agent too.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -82,14 +82,10 @@ impl SessionIdentifier {
             Self::UserAgent => hex_encode(&Sha256::digest(user_agent.unwrap_or_default())[..16]),
             Self::FlaskLogin06 => {
                 let address = client.address.map(|address| address.to_string());
-                let part = |bytes: Option<&[u8]>| {
-                    bytes.map_or("None".to_owned(), |bytes| python_repr(&as_wsgi(bytes)))
-                };
-                let preimage = format!(
-                    "{}|{}",
-                    part(address.as_deref().map(str::as_bytes)),
-                    part(user_agent)
-                );
+                let mut preimage = Vec::with_capacity(256);
+                python_repr(address.as_deref().map(str::as_bytes), &mut preimage);
+                preimage.push(b'|');
+                python_repr(user_agent.map(as_wsgi).as_deref(), &mut preimage);
                 hex_encode(&Sha512::digest(preimage))
             }
             Self::FlaskLogin07 => {
@@ -97,7 +93,7 @@ impl SessionIdentifier {
                     .address
                     .map_or("None".to_owned(), |address| address.to_string());
                 let mut preimage = format!("{address}|").into_bytes();
-                preimage.extend(as_wsgi(user_agent.unwrap_or_default()));
+                preimage.extend_from_slice(&as_wsgi(user_agent.unwrap_or_default()));
                 hex_encode(&Sha512::digest(preimage))
             }
         }
@@ -118,40 +114,43 @@ impl SessionIdentifier {
 }
 
 /// A header as WSGI hands it to Python and Python encodes it again: each byte a Latin-1 character, in UTF-8.
-fn as_wsgi(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .map(|byte| char::from(*byte))
-        .collect::<String>()
-        .into_bytes()
+fn as_wsgi(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.is_ascii() {
+        return bytes.into();
+    }
+    let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+    text.into_bytes().into()
 }
 
-/// `repr(bytes)`, which 0.6.3 formats into its text by accident.
-fn python_repr(bytes: &[u8]) -> String {
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
-        '"'
-    } else {
-        '\''
+/// `repr` of bytes or of `None`, which 0.6.3 formats into its text by accident.
+fn python_repr(bytes: Option<&[u8]>, text: &mut Vec<u8>) {
+    let Some(bytes) = bytes else {
+        text.extend_from_slice(b"None");
+        return;
     };
-    let mut text = format!("b{quote}");
-    for byte in bytes {
-        match byte {
-            b'\\' => text.push_str("\\\\"),
-            b'\t' => text.push_str("\\t"),
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b' '..=b'~' if char::from(*byte) == quote => {
-                text.push('\\');
-                text.push(quote);
-            }
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => {
-                let _ = write!(text, "\\x{byte:02x}");
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
+        b'"'
+    } else {
+        b'\''
+    };
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'\\' && byte != quote;
+    text.extend_from_slice(&[b'b', quote]);
+    for run in bytes.chunk_by(|one, other| is_plain(*one) == is_plain(*other)) {
+        if is_plain(run[0]) {
+            text.extend_from_slice(run);
+            continue;
+        }
+        for byte in run {
+            match byte {
+                b'\t' => text.extend_from_slice(b"\\t"),
+                b'\n' => text.extend_from_slice(b"\\n"),
+                b'\r' => text.extend_from_slice(b"\\r"),
+                b' '..=b'~' => text.extend_from_slice(&[b'\\', *byte]),
+                _ => text.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
             }
         }
     }
     text.push(quote);
-    text
 }
 
 /// The client's address as a chain of trusted proxies reports it: each hop appends the address that it was called
@@ -198,6 +197,60 @@ mod tests {
             "strong".parse::<SessionProtection>().unwrap(),
             SessionProtection::Strong
         );
+    }
+
+    /// The digests are Python's, of `f"{address}|{user_agent}"` with both as `bytes` (0.6.3) and as `str` (0.7).
+    #[test]
+    fn identifiers_are_flask_logins_whatever_the_user_agent_holds() {
+        let cases = [
+            (
+                Some(&b"Mozilla/5.0 (X11; Linux x86_64)"[..]),
+                Some("192.0.2.7"),
+                "e241b221be17f0eb",
+                "bf67a320a6750a42",
+            ),
+            (
+                Some(&b"it's"[..]),
+                None,
+                "5fd8e2e8dd5a8817",
+                "4d73c2546f963ba0",
+            ),
+            (
+                Some(&b"it's \"it\""[..]),
+                Some("2001:db8::1"),
+                "aa638beb0f953198",
+                "4508cb2a75dda477",
+            ),
+            (
+                Some(&b"back\\slash\ttab \"quoted\""[..]),
+                None,
+                "a98089ace475e3de",
+                "a72ca9e3f18c284d",
+            ),
+            (
+                Some(&b"caf\xe9 \xff\x80"[..]),
+                None,
+                "56df7c648201d693",
+                "38a84b45738ea2ec",
+            ),
+            (Some(&b""[..]), None, "59219903e229dac8", "fff586b186aabda4"),
+            (
+                None,
+                Some("192.0.2.7"),
+                "6e41ad31ff7bd0aa",
+                "7e15c1483099fa44",
+            ),
+            (None, None, "892f7fec2c158356", "fff586b186aabda4"),
+        ];
+        for (user_agent, address, of_06, of_07) in cases {
+            let client = Client {
+                user_agent: user_agent.map(|bytes| HeaderValue::from_bytes(bytes).unwrap()),
+                address: address.map(|text: &str| text.parse().unwrap()),
+            };
+            let of = |identifier: SessionIdentifier| identifier.of(&client)[..16].to_owned();
+            assert_eq!(of(SessionIdentifier::FlaskLogin06), of_06, "{client:?}");
+            assert_eq!(of(SessionIdentifier::FlaskLogin07), of_07, "{client:?}");
+        }
     }
 
     #[test]
