@@ -244,7 +244,9 @@ impl OpenVisit {
     /// Asks the application what the search wants to know, until it is over.
     async fn load(&self, request: &Parts) -> Result<(), Error> {
         let core = &self.visit.inner.core;
-        core.deliver(&Event::Accessed);
+        if self.with(|state, _| !std::mem::replace(&mut state.accessed, true)) {
+            core.deliver(&Event::Accessed);
+        }
         let (mut search, mut generation) =
             self.with(|state, core| (state.search(core), state.generation));
         loop {
@@ -305,6 +307,7 @@ impl VisitState {
             flashes: Flashes::default(),
             who: Who::NotAsked,
             generation: 0,
+            accessed: false,
             personal: false,
             asked_request: false,
             missing_digest: None,

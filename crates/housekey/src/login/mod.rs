@@ -54,6 +54,8 @@ pub(crate) struct VisitState {
     pub(crate) who: Who,
     /// Counts logins and logouts, so that a user who was being loaded meanwhile is not taken for the current one.
     pub(crate) generation: u32,
+    /// Whether somebody has asked who is there.
+    pub(crate) accessed: bool,
     /// Whether anything that goes back was made for one user.
     pub(crate) personal: bool,
     /// Whether the request loader was asked, so that the answer depends on more than cookies.

@@ -254,7 +254,15 @@ pub(crate) fn from_raw<T: DeserializeOwned>(raw: &str) -> Result<T, serde_json::
 pub(crate) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {
     let mut json = String::new();
     write_value(&tagged(serde_json::to_value(value)?), &mut json);
-    Ok(json)
+    // Inside the session, which is one level more.
+    let scanned = Scanner {
+        bytes: json.as_bytes(),
+        at: 0,
+    }
+    .value(DEEPEST - 1);
+    scanned.map(|_| json).ok_or_else(|| {
+        serde::ser::Error::custom(format!("it is nested more than {DEEPEST} levels deep"))
+    })
 }
 
 fn untagged(value: Value) -> Value {
