@@ -60,3 +60,25 @@ pub(crate) fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
         .fold(Choice::from(1), |all, equal| all & equal);
     (words_equal & one_rest.ct_eq(other_rest)).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_equal_only_if_every_byte_is() {
+        for length in 0..=33 {
+            let secret: Vec<u8> = (0..length).collect();
+            assert!(equal_in_constant_time(&secret, &secret));
+            assert!(!equal_in_constant_time(&secret, &[&*secret, &[0]].concat()));
+            for index in 0..secret.len() {
+                let mut other = secret.clone();
+                other[index] ^= 0x80;
+                assert!(
+                    !equal_in_constant_time(&secret, &other),
+                    "{index} of {length}"
+                );
+            }
+        }
+    }
+}
