@@ -1,5 +1,7 @@
 //! The quick start: small, the same as in the README, and it does what it says.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command};
