@@ -1,0 +1,434 @@
+//! What the tests share: a small site with all kinds of routes, its members, a clock that tests set, and (in
+//! [`browser`]) somebody to visit it.
+
+pub(crate) mod browser;
+pub(crate) mod log;
+pub(crate) mod peer;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Form, Router};
+use housekey_axum::{
+    BoxError, CurrentUser, Error, Event, Flash, FreshLoginRequired, Login, LoginManager,
+    LoginManagerBuilder, LoginManagerExt as _, LoginRequired, NextUrl, SecretKeys, Session, User,
+    UserLoader,
+};
+use http::request::Parts;
+use serde::Deserialize;
+
+pub(crate) use browser::{Answer, Browser};
+
+/// 14 November 2023, 22:13:20 UTC.
+pub(crate) const START: u64 = 1_700_000_000;
+pub(crate) const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
+pub(crate) const OLD_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) type Builder = LoginManagerBuilder<Member>;
+
+/// A user as an application has them.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    pub(crate) active: bool,
+    pub(crate) stamp: Option<Vec<u8>>,
+}
+
+impl User for Member {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn is_active(&self) -> bool {
+        self.active
+    }
+
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        self.stamp.clone()
+    }
+}
+
+/// A table of members that counts who is looked up, and that can be away. `mia`, `ben`, `1` and `7` are in it.
+#[derive(Clone)]
+pub(crate) struct Members(Arc<Table>);
+
+struct Table {
+    rows: Mutex<BTreeMap<String, Member>>,
+    lookups: Mutex<Vec<String>>,
+    request_lookups: AtomicUsize,
+    away: AtomicBool,
+}
+
+impl Members {
+    fn new() -> Self {
+        let row = |id: &str| {
+            let member = Member {
+                id: id.to_owned(),
+                active: true,
+                stamp: Some(format!("stamp of {id}").into_bytes()),
+            };
+            (id.to_owned(), member)
+        };
+        Self(Arc::new(Table {
+            rows: Mutex::new(["mia", "ben", "1", "7"].map(row).into()),
+            lookups: Mutex::default(),
+            request_lookups: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<Member> {
+        self.0.rows.lock().unwrap().get(id).cloned()
+    }
+
+    pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut Member)) {
+        change(self.0.rows.lock().unwrap().get_mut(id).unwrap());
+    }
+
+    pub(crate) fn set_stamp(&self, id: &str, stamp: &str) {
+        self.change(id, |member| member.stamp = Some(stamp.into()));
+    }
+
+    pub(crate) fn remove(&self, id: &str) {
+        self.0.rows.lock().unwrap().remove(id);
+    }
+
+    pub(crate) fn go_away(&self) {
+        self.0.away.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn come_back(&self) {
+        self.0.away.store(false, Ordering::SeqCst);
+    }
+
+    /// The ids that were looked up since the last call.
+    pub(crate) fn lookups(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lookups.lock().unwrap())
+    }
+
+    /// How often the request itself was to prove its user, since the last call.
+    pub(crate) fn request_lookups(&self) -> usize {
+        self.0.request_lookups.swap(0, Ordering::SeqCst)
+    }
+
+    fn answer(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        if self.0.away.load(Ordering::SeqCst) {
+            return Err("the database is away".into());
+        }
+        Ok(self.find(id))
+    }
+}
+
+impl UserLoader<Member> for Members {
+    async fn load_user(&self, id: &str) -> Result<Option<Member>, BoxError> {
+        self.0.lookups.lock().unwrap().push(id.to_owned());
+        tokio::task::yield_now().await;
+        self.answer(id)
+    }
+
+    async fn load_from_request(&self, request: &Parts) -> Result<Option<Member>, BoxError> {
+        self.0.request_lookups.fetch_add(1, Ordering::SeqCst);
+        let key = request.headers.get("x-api-key");
+        match key.and_then(|key| key.to_str().ok()?.strip_prefix("key-of-")) {
+            Some(id) => self.answer(id),
+            None => Ok(None),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set(&self, now: u64) {
+        self.0.store(now, Ordering::SeqCst);
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+}
+
+/// What the manager's hook was told.
+#[derive(Clone, Default)]
+pub(crate) struct Events(Arc<Mutex<Vec<Event>>>);
+
+impl Events {
+    /// Those since the last call.
+    pub(crate) fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// A site and everything around it.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) members: Members,
+    pub(crate) clock: Clock,
+    pub(crate) events: Events,
+    preset: fn(SecretKeys, Members) -> Builder,
+    manager: LoginManager<Member>,
+    routes: Router,
+}
+
+impl Site {
+    /// The safe preset.
+    pub(crate) fn safe() -> Self {
+        Self::safe_with(|builder| builder)
+    }
+
+    pub(crate) fn safe_with(set: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::new(LoginManager::new, set)
+    }
+
+    /// Flask's wire.
+    pub(crate) fn flask() -> Self {
+        Self::flask_with(|builder| builder)
+    }
+
+    pub(crate) fn flask_with(set: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::new(LoginManager::flask, set)
+    }
+
+    fn new(
+        preset: fn(SecretKeys, Members) -> Builder,
+        set: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let members = Members::new();
+        let clock = Clock(Arc::new(AtomicU64::new(START)));
+        let events = Events::default();
+        let keys = SecretKeys::flask(KEY).unwrap();
+        let manager = manager(preset, keys, &members, &clock, &events, set);
+        let routes = routes(members.clone());
+        Self {
+            members,
+            clock,
+            events,
+            preset,
+            manager,
+            routes,
+        }
+    }
+
+    /// The same site, members and time after a restart with other keys and settings.
+    pub(crate) fn restarted(&self, keys: SecretKeys, set: impl FnOnce(Builder) -> Builder) -> Self {
+        let manager = manager(
+            self.preset,
+            keys,
+            &self.members,
+            &self.clock,
+            &self.events,
+            set,
+        );
+        Self {
+            manager,
+            ..self.clone()
+        }
+    }
+
+    /// The same site with more routes.
+    pub(crate) fn and(self, more: Router) -> Self {
+        Self {
+            routes: self.routes.merge(more),
+            ..self
+        }
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.routes.clone().layer(self.manager.layer())
+    }
+
+    /// Somebody new.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.router(), self.clock.clone())
+    }
+
+    /// Somebody new who has logged in.
+    pub(crate) async fn browser_of(&self, id: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.log_in(id).await;
+        browser
+    }
+
+    /// Somebody new who has logged in and is remembered.
+    pub(crate) async fn remembered_browser_of(&self, id: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.log_in_remembered(id).await;
+        browser
+    }
+}
+
+fn manager(
+    preset: fn(SecretKeys, Members) -> Builder,
+    keys: SecretKeys,
+    members: &Members,
+    clock: &Clock,
+    events: &Events,
+    set: impl FnOnce(Builder) -> Builder,
+) -> LoginManager<Member> {
+    let (clock, log) = (clock.clone(), Arc::clone(&events.0));
+    let builder = preset(keys, members.clone())
+        .login_view("/login")
+        .refresh_view("/prove-it")
+        .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now()))
+        .on_event(move |event| log.lock().unwrap().push(event.clone()));
+    set(builder).build().unwrap()
+}
+
+fn routes(members: Members) -> Router {
+    Router::new()
+        .route("/", get(async || "for everybody"))
+        .route("/who", get(who))
+        .route("/members", get(hello).post(hello))
+        .route("/fresh", get(fresh).post(fresh))
+        .route("/login", get(login_page).post(log_in))
+        .route("/logout", post(log_out))
+        .route("/confirm", post(confirm))
+        .route("/new-password", post(new_password))
+        .route("/session/{key}", get(read).post(write).delete(remove))
+        .route("/permanent", post(make_permanent))
+        .route("/flash", get(flashes).post(flash))
+        .with_state(members)
+}
+
+async fn who(current_user: CurrentUser<Member>) -> String {
+    describe(&current_user)
+}
+
+/// `mia, fresh, remembered, by Session`.
+pub(crate) fn describe(current_user: &CurrentUser<Member>) -> String {
+    let (Some(user), Some(source)) = (current_user.user(), current_user.source()) else {
+        return "nobody".to_owned();
+    };
+    let mut text = user.id.clone();
+    for (word, is_so) in [
+        ("fresh", current_user.is_fresh()),
+        ("remembered", current_user.is_remembered()),
+    ] {
+        if is_so {
+            text.push_str(&format!(", {word}"));
+        }
+    }
+    format!("{text}, by {source:?}")
+}
+
+async fn hello(LoginRequired(user): LoginRequired<Member>) -> String {
+    format!("hello {}", user.id)
+}
+
+async fn fresh(FreshLoginRequired(user): FreshLoginRequired<Member>) -> String {
+    format!("hello {}, it is really you", user.id)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    name: String,
+    #[serde(default)]
+    remember: bool,
+    remember_for: Option<u64>,
+    #[serde(default)]
+    not_fresh: bool,
+    #[serde(default)]
+    force: bool,
+    next: Option<String>,
+}
+
+async fn login_page(next: NextUrl) -> String {
+    next.get().unwrap_or("no next").to_owned()
+}
+
+async fn log_in(
+    login: Login<Member>,
+    next: NextUrl,
+    State(members): State<Members>,
+    Form(form): Form<Credentials>,
+) -> Result<impl IntoResponse, Error> {
+    let member = members.find(&form.name).unwrap();
+    let mut attempt = login.login_user(&member).remember(form.remember);
+    if let Some(seconds) = form.remember_for {
+        attempt = attempt.remember_for(Duration::from_secs(seconds));
+    }
+    if form.not_fresh {
+        attempt = attempt.not_fresh();
+    }
+    if form.force {
+        attempt = attempt.force();
+    }
+    attempt.await?;
+    Ok(next.or_field(form.next.as_deref()).or("/"))
+}
+
+async fn log_out(login: Login<Member>) -> Result<&'static str, Error> {
+    login.logout_user().await?;
+    Ok("bye")
+}
+
+async fn confirm(login: Login<Member>) -> Result<&'static str, Error> {
+    login.confirm_login().await?;
+    Ok("confirmed")
+}
+
+async fn new_password(
+    LoginRequired(user): LoginRequired<Member>,
+    login: Login<Member>,
+    State(members): State<Members>,
+    stamp: String,
+) -> Result<&'static str, Error> {
+    members.set_stamp(&user.id, &stamp);
+    login
+        .update_auth_hash(&members.find(&user.id).unwrap())
+        .await?;
+    Ok("changed")
+}
+
+async fn read(session: Session, Path(key): Path<String>) -> Result<String, Error> {
+    let value: Option<serde_json::Value> = session.get(&key)?;
+    Ok(value.map_or("nothing".to_owned(), |value| value.to_string()))
+}
+
+async fn write(session: Session, Path(key): Path<String>, text: String) -> Result<(), Error> {
+    Ok(session.insert(&key, &text)?)
+}
+
+async fn remove(session: Session, Path(key): Path<String>) -> Result<String, Error> {
+    Ok(session.remove(&key)?.to_string())
+}
+
+async fn make_permanent(session: Session) {
+    session.make_permanent();
+}
+
+async fn flash(flash: Flash, text: String) -> Result<(), Error> {
+    Ok(flash.message(&text)?)
+}
+
+async fn flashes(flash: Flash) -> String {
+    let messages = flash.take().into_iter();
+    let lines: Vec<_> = messages
+        .map(|message| format!("{}: {}", message.category, message.text))
+        .collect();
+    lines.join("\n")
+}
+
+/// Text that no compression makes shorter by much.
+pub(crate) fn noise(len: usize) -> String {
+    let mut state = 7u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b'#' + (state >> 40) as u8 % 56)
+    };
+    (0..len).map(|_| next()).collect()
+}

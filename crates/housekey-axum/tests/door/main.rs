@@ -1,0 +1,11 @@
+//! What an application and its visitors see through the axum door, as requests and answers.
+//!
+//! - [`flask_login_traps`]: what surprises in Flask-Login, one test for each.
+//!
+//! Time is a number that the tests set, and nothing sleeps.
+
+// The helpers are tests as well: what they unwrap is what a test expects.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod flask_login_traps;
