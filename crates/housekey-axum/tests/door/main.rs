@@ -1,11 +1,13 @@
 //! What an application and its visitors see through the axum door, as requests and answers.
 //!
 //! - [`flask_login_traps`]: what surprises in Flask-Login, one test for each.
+//! - [`axum_login_defects`]: what is wrong in axum-login, one test for each.
 //!
 //! Time is a number that the tests set, and nothing sleeps.
 
 // The helpers are tests as well: what they unwrap is what a test expects.
 #![allow(clippy::unwrap_used)]
 
+mod axum_login_defects;
 mod common;
 mod flask_login_traps;
