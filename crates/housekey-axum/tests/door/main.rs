@@ -2,6 +2,7 @@
 //!
 //! - [`flask_login_traps`]: what surprises in Flask-Login, one test for each.
 //! - [`axum_login_defects`]: what is wrong in axum-login, one test for each.
+//! - [`behaviour`]: everything else.
 //!
 //! Time is a number that the tests set, and nothing sleeps.
 
@@ -9,5 +10,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod axum_login_defects;
+mod behaviour;
 mod common;
 mod flask_login_traps;

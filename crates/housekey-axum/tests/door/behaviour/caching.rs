@@ -1,0 +1,158 @@
+//! `Vary` and `Cache-Control`: what caches are told, and when they are told nothing.
+
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use housekey_axum::{CurrentUser, Login, Session};
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
+
+use crate::common::{Answer, HOUR, Member, Site};
+
+/// A page that says `value` in `header`, and does `deed` with the session.
+fn page(header: HeaderName, values: &[&str], deed: &'static str) -> Router {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append(&header, HeaderValue::from_str(value).unwrap());
+    }
+    let headers = headers.into_response();
+    let headers = headers.headers().clone();
+    let handler = match deed {
+        "nothing" => get(async move || (headers, "")),
+        "user" => get(async move |_: CurrentUser<Member>| (headers, "")),
+        _ => get(async move |session: Session, login: Login<Member>| {
+            match deed {
+                "look" => drop(session.contains("k")),
+                "read" => drop(session.get::<String>("k")),
+                "keys" => drop(session.keys()),
+                "write" => session.insert("k", "v").unwrap(),
+                "delete" => drop(session.remove("k")),
+                "logout" => login.logout_user().await.unwrap(),
+                other => panic!("{other}"),
+            }
+            (headers, "")
+        }),
+    };
+    Router::new().route("/page", handler)
+}
+
+#[tokio::test]
+async fn vary_names_the_cookie_whenever_the_session_was_looked_at_and_only_then() {
+    let cases: [(&[&str], &str); 8] = [
+        (&[], "Cookie"),
+        (&["*"], "*"),
+        (&["Cookie"], "Cookie"),
+        (&["cookie ,  Accept"], "cookie ,  Accept"),
+        (&["Accept"], "Accept, Cookie"),
+        (&["Accept", "COOKIE"], "Accept, COOKIE"),
+        (&["Accept", "X-Cookie"], "Accept, X-Cookie, Cookie"),
+        (&[""], ", Cookie"),
+    ];
+    for (before, expected) in cases {
+        for deed in [
+            "look", "read", "keys", "write", "delete", "logout", "nothing",
+        ] {
+            let site = Site::safe().and(page(VARY, before, deed));
+            let mut browser = site.browser_of("mia").await;
+            let expected = match deed {
+                "nothing" => (!before.is_empty()).then(|| before.join(", ").trim().to_owned()),
+                _ => Some(expected.to_owned()),
+            };
+            let vary = browser.get("/page").await.header("vary");
+            assert_eq!(vary, expected, "{before:?} and {deed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_for_a_user_or_sets_a_cookie_is_kept_out_of_shared_caches() {
+    // What the handler said; what is said for a user; what is said when a cookie is set.
+    for (before, for_user, with_cookie) in [
+        ("", "private, no-store", "private, no-store"),
+        ("no-store", "no-store", "no-store"),
+        ("private", "private", "private"),
+        (
+            "Private, max-age=9",
+            "Private, max-age=9",
+            "Private, max-age=9",
+        ),
+        ("max-age=60", "max-age=60", "private, max-age=60"),
+        (
+            "public, max-age=60",
+            "public, max-age=60",
+            "private, max-age=60",
+        ),
+        (
+            "PUBLIC,s-maxage=9, immutable",
+            "PUBLIC,s-maxage=9, immutable",
+            "private, immutable",
+        ),
+        ("no-cache", "no-cache", "private, no-cache"),
+    ] {
+        let values: &[&str] = if before.is_empty() { &[] } else { &[before] };
+        for (deed, expected) in [
+            ("user", for_user),
+            ("write", with_cookie),
+            ("logout", with_cookie),
+        ] {
+            let site = Site::safe().and(page(CACHE_CONTROL, values, deed));
+            let mut browser = site.browser_of("mia").await;
+            let said = browser.get("/page").await.header("cache-control");
+            assert_eq!(said.as_deref(), Some(expected), "{before:?} and {deed}");
+        }
+        let site = Site::safe().and(page(CACHE_CONTROL, values, "read"));
+        let said = site.browser().get("/page").await.header("cache-control");
+        assert_eq!(
+            said.unwrap_or_default(),
+            before,
+            "an anonymous visitor's page is like any other"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_only_refreshes_the_session_is_private_too() {
+    let site = Site::safe().and(page(CACHE_CONTROL, &["public, max-age=60"], "look"));
+    let mut browser = site.browser_of("mia").await;
+    site.clock.advance(HOUR);
+    let answer = browser.get("/page").await;
+    assert!(answer.set_cookie("__Host-session").is_some());
+    assert_eq!(
+        answer.header("cache-control").as_deref(),
+        Some("private, max-age=60")
+    );
+    assert_eq!(answer.header("vary").as_deref(), Some("Cookie"));
+}
+
+#[tokio::test]
+async fn errors_and_denials_say_the_same() {
+    let site = Site::safe();
+    let is_kept_out = |answer: &Answer, status: u16| {
+        assert_eq!(answer.status, status);
+        let vary = answer.header("vary").unwrap_or_default();
+        assert!(vary.contains("Cookie"), "{vary}");
+        let said = answer.header("cache-control").unwrap_or_default();
+        assert!(said.contains("no-store"), "{said}");
+    };
+    is_kept_out(&site.browser().get("/members").await, 303);
+    is_kept_out(&site.browser().post("/confirm", "").await, 401);
+    let mut browser = site.browser_of("mia").await;
+    is_kept_out(&browser.post("/logout", "").await, 200);
+    let mut browser = site.browser_of("mia").await;
+    site.members.go_away();
+    is_kept_out(&browser.get("/members").await, 503);
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_ask_is_the_same_with_and_without_cookies() {
+    for site in [Site::safe(), Site::flask()] {
+        let mut browser = site.remembered_browser_of("mia").await;
+        site.clock.advance(100 * HOUR);
+        for name in browser.jar.clone().names() {
+            browser.jar.put(name, "forged");
+        }
+        for path in ["/", "/no/such/page"] {
+            assert!(browser.get(path).await.is_untouched(), "{path}");
+        }
+        assert_eq!(site.members.lookups(), [""; 0]);
+    }
+}

@@ -1,0 +1,224 @@
+//! What is read from the `Cookie` header, and what is not.
+
+use http::{HeaderValue, Method, header};
+
+use crate::common::Site;
+use crate::common::browser::send;
+
+async fn who(site: &Site, fields: &[Vec<u8>]) -> String {
+    let mut request = site.browser().request(Method::GET, "/who", "");
+    for field in fields {
+        let field = HeaderValue::from_bytes(field).unwrap();
+        request.headers_mut().append(header::COOKIE, field);
+    }
+    send(&site.router(), request).await.body
+}
+
+#[tokio::test]
+async fn a_neighbours_cookie_logs_nobody_out_and_passes_for_no_other() {
+    let site = Site::safe();
+    let browser = site.browser_of("mia").await;
+    let good = browser.jar.value("__Host-session").unwrap();
+    let mia = "mia, fresh, by Session";
+    let evil = site.browser_of("ben").await;
+    let evil = evil.jar.value("__Host-session").unwrap();
+    let line = |text: String| text.into_bytes();
+    for (fields, expected) in [
+        (vec![line(format!("__Host-session={good}"))], mia),
+        (
+            vec![line(format!("a=1;  \t__Host-session = {good} ;b"))],
+            mia,
+        ),
+        (
+            vec![line("a=1".into()), line(format!("__Host-session={good}"))],
+            mia,
+        ),
+        (
+            vec![line(format!(
+                "__Host-session={good}; __Host-session={good}"
+            ))],
+            mia,
+        ),
+        (
+            vec![
+                [
+                    b"n\xff\xfe=\xff; ",
+                    format!("__Host-session={good}").as_bytes(),
+                ]
+                .concat(),
+            ],
+            mia,
+        ),
+        (
+            vec![line(format!("=x; ;;=; $Version=1; __Host-session={good}"))],
+            mia,
+        ),
+        (
+            vec![line(format!(
+                "__Host-session={good}; %5F%5FHost-session={evil}"
+            ))],
+            mia,
+        ),
+        (
+            vec![line(format!(
+                "__Host-session={good}; __host-session={evil}"
+            ))],
+            mia,
+        ),
+        (
+            vec![line(format!(
+                "__Host-session={good}; \u{2000}__Host-session={evil}"
+            ))],
+            mia,
+        ),
+        (
+            vec![line(format!(
+                "__Host-session={good}; =__Host-session={evil}"
+            ))],
+            mia,
+        ),
+        (vec![line(format!("%5F%5FHost-session={good}"))], "nobody"),
+        (vec![line(format!("__Host-session=\"{good}\""))], "nobody"),
+        (
+            vec![line(format!(
+                "__Host-session={good}; __Host-session={evil}"
+            ))],
+            "nobody",
+        ),
+        (
+            vec![line(format!("__Host-session={good}{}", "x".repeat(8192)))],
+            "nobody",
+        ),
+    ] {
+        assert_eq!(who(&site, &fields).await, expected, "{fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_a_prefix_is_trusted_when_one_value_of_several_is_good() {
+    let site = Site::flask();
+    let browser = site.browser_of("mia").await;
+    let good = browser.jar.value("session").unwrap().to_owned();
+    let other = site.browser_of("ben").await;
+    let other = other.jar.value("session").unwrap().to_owned();
+    for (values, expected) in [
+        (vec!["planted", &good], "mia, fresh, by Session"),
+        (
+            vec![&good, "planted", "planted too"],
+            "mia, fresh, by Session",
+        ),
+        (vec![&other, &good], "nobody"),
+    ] {
+        let pairs: Vec<_> = values
+            .iter()
+            .map(|value| format!("session={value}"))
+            .collect();
+        assert_eq!(who(&site, &[pairs.join("; ").into_bytes()]).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_character_anywhere_makes_a_cookie_worthless() {
+    for site in [Site::safe(), Site::flask()] {
+        let browser = site.remembered_browser_of("mia").await;
+        for name in browser.jar.names() {
+            let value = browser.jar.value(name).unwrap();
+            for at in 0..value.len() {
+                let mut bytes = value.as_bytes().to_vec();
+                bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+                let field = [name.as_bytes(), b"=", &bytes].concat();
+                assert_eq!(who(&site, &[field]).await, "nobody", "{name} at {at}");
+            }
+            for other in [
+                format!("{value}="),
+                format!("{value}A"),
+                value[..value.len() - 1].to_owned(),
+            ] {
+                let field = format!("{name}={other}").into_bytes();
+                assert_eq!(who(&site, &[field]).await, "nobody", "{name}={other}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_cookie_is_worth_nothing_under_the_name_of_the_other() {
+    for (site, session, token) in [
+        (Site::safe(), "__Host-session", "__Host-remember_token"),
+        (Site::flask(), "session", "remember_token"),
+    ] {
+        let browser = site.remembered_browser_of("mia").await;
+        let mut thief = site.browser();
+        thief.jar.put(token, browser.jar.value(session).unwrap());
+        thief.jar.put(session, browser.jar.value(token).unwrap());
+        assert_eq!(thief.who().await, "nobody");
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_cookies_are_nobody() {
+    let site = Site::safe();
+    let many = "a=b; ".repeat(10_000);
+    let browser = site.browser_of("mia").await;
+    let session = browser.jar.value("__Host-session").unwrap();
+    let first = format!("__Host-session={session}; {many}");
+    assert_eq!(
+        who(&site, &[first.into_bytes()]).await,
+        "mia, fresh, by Session"
+    );
+    let last = format!("{many}__Host-session={session}");
+    assert_eq!(who(&site, &[last.into_bytes()]).await, "nobody");
+}
+
+#[tokio::test]
+async fn the_cookies_of_the_safe_preset_are_as_tight_as_can_be() {
+    let site = Site::safe();
+    let mut browser = site.browser();
+    let answer = browser.log_in_remembered("mia").await;
+    let cookies = answer.set_cookies();
+    let [token, session] = cookies.as_slice() else {
+        panic!("{cookies:?}")
+    };
+    assert!(token.starts_with("__Host-remember_token="), "{token}");
+    assert!(
+        token.ends_with(
+            "; Expires=Thu, 14 Dec 2023 22:13:20 GMT; Secure; HttpOnly; Path=/; SameSite=Lax"
+        ),
+        "{token}"
+    );
+    assert!(session.starts_with("__Host-session="), "{session}");
+    assert!(
+        session.ends_with("; Secure; HttpOnly; Path=/; SameSite=Lax"),
+        "{session}"
+    );
+    assert!(!session.contains("Expires"), "{session}");
+}
+
+#[tokio::test]
+async fn logging_out_removes_what_the_browser_has_and_nothing_else() {
+    let site = Site::safe();
+    assert_eq!(
+        site.browser().post("/logout", "").await.set_cookies(),
+        [""; 0]
+    );
+    let mut browser = site.browser_of("mia").await;
+    assert_eq!(browser.post("/logout", "").await.set_cookies().len(), 1);
+
+    // Also what does not count at the moment: it may count again, with a clock or a key put right.
+    for name in ["__Host-session", "__Host-remember_token"] {
+        let mut browser = site.browser();
+        browser.jar.put(name, "signed by another server");
+        browser.post("/logout", "").await;
+        assert_eq!(browser.jar.names(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_session_from_a_clock_that_is_ahead_does_not_come_back_after_logging_out() {
+    let site = Site::safe();
+    let mut browser = site.browser_of("mia").await;
+    site.clock.set(site.clock.now() - 60);
+    browser.post("/logout", "").await;
+    site.clock.set(site.clock.now() + 60);
+    assert_eq!(browser.who().await, "nobody");
+}

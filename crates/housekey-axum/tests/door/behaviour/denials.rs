@@ -1,0 +1,402 @@
+//! Who may not pass is answered in the way that they can make use of.
+
+use axum::Router;
+use axum::routing::{get, post};
+use housekey_axum::{
+    AnswerAs, LoginRequired, NextUrl, fresh_login_required, login_required, login_scope,
+};
+use http::{Method, Response};
+
+use crate::common::browser::send;
+use crate::common::{Answer, Builder, Member, Site};
+
+/// Asks as this program does, with exactly these headers.
+async fn ask(site: &Site, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = site.browser().request(method, path, "");
+    request.headers_mut().clear();
+    for (name, value) in [("host", "site.example")].iter().chain(headers) {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    send(&site.router(), request).await
+}
+
+const CHROMIUM: [(&str, &str); 5] = [
+    (
+        "accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+    ),
+    ("sec-fetch-site", "none"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-user", "?1"),
+    ("sec-fetch-dest", "document"),
+];
+
+#[tokio::test]
+async fn a_browser_is_sent_to_the_login_page_with_the_way_back() {
+    let site = Site::safe();
+    let old_safari = [(
+        "accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    )];
+    for headers in [&CHROMIUM[..], &old_safari] {
+        let answer = ask(&site, Method::GET, "/members?page=2", headers).await;
+        assert_eq!(
+            (answer.status, answer.location()),
+            (303, "/login?next=%2Fmembers%3Fpage%3D2")
+        );
+        let answer = ask(&site, Method::HEAD, "/members", headers).await;
+        assert_eq!(
+            (answer.status, answer.location()),
+            (303, "/login?next=%2Fmembers")
+        );
+        let vary = answer.header("vary").unwrap();
+        for name in ["Cookie", "Accept", "Sec-Fetch-Mode", "HX-Request"] {
+            assert!(vary.contains(name), "{vary}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_gets_401_with_a_problem_that_it_can_read() {
+    let site = Site::safe();
+    let fetch = [
+        ("accept", "*/*"),
+        ("sec-fetch-mode", "cors"),
+        ("sec-fetch-dest", "empty"),
+    ];
+    let picture = [
+        ("accept", "image/avif,*/*;q=0.8"),
+        ("sec-fetch-mode", "no-cors"),
+        ("sec-fetch-dest", "image"),
+    ];
+    let curl = [("accept", "*/*"), ("user-agent", "curl/8.0")];
+    let json = [("accept", "application/json, text/html;q=0.9")];
+    let posts_json = [
+        ("accept", "*/*"),
+        ("content-type", "application/json; charset=utf-8"),
+    ];
+    let xhr = [
+        ("accept", "text/html, */*; q=0.01"),
+        ("x-requested-with", "XMLHttpRequest"),
+    ];
+    let websocket = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("accept", "text/html"),
+    ];
+    for headers in [
+        &fetch[..],
+        &picture,
+        &curl,
+        &json,
+        &posts_json,
+        &xhr,
+        &websocket,
+        &[],
+    ] {
+        let answer = ask(&site, Method::GET, "/members", headers).await;
+        assert_eq!(answer.status, 401, "{headers:?}");
+        assert_eq!(
+            answer.header("www-authenticate").as_deref(),
+            Some(r#"Cookie realm="login""#)
+        );
+        assert_eq!(
+            answer.header("content-type").as_deref(),
+            Some("application/problem+json")
+        );
+        assert_eq!(answer.header("location"), None);
+        assert_eq!(answer.header("cache-control").as_deref(), Some("no-store"));
+        let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(problem["type"], "urn:housekey:problem:login-required");
+        assert_eq!(problem["status"], 401);
+    }
+}
+
+#[tokio::test]
+async fn htmx_is_told_to_take_the_whole_page_to_the_login() {
+    let site = Site::safe();
+    let htmx = |url: &'static str| {
+        [
+            ("hx-request", "true"),
+            ("hx-current-url", url),
+            ("sec-fetch-mode", "cors"),
+            ("accept", "*/*"),
+        ]
+    };
+    for (url, redirect) in [
+        (
+            "https://site.example/board?tab=1#top",
+            "/login?next=%2Fboard%3Ftab%3D1",
+        ),
+        ("https://evil.example/board", "/login"),
+        ("https://site.example//evil.example", "/login"),
+        ("nonsense", "/login"),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let answer = ask(&site, method, "/members", &htmx(url)).await;
+            assert_eq!(answer.status, 401);
+            assert_eq!(
+                answer.header("hx-redirect").as_deref(),
+                Some(redirect),
+                "{url}"
+            );
+            assert_eq!(answer.header("location"), None);
+        }
+    }
+    let answer = ask(&site, Method::GET, "/members", &[("hx-request", "true")]).await;
+    assert_eq!(answer.header("hx-redirect").as_deref(), Some("/login"));
+}
+
+#[tokio::test]
+async fn a_turbo_frame_is_not_filled_with_the_login_page() {
+    let site = Site::safe();
+    let frame = [
+        ("turbo-frame", "cart"),
+        ("accept", "text/html"),
+        ("sec-fetch-mode", "cors"),
+    ];
+    let answer = ask(&site, Method::GET, "/members", &frame).await;
+    assert_eq!((answer.status, answer.header("location")), (401, None));
+    assert_eq!(
+        answer.header("content-type").as_deref(),
+        Some("text/html; charset=utf-8")
+    );
+}
+
+#[tokio::test]
+async fn a_program_whose_login_is_not_fresh_is_told_how_fresh_it_must_be() {
+    let guard = fresh_login_required::<Member>().fresh_within(std::time::Duration::from_secs(300));
+    let site = Site::safe().and(
+        Router::new()
+            .route("/safe", get(async || ""))
+            .route_layer(guard),
+    );
+    let mut browser = site.browser();
+    browser.post("/login", "name=mia&not_fresh=true").await;
+    let mut request = browser.request(Method::GET, "/safe", "");
+    request
+        .headers_mut()
+        .insert("accept", "application/json".parse().unwrap());
+    let answer = browser.send(request).await;
+    let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(
+        problem["type"],
+        "urn:housekey:problem:reauthentication-required"
+    );
+    assert_eq!(
+        (&problem["status"], &problem["max_age"]),
+        (&401.into(), &300.into())
+    );
+}
+
+#[tokio::test]
+async fn who_lacks_a_right_gets_403_and_is_not_sent_to_the_login_page() {
+    let guard = login_required::<Member>().require(|member| member.id == "ben");
+    let site = Site::safe().and(
+        Router::new()
+            .route("/ben", get(async || ""))
+            .route_layer(guard),
+    );
+    let mut browser = site.browser_of("mia").await;
+    for (accept, content_type) in [
+        ("text/html", "text/html; charset=utf-8"),
+        ("application/json", "application/problem+json"),
+    ] {
+        let mut request = browser.request(Method::GET, "/ben", "");
+        request
+            .headers_mut()
+            .insert("accept", accept.parse().unwrap());
+        let answer = browser.send(request).await;
+        assert_eq!((answer.status, answer.header("location")), (403, None));
+        assert_eq!(answer.header("content-type").as_deref(), Some(content_type));
+        assert_eq!(answer.header("www-authenticate"), None);
+    }
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+}
+
+#[tokio::test]
+async fn what_the_routes_say_beats_what_the_headers_say() {
+    let page = || get(async |_: LoginRequired<Member>| "");
+    let api = Router::new()
+        .route("/api/things", page())
+        .route_layer(login_scope::<Member>().answer_as(AnswerAs::Api));
+    let pages = Router::new()
+        .route("/pages/things", page())
+        .route_layer(login_required::<Member>().answer_as(AnswerAs::Page));
+    let site = Site::safe().and(api).and(pages);
+    assert_eq!(
+        ask(&site, Method::GET, "/api/things", &CHROMIUM)
+            .await
+            .status,
+        401
+    );
+    let answer = ask(
+        &site,
+        Method::GET,
+        "/pages/things",
+        &[("accept", "application/json")],
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.location()),
+        (303, "/login?next=%2Fpages%2Fthings")
+    );
+
+    let site = Site::safe_with(|builder| builder.answer_as(AnswerAs::Api));
+    assert_eq!(
+        ask(&site, Method::GET, "/members", &CHROMIUM).await.status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn flasks_answer_is_302_whoever_asks_and_by_whatever_method() {
+    let site = Site::flask();
+    for method in [Method::GET, Method::HEAD, Method::POST] {
+        for headers in [
+            &CHROMIUM[..],
+            &[
+                ("accept", "application/json"),
+                ("x-requested-with", "XMLHttpRequest"),
+            ],
+        ] {
+            let answer = ask(&site, method.clone(), "/members?a=1", headers).await;
+            assert_eq!(
+                (answer.status, answer.location()),
+                (302, "/login?next=%2Fmembers%3Fa%3D1")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect() {
+    let page = async |_: LoginRequired<Member>| "";
+    let oneself = Router::new().route("/locked", get(page).post(page));
+    let site = Site::safe_with(|builder| builder.login_view("/locked?lang=de")).and(oneself);
+    let answer = site.browser().get("/locked").await;
+    assert_eq!((answer.status, answer.header("location")), (401, None));
+    assert_eq!(
+        answer.header("content-type").as_deref(),
+        Some("text/html; charset=utf-8")
+    );
+
+    let nowhere = login_scope::<Member>().no_login_view();
+    let site = Site::safe().and(Router::new().route("/none", get(page)).route_layer(nowhere));
+    assert_eq!(site.browser().get("/none").await.status, 401);
+    let answer = ask(&site, Method::GET, "/none", &[("hx-request", "true")]).await;
+    assert_eq!((answer.status, answer.header("hx-redirect")), (401, None));
+}
+
+#[tokio::test]
+async fn the_way_back_is_outside_of_the_prefix_that_a_nested_router_takes_off() {
+    let inner = Router::new().route("/page", get(async |_: LoginRequired<Member>| ""));
+    let site = Site::safe().and(Router::new().nest("/deep/er", inner));
+    let answer = site.browser().get("/deep/er/page?x").await;
+    assert_eq!(answer.location(), "/login?next=%2Fdeep%2Fer%2Fpage%3Fx");
+}
+
+#[tokio::test]
+async fn a_handler_of_the_application_answers_in_place_of_everything_else() {
+    let site = Site::safe_with(|builder| {
+        let answer = |status: u16, text: &str| {
+            Response::builder()
+                .status(status)
+                .body(text.to_owned())
+                .unwrap()
+        };
+        builder
+            .login_message("Please log in.")
+            .unauthorized_handler(move |request| answer(418, request.uri.path()))
+            .needs_refresh_handler(move |_| answer(420, "prove it"))
+    });
+    let mut browser = site.browser();
+    let answer = browser.get("/members").await;
+    assert_eq!((answer.status, answer.body.as_str()), (418, "/members"));
+    assert_eq!(answer.set_cookies(), [""; 0], "nothing is flashed");
+    browser.post("/login", "name=mia&not_fresh=true").await;
+    assert_eq!(browser.get("/fresh").await.status, 420);
+}
+
+#[tokio::test]
+async fn next_in_the_session_is_checked_used_once_and_gone_after_a_login() {
+    for site in [
+        Site::safe_with(|builder| builder.next_in_session()),
+        Site::flask_with(|builder| builder.next_in_session()),
+    ] {
+        let mut browser = site.browser();
+        assert_eq!(browser.get("/members?page=2").await.location(), "/login");
+        assert_eq!(browser.read("/login").await, "/members?page=2");
+        assert_eq!(browser.log_in("mia").await.location(), "/members?page=2");
+        assert_eq!(browser.read("/login").await, "no next");
+        assert_eq!(browser.log_in("mia").await.location(), "/");
+
+        let mut browser = site.browser();
+        browser.get("/members").await;
+        browser.post("/logout", "").await;
+        assert_eq!(
+            browser.log_in("ben").await.location(),
+            "/",
+            "it was another visitor's"
+        );
+    }
+}
+
+#[tokio::test]
+async fn next_in_the_session_is_used_up_by_going_there() {
+    let go = get(async |next: NextUrl| next.or("/"));
+    let site = Site::safe_with(|builder| builder.next_in_session());
+    let mut browser = site.and(Router::new().route("/go", go)).browser();
+    browser.get("/members").await;
+    assert_eq!(browser.get("/go").await.location(), "/members");
+    assert_eq!(browser.get("/go").await.location(), "/");
+}
+
+#[tokio::test]
+async fn the_name_of_the_parameter_and_the_origins_can_be_chosen() {
+    let set = |builder: Builder| {
+        builder
+            .next_field("return_to")
+            .allow_next_origin("https://shop.example")
+    };
+    let site = Site::safe_with(set);
+    assert_eq!(
+        site.browser().get("/members").await.location(),
+        "/login?return_to=%2Fmembers"
+    );
+    for (next, expected) in [
+        ("/members", "/members"),
+        ("https://shop.example/cart", "https://shop.example/cart"),
+        (
+            "https://SHOP.example:443/cart",
+            "https://SHOP.example:443/cart",
+        ),
+        ("http://shop.example/cart", "/"),
+        ("https://shop.example:8443/cart", "/"),
+        ("https://shop.example.evil.example/", "/"),
+        ("https://shop.example@evil.example/", "/"),
+        ("//shop.example/cart", "/"),
+    ] {
+        let answer = site
+            .browser()
+            .post(&format!("/login?return_to={next}"), "name=mia")
+            .await;
+        assert_eq!(answer.location(), expected);
+    }
+    let answer = site
+        .browser()
+        .post("/login?next=%2Fmembers", "name=mia")
+        .await;
+    assert_eq!(answer.location(), "/");
+}
+
+#[tokio::test]
+async fn a_denied_form_does_not_reach_the_handler() {
+    let site = Site::safe().and(
+        Router::new()
+            .route("/delete", post(async || -> &str { panic!("reached") }))
+            .route_layer(login_required::<Member>()),
+    );
+    assert_eq!(site.browser().post("/delete", "all=true").await.status, 303);
+}

@@ -1,0 +1,203 @@
+//! What happened, in the order in which it happened.
+
+use axum::Router;
+use axum::extract::FromRequestParts as _;
+use axum::routing::get;
+use housekey_axum::{CurrentUser, EndReason, Event, Login, Rejection};
+use http::request::Parts;
+
+use crate::common::{HOUR, Member, OLD_KEY, Site};
+
+fn logged_in(id: &str, remember: bool) -> Event {
+    Event::LoggedIn {
+        user_id: id.to_owned(),
+        remember,
+    }
+}
+
+fn logged_out(id: Option<&str>) -> Event {
+    Event::LoggedOut {
+        user_id: id.map(str::to_owned),
+    }
+}
+
+fn ended(id: &str, reason: EndReason) -> Event {
+    Event::LoginEnded {
+        user_id: id.to_owned(),
+        reason,
+    }
+}
+
+#[tokio::test]
+async fn a_visit_tells_its_story_in_order() {
+    let site = Site::safe();
+    let mut browser = site.browser();
+    browser.get("/").await;
+    assert_eq!(site.events.take(), []);
+    browser.get("/who").await;
+    assert_eq!(site.events.take(), [Event::Accessed]);
+    browser.get("/members").await;
+    assert_eq!(site.events.take(), [Event::Accessed, Event::Unauthorized]);
+    browser.log_in_remembered("mia").await;
+    assert_eq!(site.events.take(), [logged_in("mia", true)]);
+    browser.get("/members").await;
+    assert_eq!(site.events.take(), [Event::Accessed]);
+
+    browser.restart();
+    browser.get("/fresh").await;
+    let restored = Event::LoadedFromCookie {
+        user_id: "mia".to_owned(),
+    };
+    assert_eq!(
+        site.events.take(),
+        [Event::Accessed, restored, Event::NeedsRefresh]
+    );
+    browser.post("/confirm", "").await;
+    assert_eq!(
+        site.events.take(),
+        [Event::LoginConfirmed {
+            user_id: "mia".to_owned()
+        }]
+    );
+    browser.post("/logout", "").await;
+    browser.post("/logout", "").await;
+    assert_eq!(
+        site.events.take(),
+        [logged_out(Some("mia")), logged_out(None)]
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_ends_says_why() {
+    for (reason, end) in [
+        (
+            EndReason::UserGone,
+            (|site| site.members.remove("mia")) as fn(&Site),
+        ),
+        (EndReason::UserInactive, |site| {
+            site.members.change("mia", |member| member.active = false)
+        }),
+        (EndReason::AuthHashChanged, |site| {
+            site.members.set_stamp("mia", "new")
+        }),
+    ] {
+        let site = Site::safe();
+        let mut browser = site.remembered_browser_of("mia").await;
+        end(&site);
+        site.events.take();
+        assert_eq!(browser.who().await, "nobody");
+        // Once for the session, once for the remember token.
+        assert_eq!(
+            site.events.take(),
+            [Event::Accessed, ended("mia", reason), ended("mia", reason)]
+        );
+        assert_eq!(browser.who().await, "nobody");
+        assert_eq!(site.events.take(), [Event::Accessed]);
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_that_counts_for_nothing_says_why() {
+    let site = Site::safe();
+    let of_mia = site.remembered_browser_of("mia").await;
+    let good = of_mia.jar.value("__Host-session").unwrap();
+    let good_token = of_mia.jar.value("__Host-remember_token").unwrap();
+    let old_keys = housekey_axum::SecretKeys::new(OLD_KEY).unwrap();
+    let other_site = site.restarted(old_keys, |builder| builder);
+    let foreign = other_site.remembered_browser_of("mia").await;
+
+    let rejected = async |session: &str, token: &str| {
+        let mut browser = site.browser();
+        browser.jar.put("__Host-session", session);
+        browser.jar.put("__Host-remember_token", token);
+        site.events.take();
+        assert_eq!(browser.who().await, "nobody");
+        let mut events = site.events.take();
+        assert_eq!(events.remove(0), Event::Accessed);
+        assert_eq!(
+            browser.jar.value("__Host-remember_token"),
+            None,
+            "it is kept"
+        );
+        events
+    };
+    let both = |reason| {
+        [
+            Event::SessionRejected { reason },
+            Event::RememberTokenRejected { reason },
+        ]
+    };
+    assert_eq!(
+        rejected("forged", "forged").await,
+        both(Rejection::BadSignature)
+    );
+    let session = foreign.jar.value("__Host-session").unwrap();
+    let token = foreign.jar.value("__Host-remember_token").unwrap();
+    assert_eq!(
+        rejected(session, token).await,
+        both(Rejection::BadSignature)
+    );
+    let ambiguous = |good: &str, name: &str| format!("{good}; {name}=planted");
+    let session = ambiguous(good, "__Host-session");
+    let token = ambiguous(good_token, "__Host-remember_token");
+    assert_eq!(rejected(&session, &token).await, both(Rejection::Ambiguous));
+    let now = site.clock.now();
+    site.clock.set(now - 6);
+    assert_eq!(
+        rejected(good, good_token).await,
+        both(Rejection::FromTheFuture)
+    );
+    site.clock.set(now + 31 * 24 * HOUR.as_secs());
+    assert_eq!(rejected(good, good_token).await, both(Rejection::Expired));
+}
+
+#[tokio::test]
+async fn an_api_key_a_failure_and_a_bad_next_are_events_too() {
+    let site = Site::safe();
+    let mut browser = site.browser();
+    let mut request = browser.request(http::Method::GET, "/who", "");
+    request
+        .headers_mut()
+        .insert("x-api-key", "key-of-mia".parse().unwrap());
+    browser.send(request).await;
+    let by_request = Event::LoadedFromRequest {
+        user_id: "mia".to_owned(),
+    };
+    assert_eq!(site.events.take(), [Event::Accessed, by_request]);
+
+    browser.post("/login?next=//evil.example", "name=mia").await;
+    assert_eq!(
+        site.events.take(),
+        [logged_in("mia", false), Event::NextRejected]
+    );
+
+    site.members.go_away();
+    browser.get("/who").await;
+    assert_eq!(site.events.take(), [Event::Accessed, Event::LoadFailed]);
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_is_no_login() {
+    let site = Site::safe();
+    site.members.change("ben", |member| member.active = false);
+    site.browser().post("/login", "name=ben").await;
+    site.browser().post("/confirm", "").await;
+    assert_eq!(site.events.take(), []);
+}
+
+#[tokio::test]
+async fn the_user_is_accessed_once_a_request_whatever_happens_in_it() {
+    let page = async |_: CurrentUser<Member>, login: Login<Member>, mut parts: Parts| {
+        login.confirm_login().await.unwrap();
+        let user = CurrentUser::<Member>::from_request_parts(&mut parts, &()).await;
+        assert!(user.unwrap().is_fresh());
+    };
+    let site = Site::safe().and(Router::new().route("/twice", get(page)));
+    let mut browser = site.browser_of("mia").await;
+    site.events.take();
+    assert_eq!(browser.get("/twice").await.status, 200);
+    let confirmed = Event::LoginConfirmed {
+        user_id: "mia".to_owned(),
+    };
+    assert_eq!(site.events.take(), [Event::Accessed, confirmed]);
+}

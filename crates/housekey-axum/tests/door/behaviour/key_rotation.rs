@@ -1,0 +1,159 @@
+//! Changing the secret key logs nobody out, and what an old key signed does not stay.
+
+use std::time::Duration;
+
+use housekey_axum::{RememberFormat, SecretKeys};
+
+use crate::common::browser::Browser;
+use crate::common::{DAY, KEY, OLD_KEY, Site, peer};
+
+/// One site before, during and after the change of its key.
+struct Rotation {
+    before: Site,
+    during: Site,
+    after: Site,
+}
+
+fn rotation(site: Site) -> Rotation {
+    let keys = |key: &str| SecretKeys::flask(key).unwrap();
+    Rotation {
+        before: site.restarted(keys(OLD_KEY), |builder| builder),
+        during: site.restarted(keys(KEY).fallback(OLD_KEY).unwrap(), |builder| builder),
+        after: site.restarted(keys(KEY), |builder| builder),
+    }
+}
+
+impl Rotation {
+    /// Logs in before, does this during, and is asked who it is after.
+    async fn who_after(&self, during: impl AsyncFnOnce(&mut Browser)) -> String {
+        let mut browser = self.before.remembered_browser_of("mia").await;
+        browser.move_to(self.during.router());
+        during(&mut browser).await;
+        browser.move_to(self.after.router());
+        browser.who().await
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_signed_anew_by_any_request_that_reads_it() {
+    for site in [Site::safe(), Site::flask()] {
+        let rotation = rotation(site);
+        let read = async |browser: &mut Browser| drop(browser.who().await);
+        assert!(rotation.who_after(read).await.ends_with("by Session"));
+        let nothing = async |browser: &mut Browser| drop(browser.get("/").await);
+        assert_eq!(rotation.who_after(nothing).await, "nobody");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_signed_anew_without_its_user_being_loaded() {
+    let rotation = rotation(Site::safe());
+    // Without an auth hash the signature is all there is.
+    rotation
+        .before
+        .members
+        .change("mia", |member| member.stamp = None);
+    let read = async |browser: &mut Browser| drop(browser.get("/session/k").await);
+    assert!(rotation.who_after(read).await.ends_with("by Session"));
+}
+
+/// The digest of the auth hash was made with the old key as well.
+#[tokio::test]
+async fn a_session_that_was_signed_anew_before_its_user_was_loaded_is_not_lost_afterwards() {
+    for site in [Site::safe(), Site::flask()] {
+        let rotation = rotation(site);
+        let first_a_page_and_then_the_user = async |browser: &mut Browser| {
+            browser.get("/session/k").await;
+            browser.who().await;
+            browser.jar.remove("__Host-remember_token");
+            browser.jar.remove("remember_token");
+        };
+        let who = rotation.who_after(first_a_page_and_then_the_user).await;
+        assert_eq!(who, "mia, fresh, by Session");
+    }
+}
+
+#[tokio::test]
+async fn a_remember_token_is_signed_anew_when_it_is_used_and_keeps_its_end() {
+    let rotation = rotation(Site::safe());
+    let who = rotation
+        .who_after(async |browser| {
+            rotation.during.clock.advance(10 * DAY);
+            browser.restart();
+            let answer = browser.get("/who").await;
+            assert_eq!(answer.body, "mia, remembered, by RememberToken");
+            let token = answer.set_cookie("__Host-remember_token").unwrap();
+            assert!(
+                token.contains("Expires=Thu, 14 Dec 2023 22:13:20 GMT"),
+                "{token}"
+            );
+            browser.restart();
+        })
+        .await;
+    assert_eq!(who, "mia, remembered, by RememberToken");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refreshed_during_the_change_outlives_the_old_key() {
+    let site = Site::safe();
+    let keys = |key: &str| SecretKeys::flask(key).unwrap();
+    let refreshing = |keys| site.restarted(keys, |builder| builder.remember_refresh_each_request());
+    let rotation = Rotation {
+        before: refreshing(keys(OLD_KEY)),
+        during: refreshing(keys(KEY).fallback(OLD_KEY).unwrap()),
+        after: refreshing(keys(KEY)),
+    };
+    let who = rotation
+        .who_after(async |browser| {
+            browser.who().await;
+            browser.restart();
+        })
+        .await;
+    assert_eq!(who, "mia, remembered, by RememberToken");
+}
+
+#[tokio::test]
+async fn every_new_value_verifies_under_the_new_key_alone() {
+    for site in [Site::safe(), Site::flask()] {
+        let rotation = rotation(site);
+        let mut browser = rotation.during.remembered_browser_of("mia").await;
+        browser.move_to(rotation.after.router());
+        assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
+        browser.restart();
+        assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+
+        let mut browser = rotation.during.remembered_browser_of("mia").await;
+        browser.move_to(rotation.before.router());
+        assert_eq!(
+            browser.who().await,
+            "nobody",
+            "the old key signs nothing any more"
+        );
+    }
+}
+
+#[tokio::test]
+async fn flask_logins_tokens_are_replaced_when_they_are_used_and_not_accepted_by_the_safe_preset() {
+    let token = peer::remember_token(KEY.as_bytes(), "mia");
+    let site = Site::safe();
+    let mut browser = site.browser();
+    browser.jar.put("__Host-remember_token", &token);
+    assert_eq!(browser.who().await, "nobody");
+
+    let format = RememberFormat::TimedReplacingFlaskLogin;
+    let site = Site::safe_with(|builder| builder.remember_format(format));
+    let mut browser = site.browser();
+    browser.jar.put("__Host-remember_token", &token);
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    assert!(
+        !browser
+            .jar
+            .value("__Host-remember_token")
+            .unwrap()
+            .contains('|')
+    );
+    browser.restart();
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    site.clock.advance(30 * DAY + Duration::from_secs(1));
+    assert_eq!(browser.who().await, "nobody");
+}

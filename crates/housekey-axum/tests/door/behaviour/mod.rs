@@ -1,0 +1,16 @@
+//! What the library promises besides: a module for each concern.
+
+mod caching;
+mod cookies;
+mod denials;
+mod events;
+mod extractors;
+mod flash;
+mod freshness;
+mod key_rotation;
+mod protection;
+mod remember;
+mod secrets_in_logs;
+mod sessions;
+mod settings;
+mod user_types;

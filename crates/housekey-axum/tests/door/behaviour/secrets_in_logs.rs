@@ -1,0 +1,190 @@
+//! Whoever can read the logs can log in as nobody.
+
+use housekey_axum::{SecretKeys, password::Passwords};
+use tracing::Level;
+
+use crate::common::log::Log;
+use crate::common::{KEY, OLD_KEY, Site};
+
+/// All that is to stay secret, and every form that a part of a log could show it in.
+#[derive(Default)]
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn add(&mut self, secret: &str) {
+        self.0.push(secret.to_owned());
+        // A signature alone would do, or a token that lacks its end.
+        for part in secret.split(['.', '|', '~', ';', ' ', '=']) {
+            if part.len() >= 16 {
+                self.0.push(part.to_owned());
+            }
+        }
+    }
+
+    fn is_in(&self, text: &str) -> Option<&String> {
+        self.0.iter().find(|secret| text.contains(*secret))
+    }
+}
+
+async fn run(site: &Site, secrets: &mut Secrets) {
+    let mut browser = site.browser();
+    for (path, body) in [
+        ("/login", "name=mia&remember=true"),
+        ("/session/secret-note", "the-note-in-the-session"),
+        ("/flash", "the-flashed-message-of-mia"),
+        ("/new-password", "the-new-stamp-of-mia"),
+        ("/confirm", ""),
+    ] {
+        browser.post(path, body).await;
+        for name in browser.jar.names() {
+            secrets.add(browser.jar.value(name).unwrap());
+        }
+    }
+    browser.restart();
+    for path in ["/who", "/fresh", "/members"] {
+        browser.get(path).await;
+    }
+    for name in browser.jar.names() {
+        secrets.add(browser.jar.value(name).unwrap());
+    }
+
+    let mut thief = site.browser();
+    for (session, token) in [
+        (
+            "forged-session-cookie.with.a-signature-of-some-length",
+            "forged-remember-token-value",
+        ),
+        (
+            "one-planted-value; __Host-session=another-planted-value",
+            "also-planted; __Host-remember_token=twice-planted",
+        ),
+    ] {
+        for (name, value) in [("session", session), ("remember_token", token)] {
+            thief.jar.put(&format!("__Host-{name}"), value);
+            thief.jar.put(name, value.split(';').next().unwrap());
+            secrets.add(value);
+        }
+        thief.get("/who").await;
+        thief.get("/members?token=a-token-in-a-query").await;
+        thief
+            .post(
+                "/login?next=//evil.example/the-next-that-was-refused",
+                "name=ben",
+            )
+            .await;
+        thief.post("/logout", "").await;
+    }
+    secrets.add("a-token-in-a-query");
+    secrets.add("the-next-that-was-refused");
+
+    // A look-up that fails, with the key in the header; a session that does not fit.
+    let mut request = browser.request(http::Method::GET, "/who", "");
+    request
+        .headers_mut()
+        .insert("x-api-key", "key-of-a-script".parse().unwrap());
+    secrets.add("key-of-a-script");
+    site.members.go_away();
+    thief.send(request).await;
+    browser.get("/who").await;
+    site.members.come_back();
+    browser
+        .post("/session/large", &"the-note-in-the-session".repeat(999))
+        .await;
+    browser.post("/logout", "").await;
+    for text in [
+        "the-note-in-the-session",
+        "the-flashed-message-of-mia",
+        "the-new-stamp-of-mia",
+        "stamp of mia",
+    ] {
+        secrets.add(text);
+    }
+}
+
+#[tokio::test]
+async fn neither_tracing_nor_the_events_show_a_cookie_a_token_a_password_or_a_key() {
+    let log = Log::default();
+    // For the whole process: other tests write into it as well, and may show no secrets either.
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let mut secrets = Secrets::default();
+    secrets.add(KEY);
+    secrets.add(OLD_KEY);
+    let mut told = Vec::new();
+
+    // A weak key warns, and the warning does not show it.
+    let weak = "the-weak-key-of-flask";
+    secrets.add(weak);
+    for (site, keys) in [
+        (Site::safe(), SecretKeys::new(KEY).unwrap()),
+        (
+            Site::safe(),
+            SecretKeys::new(OLD_KEY).unwrap().fallback(KEY).unwrap(),
+        ),
+        (Site::flask(), SecretKeys::flask(weak).unwrap()),
+    ] {
+        let site = site.restarted(keys, |builder| builder.login_message("Please log in."));
+        run(&site, &mut secrets).await;
+        told.extend(site.events.take());
+    }
+    let passwords = Passwords::new().argon2id(8, 1, 1).unwrap();
+    let stored = passwords.hash("a password that is typed").await.unwrap();
+    passwords
+        .verify("another that is typed", Some(&stored))
+        .await
+        .unwrap();
+    let _ = passwords
+        .verify(
+            "a password that is typed",
+            Some("scrypt:1099511627776:8:1$the-salt-that-was-used$00"),
+        )
+        .await;
+    for secret in [
+        "a password that is typed",
+        "another that is typed",
+        &stored,
+        "the-salt-that-was-used",
+    ] {
+        secrets.add(secret);
+    }
+    let text = log.text();
+    for level in [
+        Level::TRACE,
+        Level::DEBUG,
+        Level::INFO,
+        Level::WARN,
+        Level::ERROR,
+    ] {
+        assert!(
+            text.contains(&format!("{level} housekey")),
+            "nothing was logged at {level}:\n{text}"
+        );
+    }
+    assert_eq!(secrets.is_in(&text), None, "in the log:\n{text}");
+    assert_eq!(
+        secrets.is_in(&format!("{told:?}")),
+        None,
+        "in the events:\n{told:#?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_shows_nothing_of_an_error_but_what_a_visitor_may_know() {
+    let site = Site::safe();
+    let mut browser = site.browser_of("mia").await;
+    site.members.go_away();
+    let answer = browser.get("/members").await;
+    assert!(!answer.body.contains("database"), "{}", answer.body);
+    site.members.come_back();
+    let answer = browser.post("/session/_user_id", "ben").await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (500, "something went wrong on this side")
+    );
+}
+
+#[test]
+fn debug_shows_no_key_and_no_settings() {
+    let site = Site::safe();
+    let shown = format!("{:?} {:?}", SecretKeys::new(KEY).unwrap(), site.router());
+    assert!(!shown.contains(KEY), "{shown}");
+}
