@@ -40,6 +40,10 @@ use crate::layer::visit_for;
 ///     .layer(manager.layer());
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// A CORS preflight passes, since browsers send it without cookies: an OPTIONS request with `Origin` and
+/// `Access-Control-Request-Method`. Anybody can send one, so a handler for every method (`any`) should take
+/// [`LoginRequired`](crate::LoginRequired), which exempts nothing.
 pub fn login_required<U: User>() -> Guard<U> {
     Guard::new(Requirement::Login)
 }
