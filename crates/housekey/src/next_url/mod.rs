@@ -6,8 +6,8 @@
 //!
 //! 1. At most 2,048 characters, none of them a control character or a backslash.
 //! 2. A path of this site: it begins with exactly one `/`.
-//! 3. The same after percent-decoding the path and resolving its `.` and `..`: no `//` and no `/\` at the beginning,
-//!    no control characters inside.
+//! 3. The same after percent-decoding the path: no `//` and no `/\` at the beginning, no control characters inside;
+//!    and not both a doubled slash and a `.` or `..` anywhere, which may be resolved to a `//` at the beginning.
 //! 4. Or an absolute `http` or `https` URL whose origin the application listed, without user information.
 //!
 //! It is checked when the address is written and again when it is used.

@@ -87,26 +87,25 @@ impl Origin {
 /// `next` begins with `/` and holds no backslash or control character as it stands.
 fn is_local_path(next: &str) -> bool {
     let path = next.split(['?', '#']).next().unwrap_or_default();
-    let decoded = percent_decode_str(path).collect::<Vec<u8>>();
-    let decoded = String::from_utf8_lossy(&decoded);
-    !decoded.chars().any(is_control) && [path, &decoded].iter().all(|path| is_single_slashed(path))
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    !decoded.chars().any(is_control) && is_single_slashed(&decoded)
 }
 
-/// Whether the path, as it stands and with its dot segments resolved, begins with one slash.
+/// Whether the decoded path begins with one slash, as it stands and with its dots resolved. Which dots are resolved,
+/// and whether an encoded slash ends a segment, differs from program to program; but a doubled slash can only come to
+/// the front of a path that has both.
 fn is_single_slashed(path: &str) -> bool {
-    let leads_away = |path: &str| path.starts_with("//") || path.starts_with("/\\");
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split(['/', '\\']).skip(1) {
-        match segment {
-            "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    let resolved_leads_away = segments.len() > 1 && segments[0].is_empty();
-    !leads_away(path) && !resolved_leads_away
+    let leads_away = path.starts_with("//") || path.starts_with("/\\");
+    let segments: Vec<&str> = path.split(['/', '\\']).skip(1).collect();
+    let is_dotted = segments
+        .iter()
+        .any(|segment| matches!(*segment, "." | ".."));
+    let is_doubled = segments
+        .iter()
+        .rev()
+        .skip(1)
+        .any(|segment| segment.is_empty());
+    !(leads_away || (is_dotted && is_doubled))
 }
 
 fn is_control(c: char) -> bool {
