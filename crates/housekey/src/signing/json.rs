@@ -189,11 +189,12 @@ impl Object {
 
     /// The text as Flask writes it: names in code-point order, no white space, ASCII only.
     pub(crate) fn to_json(&self) -> String {
-        let mut entries: Vec<(&str, &Entry)> = Vec::with_capacity(self.entries.len());
+        let mut entries: Vec<((bool, &str), &Entry)> = Vec::with_capacity(self.entries.len());
         for entry in self.entries.iter().rev() {
+            // A lone surrogate comes after nearly all text in Python's order.
             let name = match &entry.name {
-                Name::Text(text) => self.text(text),
-                Name::Undecodable(range) => &self.source[range.clone()],
+                Name::Text(text) => (false, self.text(text)),
+                Name::Undecodable(range) => (true, &self.source[range.clone()]),
             };
             if entries.iter().all(|(other, _)| *other != name) {
                 entries.push((name, entry));
@@ -201,20 +202,20 @@ impl Object {
         }
         entries.sort_by_key(|(name, _)| *name);
 
-        let tagged = matches!(entries.as_slice(), [(name, _)] if TAGS.contains(name));
+        let tagged = matches!(entries.as_slice(), [((false, name), _)] if TAGS.contains(name));
         let mut json = String::from(if tagged { "{\" di\":{" } else { "{" });
-        for (index, (name, entry)) in entries.iter().enumerate() {
+        for (index, ((undecodable, name), entry)) in entries.iter().enumerate() {
             if index > 0 {
                 json.push(',');
             }
-            match (&entry.name, tagged) {
-                (Name::Undecodable(_), _) => {
+            match (undecodable, tagged) {
+                (true, _) => {
                     json.push('"');
                     json.push_str(name);
                     json.push('"');
                 }
-                (Name::Text(_), false) => write_string(name, &mut json),
-                (Name::Text(_), true) => write_string(&format!("{name}__"), &mut json),
+                (false, false) => write_string(name, &mut json),
+                (false, true) => write_string(&format!("{name}__"), &mut json),
             }
             json.push(':');
             json.push_str(self.value(entry));
@@ -567,7 +568,8 @@ mod tests {
     fn what_is_not_understood_is_written_back_as_it_came() {
         for json in [
             r#"{"a":NaN,"b":1180591620717411303424,"c":[-Infinity,1E5]}"#,
-            r#"{"\udc00":{"x":{" t":[1]}},"a":"\ud83d"}"#,
+            r#"{"a":"\ud83d","\udc00":{"x":{" t":[1]}}}"#,
+            r#"{"\\udc00":1,"\udc00":2}"#,
             r#"{"d":{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}}"#,
         ] {
             let object = Object::parse(json.to_owned()).unwrap();
