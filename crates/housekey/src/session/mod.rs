@@ -66,9 +66,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] when `serde` cannot make JSON of it, when it is nested more than 128 levels deep, or
-    /// when the key is one of those by which housekey or Flask remember the login. [`ErrorKind::SessionTooLarge`] when the cookie would become larger than
-    /// browsers keep; the session is then as it was.
+    /// [`ErrorKind::SessionValue`] when `serde` cannot make JSON of it, when it is nested more than 126 levels deep, or
+    /// when the key is one of those by which housekey or Flask remember the login. [`ErrorKind::SessionTooLarge`] when
+    /// the cookie would become larger than browsers keep; the session is then as it was.
     pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         not_reserved(key)?;
         let raw = json::to_raw(value).map_err(|error| {

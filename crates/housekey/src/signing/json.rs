@@ -13,6 +13,9 @@ use serde_json::Value;
 /// Deeper nesting is refused, so that no recursion can run out of stack.
 const DEEPEST: usize = 128;
 
+/// How deep a value of the session may be, inside of the session itself and of a tag around that.
+const DEEPEST_VALUE: usize = DEEPEST - 2;
+
 /// The names that mark a one-key object as a tagged value: dict, tuple, bytes, markup, UUID, datetime.
 const TAGS: [&str; 6] = [" di", " t", " b", " m", " u", " d"];
 const TAG_DICT: &str = " di";
@@ -255,14 +258,15 @@ pub(crate) fn from_raw<T: DeserializeOwned>(raw: &str) -> Result<T, serde_json::
 pub(crate) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {
     let mut json = String::new();
     write_value(&tagged(serde_json::to_value(value)?), &mut json);
-    // Inside the session, which is one level more.
     let scanned = Scanner {
         bytes: json.as_bytes(),
         at: 0,
     }
-    .value(DEEPEST - 1);
+    .value(DEEPEST_VALUE);
     scanned.map(|_| json).ok_or_else(|| {
-        serde::ser::Error::custom(format!("it is nested more than {DEEPEST} levels deep"))
+        serde::ser::Error::custom(format!(
+            "it is nested more than {DEEPEST_VALUE} levels deep"
+        ))
     })
 }
 
