@@ -267,12 +267,15 @@ impl Denial<'_> {
         };
         let (content_type, body) = match asker {
             Asker::Program => {
-                let max_age = match self.denied {
-                    Denied::FreshLoginRequired {
-                        within: Some(within),
-                    } => format!(r#","max_age":{}"#, within.as_secs()),
-                    _ => String::new(),
+                let within = match self.denied {
+                    Denied::FreshLoginRequired { within } => {
+                        within.or(self.core.settings.fresh_within)
+                    }
+                    _ => None,
                 };
+                let max_age = within.map_or(String::new(), |within| {
+                    format!(r#","max_age":{}"#, within.as_secs())
+                });
                 let body = format!(
                     r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{},"detail":"{detail}"{max_age}}}"#,
                     status.as_u16()
