@@ -57,6 +57,8 @@ pub mod password;
 mod remember;
 mod session;
 mod signing;
+#[cfg(test)]
+mod tests;
 mod user;
 mod visit;
 

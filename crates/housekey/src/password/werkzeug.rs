@@ -321,7 +321,7 @@ mod tests {
     }
 
     /// Passwords and what the real Werkzeug 3.1 stores for them. The first seven are `password_hashes` of
-    /// `shared/vectors/flask.json`; the others were made with its `_hash_internal` and `check_password_hash`.
+    /// `testdata/flask.json`; the others were made with its `_hash_internal` and `check_password_hash`.
     #[rustfmt::skip]
     const VECTORS: [(&str, &str); 12] = [
         ("correct horse", "scrypt:32768:8:1$saltSALTsalt1234$1d557e8647ff682b9e190b7efe57f8bba8d2d7881da143bed98215896d4754096340720d369f69d0dadba089365252e39a7ef54dbaf82d10557c9ec2faade234"),
