@@ -4,6 +4,8 @@
 //! were collected from the test suites that their last column names. Every row is either a case here or is named with
 //! the reason why it is none, so that a new row cannot be overlooked.
 
+mod cookie_cases;
+mod cookie_prefix_cases;
 mod flask_vectors;
 
 use std::collections::BTreeSet;
