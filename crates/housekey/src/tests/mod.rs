@@ -7,6 +7,7 @@
 mod cookie_cases;
 mod cookie_prefix_cases;
 mod flask_vectors;
+mod negotiation_cases;
 mod redirect_cases;
 
 use std::collections::BTreeSet;
