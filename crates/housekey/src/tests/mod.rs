@@ -8,6 +8,7 @@ mod cookie_cases;
 mod cookie_prefix_cases;
 mod flask_vectors;
 mod negotiation_cases;
+mod properties;
 mod redirect_cases;
 
 use std::collections::BTreeSet;

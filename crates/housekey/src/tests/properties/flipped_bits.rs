@@ -1,0 +1,59 @@
+//! One bit, anywhere: the cookie counts for nothing.
+
+use super::*;
+
+/// Nobody is there for any value that differs from this cookie's in one bit.
+fn every_flipped_bit_is_nobody(manager: &LoginManager<Member>, pair: &str) {
+    assert!(who_sends(manager, pair).is_some(), "{pair}");
+    let value = pair.find('=').unwrap() + 1;
+    let mut tried = 0;
+    for position in value..pair.len() {
+        for bit in 0..8 {
+            let mut bytes = pair.as_bytes().to_vec();
+            bytes[position] ^= 1 << bit;
+            // A few are no header field at all, and never get here.
+            let Ok(field) = HeaderValue::from_bytes(&bytes) else {
+                continue;
+            };
+            let mut request = request::<&str>(&[]);
+            request.headers.insert("cookie", field);
+            let visit = open(manager, &request);
+            assert_eq!(
+                who(&visit, &request),
+                None,
+                "bit {bit} of byte {position} of {pair}"
+            );
+            assert!(visit.session().keys().is_empty());
+            tried += 1;
+        }
+    }
+    assert!(tried > 5 * (pair.len() - value), "{tried} of {pair}");
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_a_session_cookie_makes_it_invalid() {
+    for manager in [safe_manager(), flask_manager()] {
+        every_flipped_bit_is_nobody(manager, &session_cookie_of_login(manager, "1"));
+
+        let visit = open(manager, &request::<&str>(&[]));
+        block_on(
+            Login::new(visit.clone())
+                .login_user(&member("1"))
+                .into_future(),
+        )
+        .unwrap();
+        visit.session().insert("long", &"abc".repeat(500)).unwrap();
+        let compressed = session_pair(&visit).unwrap();
+        assert!(compressed.contains("=.") && compressed.len() < 500);
+        every_flipped_bit_is_nobody(manager, &compressed);
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_a_remember_token_makes_it_invalid() {
+    for manager in managers() {
+        for id in ["1", "a|b;c \"d\"\\,é"] {
+            every_flipped_bit_is_nobody(manager, &cookies_of_login(manager, id, true)[0]);
+        }
+    }
+}
