@@ -171,7 +171,9 @@ impl VisitState {
         self.bind_to_client(core);
     }
 
+    /// Also settles what a look at the session found missing: that was for the login as it was then.
     pub(crate) fn write_auth_hash(&mut self, id: &str, digest: Option<&str>) {
+        self.missing_digest = None;
         match digest {
             Some(digest) => self
                 .session
