@@ -35,6 +35,10 @@ async fn loader(id: String) -> Result<Option<Member>, BoxError> {
     Ok(Some(Member { id, stamp: 1 }))
 }
 
+fn safe() -> LoginManagerBuilder<Member> {
+    LoginManager::new(SecretKeys::new(KEY).unwrap(), loader)
+}
+
 fn flask() -> LoginManagerBuilder<Member> {
     LoginManager::flask(SecretKeys::flask(KEY).unwrap(), loader)
 }
@@ -143,4 +147,34 @@ fn a_new_password_in_a_peers_session_keeps_this_browser_in() {
         block_on(asking.login().update_auth_hash(&member("1", 2))).unwrap();
     });
     assert_eq!(browser.user(&after).as_deref(), Some("1"));
+}
+
+#[test]
+fn what_was_planted_in_an_anonymous_session_does_not_join_a_login_that_a_token_restores() {
+    let manager = safe().keep_at_login(["cart"]).build().unwrap();
+    let mut browser = Browser::default();
+    browser.ask(&manager, |asking| {
+        block_on(async {
+            asking
+                .login()
+                .login_user(&member("1", 1))
+                .remember(true)
+                .await
+        })
+        .unwrap();
+    });
+    let mut attacker = Browser::default();
+    attacker.ask(&manager, |asking| {
+        asking
+            .open
+            .session()
+            .insert("email", "mallory@evil.example")
+            .unwrap();
+        asking.open.session().insert("cart", &[1]).unwrap();
+    });
+    browser.cookies.extend(attacker.cookies);
+    browser.ask(&manager, |asking| {
+        assert_eq!(asking.user().as_deref(), Some("1"));
+        assert_eq!(asking.open.session().keys(), ["cart"]);
+    });
 }

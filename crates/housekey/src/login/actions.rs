@@ -21,8 +21,7 @@ pub(crate) struct LoginOptions {
 }
 
 impl VisitState {
-    /// Makes `user` the one who is logged in. Everything that an earlier login left is gone afterwards; what an
-    /// anonymous visitor had in the session stays only as the settings say.
+    /// Makes `user` the one who is logged in.
     pub(crate) fn log_in(
         &mut self,
         core: &Core,
@@ -49,17 +48,6 @@ impl VisitState {
         }
         let before = self.session.clone();
 
-        match self.session_user_id() {
-            Some(previous) if previous == id => {}
-            Some(_) => self.session.clear(),
-            None => match &core.settings.anonymous_data {
-                AnonymousData::Keep => {}
-                AnonymousData::Drop { except } => self
-                    .session
-                    .retain(|key| except.iter().any(|kept| kept == key)),
-            },
-        }
-        self.forget_login();
         self.write_login(core, &id, digest.as_deref());
         if options.not_fresh {
             self.make_stale();
@@ -153,8 +141,8 @@ impl VisitState {
         Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
     }
 
-    /// A session that a remember token starts: never fresh, and bound to this client from the beginning. What an
-    /// anonymous visitor gathered stays if there is room for both.
+    /// A session that a remember token starts: never fresh, and bound to this client from the beginning. What stays of
+    /// an anonymous visitor's is left out if there is no room for both.
     pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
         self.write_login(core, id, digest);
         self.make_stale();
@@ -165,7 +153,20 @@ impl VisitState {
         }
     }
 
+    /// Everything that an earlier login left is gone afterwards; what an anonymous visitor had in the session stays
+    /// only as the settings say, whether a password or a token makes the login.
     fn write_login(&mut self, core: &Core, id: &str, digest: Option<&str>) {
+        match self.session_user_id() {
+            Some(previous) if previous == id => {}
+            Some(_) => self.session.clear(),
+            None => match &core.settings.anonymous_data {
+                AnonymousData::Keep => {}
+                AnonymousData::Drop { except } => self
+                    .session
+                    .retain(|key| except.iter().any(|kept| kept == key)),
+            },
+        }
+        self.forget_login();
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
         self.bind_to_client(core);
