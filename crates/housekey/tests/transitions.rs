@@ -178,3 +178,37 @@ fn what_was_planted_in_an_anonymous_session_does_not_join_a_login_that_a_token_r
         assert_eq!(asking.open.session().keys(), ["cart"]);
     });
 }
+
+/// Puts as much into the session as it takes.
+fn fill(asking: &Asking) {
+    let mut seed = 1_u64;
+    let noise: Vec<char> = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b' ' + (seed >> 33) as u8 % 90)
+    })
+    .filter(|c| c.is_ascii_alphanumeric())
+    .take(5000)
+    .collect();
+    let fits = |n: &usize| {
+        let text: String = noise[..*n].iter().collect();
+        asking.open.session().insert("cart", &text).is_ok()
+    };
+    assert!((0..5000).rev().find(fits).unwrap() > 2000);
+}
+
+#[test]
+fn a_full_session_keeps_nobody_from_logging_in() {
+    for manager in [
+        flask().build().unwrap(),
+        safe().keep_at_login(["cart"]).build().unwrap(),
+    ] {
+        let mut browser = Browser::default();
+        browser.ask(&manager, |asking| {
+            fill(asking);
+        });
+        browser.ask(&manager, |asking| {
+            block_on(async { asking.login().login_user(&member("1", 1)).await }).unwrap();
+        });
+        assert_eq!(browser.user(&manager).as_deref(), Some("1"));
+    }
+}

@@ -46,23 +46,22 @@ impl VisitState {
             core.remember
                 .must_fit(&id, digest.clone(), duration, self.now)?;
         }
-        let before = self.session.clone();
-
-        self.write_login(core, &id, digest.as_deref());
-        if options.not_fresh {
-            self.make_stale();
-        } else {
-            self.make_fresh();
-        }
-        if let Some(Some(duration)) = options.remember
-            && core.remember.is_shared_with_flask()
-        {
-            self.session.set(
-                keys::REMEMBER_SECONDS,
-                json::python_float(duration.as_secs_f64()),
-            );
-        }
-        self.must_fit(core).inspect_err(|_| self.session = before)?;
+        self.at_any_rate(core, |state| {
+            state.write_login(core, &id, digest.as_deref());
+            if options.not_fresh {
+                state.make_stale();
+            } else {
+                state.make_fresh();
+            }
+            if let Some(Some(duration)) = options.remember
+                && core.remember.is_shared_with_flask()
+            {
+                state.session.set(
+                    keys::REMEMBER_SECONDS,
+                    json::python_float(duration.as_secs_f64()),
+                );
+            }
+        })?;
 
         match options.remember {
             Some(duration) => self.remember.issue(id.clone(), digest, duration),
@@ -141,15 +140,14 @@ impl VisitState {
         Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
     }
 
-    /// A session that a remember token starts: never fresh, and bound to this client from the beginning. What stays of
-    /// an anonymous visitor's is left out if there is no room for both.
+    /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
     pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
-        self.write_login(core, id, digest);
-        self.make_stale();
-        if self.must_fit(core).is_err() {
-            self.session.clear();
-            self.write_login(core, id, digest);
-            self.make_stale();
+        let written = self.at_any_rate(core, |state| {
+            state.write_login(core, id, digest);
+            state.make_stale();
+        });
+        if let Err(error) = written {
+            tracing::warn!(target: "housekey", %error, "a session was not restored");
         }
     }
 

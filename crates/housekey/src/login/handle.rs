@@ -45,7 +45,8 @@ impl<U: User> Login<U> {
     /// [`ErrorKind::InactiveUser`](crate::ErrorKind::InactiveUser) unless forced,
     /// [`ErrorKind::InvalidUserId`](crate::ErrorKind::InvalidUserId),
     /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) for a duration that no browser keeps,
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge). Nothing is changed then.
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when there is no room for the login alone (if there
+    /// is none for both, it takes the place of what the session held). Nothing is changed then.
     #[must_use = "a login happens when it is awaited"]
     pub fn login_user<'a>(&'a self, user: &'a U) -> LoginUser<'a, U> {
         LoginUser {

@@ -115,6 +115,26 @@ impl VisitState {
         }
     }
 
+    /// Makes a change without which there is no login: if need be, in place of everything else that was there. A
+    /// visitor can fill a session, and must not lock anybody out by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`must_fit`](Self::must_fit), when there is no room for the change alone. Nothing is changed then.
+    pub(crate) fn at_any_rate(
+        &mut self,
+        core: &Core,
+        change: impl Fn(&mut Self),
+    ) -> Result<(), Error> {
+        let before = self.session.clone();
+        change(self);
+        if self.must_fit(core).is_err() {
+            self.session.clear();
+            change(self);
+        }
+        self.must_fit(core).inspect_err(|_| self.session = before)
+    }
+
     /// Removes the login from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
         for key in keys::LOGIN {
