@@ -212,3 +212,19 @@ fn a_full_session_keeps_nobody_from_logging_in() {
         assert_eq!(browser.user(&manager).as_deref(), Some("1"));
     }
 }
+
+#[test]
+fn a_full_session_can_still_become_permanent_fresh_and_stale() {
+    let manager = safe().build().unwrap();
+    let mut browser = Browser::default();
+    browser.ask(&manager, |asking| {
+        block_on(async { asking.login().login_user(&member("1", 1)).not_fresh().await }).unwrap();
+        fill(asking);
+        asking.open.session().make_permanent();
+    });
+    browser.ask(&manager, |asking| {
+        assert!(asking.open.session().is_permanent());
+        block_on(asking.login().confirm_login()).unwrap();
+    });
+    assert_eq!(browser.user(&manager).as_deref(), Some("1"));
+}

@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::login::protection::Client;
 use crate::manager::Core;
 use crate::remember::RememberState;
-use crate::session::{Arrival, Flashes, SessionMap};
+use crate::session::{Arrival, Flashes, PERMANENT, SessionMap};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -95,7 +95,8 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Whether the session, with the messages that are about to join it, fits into a cookie.
+    /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules
+    /// may yet put into it where there is nobody to hear that it is full.
     ///
     /// # Errors
     ///
@@ -103,6 +104,9 @@ impl VisitState {
     pub(crate) fn must_fit(&self, core: &Core) -> Result<(), Error> {
         let mut session = self.session.clone();
         self.flashes.store(&mut session);
+        session.set(PERMANENT, "true".to_owned());
+        session.set(keys::FRESH, "false".to_owned());
+        session.set(keys::FRESH_AT, self.now.to_string());
         core.session_cookie.must_fit(&session)
     }
 

@@ -9,7 +9,7 @@ mod map;
 
 pub(crate) use cookie::{Arrival, Rejected, SessionCookie};
 pub(crate) use flash::Flashes;
-pub(crate) use map::SessionMap;
+pub(crate) use map::{PERMANENT, SessionMap};
 
 pub use flash::{Flash, FlashMessage};
 
@@ -123,18 +123,17 @@ impl Session {
     /// this included, so call it after `login_user`.
     pub fn make_permanent(&self) {
         self.visit
-            .with(|state, _| state.session.set(map::PERMANENT, "true".to_owned()));
+            .with(|state, _| state.session.set(PERMANENT, "true".to_owned()));
     }
 
     /// Lets the cookie end with the browser, as it does by default.
     pub fn make_temporary(&self) {
-        self.visit
-            .with(|state, _| state.session.remove(map::PERMANENT));
+        self.visit.with(|state, _| state.session.remove(PERMANENT));
     }
 }
 
 fn not_reserved(key: &str) -> Result<(), Error> {
-    if keys::LOGIN.contains(&key) || [map::PERMANENT, flash::FLASHES].contains(&key) {
+    if keys::LOGIN.contains(&key) || [PERMANENT, flash::FLASHES].contains(&key) {
         return Err(Error::new(
             ErrorKind::SessionValue,
             format!("the session key {key:?} belongs to the login; choose another name"),
