@@ -36,8 +36,8 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 
 /// Gives each request its [`Visit`]. Made by [`LoginManagerExt::layer`].
 ///
-/// Two managers, for two types of users, are two layers, and need cookies of different names: with the same ones, every
-/// extractor and guard answers 500. The extractors that name a user type find theirs; those that do not
+/// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
+/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500. The extractors that name a user type find theirs; those that do not
 /// ([`Session`](crate::Session), [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one.
 #[derive(Debug)]
 pub struct LoginLayer<U> {

@@ -75,21 +75,18 @@ impl Visit {
         self.inner.core.user_type == TypeId::of::<U>()
     }
 
-    /// Whether the managers of two visits are for different types of users and use a cookie of the same name. Then
-    /// each would overwrite the other's logins, or, with the same secret key, take them for its own: user 1 of the one
-    /// type would be user 1 of the other. A door lets no such request go on.
+    /// Whether the managers of two visits are for different types of users and would take each other's logins for their
+    /// own: user 1 of the one type would be user 1 of the other. So it is if they use a cookie of the same name, and also
+    /// if they accept the same signatures, since whoever has a cookie can send it under another name. The safe preset
+    /// signs for the name; Flask does not. A door lets no such request go on.
     pub fn collides_with(&self, other: &Self) -> bool {
-        self.inner.core.user_type != other.inner.core.user_type
-            && self
-                .cookie_names()
-                .iter()
-                .any(|name| other.cookie_names().contains(name))
-    }
-
-    fn cookie_names(&self) -> [&str; 2] {
-        let core = &self.inner.core;
-        [&core.session_cookie.attributes, &core.remember.attributes]
-            .map(|attributes| attributes.name.as_str())
+        let (one, other) = (&self.inner.core, &other.inner.core);
+        one.user_type != other.user_type
+            && (one.marks.iter().any(|mark| other.marks.contains(mark))
+                || one
+                    .cookie_names()
+                    .iter()
+                    .any(|name| other.cookie_names().contains(name)))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
