@@ -54,6 +54,11 @@ async fn sign_in(login: Login<Member>) -> Result<(), Error> {
     Ok(())
 }
 
+async fn sign_out(login: Login<Member>) -> Result<(), Error> {
+    login.logout_user().await?;
+    Ok(())
+}
+
 async fn send(app: &Router, request: http::request::Builder) -> Response {
     let request = request.body(Body::empty()).unwrap();
     app.clone().oneshot(request).await.unwrap()
@@ -101,4 +106,30 @@ async fn a_members_cookies_open_nothing_to_the_staff_under_other_names() {
         let response = send(&app, Request::get("/staff").header("cookie", cookie)).await;
         assert_ne!(response.status(), StatusCode::OK, "{name} as {other}");
     }
+}
+
+#[tokio::test]
+async fn a_logout_below_two_layers_of_one_manager_is_one() {
+    let manager = flask()
+        .session_refresh(SessionRefresh::OlderThan(std::time::Duration::ZERO))
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .merge(
+            Router::new()
+                .route("/sign-out", post(sign_out))
+                .layer(manager.layer())
+                .route_layer(login_required::<Member>()),
+        )
+        .layer(manager.layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    let jar = format!(
+        "session={}; remember_token={}",
+        value(&entered, "session"),
+        value(&entered, "remember_token")
+    );
+    let left = send(&app, Request::post("/sign-out").header("cookie", jar)).await;
+    assert_eq!(left.status(), StatusCode::OK);
+    assert_eq!(value(&left, "session"), "", "{:?}", cookies(&left));
 }

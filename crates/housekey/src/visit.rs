@@ -75,6 +75,12 @@ impl Visit {
         self.inner.core.user_type == TypeId::of::<U>()
     }
 
+    /// Whether two visits are to the same manager. A request needs one of them only: two would each send their own
+    /// cookies, the later over the earlier.
+    pub fn is_to_the_same_manager(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner.core, &other.inner.core)
+    }
+
     /// Whether the managers of two visits are for different types of users and would take each other's logins for their
     /// own: user 1 of the one type would be user 1 of the other. So it is if they use a cookie of the same name, and also
     /// if they accept the same signatures, since whoever has a cookie can send it under another name. The safe preset
