@@ -95,12 +95,16 @@ impl<U: User> Guard<U> {
         self
     }
 
-    /// Requires a login of a user for whom this holds. Others who are logged in get 403. Of two calls, the later counts.
+    /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an
+    /// earlier call asked for must hold too.
     pub fn require(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         if matches!(self.requirement, Requirement::Nothing) {
             self.requirement = Requirement::Login;
         }
-        self.test = Some(Arc::new(test));
+        self.test = Some(match self.test {
+            Some(before) => Arc::new(move |user| before(user) && test(user)),
+            None => Arc::new(test),
+        });
         self
     }
 

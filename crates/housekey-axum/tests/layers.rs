@@ -133,3 +133,23 @@ async fn a_logout_below_two_layers_of_one_manager_is_one() {
     assert_eq!(left.status(), StatusCode::OK);
     assert_eq!(value(&left, "session"), "", "{:?}", cookies(&left));
 }
+
+#[tokio::test]
+async fn every_requirement_of_a_guard_counts() {
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .merge(
+            Router::new()
+                .route("/admin", get(async || "in"))
+                .route_layer(
+                    login_required::<Member>()
+                        .require(|member| member.0 == "admin")
+                        .require(|_| true),
+                ),
+        )
+        .layer(flask().build().unwrap().layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    let jar = format!("session={}", value(&entered, "session"));
+    let response = send(&app, Request::get("/admin").header("cookie", jar)).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
