@@ -170,6 +170,27 @@ impl OpenVisit {
         result
     }
 
+    /// As [`with`](Self::with), for what has to reach the browser.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] once the response has been written, for instance in a task that outlives the handler.
+    pub(crate) fn change<T>(
+        &self,
+        act: impl FnOnce(&mut VisitState, &Core) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with(|state, core| {
+            if state.written {
+                return Err(Error::new(
+                    ErrorKind::TooLate,
+                    "the response has gone out, so that no cookie can follow it: change the login and the session \
+                     before the handler returns",
+                ));
+            }
+            act(state, core)
+        })
+    }
+
     pub(crate) fn visit(&self) -> &Visit {
         &self.visit
     }
@@ -314,11 +335,13 @@ impl VisitState {
             personal: false,
             asked_request: false,
             missing_digest: None,
+            written: false,
             events: Vec::new(),
         }
     }
 
     pub(crate) fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
+        self.written = true;
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
         let refreshes = core.remember.refresh_each_request && matches!(self.who, Who::Somebody(..));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use futures_lite::future::block_on;
 use housekey::{
-    BoxError, Login, LoginManager, LoginManagerBuilder, OpenVisit, SecretKeys, User, Visit,
+    BoxError, ErrorKind, Login, LoginManager, LoginManagerBuilder, OpenVisit, SecretKeys, User,
+    Visit,
 };
 use http::request::Parts;
 use http::{HeaderMap, Request, header};
@@ -227,4 +228,29 @@ fn a_full_session_can_still_become_permanent_fresh_and_stale() {
         block_on(asking.login().confirm_login()).unwrap();
     });
     assert_eq!(browser.user(&manager).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_change_after_the_response_is_an_error_and_no_silence() {
+    let manager = safe().build().unwrap();
+    let mut late = None;
+    Browser::default().ask(&manager, |asking| {
+        late = Some((asking.login(), asking.open.clone()));
+    });
+    let (login, open) = late.unwrap();
+    let member = member("1", 1);
+    let errors = block_on(async {
+        [
+            login.login_user(&member).await,
+            login.logout_user().await,
+            login.confirm_login().await,
+            login.update_auth_hash(&member).await,
+            open.session().insert("cart", &1),
+            open.session().remove("cart").map(drop),
+            open.flash().message("too late"),
+        ]
+    });
+    for error in errors {
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::TooLate);
+    }
 }

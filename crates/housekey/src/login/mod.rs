@@ -62,6 +62,8 @@ pub(crate) struct VisitState {
     pub(crate) asked_request: bool,
     /// A digest that the session lacks, to go with it whenever it is next written.
     pub(crate) missing_digest: Option<String>,
+    /// Whether the response has been written, so that no change can reach the browser any more.
+    pub(crate) written: bool,
     /// Delivered once the state is no longer locked, so that a hook may look at it.
     pub(crate) events: Vec<Event>,
 }

@@ -27,7 +27,8 @@ use crate::visit::OpenVisit;
 /// stored (tuples, dates, bytes) survives housekey's rewriting the cookie, byte for byte.
 ///
 /// All of it goes into one cookie of at most 4093 bytes, which whoever holds it can read. Of two requests at the same time
-/// the later response wins, so nothing that must be counted or used up belongs in here.
+/// the later response wins, so nothing that must be counted or used up belongs in here. After the response, in a task that
+/// outlives the handler, nothing can be changed any more ([`ErrorKind::TooLate`]).
 #[derive(Clone, Debug)]
 pub struct Session {
     visit: OpenVisit,
@@ -78,7 +79,7 @@ impl Session {
             )
             .caused_by(error.into())
         })?;
-        self.visit.with(|state, core| {
+        self.visit.change(|state, core| {
             let before = state.session.clone();
             state.session.set(key, raw);
             state.must_fit(core).inspect_err(|_| state.session = before)
@@ -92,7 +93,7 @@ impl Session {
     /// [`ErrorKind::SessionValue`] for a key by which the login is remembered: log the user out instead.
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         not_reserved(key)?;
-        Ok(self.visit.with(|state, _| state.session.remove(key)))
+        self.visit.change(|state, _| Ok(state.session.remove(key)))
     }
 
     /// Whether there is a value under this key.
