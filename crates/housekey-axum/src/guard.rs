@@ -63,7 +63,9 @@ pub fn login_scope<U: User>() -> Guard<U> {
 /// A layer that protects routes, and says how those are answered whom it denies.
 ///
 /// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open. A
-/// CORS preflight passes, every other request does not, whatever its method.
+/// CORS preflight passes, every other request does not, whatever its method. So a handler of every method (`any`, a
+/// fallback, a proxy) runs for a preflight, which anybody can send: let an extractor ask in there, or a `CorsLayer`
+/// outside of the guard answer preflights first.
 #[must_use = "a guard protects nothing until it is a layer of a router"]
 pub struct Guard<U> {
     requirement: Requirement,
