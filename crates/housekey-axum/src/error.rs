@@ -41,8 +41,9 @@ impl Error {
     pub(crate) fn colliding_cookies() -> Self {
         Self(housekey::Error::new(
             ErrorKind::Setting,
-            "two login managers, for different types of users, use a cookie of the same name, so that a login at one \
-             could count at the other: give one of them names of its own by session_cookie and remember_cookie",
+            "two login managers, for different types of users, use a cookie of the same name or accept each other's \
+             signatures, so that a login at one could count at the other: give one of them names of its own by \
+             session_cookie and remember_cookie, and in the flask preset a secret key of its own too",
         ))
     }
 }

@@ -63,7 +63,9 @@ pub fn login_scope<U: User>() -> Guard<U> {
 /// A layer that protects routes, and says how those are answered whom it denies.
 ///
 /// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open. A
-/// CORS preflight passes, every other request does not, whatever its method.
+/// CORS preflight passes, every other request does not, whatever its method. So a handler of every method (`any`, a
+/// fallback, a proxy) runs for a preflight, which anybody can send: let an extractor ask in there, or a `CorsLayer`
+/// outside of the guard answer preflights first.
 #[must_use = "a guard protects nothing until it is a layer of a router"]
 pub struct Guard<U> {
     requirement: Requirement,
@@ -95,12 +97,16 @@ impl<U: User> Guard<U> {
         self
     }
 
-    /// Requires a login of a user for whom this holds. Others who are logged in get 403. Of two calls, the later counts.
+    /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an
+    /// earlier call asked for must hold too.
     pub fn require(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         if matches!(self.requirement, Requirement::Nothing) {
             self.requirement = Requirement::Login;
         }
-        self.test = Some(Arc::new(test));
+        self.test = Some(match self.test {
+            Some(before) => Arc::new(move |user| before(user) && test(user)),
+            None => Arc::new(test),
+        });
         self
     }
 

@@ -34,10 +34,11 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
     }
 }
 
-/// Gives each request its [`Visit`]. Made by [`LoginManagerExt::layer`].
+/// Gives each request its [`Visit`]. Made by [`LoginManagerExt::layer`]. A second layer of the same manager, further
+/// inside, does nothing.
 ///
-/// Two managers, for two types of users, are two layers, and need cookies of different names: with the same ones, every
-/// extractor and guard answers 500. The extractors that name a user type find theirs; those that do not
+/// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
+/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500. The extractors that name a user type find theirs; those that do not
 /// ([`Session`](crate::Session), [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one.
 #[derive(Debug)]
 pub struct LoginLayer<U> {
@@ -152,8 +153,15 @@ struct Visits {
 }
 
 impl Visits {
+    /// A second layer of one manager changes nothing: the visit that is there goes on.
     fn push(extensions: &mut Extensions, visit: Visit) {
-        let before = extensions.remove::<Self>();
+        let before = extensions.get::<Self>().cloned();
+        if before.as_ref().is_some_and(|before| {
+            let mut others = before.chain();
+            others.any(|other| visit.is_to_the_same_manager(other))
+        }) {
+            return;
+        }
         let collide = before.as_ref().is_some_and(|before| {
             before.collide || before.chain().any(|other| visit.collides_with(other))
         });

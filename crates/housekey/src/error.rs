@@ -22,6 +22,8 @@ pub enum ErrorKind {
     NotLoggedIn,
     /// The session would not fit into a cookie; the change was not made.
     SessionTooLarge,
+    /// The response has gone out, and no cookie can follow it; the change was not made.
+    TooLate,
     /// A session value cannot be turned into JSON, or is not of the type asked for, or its key is reserved.
     SessionValue,
     /// The user loader failed: who is there is unknown, which is not the same as nobody.

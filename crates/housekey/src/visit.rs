@@ -75,21 +75,24 @@ impl Visit {
         self.inner.core.user_type == TypeId::of::<U>()
     }
 
-    /// Whether the managers of two visits are for different types of users and use a cookie of the same name. Then
-    /// each would overwrite the other's logins, or, with the same secret key, take them for its own: user 1 of the one
-    /// type would be user 1 of the other. A door lets no such request go on.
-    pub fn collides_with(&self, other: &Self) -> bool {
-        self.inner.core.user_type != other.inner.core.user_type
-            && self
-                .cookie_names()
-                .iter()
-                .any(|name| other.cookie_names().contains(name))
+    /// Whether two visits are to the same manager. A request needs one of them only: two would each send their own
+    /// cookies, the later over the earlier.
+    pub fn is_to_the_same_manager(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner.core, &other.inner.core)
     }
 
-    fn cookie_names(&self) -> [&str; 2] {
-        let core = &self.inner.core;
-        [&core.session_cookie.attributes, &core.remember.attributes]
-            .map(|attributes| attributes.name.as_str())
+    /// Whether the managers of two visits are for different types of users and would take each other's logins for their
+    /// own: user 1 of the one type would be user 1 of the other. So it is if they use a cookie of the same name, and also
+    /// if they accept the same signatures, since whoever has a cookie can send it under another name. The safe preset
+    /// signs for the name; Flask does not. A door lets no such request go on.
+    pub fn collides_with(&self, other: &Self) -> bool {
+        let (one, other) = (&self.inner.core, &other.inner.core);
+        one.user_type != other.user_type
+            && (one.marks.iter().any(|mark| other.marks.contains(mark))
+                || one
+                    .cookie_names()
+                    .iter()
+                    .any(|name| other.cookie_names().contains(name)))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -165,6 +168,27 @@ impl OpenVisit {
             events.iter().for_each(|event| core.deliver(event));
         }
         result
+    }
+
+    /// As [`with`](Self::with), for what has to reach the browser.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] once the response has been written, for instance in a task that outlives the handler.
+    pub(crate) fn change<T>(
+        &self,
+        act: impl FnOnce(&mut VisitState, &Core) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with(|state, core| {
+            if state.written {
+                return Err(Error::new(
+                    ErrorKind::TooLate,
+                    "the response has gone out, so that no cookie can follow it: change the login and the session \
+                     before the handler returns",
+                ));
+            }
+            act(state, core)
+        })
     }
 
     pub(crate) fn visit(&self) -> &Visit {
@@ -311,11 +335,13 @@ impl VisitState {
             personal: false,
             asked_request: false,
             missing_digest: None,
+            written: false,
             events: Vec::new(),
         }
     }
 
     pub(crate) fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
+        self.written = true;
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
         let refreshes = core.remember.refresh_each_request && matches!(self.who, Who::Somebody(..));

@@ -26,7 +26,7 @@ pub(crate) struct Database {
 struct Pool {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Database {
@@ -36,7 +36,7 @@ impl Database {
         let pool = Pool {
             path: path.to_owned(),
             idle: Mutex::new(vec![connection]),
-            turns: Semaphore::new(CONNECTIONS),
+            turns: Arc::new(Semaphore::new(CONNECTIONS)),
         };
         Ok(Database {
             pool: Arc::new(pool),
@@ -48,14 +48,14 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> rusqlite::Result<T> {
-        let _turn = self
-            .pool
-            .turns
-            .acquire()
+        let turn = Arc::clone(&self.pool.turns)
+            .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         let pool = Arc::clone(&self.pool);
         let task = tokio::task::spawn_blocking(move || {
+            // Work that has begun goes on when nobody waits for it any more, so it keeps its turn itself.
+            let _turn = turn;
             let connection = pool.take()?;
             let result = work(&connection);
             pool.put_back(connection);
@@ -224,5 +224,30 @@ mod tests {
                 .unwrap(),
             1
         );
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_keeps_its_turn_until_it_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("members.db")).unwrap();
+        let (started, mut has_started) = tokio::sync::mpsc::channel(1);
+        let (end, may_end) = std::sync::mpsc::channel::<()>();
+        let abandoned = tokio::spawn({
+            let database = database.clone();
+            async move {
+                database
+                    .run(move |_| {
+                        started.blocking_send(()).unwrap();
+                        may_end.recv().unwrap();
+                        Ok(())
+                    })
+                    .await
+            }
+        });
+        has_started.recv().await.unwrap();
+        abandoned.abort();
+        assert!(abandoned.await.unwrap_err().is_cancelled());
+        assert_eq!(database.pool.turns.available_permits(), CONNECTIONS - 1);
+        end.send(()).unwrap();
     }
 }

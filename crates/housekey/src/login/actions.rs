@@ -21,8 +21,7 @@ pub(crate) struct LoginOptions {
 }
 
 impl VisitState {
-    /// Makes `user` the one who is logged in. Everything that an earlier login left is gone afterwards; what an
-    /// anonymous visitor had in the session stays only as the settings say.
+    /// Makes `user` the one who is logged in.
     pub(crate) fn log_in(
         &mut self,
         core: &Core,
@@ -47,34 +46,22 @@ impl VisitState {
             core.remember
                 .must_fit(&id, digest.clone(), duration, self.now)?;
         }
-        let before = self.session.clone();
-
-        match self.session_user_id() {
-            Some(previous) if previous == id => {}
-            Some(_) => self.session.clear(),
-            None => match &core.settings.anonymous_data {
-                AnonymousData::Keep => {}
-                AnonymousData::Drop { except } => self
-                    .session
-                    .retain(|key| except.iter().any(|kept| kept == key)),
-            },
-        }
-        self.forget_login();
-        self.write_login(core, &id, digest.as_deref());
-        if options.not_fresh {
-            self.make_stale();
-        } else {
-            self.make_fresh();
-        }
-        if let Some(Some(duration)) = options.remember
-            && core.remember.is_shared_with_flask()
-        {
-            self.session.set(
-                keys::REMEMBER_SECONDS,
-                json::python_float(duration.as_secs_f64()),
-            );
-        }
-        self.must_fit(core).inspect_err(|_| self.session = before)?;
+        self.at_any_rate(core, |state| {
+            state.write_login(core, &id, digest.as_deref());
+            if options.not_fresh {
+                state.make_stale();
+            } else {
+                state.make_fresh();
+            }
+            if let Some(Some(duration)) = options.remember
+                && core.remember.is_shared_with_flask()
+            {
+                state.session.set(
+                    keys::REMEMBER_SECONDS,
+                    json::python_float(duration.as_secs_f64()),
+                );
+            }
+        })?;
 
         match options.remember {
             Some(duration) => self.remember.issue(id.clone(), digest, duration),
@@ -153,25 +140,39 @@ impl VisitState {
         Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
     }
 
-    /// A session that a remember token starts: never fresh, and bound to this client from the beginning. What an
-    /// anonymous visitor gathered stays if there is room for both.
+    /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
     pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
-        self.write_login(core, id, digest);
-        self.make_stale();
-        if self.must_fit(core).is_err() {
-            self.session.clear();
-            self.write_login(core, id, digest);
-            self.make_stale();
+        let written = self.at_any_rate(core, |state| {
+            state.write_login(core, id, digest);
+            state.make_stale();
+        });
+        if let Err(error) = written {
+            tracing::warn!(target: "housekey", %error, "a session was not restored");
         }
     }
 
+    /// Everything that an earlier login left is gone afterwards; what an anonymous visitor had in the session stays
+    /// only as the settings say, whether a password or a token makes the login.
     fn write_login(&mut self, core: &Core, id: &str, digest: Option<&str>) {
+        match self.session_user_id() {
+            Some(previous) if previous == id => {}
+            Some(_) => self.session.clear(),
+            None => match &core.settings.anonymous_data {
+                AnonymousData::Keep => {}
+                AnonymousData::Drop { except } => self
+                    .session
+                    .retain(|key| except.iter().any(|kept| kept == key)),
+            },
+        }
+        self.forget_login();
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
         self.bind_to_client(core);
     }
 
+    /// Also settles what a look at the session found missing: that was for the login as it was then.
     pub(crate) fn write_auth_hash(&mut self, id: &str, digest: Option<&str>) {
+        self.missing_digest = None;
         match digest {
             Some(digest) => self
                 .session

@@ -45,7 +45,8 @@ impl<U: User> Login<U> {
     /// [`ErrorKind::InactiveUser`](crate::ErrorKind::InactiveUser) unless forced,
     /// [`ErrorKind::InvalidUserId`](crate::ErrorKind::InvalidUserId),
     /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) for a duration that no browser keeps,
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge). Nothing is changed then.
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when there is no room for the login alone (if there
+    /// is none for both, it takes the place of what the session held). Nothing is changed then.
     #[must_use = "a login happens when it is awaited"]
     pub fn login_user<'a>(&'a self, user: &'a U) -> LoginUser<'a, U> {
         LoginUser {
@@ -64,10 +65,12 @@ impl<U: User> Login<U> {
     ///
     /// # Errors
     ///
-    /// None as yet.
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response, as for every change.
     pub async fn logout_user(&self) -> Result<(), Error> {
-        self.visit.with(|state, _| state.log_out());
-        Ok(())
+        self.visit.change(|state, _| {
+            state.log_out();
+            Ok(())
+        })
     }
 
     /// Makes the login fresh again. The application has checked that it is the same person, by the same means as at
@@ -81,7 +84,7 @@ impl<U: User> Login<U> {
     /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no session names anybody,
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
     pub async fn confirm_login(&self) -> Result<(), Error> {
-        self.visit.with(|state, core| state.confirm(core))
+        self.visit.change(|state, core| state.confirm(core))
     }
 
     /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of
@@ -95,7 +98,7 @@ impl<U: User> Login<U> {
     /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when it is not this user who is logged in.
     pub async fn update_auth_hash(&self, user: &U) -> Result<(), Error> {
         self.visit
-            .with(|state, core| state.update_auth_hash(core, user))
+            .change(|state, core| state.update_auth_hash(core, user))
     }
 
     /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
@@ -175,7 +178,7 @@ impl<'a, U: User> IntoFuture for LoginUser<'a, U> {
             }
             self.login
                 .visit
-                .with(|state, core| state.log_in(core, self.user, self.options))
+                .change(|state, core| state.log_in(core, self.user, self.options))
         })
     }
 }

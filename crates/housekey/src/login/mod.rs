@@ -26,7 +26,7 @@ use crate::event::Event;
 use crate::login::protection::Client;
 use crate::manager::Core;
 use crate::remember::RememberState;
-use crate::session::{Arrival, Flashes, SessionMap};
+use crate::session::{Arrival, Flashes, PERMANENT, SessionMap};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -62,6 +62,8 @@ pub(crate) struct VisitState {
     pub(crate) asked_request: bool,
     /// A digest that the session lacks, to go with it whenever it is next written.
     pub(crate) missing_digest: Option<String>,
+    /// Whether the response has been written, so that no change can reach the browser any more.
+    pub(crate) written: bool,
     /// Delivered once the state is no longer locked, so that a hook may look at it.
     pub(crate) events: Vec<Event>,
 }
@@ -95,7 +97,8 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Whether the session, with the messages that are about to join it, fits into a cookie.
+    /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules
+    /// may yet put into it where there is nobody to hear that it is full.
     ///
     /// # Errors
     ///
@@ -103,6 +106,9 @@ impl VisitState {
     pub(crate) fn must_fit(&self, core: &Core) -> Result<(), Error> {
         let mut session = self.session.clone();
         self.flashes.store(&mut session);
+        session.set(PERMANENT, "true".to_owned());
+        session.set(keys::FRESH, "false".to_owned());
+        session.set(keys::FRESH_AT, self.now.to_string());
         core.session_cookie.must_fit(&session)
     }
 
@@ -113,6 +119,26 @@ impl VisitState {
         if self.must_fit(core).is_err() {
             self.session = before;
         }
+    }
+
+    /// Makes a change without which there is no login: if need be, in place of everything else that was there. A
+    /// visitor can fill a session, and must not lock anybody out by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`must_fit`](Self::must_fit), when there is no room for the change alone. Nothing is changed then.
+    pub(crate) fn at_any_rate(
+        &mut self,
+        core: &Core,
+        change: impl Fn(&mut Self),
+    ) -> Result<(), Error> {
+        let before = self.session.clone();
+        change(self);
+        if self.must_fit(core).is_err() {
+            self.session.clear();
+            change(self);
+        }
+        self.must_fit(core).inspect_err(|_| self.session = before)
     }
 
     /// Removes the login from the session, and leaves the application's data.

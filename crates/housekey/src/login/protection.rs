@@ -157,15 +157,11 @@ fn python_repr(bytes: Option<&[u8]>, text: &mut Vec<u8>) {
 /// from to `X-Forwarded-For`, so that with `hops` of them the client is the entry that many from the end. What is
 /// further left was written by the client and is believed by nobody. A shorter list is not from these proxies.
 pub(crate) fn forwarded_for(request: &Parts, hops: usize) -> Option<IpAddr> {
-    let mut entries = Vec::new();
-    for field in request.headers.get_all("x-forwarded-for") {
-        entries.extend(field.to_str().ok()?.split(',').map(str::trim));
-    }
-    let entry = entries
-        .len()
-        .checked_sub(hops)
-        .and_then(|index| entries.get(index))?;
-    parse_address(entry)
+    let fields = request.headers.get_all("x-forwarded-for").iter().rev();
+    let entry = fields
+        .flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','))
+        .nth(hops.checked_sub(1)?)?;
+    parse_address(std::str::from_utf8(entry).ok()?.trim())
 }
 
 /// An address, alone or with a port, an IPv6 one in brackets or not.
@@ -257,6 +253,9 @@ mod tests {
     fn only_the_entries_of_trusted_hops_are_believed() {
         let cases: &[(&[&str], usize, Option<&str>)] = &[
             (&["1.1.1.1"], 1, Some("1.1.1.1")),
+            // No text for a header, and the client's own doing.
+            (&["\u{ff}, 1.1.1.1"], 1, Some("1.1.1.1")),
+            (&["\u{ff}", "1.1.1.1"], 1, Some("1.1.1.1")),
             (&["6.6.6.6, 1.1.1.1"], 1, Some("1.1.1.1")),
             (&["6.6.6.6", "1.1.1.1"], 1, Some("1.1.1.1")),
             (&["6.6.6.6, 1.1.1.1, 10.0.0.1"], 2, Some("1.1.1.1")),

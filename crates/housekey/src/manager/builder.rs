@@ -391,21 +391,24 @@ impl<U: User> LoginManagerBuilder<U> {
                 keys.for_purpose(&["housekey", "session", &settings.session_cookie.name])
             }
         };
+        let session_cookie = SessionCookie {
+            attributes: settings.session_cookie.clone(),
+            signer: TimedSigner::new(signing_keys),
+            lifetime: settings.session_lifetime,
+            refresh: settings.session_refresh,
+            max_size: settings.max_cookie_size,
+        };
+        let remember = RememberCookie::new(
+            keys,
+            settings.remember_cookie.clone(),
+            settings.remember_format,
+            settings.remember_duration,
+            settings.remember_refresh_each_request,
+        );
         let core = Core {
-            session_cookie: SessionCookie {
-                attributes: settings.session_cookie.clone(),
-                signer: TimedSigner::new(signing_keys),
-                lifetime: settings.session_lifetime,
-                refresh: settings.session_refresh,
-                max_size: settings.max_cookie_size,
-            },
-            remember: RememberCookie::new(
-                keys,
-                settings.remember_cookie.clone(),
-                settings.remember_format,
-                settings.remember_duration,
-                settings.remember_refresh_each_request,
-            ),
+            marks: [session_cookie.signer.marks(), remember.marks()].concat(),
+            session_cookie,
+            remember,
             auth_hashes: AuthHashes::new(keys),
             loader: self.loader,
             user_type: TypeId::of::<U>(),

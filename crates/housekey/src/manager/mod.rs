@@ -101,11 +101,18 @@ pub(crate) struct Core {
     pub(crate) auth_hashes: AuthHashes,
     pub(crate) loader: Box<dyn ErasedLoader>,
     pub(crate) user_type: TypeId,
+    /// The marks of all keys whose cookies are accepted.
+    pub(crate) marks: Vec<Vec<u8>>,
     hooks: Vec<Hook>,
     clock: Clock,
 }
 
 impl Core {
+    pub(crate) fn cookie_names(&self) -> [&str; 2] {
+        [&self.session_cookie.attributes, &self.remember.attributes]
+            .map(|attributes| attributes.name.as_str())
+    }
+
     /// Seconds since 1970. A clock before that is taken for its beginning.
     pub(crate) fn now(&self) -> u64 {
         (self.clock)()

@@ -16,6 +16,11 @@ impl FlaskTokens {
         Self(keys.for_flask_remember_token())
     }
 
+    /// As [`KeyRing::marks`].
+    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+        self.0.marks()
+    }
+
     /// The cookie's value, quoted as Werkzeug quotes it.
     pub(crate) fn issue(&self, user_id: &str) -> String {
         let digest = hex_encode(self.0.sign(&[user_id.as_bytes()]).as_bytes());

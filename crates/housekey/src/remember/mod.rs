@@ -104,6 +104,17 @@ impl RememberCookie {
         }
     }
 
+    /// The marks of all keys whose tokens are accepted.
+    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+        match self.format {
+            RememberFormat::Timed => self.timed.marks(),
+            RememberFormat::FlaskLogin => self.flask.marks(),
+            RememberFormat::TimedReplacingFlaskLogin => {
+                [self.timed.marks(), self.flask.marks()].concat()
+            }
+        }
+    }
+
     /// Whether a Flask peer reads and writes these tokens too.
     pub(crate) fn is_shared_with_flask(&self) -> bool {
         self.format == RememberFormat::FlaskLogin

@@ -22,6 +22,11 @@ impl TimedTokens {
         ])))
     }
 
+    /// As [`KeyRing::marks`](crate::signing::keys::KeyRing::marks).
+    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+        self.0.marks()
+    }
+
     pub(crate) fn issue(
         &self,
         user_id: &str,

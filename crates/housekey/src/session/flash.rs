@@ -52,7 +52,7 @@ impl Flash {
     ///
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it.
     pub fn push(&self, category: &str, text: &str) -> Result<(), Error> {
-        self.visit.with(|state, core| {
+        self.visit.change(|state, core| {
             let before = state.flashes.clone();
             state.flashes.push(category, text);
             state.must_fit(core).inspect_err(|_| state.flashes = before)

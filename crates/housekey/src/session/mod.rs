@@ -9,7 +9,7 @@ mod map;
 
 pub(crate) use cookie::{Arrival, Rejected, SessionCookie};
 pub(crate) use flash::Flashes;
-pub(crate) use map::SessionMap;
+pub(crate) use map::{PERMANENT, SessionMap};
 
 pub use flash::{Flash, FlashMessage};
 
@@ -27,7 +27,8 @@ use crate::visit::OpenVisit;
 /// stored (tuples, dates, bytes) survives housekey's rewriting the cookie, byte for byte.
 ///
 /// All of it goes into one cookie of at most 4093 bytes, which whoever holds it can read. Of two requests at the same time
-/// the later response wins, so nothing that must be counted or used up belongs in here.
+/// the later response wins, so nothing that must be counted or used up belongs in here. After the response, in a task that
+/// outlives the handler, nothing can be changed any more ([`ErrorKind::TooLate`]).
 #[derive(Clone, Debug)]
 pub struct Session {
     visit: OpenVisit,
@@ -78,7 +79,7 @@ impl Session {
             )
             .caused_by(error.into())
         })?;
-        self.visit.with(|state, core| {
+        self.visit.change(|state, core| {
             let before = state.session.clone();
             state.session.set(key, raw);
             state.must_fit(core).inspect_err(|_| state.session = before)
@@ -92,7 +93,7 @@ impl Session {
     /// [`ErrorKind::SessionValue`] for a key by which the login is remembered: log the user out instead.
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         not_reserved(key)?;
-        Ok(self.visit.with(|state, _| state.session.remove(key)))
+        self.visit.change(|state, _| Ok(state.session.remove(key)))
     }
 
     /// Whether there is a value under this key.
@@ -123,18 +124,17 @@ impl Session {
     /// this included, so call it after `login_user`.
     pub fn make_permanent(&self) {
         self.visit
-            .with(|state, _| state.session.set(map::PERMANENT, "true".to_owned()));
+            .with(|state, _| state.session.set(PERMANENT, "true".to_owned()));
     }
 
     /// Lets the cookie end with the browser, as it does by default.
     pub fn make_temporary(&self) {
-        self.visit
-            .with(|state, _| state.session.remove(map::PERMANENT));
+        self.visit.with(|state, _| state.session.remove(PERMANENT));
     }
 }
 
 fn not_reserved(key: &str) -> Result<(), Error> {
-    if keys::LOGIN.contains(&key) || [map::PERMANENT, flash::FLASHES].contains(&key) {
+    if keys::LOGIN.contains(&key) || [PERMANENT, flash::FLASHES].contains(&key) {
         return Err(Error::new(
             ErrorKind::SessionValue,
             format!("the session key {key:?} belongs to the login; choose another name"),

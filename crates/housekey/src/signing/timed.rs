@@ -41,6 +41,11 @@ impl TimedSigner {
         Self { keys }
     }
 
+    /// As [`KeyRing::marks`].
+    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+        self.keys.marks()
+    }
+
     /// `now` in seconds since 1970.
     pub(crate) fn sign(&self, payload: &str, now: u64) -> String {
         let bytes = now.to_be_bytes();

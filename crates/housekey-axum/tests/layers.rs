@@ -1,0 +1,155 @@
+//! Layers on layers: what a request meets when there is more than one manager, layer or guard.
+#![allow(clippy::unwrap_used)]
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use housekey_axum::*;
+use tower::ServiceExt as _;
+
+const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
+
+#[derive(Clone)]
+struct Member(String);
+
+impl User for Member {
+    fn id(&self) -> String {
+        self.0.clone()
+    }
+}
+
+struct Staff(String);
+
+impl User for Staff {
+    fn id(&self) -> String {
+        self.0.clone()
+    }
+}
+
+async fn load_member(id: String) -> Result<Option<Member>, BoxError> {
+    Ok(Some(Member(id)))
+}
+
+async fn load_staff(id: String) -> Result<Option<Staff>, BoxError> {
+    Ok(Some(Staff(id)))
+}
+
+fn flask() -> LoginManagerBuilder<Member> {
+    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), load_member)
+}
+
+fn flask_staff() -> LoginManagerBuilder<Staff> {
+    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), load_staff)
+        .session_cookie(|cookie| cookie.name("staff_session"))
+        .remember_cookie(|cookie| cookie.name("staff_token"))
+}
+
+async fn sign_in(login: Login<Member>) -> Result<(), Error> {
+    login
+        .login_user(&Member("1".to_owned()))
+        .remember(true)
+        .await?;
+    Ok(())
+}
+
+async fn sign_out(login: Login<Member>) -> Result<(), Error> {
+    login.logout_user().await?;
+    Ok(())
+}
+
+async fn send(app: &Router, request: http::request::Builder) -> Response {
+    let request = request.body(Body::empty()).unwrap();
+    app.clone().oneshot(request).await.unwrap()
+}
+
+/// The name and the value of each cookie that is set, in order.
+fn cookies(response: &Response) -> Vec<(String, String)> {
+    let fields = response.headers().get_all(header::SET_COOKIE).iter();
+    fields
+        .map(|field| {
+            let pair = field.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            (name.to_owned(), value.to_owned())
+        })
+        .collect()
+}
+
+fn value(response: &Response, name: &str) -> String {
+    let found = cookies(response)
+        .into_iter()
+        .rev()
+        .find(|(found, _)| found == name);
+    found.unwrap().1
+}
+
+#[tokio::test]
+async fn a_members_cookies_open_nothing_to_the_staff_under_other_names() {
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .route(
+            "/staff",
+            get(async |staff: LoginRequired<Staff>| staff.0.0.clone()),
+        )
+        .layer(flask().build().unwrap().layer())
+        .layer(flask_staff().build().unwrap().layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    if entered.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        return; // refused altogether
+    }
+    for (name, other) in [
+        ("session", "staff_session"),
+        ("remember_token", "staff_token"),
+    ] {
+        let cookie = format!("{other}={}", value(&entered, name));
+        let response = send(&app, Request::get("/staff").header("cookie", cookie)).await;
+        assert_ne!(response.status(), StatusCode::OK, "{name} as {other}");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_below_two_layers_of_one_manager_is_one() {
+    let manager = flask()
+        .session_refresh(SessionRefresh::OlderThan(std::time::Duration::ZERO))
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .merge(
+            Router::new()
+                .route("/sign-out", post(sign_out))
+                .layer(manager.layer())
+                .route_layer(login_required::<Member>()),
+        )
+        .layer(manager.layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    let jar = format!(
+        "session={}; remember_token={}",
+        value(&entered, "session"),
+        value(&entered, "remember_token")
+    );
+    let left = send(&app, Request::post("/sign-out").header("cookie", jar)).await;
+    assert_eq!(left.status(), StatusCode::OK);
+    assert_eq!(value(&left, "session"), "", "{:?}", cookies(&left));
+}
+
+#[tokio::test]
+async fn every_requirement_of_a_guard_counts() {
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .merge(
+            Router::new()
+                .route("/admin", get(async || "in"))
+                .route_layer(
+                    login_required::<Member>()
+                        .require(|member| member.0 == "admin")
+                        .require(|_| true),
+                ),
+        )
+        .layer(flask().build().unwrap().layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    let jar = format!("session={}", value(&entered, "session"));
+    let response = send(&app, Request::get("/admin").header("cookie", jar)).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
