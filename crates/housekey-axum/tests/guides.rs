@@ -269,8 +269,8 @@ async fn two_types_of_users_need_cookies_of_their_own() {
 }
 
 fn account(world: &World) -> Router {
-    let confirm = async |_: LoginRequired<Member>, login: Login<Member>, next: NextUrl| {
-        login.confirm_login().await?;
+    let confirm = async |user: LoginRequired<Member>, login: Login<Member>, next: NextUrl| {
+        login.confirm_login(&user).await?;
         Ok::<_, Error>(next.or("/"))
     };
     let world_of_handler = world.clone();
@@ -293,7 +293,13 @@ fn account(world: &World) -> Router {
         .route("/confirm", post(confirm))
         .route(
             "/confirm-alone",
-            post(async |login: Login<Member>| login.confirm_login().await.map_err(Error::from)),
+            post(async |login: Login<Member>| {
+                let member = Member {
+                    id: "1".to_owned(),
+                    stamp: 0,
+                };
+                login.confirm_login(&member).await.map_err(Error::from)
+            }),
         )
         .route("/password", post(change_password))
         .layer(world.manager().layer())

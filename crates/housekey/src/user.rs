@@ -96,6 +96,9 @@ pub trait UserLoader<U: User>: Send + Sync + 'static {
 
     /// The user that the request itself proves, for instance by an API key. Asked only when neither the session nor
     /// a remember token named somebody; it lasts for this request, never writes the session and is never fresh.
+    ///
+    /// It answers the question who is there, so it must not ask it: a loader that waits for the current user of its own
+    /// request waits for itself.
     fn load_from_request(
         &self,
         request: &Parts,

@@ -225,7 +225,7 @@ fn a_full_session_can_still_become_permanent_fresh_and_stale() {
     });
     browser.ask(&manager, |asking| {
         assert!(asking.open.session().is_permanent());
-        block_on(asking.login().confirm_login()).unwrap();
+        block_on(asking.login().confirm_login(&member("1", 1))).unwrap();
     });
     assert_eq!(browser.user(&manager).as_deref(), Some("1"));
 }
@@ -243,7 +243,7 @@ fn a_change_after_the_response_is_an_error_and_no_silence() {
         [
             login.login_user(&member).await,
             login.logout_user().await,
-            login.confirm_login().await,
+            login.confirm_login(&member).await,
             login.update_auth_hash(&member).await,
             open.session().insert("cart", &1),
             open.session().remove("cart").map(drop),

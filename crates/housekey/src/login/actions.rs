@@ -87,9 +87,9 @@ impl VisitState {
         self.event(Event::LoggedOut { user_id });
     }
 
-    /// Makes the login fresh: they have just proved themselves again.
-    pub(crate) fn confirm(&mut self, core: &Core) -> Result<(), Error> {
-        let id = self.logged_in_id()?;
+    /// Makes the login of this user fresh: they have just proved themselves again.
+    pub(crate) fn confirm(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
+        let id = self.logged_in_as(core, user)?;
         let before = self.session.clone();
         self.make_fresh();
         self.bind_to_client(core);
@@ -101,13 +101,7 @@ impl VisitState {
 
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
     pub(crate) fn update_auth_hash(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
-        let id = self.logged_in_id()?;
-        if user.id() != id {
-            return Err(Error::new(
-                ErrorKind::NotLoggedIn,
-                "update_auth_hash was given another user than the one who is logged in",
-            ));
-        }
+        let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
         let before = self.session.clone();
         self.write_auth_hash(&id, digest.as_deref());
@@ -188,13 +182,21 @@ impl VisitState {
             .set_text(keys::IDENTIFIER, &core.settings.identifier.of(&self.client));
     }
 
-    fn logged_in_id(&self) -> Result<String, Error> {
-        self.session_user_id().ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotLoggedIn,
-                "nobody is logged in by a session, so there is no login to renew",
-            )
-        })
+    /// The id of this user, if the session is theirs and may be renewed: session protection has the first word.
+    fn logged_in_as(&mut self, core: &Core, user: &dyn User) -> Result<String, Error> {
+        let no_login = |message: &'static str| Err(Error::new(ErrorKind::NotLoggedIn, message));
+        let Some(id) = self.session_user_id() else {
+            return no_login("nobody is logged in by a session, so there is no login to renew");
+        };
+        if user.id() != id {
+            return no_login(
+                "this is not the user who is logged in, so their login cannot be renewed",
+            );
+        }
+        if matches!(self.who, Who::NotAsked) && self.protect(core, &id) {
+            return no_login("session protection has ended the login, so there is none to renew");
+        }
+        Ok(id)
     }
 
     /// Whoever asks for the user after this has to look again.

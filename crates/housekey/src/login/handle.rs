@@ -73,18 +73,19 @@ impl<U: User> Login<U> {
         })
     }
 
-    /// Makes the login fresh again. The application has checked that it is the same person, by the same means as at
-    /// a login. The session is bound anew to the browser that it came from.
+    /// Makes the login fresh again. The application has checked that it is this user, by the same means as at a login;
+    /// that it is also the user who is logged in, this checks.
     ///
-    /// It is about whoever the session names. Somebody who comes with a remember token alone is in no session yet:
-    /// ask for the current user first, which every extractor of a user does.
+    /// A login that a remember token started in this request is there only once somebody has asked for the current
+    /// user, for instance by an extractor.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no session names anybody,
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when it is not this user whom the session names, or when
+    /// strong session protection ended the login,
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
-    pub async fn confirm_login(&self) -> Result<(), Error> {
-        self.visit.change(|state, core| state.confirm(core))
+    pub async fn confirm_login(&self, user: &U) -> Result<(), Error> {
+        self.visit.change(|state, core| state.confirm(core, user))
     }
 
     /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of

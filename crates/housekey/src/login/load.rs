@@ -93,7 +93,7 @@ impl VisitState {
     }
 
     /// Compares the client with the one that the session was made for. `true` when the login was ended.
-    fn protect(&mut self, core: &Core, user_id: &str) -> bool {
+    pub(super) fn protect(&mut self, core: &Core, user_id: &str) -> bool {
         let settings = &core.settings;
         if settings.protection == SessionProtection::Off {
             return false;

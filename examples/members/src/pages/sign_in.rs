@@ -63,7 +63,7 @@ async fn enter(
     remember: bool,
 ) -> Result<(), AppError> {
     match page.current_user.user() {
-        Some(current) if current.id == member.id => login.confirm_login().await?,
+        Some(current) if current.id == member.id => login.confirm_login(member).await?,
         _ => login.login_user(member).remember(remember).await?,
     }
     Ok(())

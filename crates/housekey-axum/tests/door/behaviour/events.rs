@@ -187,8 +187,8 @@ async fn an_attempt_that_fails_is_no_login() {
 
 #[tokio::test]
 async fn the_user_is_accessed_once_a_request_whatever_happens_in_it() {
-    let page = async |_: CurrentUser<Member>, login: Login<Member>, mut parts: Parts| {
-        login.confirm_login().await.unwrap();
+    let page = async |current: CurrentUser<Member>, login: Login<Member>, mut parts: Parts| {
+        login.confirm_login(current.user().unwrap()).await.unwrap();
         let user = CurrentUser::<Member>::from_request_parts(&mut parts, &()).await;
         assert!(user.unwrap().is_fresh());
     };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
-use housekey_axum::fresh_login_required;
+use axum::routing::{get, post};
+use housekey_axum::{Error, Login, fresh_login_required};
 
 use crate::common::{DAY, HOUR, KEY, Member, START, Site, peer};
 
@@ -98,4 +98,26 @@ async fn routes_can_ask_for_less_age_than_the_manager() {
     site.clock.advance(Duration::from_secs(61));
     assert_eq!(browser.get("/lately").await.status, 303);
     assert_eq!(browser.get("/fresh").await.status, 200);
+}
+
+#[tokio::test]
+async fn one_user_s_password_makes_no_other_user_s_login_fresh() {
+    let members = Site::safe().members.clone();
+    let ben = members.find("ben").unwrap();
+    let page =
+        async move |login: Login<Member>| login.confirm_login(&ben).await.map_err(Error::from);
+    let site = Site::safe().and(Router::new().route("/confirm-ben", post(page)));
+    let mut browser = site.browser_of("mia").await;
+    assert_eq!(browser.post("/confirm-ben", "").await.status, 401);
+    let mut browser = site.browser_of("ben").await;
+    assert_eq!(browser.post("/confirm-ben", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_that_strong_protection_refuses_cannot_be_confirmed() {
+    let site = Site::safe_with(|builder| builder.session_protection("strong"));
+    let mut browser = site.browser_of("mia").await;
+    browser.user_agent = Some("another browser".to_owned());
+    assert_eq!(browser.post("/confirm", "").await.status, 401);
+    assert_eq!(browser.get("/who").await.body, "nobody");
 }

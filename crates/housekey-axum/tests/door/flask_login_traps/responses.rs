@@ -399,7 +399,7 @@ async fn t31_a_hook_may_look_at_the_session_and_the_login_without_end() {
             stamp: None,
         };
         login.login_user(&mia).await.unwrap();
-        login.confirm_login().await.unwrap();
+        login.confirm_login(&mia).await.unwrap();
         login.logout_user().await.unwrap();
         login.login_user(&mia).await.unwrap();
     };

@@ -76,7 +76,10 @@ fn perform(visit: &OpenVisit, act: &Act) {
             let member = member(&noise(*size));
             block_on(login.login_user(&member).remember(*remember).into_future())
         }
-        Act::Confirm => block_on(login.confirm_login()),
+        Act::Confirm => {
+            let id = login.user_id().unwrap_or("1".to_owned());
+            block_on(login.confirm_login(&member(&id)))
+        }
         Act::MakePermanent => {
             visit.session().make_permanent();
             Ok(())
