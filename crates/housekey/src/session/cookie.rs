@@ -15,9 +15,6 @@ use crate::signing::timed::{Refused, TimedSigner};
 /// What a timestamp, two dots and a SHA-256 signature need at most.
 const SIGNATURE_ROOM: usize = 1 + 11 + 1 + 43;
 
-/// What `"_permanent":true,` needs in base64. Kept free, so that any session can be made permanent.
-const PERMANENT_ROOM: usize = 32;
-
 pub(crate) struct SessionCookie {
     pub(crate) attributes: Attributes,
     pub(crate) signer: TimedSigner,
@@ -128,10 +125,7 @@ impl SessionCookie {
     ///
     /// [`ErrorKind::SessionTooLarge`] when no cookie could hold this session.
     pub(crate) fn must_fit(&self, session: &SessionMap) -> Result<(), Error> {
-        let mut length = payload::encode(&session.to_json()).len() + SIGNATURE_ROOM;
-        if !session.is_permanent() {
-            length += PERMANENT_ROOM;
-        }
+        let length = payload::encode(&session.to_json()).len() + SIGNATURE_ROOM;
         if self.attributes.name.len() + length > self.max_size {
             return Err(self.too_large(length));
         }
