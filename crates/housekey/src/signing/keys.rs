@@ -256,8 +256,8 @@ fn weakness(key: &[u8]) -> Option<String> {
     let distinct = key.iter().collect::<std::collections::HashSet<_>>().len();
     if distinct < FEWEST_DISTINCT_BYTES {
         return Some(format!(
-            "the secret key repeats {distinct} different bytes, so it was not drawn at random: set it to the output of \
-             `openssl rand -hex 32`"
+            "the secret key repeats the same few bytes ({distinct} different ones; at least {FEWEST_DISTINCT_BYTES} are \
+             needed), so it was not drawn at random: set it to the output of `openssl rand -hex 32`"
         ));
     }
     let text = String::from_utf8_lossy(key).to_ascii_lowercase();
