@@ -92,6 +92,10 @@ pub trait UserLoader<U: User>: Send + Sync + 'static {
     ///
     /// The two must not be confused: `Ok(None)` ends the login and removes its cookies, `Err` says that nobody knows
     /// at the moment. After an `Err` the request that asked is answered with 503 and nobody is logged out.
+    ///
+    /// So an id that cannot be one of yours is `Ok(None)`. With number ids, `id.parse()?` would answer 503 for as long
+    /// as the browser keeps a cookie of the time when ids were names:
+    /// `let Ok(id) = id.parse::<i64>() else { return Ok(None) };`.
     fn load_user(&self, id: &str) -> impl Future<Output = Result<Option<U>, BoxError>> + Send;
 
     /// The user that the request itself proves, for instance by an API key. Asked only when neither the session nor
