@@ -10,7 +10,7 @@ mod scaffold {
     pub use housekey_axum::*;
     pub use std::time::Duration;
 
-    #[derive(Clone)]
+    #[derive(Clone, Default)]
     pub struct Member {
         pub id: i64,
         pub username: String,

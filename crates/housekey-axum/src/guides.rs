@@ -17,5 +17,7 @@ guides! {
     passwords: "passwords.md",
     secret_keys: "secret-keys.md",
     behind_a_proxy: "behind-a-proxy.md",
+    session_values: "session-values.md",
+    testing: "testing.md",
     moving_from_flask: "moving-from-flask.md",
 }
