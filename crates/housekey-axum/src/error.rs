@@ -19,7 +19,6 @@ use crate::guard::ScopeFor;
 /// | [`InactiveUser`](ErrorKind::InactiveUser) | 403 |
 /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
 /// | all others: the program is wrong, or what it stored | 500 |
-#[derive(Debug)]
 pub struct Error(housekey::Error);
 
 impl Error {
@@ -48,6 +47,12 @@ impl Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -73,8 +78,10 @@ impl IntoResponse for Error {
             ErrorKind::NotLoggedIn => (StatusCode::UNAUTHORIZED, self.to_string()),
             ErrorKind::InactiveUser => (StatusCode::FORBIDDEN, self.to_string()),
             ErrorKind::PasswordTooLong => (StatusCode::UNPROCESSABLE_ENTITY, self.to_string()),
-            // For the developer, who has just forgotten it.
-            ErrorKind::MissingLayer => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()),
+            // For the developer, who has just forgotten the one or set the other.
+            ErrorKind::MissingLayer | ErrorKind::Setting => {
+                (StatusCode::INTERNAL_SERVER_ERROR, self.to_string())
+            }
             _ => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "something went wrong on this side".to_owned(),

@@ -153,3 +153,12 @@ async fn every_requirement_of_a_guard_counts() {
     let response = send(&app, Request::get("/admin").header("cookie", jar)).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 }
+
+#[test]
+fn an_error_that_main_returns_begins_with_what_to_do() {
+    let error = housekey_axum::Error::from(SecretKeys::new("dev").unwrap_err());
+    assert!(
+        format!("{error:?}").starts_with("the secret key has 3 bytes"),
+        "{error:?}"
+    );
+}
