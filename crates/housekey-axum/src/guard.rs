@@ -41,9 +41,7 @@ use crate::layer::visit_for;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// A CORS preflight passes, since browsers send it without cookies: an OPTIONS request with `Origin` and
-/// `Access-Control-Request-Method`. Anybody can send one, so a handler for every method (`any`) should take
-/// [`LoginRequired`](crate::LoginRequired), which exempts nothing.
+/// What it lets pass without a login, [`Guard`] says.
 pub fn login_required<U: User>() -> Guard<U> {
     Guard::new(Requirement::Login)
 }
@@ -63,9 +61,10 @@ pub fn login_scope<U: User>() -> Guard<U> {
 /// A layer that protects routes, and says how those are answered whom it denies.
 ///
 /// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open. A
-/// CORS preflight passes, every other request does not, whatever its method. So a handler of every method (`any`, a
-/// fallback, a proxy) runs for a preflight, which anybody can send: let an extractor ask in there, or a `CorsLayer`
-/// outside of the guard answer preflights first.
+/// CORS preflight passes, since browsers send it without cookies: an OPTIONS request with `Origin` and
+/// `Access-Control-Request-Method`. Every other request does not, whatever its method. So a handler of every method
+/// (`any`, a fallback, a proxy) runs for a preflight, which anybody can send: let an extractor ask in there, which
+/// exempts nothing, or a `CorsLayer` outside of the guard answer preflights first.
 #[must_use = "a guard protects nothing until it is a layer of a router"]
 pub struct Guard<U> {
     requirement: Requirement,
@@ -97,8 +96,8 @@ impl<U: User> Guard<U> {
         self
     }
 
-    /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an
-    /// earlier call asked for must hold too.
+    /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an earlier call asked for
+    /// must hold too.
     pub fn require(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         if matches!(self.requirement, Requirement::Nothing) {
             self.requirement = Requirement::Login;

@@ -38,8 +38,9 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 /// inside, does nothing.
 ///
 /// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
-/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500. The extractors that name a user type find theirs; those that do not
-/// ([`Session`](crate::Session), [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one.
+/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
+/// The extractors that name a user type find theirs; those that do not ([`Session`](crate::Session),
+/// [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one.
 #[derive(Debug)]
 pub struct LoginLayer<U> {
     manager: LoginManager<U>,
@@ -156,15 +157,12 @@ impl Visits {
     /// A second layer of one manager changes nothing: the visit that is there goes on.
     fn push(extensions: &mut Extensions, visit: Visit) {
         let before = extensions.get::<Self>().cloned();
-        if before.as_ref().is_some_and(|before| {
-            let mut others = before.chain();
-            others.any(|other| visit.is_to_the_same_manager(other))
-        }) {
+        let others = || before.iter().flat_map(Self::chain);
+        if others().any(|other| visit.is_to_the_same_manager(other)) {
             return;
         }
-        let collide = before.as_ref().is_some_and(|before| {
-            before.collide || before.chain().any(|other| visit.collides_with(other))
-        });
+        let collide = before.as_ref().is_some_and(|before| before.collide)
+            || others().any(|other| visit.collides_with(other));
         extensions.insert(Self {
             visit,
             outer: before.map(Arc::new),

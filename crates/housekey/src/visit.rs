@@ -354,7 +354,8 @@ impl VisitState {
             if let Some(digest) = self.missing_digest.take()
                 && core.session_cookie.is_written(&self.session, &self.arrival)
             {
-                self.if_there_is_room(core, |state| state.write_auth_hash(&id, Some(&digest)));
+                // Without room for it, the session counts without it, as it did until now.
+                let _ = self.if_it_fits(core, |state| state.write_auth_hash(&id, Some(&digest)));
             }
         }
 

@@ -351,12 +351,13 @@ impl Denial<'_> {
         let force_host = settings.force_host.as_deref();
         if settings.next_in_session {
             if let Some(next) = &next {
-                self.visit.with(|state, core| {
-                    state.if_there_is_room(core, |state| {
+                // Without room for it, people come to the login page all the same, and not back.
+                let _ = self.visit.with(|state, core| {
+                    state.if_it_fits(core, |state| {
                         state.session.set_text(keys::NEXT, next);
                         // A Flask peer with strong protection throws away a session without one.
                         state.bind_to_client(core);
-                    });
+                    })
                 });
             }
             return build_login_url(view, None, &settings.next_field, force_host);

@@ -90,10 +90,10 @@ impl VisitState {
     /// Makes the login of this user fresh: they have just proved themselves again.
     pub(crate) fn confirm(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
-        let before = self.session.clone();
-        self.make_fresh();
-        self.bind_to_client(core);
-        self.must_fit(core).inspect_err(|_| self.session = before)?;
+        self.if_it_fits(core, |state| {
+            state.make_fresh();
+            state.bind_to_client(core);
+        })?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
         Ok(())
@@ -103,9 +103,9 @@ impl VisitState {
     pub(crate) fn update_auth_hash(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
-        let before = self.session.clone();
-        self.write_auth_hash(&id, digest.as_deref());
-        self.must_fit(core).inspect_err(|_| self.session = before)?;
+        self.if_it_fits(core, |state| {
+            state.write_auth_hash(&id, digest.as_deref());
+        })?;
         self.remember.rebind(id, digest, &core.remember, self.now);
         self.changed();
         Ok(())

@@ -104,7 +104,8 @@ impl VisitState {
             // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
             // request. Signed as it is, such a session can come from nowhere else.
             None if !was_fresh => {
-                self.if_there_is_room(core, |state| state.bind_to_client(core));
+                // Without room for it, the session stays unbound, as it came.
+                let _ = self.if_it_fits(core, |state| state.bind_to_client(core));
                 return false;
             }
             _ => {}

@@ -112,13 +112,19 @@ impl VisitState {
         core.session_cookie.must_fit(&session)
     }
 
-    /// Makes a change to the session that nobody asked for, unless there is no room for it.
-    pub(crate) fn if_there_is_room(&mut self, core: &Core, change: impl FnOnce(&mut Self)) {
+    /// Makes a change to the session, if there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`must_fit`](Self::must_fit). The session is as it was then.
+    pub(crate) fn if_it_fits(
+        &mut self,
+        core: &Core,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<(), Error> {
         let before = self.session.clone();
         change(self);
-        if self.must_fit(core).is_err() {
-            self.session = before;
-        }
+        self.must_fit(core).inspect_err(|_| self.session = before)
     }
 
     /// Makes a change without which there is no login: if need be, in place of everything else that was there. A
@@ -126,19 +132,18 @@ impl VisitState {
     ///
     /// # Errors
     ///
-    /// As [`must_fit`](Self::must_fit), when there is no room for the change alone. Nothing is changed then.
+    /// As [`if_it_fits`](Self::if_it_fits), when there is no room for the change alone.
     pub(crate) fn at_any_rate(
         &mut self,
         core: &Core,
         change: impl Fn(&mut Self),
     ) -> Result<(), Error> {
-        let before = self.session.clone();
-        change(self);
-        if self.must_fit(core).is_err() {
-            self.session.clear();
-            change(self);
-        }
-        self.must_fit(core).inspect_err(|_| self.session = before)
+        self.if_it_fits(core, &change).or_else(|_| {
+            self.if_it_fits(core, |state| {
+                state.session.clear();
+                change(state);
+            })
+        })
     }
 
     /// Removes the login from the session, and leaves the application's data.

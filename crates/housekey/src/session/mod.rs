@@ -79,11 +79,8 @@ impl Session {
             )
             .caused_by(error.into())
         })?;
-        self.visit.change(|state, core| {
-            let before = state.session.clone();
-            state.session.set(key, raw);
-            state.must_fit(core).inspect_err(|_| state.session = before)
-        })
+        self.visit
+            .change(|state, core| state.if_it_fits(core, |state| state.session.set(key, raw)))
     }
 
     /// Removes the value under this key; `true` when there was one.
