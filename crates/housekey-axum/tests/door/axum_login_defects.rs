@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use housekey_axum::{Login, login_required};
 use http::{Method, StatusCode};
 
-use crate::common::{Member, Site};
+use crate::common::{ENDS_OF_MIA, Member, Site};
 
 #[tokio::test]
 async fn d1_a_post_that_is_denied_is_not_posted_again_to_the_login_page() {
@@ -64,13 +64,7 @@ async fn d2_nothing_of_the_first_user_is_left_when_another_one_logs_in() {
 /// The same, when the first one's login was ended by other means than logging out.
 #[tokio::test]
 async fn d2_nothing_of_a_user_whose_login_was_ended_reaches_the_next_one() {
-    type End = fn(&Site);
-    let ends: [End; 3] = [
-        |site| site.members.remove("mia"),
-        |site| site.members.change("mia", |member| member.active = false),
-        |site| site.members.set_stamp("mia", "after a new password"),
-    ];
-    for end in ends {
+    for end in ENDS_OF_MIA {
         for site in [
             Site::safe_with(|builder| builder.keep_at_login(["diary"])),
             Site::flask(),

@@ -30,14 +30,20 @@ async fn who_from(browser: &mut Browser, address: &str) -> String {
     browser.send(request).await.body
 }
 
-/// What became of a login from `1.1.1.1` with Firefox, seen from elsewhere.
-async fn moved(site: &Site, user_agent: Option<&str>, address: &str) -> String {
+/// A browser that mia logged in with, from `1.1.1.1`.
+async fn mia_from_1111(site: &Site) -> Browser {
     let mut browser = site.browser();
     let mut request = browser.request(Method::POST, "/login", "name=mia");
     request
         .headers_mut()
         .insert("x-socket", "1.1.1.1".parse().unwrap());
     browser.send(request).await;
+    browser
+}
+
+/// What became of a login from `1.1.1.1` with Firefox, seen from elsewhere.
+async fn moved(site: &Site, user_agent: Option<&str>, address: &str) -> String {
+    let mut browser = mia_from_1111(site).await;
     assert_eq!(
         who_from(&mut browser, "1.1.1.1").await,
         "mia, fresh, by Session"
@@ -96,12 +102,7 @@ async fn a_peer_reads_the_identifier_that_is_written() {
         ),
     ] {
         let [_, site] = site(SessionProtection::Basic, identifier);
-        let mut browser = site.browser();
-        let mut request = browser.request(Method::POST, "/login", "name=mia");
-        request
-            .headers_mut()
-            .insert("x-socket", "1.1.1.1".parse().unwrap());
-        browser.send(request).await;
+        let browser = mia_from_1111(&site).await;
         let session = peer::read_session(KEY, browser.jar.value("session").unwrap()).unwrap();
         assert!(
             session.contains(&format!(r#""_id":"{expected}""#)),

@@ -8,7 +8,7 @@ use axum::routing::post;
 use housekey_axum::{Error, Login};
 
 use crate::common::browser::Browser;
-use crate::common::{DAY, HOUR, KEY, Member, Members, START, Site, peer};
+use crate::common::{DAY, ENDS_OF_MIA, HOUR, KEY, Member, Members, START, Site, peer};
 
 const TOKEN: &str = "__Host-remember_token";
 
@@ -93,13 +93,7 @@ async fn a_token_does_not_slide_unless_asked_to() {
 
 #[tokio::test]
 async fn a_token_of_a_user_who_may_not_log_in_any_more_is_deleted() {
-    type End = fn(&Site);
-    let ends: [End; 3] = [
-        |site| site.members.remove("mia"),
-        |site| site.members.change("mia", |member| member.active = false),
-        |site| site.members.set_stamp("mia", "after a new password"),
-    ];
-    for end in ends {
+    for end in ENDS_OF_MIA {
         let site = Site::safe();
         let mut browser = site.remembered_browser_of("mia").await;
         browser.restart();

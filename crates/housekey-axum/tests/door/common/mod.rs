@@ -66,6 +66,13 @@ struct Table {
     away: AtomicBool,
 }
 
+/// What ends every login of mia, without her doing.
+pub(crate) const ENDS_OF_MIA: [fn(&Site); 3] = [
+    |site| site.members.remove("mia"),
+    |site| site.members.change("mia", |member| member.active = false),
+    |site| site.members.set_stamp("mia", "after a new password"),
+];
+
 impl Members {
     fn new() -> Self {
         let row = |id: &str| {
