@@ -14,9 +14,10 @@ use crate::guard::ScopeFor;
 ///
 /// | kind | status |
 /// |---|---|
-/// | [`LoaderFailed`](ErrorKind::LoaderFailed) | 503, with `Retry-After` |
+/// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed) | 503, with `Retry-After` |
 /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
-/// | [`InactiveUser`](ErrorKind::InactiveUser) | 403 |
+/// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins) | 403 |
+/// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
 /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
 /// | all others: the program is wrong, or what it stored | 500 |
 pub struct Error(housekey::Error);
@@ -74,9 +75,14 @@ impl From<housekey::Error> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, text) = match self.kind() {
-            ErrorKind::LoaderFailed => (StatusCode::SERVICE_UNAVAILABLE, self.to_string()),
+            ErrorKind::LoaderFailed | ErrorKind::StoreFailed => {
+                (StatusCode::SERVICE_UNAVAILABLE, self.to_string())
+            }
             ErrorKind::NotLoggedIn => (StatusCode::UNAUTHORIZED, self.to_string()),
-            ErrorKind::InactiveUser => (StatusCode::FORBIDDEN, self.to_string()),
+            ErrorKind::InactiveUser | ErrorKind::NotFresh | ErrorKind::TooManyLogins => {
+                (StatusCode::FORBIDDEN, self.to_string())
+            }
+            ErrorKind::InvalidLoginId => (StatusCode::NOT_FOUND, self.to_string()),
             ErrorKind::PasswordTooLong => (StatusCode::UNPROCESSABLE_ENTITY, self.to_string()),
             // For the developer, who has just forgotten the one or set the other.
             ErrorKind::MissingLayer | ErrorKind::Setting => {

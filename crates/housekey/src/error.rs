@@ -28,6 +28,16 @@ pub enum ErrorKind {
     SessionValue,
     /// The user loader failed: who is there is unknown, which is not the same as nobody.
     LoaderFailed,
+    /// The login store failed. Whether a login lives is unknown, or what was to be changed is as it was.
+    StoreFailed,
+    /// The manager keeps no login records, or this login has none: there is nothing to list or to end.
+    NoLoginStore,
+    /// A text is no number of a login.
+    InvalidLoginId,
+    /// The user has as many logins as they may, and one has to end first.
+    TooManyLogins,
+    /// The login is not fresh enough for what was asked.
+    NotFresh,
     /// A stored password hash or a hashing parameter cannot be used.
     Password,
     /// A password that is to be hashed is longer than allowed. Tell the person who typed it.
@@ -77,7 +87,7 @@ impl Error {
 
     /// Whether trying again later may help: the fault is in what housekey stands on, not in the request.
     pub fn is_temporary(&self) -> bool {
-        self.kind == ErrorKind::LoaderFailed
+        matches!(self.kind, ErrorKind::LoaderFailed | ErrorKind::StoreFailed)
     }
 }
 

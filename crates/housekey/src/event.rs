@@ -67,10 +67,16 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
+    /// A remember token came that somebody had used before: one of the two has a copy. The login that it belongs to, and
+    /// with it the owner's session, has been ended.
+    RememberTokenStolen {
+        /// Whose.
+        user_id: String,
+    },
     /// A return address was not safe and was dropped.
     NextRejected,
-    /// The user loader failed, so that nobody knows who is there. The error itself goes to `tracing` and to the
-    /// response's source, not into the event.
+    /// The user loader or the login store failed, so that nobody knows who is there. The error itself goes to `tracing`
+    /// and to the response's source, not into the event.
     LoadFailed,
 }
 
@@ -88,6 +94,8 @@ pub enum Rejection {
     BadPayload,
     /// Several different values under one name: somebody planted one.
     Ambiguous,
+    /// The login that it belongs to is over.
+    LoginEnded,
 }
 
 /// Why a login was ended.
@@ -100,6 +108,22 @@ pub enum EndReason {
     UserInactive,
     /// The user's auth hash is another one: all logins from before were to end.
     AuthHashChanged,
+    /// Its record is gone: it was logged out, ended from elsewhere, or it expired.
+    RecordGone,
+    /// It has no record, and logins here have one.
+    NoRecord,
+    /// Its cookie was replaced by another one since, so that this is a copy of the old one.
+    CookieReplaced,
+    /// Nobody has used it for as long as the idle timeout.
+    Idle,
+    /// The user last proved themselves longer ago than the absolute timeout.
+    TooOld,
+    /// The user has logged in elsewhere, and had as many logins as they may.
+    TooManyLogins,
+    /// The user ended it from another login.
+    EndedByUser,
+    /// The application ended it.
+    EndedByApplication,
 }
 
 impl Event {
@@ -114,6 +138,9 @@ impl Event {
             | Self::LoginConfirmed { .. }
             | Self::LoginEnded { .. } => {
                 tracing::info!(target: "housekey", event = ?self, "login changed")
+            }
+            Self::RememberTokenStolen { .. } => {
+                tracing::warn!(target: "housekey", event = ?self, "a remember token was used twice: somebody has a copy");
             }
             Self::SessionProtected { .. } => {
                 tracing::warn!(target: "housekey", event = ?self, "a session came from another browser or address");

@@ -11,6 +11,7 @@
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
 //! - [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
 //! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
+//! - [`records`]: logins that the server knows of, which can be seen, ended and timed out.
 //! - [`SecretKeys`]: what signs it all, and how it is changed.
 //! - [`password`]: hashing, with Werkzeug's formats so that a Flask users table works as it is.
 //! - [`Event`]: what happened, for hooks and for `tracing`.
@@ -54,6 +55,7 @@ mod login;
 mod manager;
 mod next_url;
 pub mod password;
+pub mod records;
 mod remember;
 mod session;
 mod signing;
@@ -67,6 +69,8 @@ pub use denial::{AnswerAs, Denied, Scope, is_preflight};
 pub use error::{BoxError, Error, ErrorKind};
 pub use event::{EndReason, Event, Rejection};
 pub use login::protection::{SessionIdentifier, SessionProtection};
+pub use login::records::{LoginInfo, WhenFull};
+pub use login::timeouts::LoginTimeouts;
 pub use login::{Login, LoginSource, LoginUser};
 pub use manager::{LoginManager, LoginManagerBuilder, SessionRefresh};
 pub use next_url::{NextUrl, login_url};

@@ -16,13 +16,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, Uri};
 
 use crate::cookie::Values;
-use crate::error::{Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::Event;
-use crate::login::load::Search;
+use crate::login::load::{Answer, Search, Write};
 use crate::login::protection::{Client, forwarded_for};
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
 use crate::next_url::NextUrl;
+use crate::records::{Store, Updated};
 use crate::remember::RememberState;
 use crate::session::{Flash, Flashes, Session};
 use crate::user::{User, downcast};
@@ -214,14 +215,14 @@ impl OpenVisit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LoaderFailed`] when the user loader failed. Nothing is remembered of it: the next call asks
+    /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] when that is not known at the moment. Nothing is remembered of it: the next call asks
     /// again.
     pub async fn current_user<U: User>(
         &self,
         request: &Parts,
     ) -> Result<Option<Current<U>>, Error> {
         if self.is_unasked() {
-            let _loading = self.visit.inner.loading.lock().await;
+            let _turn = self.turn().await;
             if self.is_unasked() {
                 self.load(request).await?;
             }
@@ -265,33 +266,23 @@ impl OpenVisit {
         self.with(|state, _| matches!(state.who, Who::NotAsked))
     }
 
-    /// Asks the application what the search wants to know, until it is over.
+    /// Asks the application and the store what the search wants to know, until it is over.
     async fn load(&self, request: &Parts) -> Result<(), Error> {
         let core = &self.visit.inner.core;
         if self.with(|state, _| !std::mem::replace(&mut state.accessed, true)) {
             core.deliver(&Event::Accessed);
         }
-        let (mut search, mut generation) =
-            self.with(|state, core| (state.search(core), state.generation));
+        let (mut search, mut generation, now) =
+            self.with(|state, core| (state.search(core), state.generation, state.now));
         loop {
-            let answer = match &search {
-                Search::Over => return Ok(()),
-                Search::SessionUser(id) => core.loader.load_user(id).await,
-                Search::RememberedUser(claims) => core.loader.load_user(&claims.user_id).await,
-                Search::RequestUser => core.loader.load_from_request(request).await,
-            };
-            let found = answer.map_err(|error| {
-                tracing::error!(target: "housekey", %error, "the user loader failed");
-                core.deliver(&Event::LoadFailed);
-                Error::new(
-                    ErrorKind::LoaderFailed,
-                    "who is signed in cannot be told at the moment; try again in a little while",
-                )
-                .caused_by(error)
-            })?;
+            if matches!(search, Search::Over) {
+                return Ok(());
+            }
+            let answer = core.answer(&search, request, now).await;
+            let answer = answer.inspect_err(|_| core.deliver(&Event::LoadFailed))?;
             (search, generation) = self.with(|state, core| {
                 let search = if state.generation == generation {
-                    state.search_on(core, search, found)
+                    state.search_on(core, search, answer)
                 } else if matches!(state.who, Who::NotAsked) {
                     state.search(core)
                 } else {
@@ -299,6 +290,64 @@ impl OpenVisit {
                 };
                 (search, state.generation)
             });
+        }
+    }
+
+    /// One at a time: who is looking for the user, or changing who it is together with the store.
+    pub(crate) async fn turn(&self) -> async_lock::MutexGuard<'_, ()> {
+        self.visit.inner.loading.lock().await
+    }
+}
+
+impl Core {
+    async fn answer(&self, search: &Search, request: &Parts, now: u64) -> Result<Answer, Error> {
+        Ok(match (search, &self.records) {
+            (Search::SessionUser(id), _) => found(self.loader.load_user(id).await)?,
+            (Search::RememberedUser(claims), _) => {
+                found(self.loader.load_user(&claims.user_id).await)?
+            }
+            (Search::RequestUser, _) => found(self.loader.load_from_request(request).await)?,
+            (
+                Search::SessionRecord(_, token) | Search::RememberedRecord(_, token),
+                Some(records),
+            ) => Answer::Record(records.store.load(&token.id, now).await?),
+            (Search::Write(write), Some(records)) => {
+                Answer::Written(write.to(&records.store).await?)
+            }
+            // Without a store, no search asks for one.
+            _ => Answer::Record(None),
+        })
+    }
+}
+
+fn found(user: Result<Option<Arc<dyn User>>, BoxError>) -> Result<Answer, Error> {
+    user.map(Answer::User).map_err(|error| {
+        tracing::error!(target: "housekey", %error, "the user loader failed");
+        Error::new(
+            ErrorKind::LoaderFailed,
+            "who is signed in cannot be told at the moment; try again in a little while",
+        )
+        .caused_by(error)
+    })
+}
+
+impl Write {
+    async fn to(&self, store: &Store) -> Result<Updated, Error> {
+        match self {
+            Self::Touch(login, touch, _) => {
+                store.touch(login, *touch).await?;
+                Ok(Updated::Done)
+            }
+            Self::Redigest(next, _) => store.update(&next.record).await,
+            Self::Delete(login, _) => {
+                store.delete(login).await?;
+                Ok(Updated::Done)
+            }
+            Self::Restore(restoration) => store.update(&restoration.next.record).await,
+            Self::Adopt(new, ..) => Ok(match store.create(&new.live.record, &[]).await? {
+                true => Updated::Done,
+                false => Updated::Conflict,
+            }),
         }
     }
 }
@@ -328,6 +377,8 @@ impl VisitState {
             session,
             arrival,
             remember: RememberState::new(&remember_tokens),
+            live: None,
+            reads_only: false,
             flashes: Flashes::default(),
             who: Who::NotAsked,
             generation: 0,
@@ -364,11 +415,13 @@ impl VisitState {
             add_to_vary(headers, "Authorization");
         }
         // Flask-Login's order: the remember token first.
-        let cookies = [
-            self.remember.write(&core.remember, self.now),
-            core.session_cookie
+        let session = match self.reads_only {
+            true => None,
+            false => core
+                .session_cookie
                 .write(&self.session, &self.arrival, self.now)?,
-        ];
+        };
+        let cookies = [self.remember.write(&core.remember, self.now), session];
         let sets_cookies = cookies.iter().any(Option::is_some);
         for cookie in cookies.into_iter().flatten() {
             headers.append(header::SET_COOKIE, cookie);

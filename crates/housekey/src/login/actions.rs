@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::auth_hash::{self, AuthHash};
+use super::records::Issued;
 use super::{VisitState, Who, is_usable_id, keys};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::manager::{AnonymousData, Core};
+use crate::records::secret::LoginToken;
+use crate::remember::NewToken;
 use crate::signing::json;
 use crate::user::User;
 
@@ -21,13 +24,50 @@ pub(crate) struct LoginOptions {
 }
 
 impl VisitState {
-    /// Makes `user` the one who is logged in.
+    /// Makes `user` the one who is logged in; `new` is their record, where there are any.
     pub(crate) fn log_in(
         &mut self,
         core: &Core,
         user: &dyn User,
         options: LoginOptions,
+        new: Option<&Issued>,
     ) -> Result<(), Error> {
+        let token = self.write_session(core, user, options, new)?;
+        let user_id = user.id();
+        match token {
+            Some(token) => self.remember.issue(token),
+            None => self.remember.delete(),
+        }
+        self.changed();
+        self.event(Event::LoggedIn {
+            user_id,
+            remember: options.remember.is_some(),
+        });
+        Ok(())
+    }
+
+    /// Whether [`log_in`](Self::log_in) would succeed.
+    pub(crate) fn could_log_in(
+        &mut self,
+        core: &Core,
+        user: &dyn User,
+        options: LoginOptions,
+        new: Option<&Issued>,
+    ) -> Result<(), Error> {
+        let before = self.session.clone();
+        let result = self.write_session(core, user, options, new);
+        self.session = before;
+        result.map(|_| ())
+    }
+
+    /// The session of a new login, and the remember token that goes with it.
+    fn write_session(
+        &mut self,
+        core: &Core,
+        user: &dyn User,
+        options: LoginOptions,
+        new: Option<&Issued>,
+    ) -> Result<Option<NewToken>, Error> {
         let id = user.id();
         if !is_usable_id(&id) {
             return Err(Error::new(
@@ -42,12 +82,17 @@ impl VisitState {
             ));
         }
         let digest = core.auth_hashes.digest(user);
-        if let Some(duration) = options.remember {
-            core.remember
-                .must_fit(&id, digest.clone(), duration, self.now)?;
+        let token = options.remember.map(|duration| NewToken {
+            user_id: id.clone(),
+            auth_digest: digest.clone(),
+            duration,
+            login: new.and_then(|new| new.remember.clone()),
+        });
+        if let Some(token) = &token {
+            core.remember.must_fit(token, self.now)?;
         }
         self.at_any_rate(core, |state| {
-            state.write_login(core, &id, digest.as_deref());
+            state.write_login(core, &id, digest.as_deref(), new.map(|new| &new.session));
             if options.not_fresh {
                 state.make_stale();
             } else {
@@ -62,17 +107,7 @@ impl VisitState {
                 );
             }
         })?;
-
-        match options.remember {
-            Some(duration) => self.remember.issue(id.clone(), digest, duration),
-            None => self.remember.delete(),
-        }
-        self.changed();
-        self.event(Event::LoggedIn {
-            user_id: id,
-            remember: options.remember.is_some(),
-        });
-        Ok(())
+        Ok(token)
     }
 
     /// Logs out whoever is there. Works for anonymous visitors too, and asks no database.
@@ -88,9 +123,16 @@ impl VisitState {
     }
 
     /// Makes the login of this user fresh: they have just proved themselves again.
-    pub(crate) fn confirm(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
+    /// `renewed` is the new secret of their record.
+    pub(crate) fn confirm(
+        &mut self,
+        core: &Core,
+        user: &dyn User,
+        renewed: Option<&LoginToken>,
+    ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         self.if_it_fits(core, |state| {
+            state.write_renewed(renewed);
             state.make_fresh();
             state.bind_to_client(core);
         })?;
@@ -100,10 +142,16 @@ impl VisitState {
     }
 
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
-    pub(crate) fn update_auth_hash(&mut self, core: &Core, user: &dyn User) -> Result<(), Error> {
+    pub(crate) fn update_auth_hash(
+        &mut self,
+        core: &Core,
+        user: &dyn User,
+        renewed: Option<&LoginToken>,
+    ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
         self.if_it_fits(core, |state| {
+            state.write_renewed(renewed);
             state.write_auth_hash(&id, digest.as_deref());
         })?;
         self.remember.rebind(id, digest, &core.remember, self.now);
@@ -124,7 +172,12 @@ impl VisitState {
         {
             let digest = core.auth_hashes.digest(&**user);
             let duration = claims.duration.or_else(|| self.remember_seconds());
-            self.remember.issue(claims.user_id, digest, duration);
+            self.remember.issue(NewToken {
+                user_id: claims.user_id,
+                auth_digest: digest,
+                duration,
+                login: None,
+            });
         }
     }
 
@@ -135,9 +188,15 @@ impl VisitState {
     }
 
     /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
-    pub(crate) fn restore_session(&mut self, core: &Core, id: &str, digest: Option<&str>) {
+    pub(crate) fn restore_session(
+        &mut self,
+        core: &Core,
+        id: &str,
+        digest: Option<&str>,
+        token: Option<&LoginToken>,
+    ) {
         let written = self.at_any_rate(core, |state| {
-            state.write_login(core, id, digest);
+            state.write_login(core, id, digest, token);
             state.make_stale();
         });
         if let Err(error) = written {
@@ -147,7 +206,13 @@ impl VisitState {
 
     /// Everything that an earlier login left is gone afterwards; what an anonymous visitor had in the session stays
     /// only as the settings say, whether a password or a token makes the login.
-    fn write_login(&mut self, core: &Core, id: &str, digest: Option<&str>) {
+    fn write_login(
+        &mut self,
+        core: &Core,
+        id: &str,
+        digest: Option<&str>,
+        token: Option<&LoginToken>,
+    ) {
         match self.session_user_id() {
             Some(previous) if previous == id => {}
             Some(_) => self.session.clear(),
@@ -161,7 +226,20 @@ impl VisitState {
         self.forget_login();
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
+        if let Some(token) = token {
+            self.write_token(token);
+        }
         self.bind_to_client(core);
+    }
+
+    pub(crate) fn write_token(&mut self, token: &LoginToken) {
+        self.session.set_text(keys::TOKEN, &token.to_text());
+    }
+
+    fn write_renewed(&mut self, renewed: Option<&LoginToken>) {
+        if let Some(token) = renewed {
+            self.write_token(token);
+        }
     }
 
     /// Also settles what a look at the session found missing: that was for the login as it was then.
@@ -183,7 +261,7 @@ impl VisitState {
     }
 
     /// The id of this user, if the session is theirs and may be renewed: session protection has the first word.
-    fn logged_in_as(&mut self, core: &Core, user: &dyn User) -> Result<String, Error> {
+    pub(crate) fn logged_in_as(&mut self, core: &Core, user: &dyn User) -> Result<String, Error> {
         let no_login = |message: &'static str| Err(Error::new(ErrorKind::NotLoggedIn, message));
         let Some(id) = self.session_user_id() else {
             return no_login("nobody is logged in by a session, so there is no login to renew");
@@ -191,6 +269,11 @@ impl VisitState {
         if user.id() != id {
             return no_login(
                 "this is not the user who is logged in, so their login cannot be renewed",
+            );
+        }
+        if self.reads_only {
+            return no_login(
+                "the login was renewed by another request at the same time, so this one cannot renew it too",
             );
         }
         if matches!(self.who, Who::NotAsked) && self.protect(core, &id) {
@@ -203,6 +286,8 @@ impl VisitState {
     fn changed(&mut self) {
         self.generation += 1;
         self.who = Who::NotAsked;
+        self.live = None;
+        self.reads_only = false;
         self.personal = true;
     }
 }

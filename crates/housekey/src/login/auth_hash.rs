@@ -75,6 +75,8 @@ impl AuthHashes {
                 auth_digest.as_deref(),
                 AuthHash::Changed,
             ),
+            // Its record is.
+            ClaimsKind::Rotating(_) => AuthHash::Matches,
         }
     }
 }

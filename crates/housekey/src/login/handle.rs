@@ -7,14 +7,17 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::actions::LoginOptions;
+use super::driver::Renewal;
+use super::records::LoginInfo;
 use crate::error::Error;
 use crate::manager::check_duration;
+use crate::records::LoginId;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
 /// Changes who is logged in. Clones are the same request's.
 ///
-/// Nothing here loads the user, so that logging out works while the database does not.
+/// Nothing here loads the user, so that logging out works while their database does not.
 pub struct Login<U> {
     visit: OpenVisit,
     user: PhantomData<fn() -> U>,
@@ -59,18 +62,18 @@ impl<U: User> Login<U> {
     /// Logs out whoever is there: the session is emptied and the remember token deleted. Works for anonymous
     /// visitors too.
     ///
-    /// The cookies are taken from this browser. A copy that somebody made before stays valid until it expires or the
-    /// user's auth hash changes; Flask-Login's remember token does neither. Call it from a POST route only: a link or an
+    /// The cookies are taken from this browser. With a login store, its login is deleted there, and any copy of the
+    /// cookies is worthless from now on. Without one, a copy that somebody made before stays valid until it expires or
+    /// the user's auth hash changes; Flask-Login's remember token does neither. Call it from a POST route only: a link or an
     /// image of another site can cause a GET.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response, as for every change.
+    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed) when the login store does not answer: nobody is logged out
+    /// then.
     pub async fn logout_user(&self) -> Result<(), Error> {
-        self.visit.change(|state, _| {
-            state.log_out();
-            Ok(())
-        })
+        self.visit.log_out().await
     }
 
     /// Makes the login fresh again. The application has checked that it is this user, by the same means as at a login;
@@ -85,7 +88,7 @@ impl<U: User> Login<U> {
     /// strong session protection ended the login,
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
     pub async fn confirm_login(&self, user: &U) -> Result<(), Error> {
-        self.visit.change(|state, core| state.confirm(core, user))
+        self.visit.renew(user, Renewal::Confirm).await
     }
 
     /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of
@@ -98,8 +101,38 @@ impl<U: User> Login<U> {
     ///
     /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when it is not this user who is logged in.
     pub async fn update_auth_hash(&self, user: &U) -> Result<(), Error> {
-        self.visit
-            .change(|state, core| state.update_auth_hash(core, user))
+        self.visit.renew(user, Renewal::AuthHash).await
+    }
+
+    /// The current user's logins, the one last used first: for a page where people see where they are signed in.
+    ///
+    /// Needs a fresh login that was looked at in this request: let the handler ask for one, or guard its route.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFresh`](crate::ErrorKind::NotFresh), [`ErrorKind::NoLoginStore`](crate::ErrorKind::NoLoginStore),
+    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed).
+    pub async fn logins(&self) -> Result<Vec<LoginInfo>, Error> {
+        self.visit.logins().await
+    }
+
+    /// Ends one of the current user's logins, at once. `false` when they have no such login, be it that it is over or
+    /// that it is somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// As [`logins`](Self::logins).
+    pub async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
+        self.visit.end_login(id).await
+    }
+
+    /// Ends all of the current user's logins but this one, at once, and says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As [`logins`](Self::logins).
+    pub async fn end_other_logins(&self) -> Result<usize, Error> {
+        self.visit.end_other_logins().await
     }
 
     /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
@@ -177,9 +210,7 @@ impl<'a, U: User> IntoFuture for LoginUser<'a, U> {
             if let Some(Some(duration)) = self.options.remember {
                 check_duration("remember_for", duration)?;
             }
-            self.login
-                .visit
-                .change(|state, core| state.log_in(core, self.user, self.options))
+            self.login.visit.log_in(self.user, self.options).await
         })
     }
 }

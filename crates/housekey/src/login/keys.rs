@@ -18,8 +18,11 @@ pub(crate) const FRESH_AT: &str = "_fresh_at";
 /// The digest of the user's auth hash. Ours; Flask-Login ignores it.
 pub(crate) const AUTH_HASH: &str = "_auth_hash";
 
+/// Which record the login has, and the secret that proves it. Ours; Flask-Login ignores it.
+pub(crate) const TOKEN: &str = "_login";
+
 /// All that goes when a login goes.
-pub(crate) const LOGIN: [&str; 8] = [
+pub(crate) const LOGIN: [&str; 9] = [
     USER_ID,
     FRESH,
     IDENTIFIER,
@@ -28,4 +31,5 @@ pub(crate) const LOGIN: [&str; 8] = [
     NEXT,
     FRESH_AT,
     AUTH_HASH,
+    TOKEN,
 ];

@@ -1,21 +1,26 @@
 //! The rules of logging in, without IO: who is there, and what a login or a logout changes.
 //!
 //! - [`load`]: which source names the user, in which order, and what is asked of the application.
-//! - [`actions`]: log in, log out, confirm; [`handle`] is how an application calls them.
+//! - [`actions`]: log in, log out, confirm; [`handle`] is how an application calls them,
+//!   and [`driver`] asks the store what they need.
 //! - [`protection`]: whether the session came from the browser that it was made for.
 //! - [`freshness`]: whether the user proved themselves lately.
 //! - [`auth_hash`]: the digest that ends logins when a password changes.
+//! - [`records`]: what the server keeps of a login, and when that counts; [`timeouts`]: for how long.
 //! - [`keys`]: under which names the session keeps all that.
 //!
 //! The rules work on a [`VisitState`], which holds everything that one request knows. Time is a field of it.
 
 pub(crate) mod actions;
 pub(crate) mod auth_hash;
+pub(crate) mod driver;
 pub(crate) mod freshness;
 mod handle;
 pub(crate) mod keys;
 pub(crate) mod load;
 pub(crate) mod protection;
+pub(crate) mod records;
+pub(crate) mod timeouts;
 
 pub use handle::{Login, LoginUser};
 
@@ -24,7 +29,9 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::event::Event;
 use crate::login::protection::Client;
+use crate::login::records::Live;
 use crate::manager::Core;
+use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
 use crate::session::{Arrival, Flashes, PERMANENT, SessionMap};
 use crate::user::User;
@@ -50,6 +57,11 @@ pub(crate) struct VisitState {
     /// How the session came, for what has to be sent back.
     pub(crate) arrival: Arrival,
     pub(crate) remember: RememberState,
+    /// The record of the session's login, once it was found to count.
+    pub(crate) live: Option<Box<Live>>,
+    /// The session came with a secret that was replaced moments ago: what this request makes of it must not reach the
+    /// browser, which has a newer one.
+    pub(crate) reads_only: bool,
     pub(crate) flashes: Flashes,
     pub(crate) who: Who,
     /// Counts logins and logouts, so that a user who was being loaded meanwhile is not taken for the current one.
@@ -97,6 +109,11 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
+    /// Which record the session names.
+    pub(crate) fn session_token(&self) -> Option<LoginToken> {
+        LoginToken::parse(&self.session.text(keys::TOKEN)?)
+    }
+
     /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules
     /// may yet put into it where there is nobody to hear that it is full.
     ///
@@ -125,6 +142,22 @@ impl VisitState {
         let before = self.session.clone();
         change(self);
         self.must_fit(core).inspect_err(|_| self.session = before)
+    }
+
+    /// Whether a change to the session would fit. Makes none.
+    ///
+    /// # Errors
+    ///
+    /// As [`if_it_fits`](Self::if_it_fits).
+    pub(crate) fn would_fit(
+        &mut self,
+        core: &Core,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<(), Error> {
+        let before = self.session.clone();
+        let result = self.if_it_fits(core, change);
+        self.session = before;
+        result
     }
 
     /// Makes a change without which there is no login: if need be, in place of everything else that was there. A

@@ -18,6 +18,10 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::login::auth_hash::AuthHashes;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::login::records::{MaxLogins, Records, WhenFull};
+use crate::login::timeouts::LoginTimeouts;
+use crate::records::secret::Digests;
+use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
 use crate::session::{FlashMessage, SessionCookie};
 use crate::signing::SecretKeys;
@@ -33,6 +37,7 @@ pub struct LoginManagerBuilder<U> {
     settings: Settings,
     hooks: Vec<Hook>,
     clock: Clock,
+    store: Option<Store>,
     /// The first setting that could not even be read.
     wrong: Option<Error>,
     user: PhantomData<fn() -> U>,
@@ -54,6 +59,7 @@ impl<U: User> LoginManagerBuilder<U> {
             settings,
             hooks: Vec::new(),
             clock: Box::new(SystemTime::now),
+            store: None,
             wrong: None,
             user: PhantomData,
         }
@@ -142,10 +148,55 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Which remember tokens are written and read. [`RememberFormat::Timed`], or [`RememberFormat::FlaskLogin`] in the
-    /// `flask` preset.
+    /// Which remember tokens are written and read. [`RememberFormat::Timed`], with a login store
+    /// [`RememberFormat::Rotating`]; in the `flask` preset [`RememberFormat::FlaskLogin`].
     pub fn remember_format(mut self, format: RememberFormat) -> Self {
-        self.settings.remember_format = format;
+        self.settings.remember_format = Some(format);
+        self
+    }
+}
+
+/// Login records.
+impl<U: User> LoginManagerBuilder<U> {
+    /// Keeps a record of every login on the server. From then on a cookie counts only while its record lives: logging
+    /// out makes every copy worthless, logins can be listed and ended ([`Login::logins`](crate::Login::logins),
+    /// [`LoginManager::logins_of`]), they time out on the server, and remember tokens change with each use.
+    ///
+    /// Every request that asks who is there asks the store first. Sessions and remember tokens that were made without a
+    /// store are none in the safe preset, so turning it on signs everybody out once. In the `flask` preset a session
+    /// without a record gets one when it is first looked at, since a Flask peer may have made it; a copy of such a
+    /// cookie stays good for as long as the peer would take it.
+    ///
+    /// ```
+    /// use housekey::{LoginTimeouts, WhenFull, records::MemoryLoginStore};
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    ///
+    /// let manager = LoginManager::new(SecretKeys::generate(), loader)
+    ///     .login_store(MemoryLoginStore::new())
+    ///     .login_timeouts(LoginTimeouts::SENSITIVE)
+    ///     .max_logins(5, WhenFull::EndOldest)
+    ///     .build()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn login_store(mut self, store: impl LoginStore) -> Self {
+        self.store = Some(Store::new(store));
+        self
+    }
+
+    /// When logins end by themselves: [`LoginTimeouts::EVERYDAY`], unless this says otherwise. Needs a
+    /// [`login_store`](Self::login_store); the idle timeout may not be longer than
+    /// [`session_lifetime`](Self::session_lifetime), after which the cookie is gone.
+    pub fn login_timeouts(mut self, timeouts: LoginTimeouts) -> Self {
+        self.settings.login_timeouts = Some(timeouts);
+        self
+    }
+
+    /// How many logins a user may have at once. As many as they like, unless this says otherwise. Needs a
+    /// [`login_store`](Self::login_store). Of several logins at the very same time, one more may get through.
+    pub fn max_logins(mut self, count: usize, when_full: WhenFull) -> Self {
+        self.settings.max_logins = Some(MaxLogins { count, when_full });
         self
     }
 }
@@ -383,6 +434,7 @@ impl<U: User> LoginManagerBuilder<U> {
         let settings = self.settings;
         check_key(&self.keys, &settings)?;
         check(&settings)?;
+        let remember_format = check_store(&settings, self.store.is_some())?;
         warn_without_address(&settings);
         let keys = &self.keys;
         let signing_keys = match settings.session_signature {
@@ -401,11 +453,20 @@ impl<U: User> LoginManagerBuilder<U> {
         let remember = RememberCookie::new(
             keys,
             settings.remember_cookie.clone(),
-            settings.remember_format,
+            remember_format,
             settings.remember_duration,
             settings.remember_refresh_each_request,
         );
+        let records = self.store.map(|store| Records {
+            store,
+            digests: Digests::new(keys),
+            timeouts: settings.login_timeouts.unwrap_or_default(),
+            max_logins: settings.max_logins,
+            adopts: settings.session_signature == SessionSignature::Flask,
+            remember_slides: settings.remember_refresh_each_request,
+        });
         let core = Core {
+            records,
             marks: [session_cookie.signer.marks(), remember.marks()].concat(),
             session_cookie,
             remember,
@@ -516,6 +577,40 @@ fn check(settings: &Settings) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// The settings that go with a store, and the format of the remember token that goes with all of them.
+fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
+    let needs_store = |name: &str| {
+        setting(format!(
+            "{name}: it needs records of the logins; set a login_store"
+        ))
+    };
+    if let Some(timeouts) = settings.login_timeouts {
+        timeouts.check()?;
+        if !stored {
+            return Err(needs_store("login_timeouts"));
+        }
+        if timeouts.idle() > settings.session_lifetime {
+            return Err(setting(
+                "login_timeouts: the idle timeout is longer than session_lifetime, after which the cookie is gone;                  make that longer, or the timeout shorter",
+            ));
+        }
+    }
+    if let Some(max) = settings.max_logins {
+        if !stored {
+            return Err(needs_store("max_logins"));
+        }
+        if max.count == 0 {
+            return Err(setting("max_logins: with none at all nobody could log in"));
+        }
+    }
+    match settings.remember_format {
+        Some(RememberFormat::Rotating) if !stored => Err(needs_store("remember_format")),
+        Some(format) => Ok(format),
+        None if stored => Ok(RememberFormat::Rotating),
+        None => Ok(RememberFormat::Timed),
+    }
 }
 
 /// Beyond what browsers keep, a duration would be a promise that nobody holds.

@@ -16,8 +16,12 @@ use std::time::{Duration, SystemTime};
 
 use http::Uri;
 
-use crate::event::Event;
+use crate::error::Error;
+use crate::event::{EndReason, Event};
 use crate::login::auth_hash::AuthHashes;
+use crate::login::driver::no_store;
+use crate::login::records::{LoginInfo, Records};
+use crate::records::LoginId;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
 use crate::signing::SecretKeys;
@@ -69,6 +73,71 @@ impl<U: User> LoginManager<U> {
         LoginManagerBuilder::new(keys, loader, Settings::flask())
     }
 
+    /// A user's logins, the one last used first: for an administrator. No login is asked for; that is the caller's to
+    /// do.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoLoginStore`](crate::ErrorKind::NoLoginStore), [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed).
+    pub async fn logins_of(&self, user_id: &str) -> Result<Vec<LoginInfo>, Error> {
+        self.records()?.list(user_id, None, self.core.now()).await
+    }
+
+    /// Ends a login, whoever's it is, at once. `false` when there is no such login.
+    ///
+    /// # Errors
+    ///
+    /// As [`logins_of`](Self::logins_of).
+    pub async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
+        let records = self.records()?;
+        let Some(record) = records.store.load(id, self.core.now()).await? else {
+            return Ok(false);
+        };
+        let ended = records.store.delete(id).await?;
+        if ended {
+            self.core.deliver(&Event::LoginEnded {
+                user_id: record.user_id,
+                reason: EndReason::EndedByApplication,
+            });
+        }
+        Ok(ended)
+    }
+
+    /// Ends all logins of a user, at once, and says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As [`logins_of`](Self::logins_of).
+    pub async fn end_logins_of(&self, user_id: &str) -> Result<usize, Error> {
+        let reason = EndReason::EndedByApplication;
+        self.core
+            .end_all(self.records()?, user_id, None, reason)
+            .await
+    }
+
+    /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were. They count
+    /// for nothing before as well; call this now and then, so that the table does not grow.
+    ///
+    /// # Errors
+    ///
+    /// As [`logins_of`](Self::logins_of).
+    pub async fn delete_expired_logins(&self) -> Result<usize, Error> {
+        const BATCH: usize = 1000;
+        let records = self.records()?;
+        let mut deleted = 0;
+        loop {
+            let batch = records.store.delete_expired(self.core.now(), BATCH).await?;
+            deleted += batch;
+            if batch < BATCH {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    fn records(&self) -> Result<&Records, Error> {
+        self.core.records.as_ref().ok_or_else(no_store)
+    }
+
     /// One request, for a door.
     pub fn visit(&self, uri: &Uri) -> Visit {
         Visit::new(Arc::clone(&self.core), uri)
@@ -99,6 +168,8 @@ pub(crate) struct Core {
     pub(crate) session_cookie: SessionCookie,
     pub(crate) remember: RememberCookie,
     pub(crate) auth_hashes: AuthHashes,
+    /// `None` when logins are in their cookies alone.
+    pub(crate) records: Option<Records>,
     pub(crate) loader: Box<dyn ErasedLoader>,
     pub(crate) user_type: TypeId,
     /// The marks of all keys whose cookies are accepted.

@@ -10,6 +10,8 @@ use crate::cookie::{Attributes, SameSite};
 use crate::denial::AnswerAs;
 use crate::login::auth_hash::AuthHash;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::login::records::MaxLogins;
+use crate::login::timeouts::LoginTimeouts;
 use crate::next_url::AllowedOrigins;
 use crate::remember::RememberFormat;
 use crate::session::FlashMessage;
@@ -60,7 +62,10 @@ pub(crate) struct Settings {
     pub(crate) remember_cookie: Attributes,
     pub(crate) remember_duration: Duration,
     pub(crate) remember_refresh_each_request: bool,
-    pub(crate) remember_format: RememberFormat,
+    /// `None` for what suits the preset and the store.
+    pub(crate) remember_format: Option<RememberFormat>,
+    pub(crate) login_timeouts: Option<LoginTimeouts>,
+    pub(crate) max_logins: Option<MaxLogins>,
     pub(crate) protection: SessionProtection,
     /// Whether a permanent session is only made stale where strong protection would end it.
     pub(crate) strong_spares_permanent: bool,
@@ -100,7 +105,9 @@ impl Settings {
             remember_cookie: cookie("__Host-remember_token", true, Some(SameSite::Lax)),
             remember_duration: 30 * DAY,
             remember_refresh_each_request: false,
-            remember_format: RememberFormat::Timed,
+            remember_format: None,
+            login_timeouts: None,
+            max_logins: None,
             protection: SessionProtection::Basic,
             strong_spares_permanent: false,
             identifier: SessionIdentifier::UserAgent,
@@ -138,7 +145,7 @@ impl Settings {
             session_refresh: SessionRefresh::PermanentEachRequest,
             remember_cookie: cookie("remember_token", false, None),
             remember_duration: 365 * DAY,
-            remember_format: RememberFormat::FlaskLogin,
+            remember_format: Some(RememberFormat::FlaskLogin),
             strong_spares_permanent: true,
             identifier: SessionIdentifier::FlaskLogin06,
             fresh_within: None,

@@ -1,15 +1,18 @@
 //! Remember tokens: a second cookie, of its own purpose and lifetime, that starts a new session after the first has
 //! gone. What it starts is never fresh.
 //!
-//! Two formats, each in a file of its own:
+//! Three formats, each in a file of its own:
 //!
-//! - [`timed`]: the default. Says whom it is for and until when, is bound to the user's auth hash, and is worth
+//! - [`timed`]: the default without a login store. Says whom it is for and until when, is bound to the user's auth hash, and is worth
 //!   nothing as anything but this cookie.
 //! - [`flask`]: Flask-Login's. A keyed digest of the user's id: valid for ever, which is why the default differs.
 //!
 //! Both live in the browser alone. A copied token works until it expires or the user's auth hash changes.
+//!
+//! - [`rotating`]: the default with a login store. Each use replaces it, so that a copy is noticed.
 
 mod flask;
+mod rotating;
 mod timed;
 
 use std::time::Duration;
@@ -22,15 +25,21 @@ use crate::event::Rejection;
 use crate::signing::SecretKeys;
 use crate::signing::timed::Refused;
 
+use crate::records::secret::LoginToken;
 use flask::FlaskTokens;
+use rotating::RotatingTokens;
 use timed::TimedTokens;
 
 /// Which remember tokens are written, and which are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RememberFormat {
-    /// housekey's own: expires on the server, bound to the user's auth hash. The default.
+    /// housekey's own: expires on the server, bound to the user's auth hash. The default without a login store.
     Timed,
+    /// housekey's own, for managers with a [`login_store`](crate::LoginManagerBuilder::login_store), and the default
+    /// there: as the one before, and each use replaces it. Whoever comes with one that was used (more than a minute
+    /// ago) has a copy, or is the owner of one that somebody copied: the login that it belongs to ends, for both.
+    Rotating,
     /// Flask-Login's own, which a Flask peer reads and writes. **It never expires on the server**: a copy of it is
     /// good for as long as the secret key is, and for every password that the user will ever have.
     FlaskLogin,
@@ -47,6 +56,7 @@ pub(crate) struct RememberCookie {
     format: RememberFormat,
     timed: TimedTokens,
     flask: FlaskTokens,
+    rotating: RotatingTokens,
 }
 
 /// What a valid token says.
@@ -66,6 +76,7 @@ pub(crate) struct Claims {
 pub(crate) enum ClaimsKind {
     Flask,
     Timed { auth_digest: Option<String> },
+    Rotating(LoginToken),
 }
 
 impl RememberCookie {
@@ -79,6 +90,7 @@ impl RememberCookie {
         Self {
             timed: TimedTokens::new(keys, &attributes.name),
             flask: FlaskTokens::new(keys),
+            rotating: RotatingTokens::new(keys, &attributes.name),
             attributes,
             duration,
             refresh_each_request,
@@ -89,6 +101,7 @@ impl RememberCookie {
     fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
         match self.format {
             RememberFormat::Timed => self.timed.verify(value, now),
+            RememberFormat::Rotating => self.rotating.verify(value, now),
             RememberFormat::FlaskLogin => self.flask.verify(value).ok_or(Refused::BadSignature),
             RememberFormat::TimedReplacingFlaskLogin => {
                 self.timed
@@ -108,6 +121,7 @@ impl RememberCookie {
     pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
         match self.format {
             RememberFormat::Timed => self.timed.marks(),
+            RememberFormat::Rotating => self.rotating.marks(),
             RememberFormat::FlaskLogin => self.flask.marks(),
             RememberFormat::TimedReplacingFlaskLogin => {
                 [self.timed.marks(), self.flask.marks()].concat()
@@ -120,22 +134,16 @@ impl RememberCookie {
         self.format == RememberFormat::FlaskLogin
     }
 
+    /// Whether a token is good for one use.
+    pub(crate) fn rotates(&self) -> bool {
+        self.format == RememberFormat::Rotating
+    }
+
     /// # Errors
     ///
     /// [`ErrorKind::InvalidUserId`] when the id is so long that browsers would drop its token.
-    pub(crate) fn must_fit(
-        &self,
-        user_id: &str,
-        auth_digest: Option<String>,
-        duration: Option<Duration>,
-        now: u64,
-    ) -> Result<(), Error> {
-        let token = NewToken {
-            user_id: user_id.to_owned(),
-            auth_digest,
-            duration,
-        };
-        match self.set(&token, now) {
+    pub(crate) fn must_fit(&self, token: &NewToken, now: u64) -> Result<(), Error> {
+        match self.set(token, now) {
             Some(_) => Ok(()),
             None => Err(Error::new(
                 ErrorKind::InvalidUserId,
@@ -148,6 +156,10 @@ impl RememberCookie {
         let duration = token.duration.unwrap_or(self.duration);
         let value = match self.format {
             RememberFormat::FlaskLogin => self.flask.issue(&token.user_id),
+            RememberFormat::Rotating => {
+                self.rotating
+                    .issue(&token.user_id, token.login.as_ref()?, now)
+            }
             _ => self
                 .timed
                 .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
@@ -171,11 +183,15 @@ enum Change {
     Delete,
 }
 
+/// A token to be given out.
 #[derive(Debug)]
-struct NewToken {
-    user_id: String,
-    auth_digest: Option<String>,
-    duration: Option<Duration>,
+pub(crate) struct NewToken {
+    pub(crate) user_id: String,
+    pub(crate) auth_digest: Option<String>,
+    /// `None` for the manager's.
+    pub(crate) duration: Option<Duration>,
+    /// Which record it belongs to, where tokens rotate.
+    pub(crate) login: Option<LoginToken>,
 }
 
 impl RememberState {
@@ -224,22 +240,22 @@ impl RememberState {
         }
     }
 
-    /// A new token goes out with the response; without a duration it has the manager's.
-    pub(crate) fn issue(
-        &mut self,
-        user_id: String,
-        auth_digest: Option<String>,
-        duration: Option<Duration>,
-    ) {
-        self.change = Change::Issue(NewToken {
-            user_id,
-            auth_digest,
-            duration,
-        });
+    /// A new token goes out with the response.
+    pub(crate) fn issue(&mut self, token: NewToken) {
+        self.change = Change::Issue(token);
+    }
+
+    /// The token that came, if it is one that belongs to a record.
+    pub(crate) fn login_token(&self, cookie: &RememberCookie, now: u64) -> Option<LoginToken> {
+        match self.read(cookie, now)?.ok()?.kind {
+            ClaimsKind::Rotating(token) => Some(token),
+            ClaimsKind::Flask | ClaimsKind::Timed { .. } => None,
+        }
     }
 
     /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
-    /// came, which then ends when it was to end. Flask-Login's token is bound to none.
+    /// came, which then ends when it was to end. Flask-Login's token is bound to none, and one that rotates by its
+    /// record.
     pub(crate) fn rebind(
         &mut self,
         user_id: String,
@@ -250,10 +266,16 @@ impl RememberState {
         if let Change::Issue(token) = &mut self.change {
             token.auth_digest = auth_digest;
         } else if !cookie.is_shared_with_flask()
+            && !cookie.rotates()
             && let Some(Ok(claims)) = self.read(cookie, now)
             && claims.user_id == user_id
         {
-            self.issue(user_id, auth_digest, claims.remaining);
+            self.issue(NewToken {
+                user_id,
+                auth_digest,
+                duration: claims.remaining,
+                login: None,
+            });
         }
     }
 
@@ -264,7 +286,8 @@ impl RememberState {
 
     /// What the token says that came, if the settings want it refreshed and nothing else is to become of it.
     pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Claims> {
-        let wanted = cookie.refresh_each_request && matches!(self.change, Change::Keep);
+        let wanted =
+            cookie.refresh_each_request && !cookie.rotates() && matches!(self.change, Change::Keep);
         wanted.then(|| self.read(cookie, now))??.ok()
     }
 

@@ -40,7 +40,8 @@ impl Session {
     }
 
     /// The value under this key, `None` when there is none. Those by which the login is remembered can be read too, and
-    /// prove nothing: ask for the current user instead.
+    /// prove nothing: ask for the current user instead. The one that proves something, the secret of a login that has a
+    /// record, is not shown: a page that prints its session must not print that.
     ///
     /// Flask's tagged values come as plain ones: a tuple as a sequence; markup, dates, UUIDs and bytes (in base64) as
     /// text.
@@ -50,7 +51,7 @@ impl Session {
     /// [`ErrorKind::SessionValue`] when the value is of another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.visit.with(|state, _| {
-            let Some(raw) = state.session.get(key) else {
+            let Some(raw) = state.session.get(key).filter(|_| key != keys::TOKEN) else {
                 return Ok(None);
             };
             json::from_raw(raw).map(Some).map_err(|error| {
@@ -95,7 +96,8 @@ impl Session {
 
     /// Whether there is a value under this key.
     pub fn contains(&self, key: &str) -> bool {
-        self.visit.with(|state, _| state.session.get(key).is_some())
+        self.visit
+            .with(|state, _| key != keys::TOKEN && state.session.get(key).is_some())
     }
 
     /// The keys of the application's values, in order.

@@ -12,7 +12,7 @@ use crate::cookie::werkzeug_unquote;
 use crate::login::protection::{Client, SessionIdentifier};
 use crate::next_url::build_login_url;
 use crate::password::Passwords;
-use crate::remember::RememberState;
+use crate::remember::{NewToken, RememberState};
 use crate::session::SessionMap;
 use crate::signing::payload;
 
@@ -248,7 +248,12 @@ fn remember_tokens_are_those_of_flask_login() {
         let core = visit.visit().core();
 
         let mut remember = RememberState::new(&values(&request::<&str>(&[]), ""));
-        remember.issue(vector.payload.clone(), None, None);
+        remember.issue(NewToken {
+            user_id: vector.payload.clone(),
+            auth_digest: None,
+            duration: None,
+            login: None,
+        });
         let header = remember.write(&core.remember, NOW).unwrap();
         assert_eq!(header.to_str().unwrap(), vector.set_cookie);
 

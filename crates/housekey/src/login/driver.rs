@@ -1,0 +1,339 @@
+//! The actions together with the login store: what is asked of it, in which order.
+//!
+//! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
+//! refuses or cannot do is an error, with everything as it was.
+
+use super::actions::LoginOptions;
+use super::records::{Issued, LoginInfo, MaxLogins, Records, WhenFull};
+use super::{LoginSource, VisitState, Who, auth_hash, keys};
+use crate::error::{Error, ErrorKind};
+use crate::event::{EndReason, Event};
+use crate::manager::Core;
+use crate::records::secret::{LoginToken, Purpose};
+use crate::records::{LoginId, Updated};
+use crate::user::User;
+use crate::visit::OpenVisit;
+
+/// How often a record that others change at the same time is read again before giving up.
+const MOST_TRIES: usize = 10;
+
+/// Why a login is renewed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// The user has proved themselves again.
+    Confirm,
+    /// Their auth hash has changed, and this login is to outlive it.
+    AuthHash,
+}
+
+impl OpenVisit {
+    pub(crate) async fn log_in(&self, user: &dyn User, options: LoginOptions) -> Result<(), Error> {
+        let core = self.visit().core();
+        let Some(records) = &core.records else {
+            return self.change(|state, core| state.log_in(core, user, options, None));
+        };
+        let _turn = self.turn().await;
+        let new = self.change(|state, core| {
+            let new = state.issue(core, records, user, options);
+            state.could_log_in(core, user, options, Some(&new))?;
+            Ok(new)
+        })?;
+
+        let mut replaced = self.own_logins(records).await?;
+        let user_id = &new.live.record.user_id;
+        let ended = self.make_room(records, user_id, &replaced).await?;
+        replaced.extend(&ended);
+        if !records.store.create(&new.live.record, &replaced).await? {
+            return Err(Error::new(
+                ErrorKind::StoreFailed,
+                "the login could not be kept; try again",
+            ));
+        }
+        for _ in &ended {
+            core.deliver(&Event::LoginEnded {
+                user_id: user_id.clone(),
+                reason: EndReason::TooManyLogins,
+            });
+        }
+        let logged_in = self.change(|state, core| state.log_in(core, user, options, Some(&new)));
+        if logged_in.is_err() {
+            records.store.delete(&new.live.record.id).await?;
+        }
+        logged_in
+    }
+
+    pub(crate) async fn log_out(&self) -> Result<(), Error> {
+        let log_out = |state: &mut VisitState, _: &Core| {
+            state.log_out();
+            Ok(())
+        };
+        let Some(records) = &self.visit().core().records else {
+            return self.change(log_out);
+        };
+        let _turn = self.turn().await;
+        self.change(|_, _| Ok(()))?;
+        for login in self.own_logins(records).await? {
+            records.store.delete(&login).await?;
+        }
+        self.change(log_out)
+    }
+
+    pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
+        let core = self.visit().core();
+        let renew = |renewed: Option<&LoginToken>| {
+            self.change(|state, core| match renewal {
+                Renewal::Confirm => state.confirm(core, user, renewed),
+                Renewal::AuthHash => state.update_auth_hash(core, user, renewed),
+            })
+        };
+        let Some(records) = &core.records else {
+            return renew(None);
+        };
+        let _turn = self.turn().await;
+        let auth_hash = core.auth_hashes.digest(user);
+        let (user_id, token) = self.change(|state, core| {
+            let user_id = state.logged_in_as(core, user)?;
+            state.would_fit(core, |state| {
+                state.make_fresh();
+                state.bind_to_client(core);
+                if let Some(digest) = &auth_hash {
+                    let value = auth_hash::for_session(digest, &user_id);
+                    state.session.set_text(keys::AUTH_HASH, &value);
+                }
+            })?;
+            Ok((user_id, state.session_token()))
+        })?;
+        let Some(token) = token else {
+            // A peer's login, which gets its record at the next look.
+            return match records.adopts {
+                true => renew(None),
+                false => Err(no_record()),
+            };
+        };
+        let renewed = self
+            .renew_record(records, &token, &user_id, auth_hash)
+            .await?;
+        renew(Some(&renewed))?;
+        if renewal == Renewal::AuthHash {
+            self.end_all(
+                records,
+                &user_id,
+                Some(&token.id),
+                EndReason::AuthHashChanged,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the record a new secret, however many others change it meanwhile.
+    async fn renew_record(
+        &self,
+        records: &Records,
+        token: &LoginToken,
+        user_id: &str,
+        auth_hash: Option<String>,
+    ) -> Result<LoginToken, Error> {
+        let now = self.with(|state, _| state.now);
+        for _ in 0..MOST_TRIES {
+            let found = records.store.load(&token.id, now).await?;
+            let live = match records.check_session(token, user_id, found, now) {
+                Ok(live) if !live.in_grace => live,
+                _ => return Err(no_record()),
+            };
+            let (next, renewed) = records.renewed(&live, auth_hash.clone(), now);
+            match records.store.update(&next.record).await? {
+                Updated::Done => return Ok(renewed),
+                Updated::Conflict => {}
+                Updated::Gone => return Err(no_record()),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::StoreFailed,
+            "the login is being changed by many requests at once; try again",
+        ))
+    }
+
+    pub(crate) async fn logins(&self) -> Result<Vec<LoginInfo>, Error> {
+        let (records, user_id, current) = self.of_current_user()?;
+        records.list(&user_id, Some(&current), self.now()).await
+    }
+
+    pub(crate) async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
+        let (records, user_id, _) = self.of_current_user()?;
+        let found = records.store.load(id, self.now()).await?;
+        if found.is_none_or(|record| record.user_id != user_id) {
+            return Ok(false);
+        }
+        let ended = records.store.delete(id).await?;
+        if ended {
+            self.visit().core().deliver(&Event::LoginEnded {
+                user_id,
+                reason: EndReason::EndedByUser,
+            });
+        }
+        Ok(ended)
+    }
+
+    pub(crate) async fn end_other_logins(&self) -> Result<usize, Error> {
+        let (records, user_id, current) = self.of_current_user()?;
+        self.end_all(records, &user_id, Some(&current), EndReason::EndedByUser)
+            .await
+    }
+
+    async fn end_all(
+        &self,
+        records: &Records,
+        user_id: &str,
+        except: Option<&LoginId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        self.visit()
+            .core()
+            .end_all(records, user_id, except, reason)
+            .await
+    }
+
+    /// Who is there, by a fresh login that has a record.
+    fn of_current_user(&self) -> Result<(&Records, String, LoginId), Error> {
+        let Some(records) = &self.visit().core().records else {
+            return Err(no_store());
+        };
+        let (user_id, current) = self.with(|state, core| {
+            let settings = &core.settings;
+            if !state.is_fresh(settings.fresh_within, settings.trust_fresh_flag) {
+                return Err(Error::new(
+                    ErrorKind::NotFresh,
+                    "a list of logins is for somebody who has just proved who they are: let the handler ask for a \
+                     fresh login",
+                ));
+            }
+            match (&state.who, &state.live) {
+                (Who::Somebody(user, LoginSource::Session), Some(live)) => {
+                    Ok((user.id(), live.record.id))
+                }
+                _ => Err(no_record()),
+            }
+        })?;
+        Ok((records, user_id, current))
+    }
+
+    /// The logins whose secrets this browser has: that of its session, and that of its remember token.
+    async fn own_logins(&self, records: &Records) -> Result<Vec<LoginId>, Error> {
+        let (tokens, now) = self.with(|state, core| {
+            let remembered = state.remember.login_token(&core.remember, state.now);
+            let tokens = [
+                (state.session_token(), Purpose::Session),
+                (remembered, Purpose::Remember),
+            ];
+            (tokens, state.now)
+        });
+        let mut own = Vec::new();
+        for (token, purpose) in tokens {
+            let Some(token) = token else { continue };
+            if !own.contains(&token.id)
+                && let Some(record) = records.store.load(&token.id, now).await?
+                && records.owns(&token, purpose, &record, now)
+            {
+                own.push(token.id);
+            }
+        }
+        Ok(own)
+    }
+
+    /// The logins that have to end before this user may have another one, those apart that end anyway.
+    async fn make_room(
+        &self,
+        records: &Records,
+        user_id: &str,
+        replaced: &[LoginId],
+    ) -> Result<Vec<LoginId>, Error> {
+        let Some(MaxLogins { count, when_full }) = records.max_logins else {
+            return Ok(Vec::new());
+        };
+        let mut others = records.store.list_by_user(user_id, self.now()).await?;
+        others.retain(|record| !replaced.contains(&record.id));
+        let too_many = (others.len() + 1).saturating_sub(count);
+        if too_many > 0 && when_full == WhenFull::Refuse {
+            return Err(Error::new(
+                ErrorKind::TooManyLogins,
+                format!("only {count} logins at once: sign out somewhere else first"),
+            ));
+        }
+        others.sort_by_key(|record| (record.last_seen_at, record.created_at, record.id));
+        Ok(others.iter().take(too_many).map(|it| it.id).collect())
+    }
+
+    fn now(&self) -> u64 {
+        self.with(|state, _| state.now)
+    }
+}
+
+impl VisitState {
+    fn issue(
+        &self,
+        core: &Core,
+        records: &Records,
+        user: &dyn User,
+        options: LoginOptions,
+    ) -> Issued {
+        let remember_for = options
+            .remember
+            .filter(|_| core.remember.rotates())
+            .map(|duration| duration.unwrap_or(core.remember.duration));
+        let digest = core.auth_hashes.digest(user);
+        records.issue(&user.id(), digest, remember_for, &self.client, self.now)
+    }
+}
+
+impl Core {
+    /// Ends all logins of a user, but for one.
+    pub(crate) async fn end_all(
+        &self,
+        records: &Records,
+        user_id: &str,
+        except: Option<&LoginId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let ended = records.store.delete_by_user(user_id, except).await?;
+        for _ in &ended {
+            self.deliver(&Event::LoginEnded {
+                user_id: user_id.to_owned(),
+                reason,
+            });
+        }
+        Ok(ended.len())
+    }
+}
+
+impl Records {
+    /// A user's logins, the one last used first.
+    pub(crate) async fn list(
+        &self,
+        user_id: &str,
+        current: Option<&LoginId>,
+        now: u64,
+    ) -> Result<Vec<LoginInfo>, Error> {
+        let records = self.store.list_by_user(user_id, now).await?;
+        let logins = records.iter();
+        let mut logins: Vec<_> = logins
+            .filter_map(|record| LoginInfo::of(record, current))
+            .collect();
+        logins.sort_by_key(|login| std::cmp::Reverse((login.last_seen_at, login.id)));
+        Ok(logins)
+    }
+}
+
+fn no_record() -> Error {
+    Error::new(
+        ErrorKind::NotLoggedIn,
+        "the login has ended or was renewed by another request, so there is none to renew",
+    )
+}
+
+pub(crate) fn no_store() -> Error {
+    Error::new(
+        ErrorKind::NoLoginStore,
+        "there is no list of logins: give the login manager a login_store",
+    )
+}

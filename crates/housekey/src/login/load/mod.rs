@@ -1,0 +1,322 @@
+//! Finding out who is there: a small state machine that says what it needs and is told the answer.
+//!
+//! The order is Flask-Login's, with its gaps closed:
+//!
+//! 1. The session's user, unless session protection says no. A strong refusal ends the search.
+//! 2. The remember token's user, who starts a new session, not fresh.
+//! 3. The request's own user. A remember token that leads nowhere does not stand in its way.
+//!
+//! With a login store, a session counts only if its record does, and so does a token that rotates; the record is
+//! asked for before the user. What a record has to be told (used, replaced, ended) is a step of the search as well, so
+//! that nobody is there before it has been written.
+//!
+//! A user who is gone, not active, or whose auth hash changed loses the login, and its cookies go. An answer that
+//! cannot be had is never given here: the search simply has not ended, and nothing is remembered of it.
+
+mod recorded;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use recorded::Write;
+
+use std::sync::Arc;
+
+use recorded::{Adoption, Ending};
+
+use super::auth_hash::{self, AuthHash};
+use super::protection::SessionProtection;
+use super::{LoginSource, VisitState, Who, keys};
+use crate::event::{EndReason, Event};
+use crate::manager::Core;
+use crate::records::secret::LoginToken;
+use crate::records::{LoginRecord, Updated};
+use crate::remember::{Claims, ClaimsKind, NewToken};
+use crate::session::Rejected;
+use crate::user::User;
+
+/// What the search needs next.
+#[derive(Debug)]
+pub(crate) enum Search {
+    /// The record that the session names, for the user whom the session names.
+    SessionRecord(Option<String>, LoginToken),
+    /// The user with the id in the session.
+    SessionUser(String),
+    /// The record of a remember token.
+    RememberedRecord(Claims, LoginToken),
+    /// The user whom a valid remember token names.
+    RememberedUser(Claims),
+    /// Whomever the request itself proves.
+    RequestUser,
+    /// A record is to be changed before the search goes on.
+    Write(Write),
+    /// It is over; [`VisitState::who`] has the result.
+    Over,
+}
+
+/// What the search was told.
+pub(crate) enum Answer {
+    User(Option<Arc<dyn User>>),
+    Record(Option<LoginRecord>),
+    Written(Updated),
+}
+
+impl VisitState {
+    /// Begins the search.
+    pub(crate) fn search(&mut self, core: &Core) -> Search {
+        self.live = None;
+        if let Some(rejected) = self.arrival.rejected.take() {
+            let reason = match rejected {
+                Rejected::Invalid(refused) => refused.into(),
+                Rejected::Ambiguous => crate::event::Rejection::Ambiguous,
+            };
+            self.event(Event::SessionRejected { reason });
+        }
+        // A peer's response hook did not run: its instruction still holds.
+        if self.session.text(keys::REMEMBER).as_deref() == Some("clear") {
+            self.remember.delete();
+        }
+        self.session.remove(keys::REMEMBER);
+
+        match self.session_user_id() {
+            Some(id) if self.protect(core, &id) => {
+                self.who = Who::Nobody;
+                Search::Over
+            }
+            id => self.search_session(core, id),
+        }
+    }
+
+    /// Goes on with the answer to what was asked.
+    pub(crate) fn search_on(&mut self, core: &Core, asked: Search, answer: Answer) -> Search {
+        match (asked, answer) {
+            (Search::SessionUser(id), Answer::User(Some(user))) => {
+                self.check_session_user(core, id, user)
+            }
+            (Search::SessionUser(id), Answer::User(None)) => {
+                self.end_login(core, id, EndReason::UserGone)
+            }
+            (Search::RememberedUser(claims), Answer::User(Some(user))) => {
+                self.check_remembered_user(core, claims, user)
+            }
+            (Search::RememberedUser(claims), Answer::User(None)) => {
+                self.end_remembering(claims.user_id, EndReason::UserGone)
+            }
+            (Search::RequestUser, Answer::User(Some(user))) if user.is_active() => {
+                self.event(Event::LoadedFromRequest { user_id: user.id() });
+                self.found(user, LoginSource::Request)
+            }
+            (asked, answer) => match (&core.records, asked, answer) {
+                (Some(records), Search::SessionRecord(id, token), Answer::Record(found)) => {
+                    self.check_session_record(core, records, id, &token, found)
+                }
+                (Some(records), Search::RememberedRecord(claims, token), Answer::Record(found)) => {
+                    self.check_remembered_record(records, claims, token, found)
+                }
+                (Some(_), Search::Write(write), Answer::Written(updated)) => {
+                    self.written(core, write, updated)
+                }
+                _ => {
+                    self.who = Who::Nobody;
+                    Search::Over
+                }
+            },
+        }
+    }
+
+    /// Compares the client with the one that the session was made for. `true` when the login was ended.
+    pub(super) fn protect(&mut self, core: &Core, user_id: &str) -> bool {
+        let settings = &core.settings;
+        if settings.protection == SessionProtection::Off {
+            return false;
+        }
+        let was_fresh = self.session.is_true(keys::FRESH);
+        match self.session.text(keys::IDENTIFIER) {
+            Some(kept) if settings.identifier.matches(&kept, &self.client) => return false,
+            // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
+            // request. Signed as it is, such a session can come from nowhere else.
+            None if !was_fresh => {
+                // Without room for it, the session stays unbound, as it came.
+                let _ = self.if_it_fits(core, |state| state.bind_to_client(core));
+                return false;
+            }
+            _ => {}
+        }
+        let ended = settings.protection == SessionProtection::Strong
+            && !(settings.strong_spares_permanent && self.session.is_permanent());
+        if ended {
+            self.session.clear();
+            self.remember.delete();
+        } else if was_fresh {
+            self.make_stale();
+        }
+        // Flask-Login says so at every request until the next login; once is enough.
+        if ended || was_fresh {
+            self.event(Event::SessionProtected {
+                user_id: user_id.to_owned(),
+                ended,
+            });
+        }
+        ended
+    }
+
+    fn check_session_user(&mut self, core: &Core, id: String, user: Arc<dyn User>) -> Search {
+        let id = id.as_str();
+        if !user.is_active() {
+            return self.end_login(core, id.to_owned(), EndReason::UserInactive);
+        }
+        let missing = core.settings.missing_auth_hash;
+        let value = self.session.text(keys::AUTH_HASH);
+        let kept = value
+            .as_deref()
+            .and_then(|value| auth_hash::in_session(value, id));
+        let by_peer = kept.is_none();
+        match core.auth_hashes.check(&*user, id, kept, missing) {
+            AuthHash::Matches => {}
+            // Joins the session whenever that is next written; not worth a write of its own.
+            AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
+            // Made with an older key, which may be dropped before there is another reason to write.
+            AuthHash::Rewrite => {
+                let digest = core.auth_hashes.digest(&*user);
+                self.write_auth_hash(id, digest.as_deref());
+            }
+            AuthHash::Changed => {
+                return self.end_login(core, id.to_owned(), EndReason::AuthHashChanged);
+            }
+        }
+        match &core.records {
+            Some(records) => self.note_use(core, records, id, user),
+            None => self.found(user, LoginSource::Session),
+        }
+    }
+
+    /// The session's login is no good, and its record, if it has one, has to go first.
+    fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
+        match &self.live {
+            Some(live) if !self.reads_only => {
+                let ending = Ending::Session { user_id, reason };
+                Search::Write(Write::Delete(live.record.id, ending))
+            }
+            _ => self.login_ended(core, user_id, reason),
+        }
+    }
+
+    /// What was in the session was that user's: nothing of it may reach the next one. A remember token may still be
+    /// good: of somebody else, or made since.
+    fn login_ended(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
+        self.live = None;
+        self.session.clear();
+        self.event(Event::LoginEnded { user_id, reason });
+        // A request that was under way while this browser's login was renewed must not undo that.
+        if self.reads_only {
+            return self.search_request();
+        }
+        self.search_remember_token(core)
+    }
+
+    fn search_remember_token(&mut self, core: &Core) -> Search {
+        match self.remember.read(&core.remember, self.now) {
+            None => self.search_request(),
+            Some(Ok(claims)) => match claims.kind.clone() {
+                ClaimsKind::Rotating(token) => Search::RememberedRecord(claims, token),
+                ClaimsKind::Flask | ClaimsKind::Timed { .. } => Search::RememberedUser(claims),
+            },
+            Some(Err(reason)) => {
+                self.event(Event::RememberTokenRejected { reason });
+                // Under another key than the peer's, every one of its tokens looks forged. Flask-Login lets them be.
+                if !core.remember.is_shared_with_flask() {
+                    self.remember.delete();
+                }
+                self.search_request()
+            }
+        }
+    }
+
+    fn check_remembered_user(
+        &mut self,
+        core: &Core,
+        claims: Claims,
+        user: Arc<dyn User>,
+    ) -> Search {
+        if !user.is_active() {
+            return self.end_remembering(claims.user_id, EndReason::UserInactive);
+        }
+        let verdict = match &self.live {
+            Some(live) => {
+                let kept = live.data.auth_hash.as_deref();
+                core.auth_hashes
+                    .check(&*user, &claims.user_id, kept, AuthHash::Changed)
+            }
+            None => core.auth_hashes.check_token(&*user, &claims),
+        };
+        if verdict == AuthHash::Changed {
+            return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
+        }
+        let digest = core.auth_hashes.digest(&*user);
+        match (&core.records, &claims.kind, self.live.take()) {
+            (Some(records), ClaimsKind::Rotating(token), Some(live)) => {
+                let token = token.clone();
+                self.use_token(core, records, claims, &token, live, user)
+            }
+            (Some(records), _, _) => {
+                let new = records.issue(&claims.user_id, digest, None, &self.client, self.now);
+                Search::Write(Write::Adopt(Box::new(new), user, Adoption::Token(claims)))
+            }
+            (None, ..) => {
+                if claims.outdated || verdict == AuthHash::Rewrite {
+                    self.reissue(&claims, digest.clone());
+                }
+                self.restored(core, claims.user_id, user, digest, None)
+            }
+        }
+    }
+
+    fn reissue(&mut self, claims: &Claims, auth_digest: Option<String>) {
+        self.remember.issue(NewToken {
+            user_id: claims.user_id.clone(),
+            auth_digest,
+            duration: claims.remaining,
+            login: None,
+        });
+    }
+
+    fn restored(
+        &mut self,
+        core: &Core,
+        user_id: String,
+        user: Arc<dyn User>,
+        digest: Option<String>,
+        login: Option<&LoginToken>,
+    ) -> Search {
+        self.restore_session(core, &user_id, digest.as_deref(), login);
+        self.event(Event::LoadedFromCookie { user_id });
+        self.found(user, LoginSource::RememberToken)
+    }
+
+    fn end_remembering(&mut self, user_id: String, reason: EndReason) -> Search {
+        match &self.live {
+            Some(live) => {
+                let ending = Ending::Token { user_id, reason };
+                Search::Write(Write::Delete(live.record.id, ending))
+            }
+            None => self.remembering_ended(user_id, reason),
+        }
+    }
+
+    fn remembering_ended(&mut self, user_id: String, reason: EndReason) -> Search {
+        self.live = None;
+        self.event(Event::LoginEnded { user_id, reason });
+        self.remember.delete();
+        self.search_request()
+    }
+
+    fn search_request(&mut self) -> Search {
+        self.asked_request = true;
+        Search::RequestUser
+    }
+
+    fn found(&mut self, user: Arc<dyn User>, source: LoginSource) -> Search {
+        self.personal = true;
+        self.who = Who::Somebody(user, source);
+        Search::Over
+    }
+}

@@ -1,0 +1,327 @@
+//! The search where logins have records: what is asked of the store, and what it is told before somebody is there.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::records::{Dead, Issued, Live, Records, Remembered, Successors};
+use super::super::{LoginSource, VisitState, keys};
+use super::Search;
+use crate::event::{EndReason, Event, Rejection};
+use crate::manager::Core;
+use crate::records::secret::{LoginToken, Purpose};
+use crate::records::{LoginId, LoginRecord, Touch, Updated};
+use crate::remember::{Claims, NewToken};
+use crate::user::User;
+
+/// What the store is to do, and what comes then.
+pub(crate) enum Write {
+    /// The session's login was used; then it is this user's.
+    Touch(LoginId, Touch, Arc<dyn User>),
+    /// The record of the session's login is to be written again; then it is this user's.
+    Redigest(Box<Live>, Arc<dyn User>),
+    /// The record of a login that is over. Nothing else has been done about it before.
+    Delete(LoginId, Ending),
+    /// The record after its remember token was used.
+    Restore(Box<Restoration>),
+    /// A record for a login that has none yet; then the login is this user's.
+    Adopt(Box<Issued>, Arc<dyn User>, Adoption),
+}
+
+/// The use of a remember token that rotates.
+pub(crate) struct Restoration {
+    /// The record as it is to be.
+    pub(crate) next: Live,
+    successors: Successors,
+    claims: Claims,
+    token: LoginToken,
+    user: Arc<dyn User>,
+}
+
+/// What is over with a record.
+pub(crate) enum Ending {
+    /// The session's login.
+    Session { user_id: String, reason: EndReason },
+    /// The remember token's.
+    Token { user_id: String, reason: EndReason },
+    /// Both, since somebody has a copy of the token.
+    Stolen { user_id: String },
+    /// One that a peer has put another in the place of, of the user with this id, or none.
+    Overwritten { by: Option<String> },
+}
+
+/// How a login without a record came.
+pub(crate) enum Adoption {
+    /// By a session that a peer made.
+    Session,
+    /// By a remember token that does not rotate.
+    Token(Claims),
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Touch(..) => "Touch",
+            Self::Redigest(..) => "Redigest",
+            Self::Delete(..) => "Delete",
+            Self::Restore(..) => "Restore",
+            Self::Adopt(..) => "Adopt",
+        })
+    }
+}
+
+impl VisitState {
+    pub(super) fn search_session(&mut self, core: &Core, id: Option<String>) -> Search {
+        match (&core.records, self.session_token(), id) {
+            (Some(_), Some(token), id) => Search::SessionRecord(id, token),
+            (Some(records), None, Some(id)) if !records.adopts => {
+                self.login_ended(core, id, EndReason::NoRecord)
+            }
+            (_, _, Some(id)) => Search::SessionUser(id),
+            (_, _, None) => {
+                self.forget_leftovers();
+                self.search_remember_token(core)
+            }
+        }
+    }
+
+    /// What a peer's logout left of ours, or an id that names nobody.
+    fn forget_leftovers(&mut self) {
+        for key in [keys::USER_ID, keys::FRESH_AT, keys::AUTH_HASH, keys::TOKEN] {
+            self.session.remove(key);
+        }
+    }
+
+    pub(super) fn check_session_record(
+        &mut self,
+        core: &Core,
+        records: &Records,
+        id: Option<String>,
+        token: &LoginToken,
+        found: Option<LoginRecord>,
+    ) -> Search {
+        // A peer that logs out, or logs in somebody else, leaves our token behind.
+        if let Some(record) = &found
+            && id.as_ref() != Some(&record.user_id)
+            && records.owns(token, Purpose::Session, record, self.now)
+        {
+            return Search::Write(Write::Delete(record.id, Ending::Overwritten { by: id }));
+        }
+        let Some(id) = id else {
+            return self.overwritten(core, None);
+        };
+        match records.check_session(token, &id, found, self.now) {
+            Ok(live) => {
+                self.reads_only = live.in_grace;
+                self.live = Some(live);
+                Search::SessionUser(id)
+            }
+            Err(Dead {
+                reason,
+                delete: Some(login),
+            }) => Search::Write(Write::Delete(
+                login,
+                Ending::Session {
+                    user_id: id,
+                    reason,
+                },
+            )),
+            Err(Dead { reason, .. }) => self.login_ended(core, id, reason),
+        }
+    }
+
+    /// Another login, or none, has taken the place of the one that the session's token is of.
+    fn overwritten(&mut self, core: &Core, by: Option<String>) -> Search {
+        self.session.remove(keys::TOKEN);
+        self.search_session(core, by)
+    }
+
+    /// What the record has to be told before the session's login is this user's.
+    pub(super) fn note_use(
+        &mut self,
+        core: &Core,
+        records: &Records,
+        id: &str,
+        user: Arc<dyn User>,
+    ) -> Search {
+        let Some(live) = &self.live else {
+            return self.adopt_session(core, records, id, user);
+        };
+        if live.outdated
+            && let Some(token) = self.session_token()
+        {
+            let next = records.redigested(live, &token, self.now);
+            return Search::Write(Write::Redigest(Box::new(next), user));
+        }
+        match records.touch(live, self.now) {
+            Some(touch) => Search::Write(Write::Touch(live.record.id, touch, user)),
+            None => self.found(user, LoginSource::Session),
+        }
+    }
+
+    /// A session that a peer made gets a record, unless it has no room for the token: then it counts without one, as it
+    /// did until now.
+    fn adopt_session(
+        &mut self,
+        core: &Core,
+        records: &Records,
+        id: &str,
+        user: Arc<dyn User>,
+    ) -> Search {
+        let digest = core.auth_hashes.digest(&*user);
+        let new = records.issue(id, digest, None, &self.client, self.now);
+        match self.would_fit(core, |state| state.write_token(&new.session)) {
+            Ok(()) => Search::Write(Write::Adopt(Box::new(new), user, Adoption::Session)),
+            Err(_) => self.found(user, LoginSource::Session),
+        }
+    }
+
+    pub(super) fn check_remembered_record(
+        &mut self,
+        records: &Records,
+        claims: Claims,
+        token: LoginToken,
+        found: Option<LoginRecord>,
+    ) -> Search {
+        match records.check_remember(&token, &claims.user_id, found, self.now) {
+            Remembered::Valid(live) => {
+                self.live = Some(live);
+                Search::RememberedUser(claims)
+            }
+            Remembered::Gone => self.token_of_nothing(),
+            Remembered::Stolen(login) => Search::Write(Write::Delete(
+                login,
+                Ending::Stolen {
+                    user_id: claims.user_id,
+                },
+            )),
+        }
+    }
+
+    fn token_of_nothing(&mut self) -> Search {
+        self.event(Event::RememberTokenRejected {
+            reason: Rejection::LoginEnded,
+        });
+        self.remember.delete();
+        self.search_request()
+    }
+
+    /// The first use of a token replaces it; those at the same time are given what the first was given.
+    pub(super) fn use_token(
+        &mut self,
+        core: &Core,
+        records: &Records,
+        claims: Claims,
+        token: &LoginToken,
+        live: Box<Live>,
+        user: Arc<dyn User>,
+    ) -> Search {
+        if live.in_grace {
+            let Some(successors) = records.given_out(&live, token) else {
+                // The login has been renewed since. The browser has what it needs from there.
+                self.reads_only = true;
+                return self.found(user, LoginSource::RememberToken);
+            };
+            return self.give_out(core, claims.user_id, user, live, successors);
+        }
+        let auth_hash = core.auth_hashes.digest(&*user);
+        let (next, successors) = records.restored(&live, token, auth_hash, &self.client, self.now);
+        Search::Write(Write::Restore(Box::new(Restoration {
+            next,
+            successors,
+            claims,
+            token: token.clone(),
+            user,
+        })))
+    }
+
+    fn give_out(
+        &mut self,
+        core: &Core,
+        user_id: String,
+        user: Arc<dyn User>,
+        live: Box<Live>,
+        successors: Successors,
+    ) -> Search {
+        let ends = live.data.remember.as_ref().map_or(0, |it| it.expires_at);
+        self.remember.issue(NewToken {
+            user_id: user_id.clone(),
+            auth_digest: None,
+            duration: Some(Duration::from_secs(ends.saturating_sub(self.now))),
+            login: Some(successors.remember),
+        });
+        let digest = core.auth_hashes.digest(&*user);
+        self.live = Some(live);
+        self.restored(core, user_id, user, digest, Some(&successors.session))
+    }
+
+    /// Goes on after the store has done what was asked.
+    pub(super) fn written(&mut self, core: &Core, write: Write, updated: Updated) -> Search {
+        match (write, updated) {
+            (Write::Redigest(_, user), Updated::Gone) => {
+                self.login_ended(core, user.id(), EndReason::RecordGone)
+            }
+            (Write::Touch(_, _, user) | Write::Redigest(_, user), _) => {
+                self.found(user, LoginSource::Session)
+            }
+            (Write::Delete(_, ending), _) => self.deleted(core, ending),
+            (Write::Restore(it), Updated::Done) => {
+                let Restoration {
+                    next,
+                    successors,
+                    claims,
+                    user,
+                    ..
+                } = *it;
+                self.give_out(core, claims.user_id, user, Box::new(next), successors)
+            }
+            // Another request of this browser was first; what it was given is what this one is given.
+            (Write::Restore(it), Updated::Conflict) => {
+                Search::RememberedRecord(it.claims, it.token)
+            }
+            (Write::Restore(_), Updated::Gone) => self.token_of_nothing(),
+            (Write::Adopt(new, user, adoption), Updated::Done) => {
+                self.adopted(core, *new, user, adoption)
+            }
+            // The number was taken, which in the life of the universe it is not: another one, then.
+            (Write::Adopt(..), Updated::Conflict | Updated::Gone) => self.search(core),
+        }
+    }
+
+    fn deleted(&mut self, core: &Core, ending: Ending) -> Search {
+        match ending {
+            Ending::Session { user_id, reason } => self.login_ended(core, user_id, reason),
+            Ending::Token { user_id, reason } => self.remembering_ended(user_id, reason),
+            Ending::Stolen { user_id } => {
+                self.event(Event::RememberTokenStolen { user_id });
+                self.remember.delete();
+                self.search_request()
+            }
+            Ending::Overwritten { by } => self.overwritten(core, by),
+        }
+    }
+
+    fn adopted(
+        &mut self,
+        core: &Core,
+        new: Issued,
+        user: Arc<dyn User>,
+        adoption: Adoption,
+    ) -> Search {
+        let session = new.session.clone();
+        self.live = Some(Box::new(new.live));
+        match adoption {
+            Adoption::Session => {
+                self.write_token(&session);
+                self.found(user, LoginSource::Session)
+            }
+            Adoption::Token(claims) => {
+                let digest = core.auth_hashes.digest(&*user);
+                if claims.outdated {
+                    self.reissue(&claims, digest.clone());
+                }
+                self.restored(core, claims.user_id, user, digest, Some(&session))
+            }
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! The rules for logins that have a record: what makes one count, and what each use changes in it.
+//!
+//! Nothing here asks a store. These say what to ask for, and what the answer means.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::protection::Client;
+use super::timeouts::LoginTimeouts;
+use crate::event::EndReason;
+use crate::records::data::{LoginData, Previous, Remember};
+use crate::records::secret::{Digests, LoginToken, Purpose};
+use crate::records::{LoginId, LoginRecord, Store, Touch};
+use crate::signing::keys::KeyUsed;
+
+/// For how long a session's secret still reads after it was replaced: requests may be under way with it.
+const SESSION_GRACE: u64 = 30;
+/// For how long a remember token may be used again: a browser that opens with several tabs sends it several times.
+const REMEMBER_WINDOW: u64 = 60;
+/// As much of a user agent as a person can make use of.
+const LONGEST_USER_AGENT: usize = 256;
+
+/// The store of a manager, and how its records are to be read.
+pub(crate) struct Records {
+    pub(crate) store: Store,
+    pub(crate) digests: Digests,
+    pub(crate) timeouts: LoginTimeouts,
+    pub(crate) max_logins: Option<MaxLogins>,
+    /// Whether a session without a record is a login all the same, and gets one: a Flask peer may have made it.
+    pub(crate) adopts: bool,
+    /// Whether using a remember token puts off its end.
+    pub(crate) remember_slides: bool,
+}
+
+/// How many logins a user may have at once, and what happens beyond.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaxLogins {
+    pub(crate) count: usize,
+    pub(crate) when_full: WhenFull,
+}
+
+/// What happens when a user logs in who has as many logins as they may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The login that was not used for the longest time ends.
+    EndOldest,
+    /// The new login is refused: [`ErrorKind::TooManyLogins`](crate::ErrorKind::TooManyLogins).
+    Refuse,
+}
+
+/// A login whose record is there and counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) record: LoginRecord,
+    pub(crate) data: LoginData,
+    /// The cookie's secret was replaced moments ago. It reads, and changes nothing.
+    pub(crate) in_grace: bool,
+    /// The digest was made with an older key.
+    pub(crate) outdated: bool,
+}
+
+/// A login that does not count.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dead {
+    pub(crate) reason: EndReason,
+    /// A record that nothing can use any more.
+    pub(crate) delete: Option<LoginId>,
+}
+
+/// What a remember token is good for.
+#[derive(Debug)]
+pub(crate) enum Remembered {
+    /// A session. In grace if the token was used moments ago, by another request of the same browser, so that its
+    /// successor is out.
+    Valid(Box<Live>),
+    /// There is no such login (any more).
+    Gone,
+    /// Somebody has used it before, and somebody else comes with it now: one of the two has stolen it.
+    Stolen(LoginId),
+}
+
+/// A new login and the tokens that go with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Issued {
+    pub(crate) live: Live,
+    pub(crate) session: LoginToken,
+    pub(crate) remember: Option<LoginToken>,
+}
+
+/// The two secrets that follow on a remember token.
+pub(crate) struct Successors {
+    pub(crate) session: LoginToken,
+    pub(crate) remember: LoginToken,
+}
+
+impl Records {
+    /// A new login of this user.
+    pub(crate) fn issue(
+        &self,
+        user_id: &str,
+        auth_hash: Option<String>,
+        remember_for: Option<Duration>,
+        client: &Client,
+        now: u64,
+    ) -> Issued {
+        let session = LoginToken::generate();
+        let remember = remember_for.map(|duration| {
+            let token = LoginToken::generate_for(session.id);
+            (token, duration.as_secs())
+        });
+        let data = LoginData {
+            session: self.digests.digest(&session, Purpose::Session),
+            previous: None,
+            started_at: now,
+            remember: remember.as_ref().map(|(token, seconds)| Remember {
+                digest: self.digests.digest(token, Purpose::Remember),
+                previous: None,
+                expires_at: now.saturating_add(*seconds),
+                duration: *seconds,
+            }),
+            auth_hash,
+            user_agent: client.user_agent.as_ref().map(readable),
+            address: client.address,
+        };
+        let record = LoginRecord {
+            id: session.id,
+            user_id: user_id.to_owned(),
+            version: 0,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: self.expires_at(&data, now),
+            data: data.to_json(),
+        };
+        Issued {
+            live: Live {
+                record,
+                data,
+                in_grace: false,
+                outdated: false,
+            },
+            session,
+            remember: remember.map(|(token, _)| token),
+        }
+    }
+
+    /// Whether the session that carries this token is a login.
+    pub(crate) fn check_session(
+        &self,
+        token: &LoginToken,
+        user_id: &str,
+        found: Option<LoginRecord>,
+        now: u64,
+    ) -> Result<Box<Live>, Dead> {
+        let dead = |reason| Dead {
+            reason,
+            delete: None,
+        };
+        let Some(record) = found else {
+            return Err(dead(EndReason::RecordGone));
+        };
+        let Some(data) = LoginData::read(&record) else {
+            return Err(dead(EndReason::RecordGone));
+        };
+        if record.user_id != user_id {
+            return Err(dead(EndReason::RecordGone));
+        }
+        let used = self.digests.verify(token, Purpose::Session, &data.session);
+        let in_grace = used.is_none()
+            && data.previous.as_ref().is_some_and(|previous| {
+                now <= previous.until && self.is_of(token, Purpose::Session, &previous.digest)
+            });
+        if used.is_none() && !in_grace {
+            return Err(dead(EndReason::CookieReplaced));
+        }
+        let timed_out = |reason| Dead {
+            reason,
+            // A remembered browser comes back to its record.
+            delete: data.remember.is_none().then_some(record.id),
+        };
+        if now >= end(record.last_seen_at.min(now), self.timeouts.idle()) {
+            return Err(timed_out(EndReason::Idle));
+        }
+        if now >= end(data.started_at.min(now), self.timeouts.absolute()) {
+            return Err(timed_out(EndReason::TooOld));
+        }
+        Ok(Box::new(Live {
+            record,
+            data,
+            in_grace,
+            outdated: used == Some(KeyUsed::Fallback),
+        }))
+    }
+
+    /// What a remember token that names this user is good for.
+    pub(crate) fn check_remember(
+        &self,
+        token: &LoginToken,
+        user_id: &str,
+        found: Option<LoginRecord>,
+        now: u64,
+    ) -> Remembered {
+        let Some(record) = found.filter(|record| record.user_id == user_id) else {
+            return Remembered::Gone;
+        };
+        let Some(data) = LoginData::read(&record) else {
+            return Remembered::Gone;
+        };
+        let Some(remember) = data.remember.as_ref().filter(|it| now < it.expires_at) else {
+            return Remembered::Gone;
+        };
+        let current = self.is_of(token, Purpose::Remember, &remember.digest);
+        let again = !current
+            && remember.previous.as_ref().is_some_and(|previous| {
+                now <= previous.until && self.is_of(token, Purpose::Remember, &previous.digest)
+            });
+        if !current && !again {
+            return Remembered::Stolen(record.id);
+        }
+        Remembered::Valid(Box::new(Live {
+            record,
+            data,
+            in_grace: again,
+            outdated: false,
+        }))
+    }
+
+    /// The login after a remember token was used: a new session, a new token, the same browser.
+    pub(crate) fn restored(
+        &self,
+        live: &Live,
+        token: &LoginToken,
+        auth_hash: Option<String>,
+        client: &Client,
+        now: u64,
+    ) -> (Live, Successors) {
+        let successors = self.successors(token);
+        let mut data = LoginData {
+            session: self.digests.digest(&successors.session, Purpose::Session),
+            previous: None,
+            started_at: now,
+            auth_hash,
+            user_agent: client.user_agent.as_ref().map(readable),
+            address: client.address,
+            ..live.data.clone()
+        };
+        if let Some(remember) = &mut data.remember {
+            let next = self.digests.digest(&successors.remember, Purpose::Remember);
+            remember.previous = Some(Previous {
+                digest: std::mem::replace(&mut remember.digest, next),
+                until: now.saturating_add(REMEMBER_WINDOW),
+            });
+            if self.remember_slides {
+                remember.expires_at = now.saturating_add(remember.duration);
+            }
+        }
+        (self.changed(live, data, now), successors)
+    }
+
+    /// What the first use of a token gave out, if that is what the record still holds.
+    pub(crate) fn given_out(&self, live: &Live, token: &LoginToken) -> Option<Successors> {
+        let successors = self.successors(token);
+        let holds = self.is_of(&successors.session, Purpose::Session, &live.data.session)
+            && live.data.remember.as_ref().is_some_and(|remember| {
+                self.is_of(&successors.remember, Purpose::Remember, &remember.digest)
+            });
+        holds.then_some(successors)
+    }
+
+    fn successors(&self, token: &LoginToken) -> Successors {
+        Successors {
+            session: self.digests.successor(token, Purpose::Session),
+            remember: self.digests.successor(token, Purpose::Remember),
+        }
+    }
+
+    /// The login after the user has proved themselves again, with a new secret in place of the session's.
+    pub(crate) fn renewed(
+        &self,
+        live: &Live,
+        auth_hash: Option<String>,
+        now: u64,
+    ) -> (Live, LoginToken) {
+        let token = LoginToken::generate_for(live.record.id);
+        let data = LoginData {
+            session: self.digests.digest(&token, Purpose::Session),
+            previous: Some(Previous {
+                digest: live.data.session.clone(),
+                until: now.saturating_add(SESSION_GRACE),
+            }),
+            started_at: now,
+            auth_hash,
+            ..live.data.clone()
+        };
+        (self.changed(live, data, now), token)
+    }
+
+    /// The login with its digest made by the key that signs now.
+    pub(crate) fn redigested(&self, live: &Live, token: &LoginToken, now: u64) -> Live {
+        let data = LoginData {
+            session: self.digests.digest(token, Purpose::Session),
+            ..live.data.clone()
+        };
+        self.changed(live, data, now)
+    }
+
+    /// The login with these data, seen now. Its record still has the version that was loaded, as an update needs it.
+    fn changed(&self, live: &Live, data: LoginData, now: u64) -> Live {
+        Live {
+            record: LoginRecord {
+                last_seen_at: now,
+                expires_at: self.expires_at(&data, now),
+                data: data.to_json(),
+                ..live.record.clone()
+            },
+            data,
+            in_grace: false,
+            outdated: false,
+        }
+    }
+
+    /// That the login was used, if that has not been noted lately.
+    pub(crate) fn touch(&self, live: &Live, now: u64) -> Option<Touch> {
+        let noted = live.record.last_seen_at;
+        // A time in the far future was noted by a clock that was wrong, and would stand for ever.
+        let unless_since = if noted > end(now, self.timeouts.idle()) {
+            noted.saturating_add(1)
+        } else {
+            end(now, Duration::from_secs(1)).saturating_sub(self.timeouts.step().as_secs())
+        };
+        (noted < unless_since).then(|| Touch {
+            now,
+            unless_since,
+            expires_at: self.expires_at(&live.data, now),
+        })
+    }
+
+    /// Whether the cookie that carries this token may end the login: it holds the secret, or held it moments ago.
+    pub(crate) fn owns(
+        &self,
+        token: &LoginToken,
+        purpose: Purpose,
+        record: &LoginRecord,
+        now: u64,
+    ) -> bool {
+        let Some(data) = LoginData::read(record) else {
+            return false;
+        };
+        let (digest, previous) = match (purpose, &data.remember) {
+            (Purpose::Session, _) => (&data.session, &data.previous),
+            (Purpose::Remember, Some(remember)) => (&remember.digest, &remember.previous),
+            (Purpose::Remember, None) => return false,
+        };
+        self.is_of(token, purpose, digest)
+            || previous.as_ref().is_some_and(|previous| {
+                now <= previous.until && self.is_of(token, purpose, &previous.digest)
+            })
+    }
+
+    fn is_of(&self, token: &LoginToken, purpose: Purpose, digest: &str) -> bool {
+        self.digests.verify(token, purpose, digest).is_some()
+    }
+
+    /// When neither of the login's cookies can count any more.
+    fn expires_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
+        let session = end(last_seen_at, self.timeouts.idle())
+            .min(end(data.started_at, self.timeouts.absolute()));
+        let remembered = data.remember.as_ref().map_or(0, |it| it.expires_at);
+        session.max(remembered)
+    }
+}
+
+fn end(from: u64, duration: Duration) -> u64 {
+    from.saturating_add(duration.as_secs())
+}
+
+/// A user agent as a list can show it: text, without control characters, not endless.
+fn readable(value: &HeaderValue) -> String {
+    let mut text: String = String::from_utf8_lossy(value.as_bytes())
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    while text.len() > LONGEST_USER_AGENT {
+        text.pop();
+    }
+    text
+}
+
+/// One login, as its owner or an administrator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoginInfo {
+    /// Its number, by which it can be ended.
+    pub id: LoginId,
+    /// When it was made.
+    pub created_at: std::time::SystemTime,
+    /// When it was last used, to within a twentieth of the idle timeout.
+    pub last_seen_at: std::time::SystemTime,
+    /// From where it was made, or last restored by a remember token; where the manager knows addresses.
+    pub address: Option<IpAddr>,
+    /// With which program: the first 256 bytes of the header, without control characters. The client's own words.
+    pub user_agent: Option<String>,
+    /// Whether the browser is remembered.
+    pub remembered: bool,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl LoginInfo {
+    /// `None` for a record that housekey did not write.
+    pub(crate) fn of(record: &LoginRecord, current: Option<&LoginId>) -> Option<Self> {
+        let data = LoginData::read(record)?;
+        let time = |seconds| {
+            std::time::SystemTime::UNIX_EPOCH
+                .checked_add(Duration::from_secs(seconds))
+                .unwrap_or(std::time::SystemTime::UNIX_EPOCH)
+        };
+        Some(Self {
+            id: record.id,
+            created_at: time(record.created_at),
+            last_seen_at: time(record.last_seen_at),
+            address: data.address,
+            user_agent: data.user_agent,
+            remembered: data.remember.is_some(),
+            current: current == Some(&record.id),
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! When a login ends by itself, where records are kept.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a login lasts: until nobody has used it for a while (idle), and in any case until some time after the user
+/// proved themselves (absolute). Whichever comes first; checked on the server, against the login's record.
+///
+/// Use puts the idle timeout off, to within a twentieth of it; nothing but a login, a confirmation or a remember token
+/// puts off the absolute one. A remembered browser starts a session anew afterwards, one that is not fresh.
+///
+/// The profiles are what NIST SP 800-63B-4 asks for at its three assurance levels, with an idle timeout for the first,
+/// which has none there.
+///
+/// ```
+/// use std::time::Duration;
+/// use housekey::LoginTimeouts;
+///
+/// assert_eq!(LoginTimeouts::default(), LoginTimeouts::EVERYDAY);
+/// assert_eq!(LoginTimeouts::SENSITIVE.idle(), Duration::from_secs(60 * 60));
+/// let ours = LoginTimeouts::new(Duration::from_secs(30 * 60), Duration::from_secs(8 * 60 * 60));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoginTimeouts {
+    idle: Duration,
+    absolute: Duration,
+}
+
+impl LoginTimeouts {
+    /// For most sites, and the default: idle for one day, 30 days in all.
+    pub const EVERYDAY: Self = Self::new(DAY, Duration::from_secs(30 * 24 * 60 * 60));
+    /// For money and personal data: idle for one hour, one day in all.
+    pub const SENSITIVE: Self = Self::new(HOUR, DAY);
+    /// For what must not be left open on a desk: idle for 15 minutes, 12 hours in all.
+    pub const CRITICAL: Self = Self::new(
+        Duration::from_secs(15 * 60),
+        Duration::from_secs(12 * 60 * 60),
+    );
+
+    /// Any other two durations, in whole seconds; a manager takes one second to 400 days, and an idle timeout that is no
+    /// longer than the absolute one.
+    pub const fn new(idle: Duration, absolute: Duration) -> Self {
+        Self { idle, absolute }
+    }
+
+    /// How long a login may go unused.
+    pub const fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    /// How long a login may last from when the user proved themselves.
+    pub const fn absolute(&self) -> Duration {
+        self.absolute
+    }
+
+    /// How much of the idle timeout may pass unnoted: that a login was used is written once in this time.
+    pub(crate) fn step(&self) -> Duration {
+        (self.idle / 20).clamp(MINUTE, HOUR).min(self.idle / 2)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        crate::manager::check_duration("login_timeouts: idle", self.idle)?;
+        crate::manager::check_duration("login_timeouts: absolute", self.absolute)?;
+        if self.idle > self.absolute {
+            return Err(Error::new(
+                ErrorKind::Setting,
+                "login_timeouts: the idle timeout is longer than the absolute one and would never come; choose a \
+                 shorter one",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for LoginTimeouts {
+    fn default() -> Self {
+        Self::EVERYDAY
+    }
+}

@@ -1,0 +1,59 @@
+//! What a record says about its login, beyond what a store needs to know.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::LoginRecord;
+
+/// [`LoginRecord::data`], read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoginData {
+    /// The digest of the session's secret.
+    pub(crate) session: String,
+    /// The digest of the secret before that one, and until when it still reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Previous>,
+    /// When the user last proved themselves, or a remember token did it for them: the absolute timeout runs from here.
+    pub(crate) started_at: u64,
+    /// Whether and how this browser is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) remember: Option<Remember>,
+    /// The digest of the user's auth hash, for the remember token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<IpAddr>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Previous {
+    pub(crate) digest: String,
+    /// Seconds since 1970.
+    pub(crate) until: u64,
+}
+
+/// The rotating remember token of a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Remember {
+    pub(crate) digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Previous>,
+    /// Seconds since 1970. Using the token does not put it off, unless the settings say so.
+    pub(crate) expires_at: u64,
+    /// How long it was to live from the beginning, in seconds.
+    pub(crate) duration: u64,
+}
+
+impl LoginData {
+    /// `None` when it was not written here. Such a record counts for nothing.
+    pub(crate) fn read(record: &LoginRecord) -> Option<Self> {
+        serde_json::from_str(&record.data).ok()
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers can be JSON")
+    }
+}

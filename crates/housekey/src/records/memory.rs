@@ -1,0 +1,177 @@
+//! Login records in the memory of the process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use crate::error::BoxError;
+
+/// Keeps login records in memory: for tests, and for a single process that may sign everybody out when it restarts.
+/// Clones are the same store.
+#[derive(Clone, Default)]
+pub struct MemoryLoginStore(Arc<Mutex<Tables>>);
+
+/// The records, and the ways to them: by user, and by when they expire.
+#[derive(Default)]
+struct Tables {
+    records: HashMap<LoginId, LoginRecord>,
+    by_user: HashMap<String, BTreeSet<LoginId>>,
+    by_expiry: BTreeMap<u64, BTreeSet<LoginId>>,
+}
+
+impl MemoryLoginStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many records there are, expired ones included.
+    pub fn len(&self) -> usize {
+        self.lock().records.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryLoginStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryLoginStore").finish_non_exhaustive()
+    }
+}
+
+impl Tables {
+    fn insert(&mut self, record: LoginRecord) {
+        self.by_user
+            .entry(record.user_id.clone())
+            .or_default()
+            .insert(record.id);
+        self.by_expiry
+            .entry(record.expires_at)
+            .or_default()
+            .insert(record.id);
+        self.records.insert(record.id, record);
+    }
+
+    fn remove(&mut self, id: &LoginId) -> Option<LoginRecord> {
+        let record = self.records.remove(id)?;
+        if let Some(ids) = self.by_user.get_mut(&record.user_id) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_user.remove(&record.user_id);
+            }
+        }
+        if let Some(ids) = self.by_expiry.get_mut(&record.expires_at) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_expiry.remove(&record.expires_at);
+            }
+        }
+        Some(record)
+    }
+
+    fn of_user(&self, user_id: &str) -> Vec<LoginId> {
+        let ids = self.by_user.get(user_id);
+        ids.into_iter().flatten().copied().collect()
+    }
+}
+
+impl LoginStore for MemoryLoginStore {
+    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+        let mut tables = self.lock();
+        if tables.records.contains_key(&new.id) {
+            return Ok(false);
+        }
+        for id in replacing {
+            tables.remove(id);
+        }
+        tables.insert(new.clone());
+        Ok(true)
+    }
+
+    async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
+        let tables = self.lock();
+        let record = tables.records.get(id);
+        Ok(record.filter(|record| now < record.expires_at).cloned())
+    }
+
+    async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        let mut tables = self.lock();
+        match tables.records.get(&changed.id) {
+            None => Ok(Updated::Gone),
+            Some(record) if record.version != changed.version => Ok(Updated::Conflict),
+            Some(_) => {
+                tables.remove(&changed.id);
+                tables.insert(LoginRecord {
+                    version: changed.version + 1,
+                    ..changed.clone()
+                });
+                Ok(Updated::Done)
+            }
+        }
+    }
+
+    async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
+        let mut tables = self.lock();
+        let due = |record: &LoginRecord| record.last_seen_at < touch.unless_since;
+        if !tables.records.get(id).is_some_and(due) {
+            return Ok(false);
+        }
+        if let Some(mut record) = tables.remove(id) {
+            record.last_seen_at = touch.now;
+            record.expires_at = record.expires_at.max(touch.expires_at);
+            tables.insert(record);
+        }
+        Ok(true)
+    }
+
+    async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
+        Ok(self.lock().remove(id).is_some())
+    }
+
+    async fn delete_by_user(
+        &self,
+        user_id: &str,
+        except: Option<&LoginId>,
+    ) -> Result<Vec<LoginId>, BoxError> {
+        let mut tables = self.lock();
+        let mut ids = tables.of_user(user_id);
+        ids.retain(|id| Some(id) != except);
+        for id in &ids {
+            tables.remove(id);
+        }
+        Ok(ids)
+    }
+
+    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
+        let tables = self.lock();
+        let ids = tables.of_user(user_id);
+        let records = ids.iter().filter_map(|id| tables.records.get(id));
+        Ok(records
+            .filter(|record| now < record.expires_at)
+            .cloned()
+            .collect())
+    }
+
+    async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
+        let mut tables = self.lock();
+        let expired: Vec<_> = tables
+            .by_expiry
+            .range(..=now)
+            .flat_map(|(_, ids)| ids)
+            .take(limit)
+            .copied()
+            .collect();
+        for id in &expired {
+            tables.remove(id);
+        }
+        Ok(expired.len())
+    }
+}

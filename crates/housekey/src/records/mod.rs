@@ -1,0 +1,24 @@
+//! Login records: what the server keeps about each login, so that it can be seen, ended and timed out there.
+//!
+//! Without a store, a login is in its cookies alone, and a copy of them is as good as they are. With one
+//! ([`login_store`](crate::LoginManagerBuilder::login_store)), the cookies name a record, and count only while it
+//! lives.
+//!
+//! - [`LoginRecord`]: one login of one browser.
+//! - [`LoginStore`]: where they are kept. [`MemoryLoginStore`] keeps them in the process; others are crates of their own.
+//! - [`conformance`]: what every store must do, as a suite that its tests run.
+//!
+//! What the cookies carry is a number and a secret; the store has only a keyed digest of the secret. Whoever reads the
+//! table cannot make a cookie from it.
+
+pub mod conformance;
+pub(crate) mod data;
+mod memory;
+mod record;
+pub(crate) mod secret;
+mod store;
+
+pub use memory::MemoryLoginStore;
+pub use record::{LoginId, LoginRecord};
+pub(crate) use store::Store;
+pub use store::{LoginStore, Touch, Updated};

@@ -1,0 +1,83 @@
+//! What a store keeps.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, ErrorKind};
+use crate::signing::{base64_decode, base64_encode};
+
+/// One login of one browser, as a [`LoginStore`](super::LoginStore) keeps it. A store needs the first fields to find
+/// and to expire records; it neither reads nor changes [`data`](Self::data).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRecord {
+    /// Which login. Names it in lists too: it proves nothing.
+    pub id: LoginId,
+    /// Whose.
+    pub user_id: String,
+    /// How often the record was changed. The store counts it up at each [`update`](super::LoginStore::update).
+    pub version: u64,
+    /// When the login was made, in seconds since 1970.
+    pub created_at: u64,
+    /// When it was last used, in seconds since 1970, to within a step.
+    pub last_seen_at: u64,
+    /// From when on it counts for nothing and may be deleted, in seconds since 1970.
+    pub expires_at: u64,
+    /// Everything else, as JSON: digests, address, user agent. At most 4 KiB.
+    pub data: String,
+}
+
+/// The number of a login: 128 random bits, written as 22 characters of base64 (`A-Z a-z 0-9 - _`).
+///
+/// It is no secret, and whoever has it can do nothing with it alone.
+///
+/// ```
+/// use housekey::records::LoginId;
+///
+/// let id: LoginId = "AAECAwQFBgcICQoLDA0ODw".parse()?;
+/// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
+/// assert_eq!(id.as_bytes()[15], 15);
+/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<LoginId>().is_err(), "one spelling for one number");
+/// # Ok::<(), housekey::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LoginId([u8; 16]);
+
+impl LoginId {
+    /// From its sixteen bytes, as a store keeps them.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its sixteen bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64_encode(&self.0))
+    }
+}
+
+impl fmt::Debug for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LoginId({self})")
+    }
+}
+
+impl FromStr for LoginId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        base64_decode(text.as_bytes())
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidLoginId,
+                    "this is no number of a login: it has 22 characters, letters, digits, - and _",
+                )
+            })
+    }
+}

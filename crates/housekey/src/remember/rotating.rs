@@ -1,0 +1,50 @@
+//! The remember token of a login that has a record: who, which login, and a secret that is good for one use.
+//!
+//! `user~number.secret.timestamp.signature`: the user's id in base64, then what [`LoginToken`] spells. The signature
+//! keeps the store from being asked about anything that was not given out here; what the token is good for, and until
+//! when, is in the record.
+
+use super::{Claims, ClaimsKind};
+use crate::records::secret::LoginToken;
+use crate::signing::timed::{Refused, TimedSigner};
+use crate::signing::{SecretKeys, base64_decode, base64_encode};
+
+pub(crate) struct RotatingTokens(TimedSigner);
+
+impl RotatingTokens {
+    pub(crate) fn new(keys: &SecretKeys, cookie_name: &str) -> Self {
+        Self(TimedSigner::new(keys.for_purpose(&[
+            "housekey",
+            "rotating remember token",
+            cookie_name,
+        ])))
+    }
+
+    /// As [`KeyRing::marks`](crate::signing::keys::KeyRing::marks).
+    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+        self.0.marks()
+    }
+
+    pub(crate) fn issue(&self, user_id: &str, token: &LoginToken, now: u64) -> String {
+        let user_id = base64_encode(user_id.as_bytes());
+        self.0.sign(&format!("{user_id}~{}", token.to_text()), now)
+    }
+
+    pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
+        let (verified, _) = self.0.verify_signature(value, now)?;
+        let (user_id, token) = parse(verified.payload).ok_or(Refused::BadPayload)?;
+        Ok(Claims {
+            user_id,
+            kind: ClaimsKind::Rotating(token),
+            duration: None,
+            remaining: None,
+            outdated: false,
+        })
+    }
+}
+
+fn parse(payload: &[u8]) -> Option<(String, LoginToken)> {
+    let (id, token) = std::str::from_utf8(payload).ok()?.split_once('~')?;
+    let id = String::from_utf8(base64_decode(id.as_bytes())?).ok()?;
+    Some((id, LoginToken::parse(token)?))
+}
