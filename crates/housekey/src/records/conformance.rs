@@ -1,1 +1,600 @@
-//! To come.
+//! What every login store must do, as a suite that its tests run: ours and a stranger's.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use housekey::records::{MemoryLoginStore, conformance};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let store = Arc::new(MemoryLoginStore::new());
+//! conformance::check(&*store).await;
+//! conformance::check_races(store, tokio::spawn).await;
+//! # });
+//! ```
+//!
+//! Give it an empty store that nobody else uses. It panics at the first rule that is broken, and its message says which.
+//! It asks no clock and does not wait. What it cannot see: whether a record survives a restart, and whether each
+//! operation finds its records by an index.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use super::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+
+const NOW: u64 = 1_700_000_000;
+const HOUR: u64 = 60 * 60;
+/// How many tasks go at one record at once.
+const TASKS: usize = 16;
+
+/// Ids that a database might take for one another, or for something else.
+const USER_IDS: [&str; 12] = [
+    "1", "01", "1 ", "mia", "Mia", "%", "m_a", "o'hara", "佐藤", "e\u{301}", "é", "a\\b\"c",
+];
+
+/// Checks every rule of [`LoginStore`], one after the other.
+///
+/// # Panics
+///
+/// When the store breaks one, or fails.
+pub async fn check(store: &impl LoginStore) {
+    what_is_created_is_loaded_as_it_was(store).await;
+    an_id_is_given_once(store).await;
+    a_new_record_replaces_those_that_it_names(store).await;
+    asking_for_what_is_not_there_leaves_nothing(store).await;
+    an_expired_record_is_as_good_as_gone(store).await;
+    an_update_replaces_the_version_that_it_knows(store).await;
+    an_update_brings_nothing_back(store).await;
+    a_touch_notes_the_use_once_a_step(store).await;
+    a_touch_leaves_everything_else(store).await;
+    deleting_is_said_once(store).await;
+    a_users_records_are_found_by_exactly_that_id(store).await;
+    all_but_one_of_a_user_are_deleted(store).await;
+    expired_records_are_deleted_in_batches(store).await;
+}
+
+/// Checks what must hold when many tasks use the store at once. `spawn` starts a task, for instance `tokio::spawn` on a
+/// runtime with several threads.
+///
+/// # Panics
+///
+/// When the store breaks a rule, or fails.
+pub async fn check_races<S, Task>(
+    store: Arc<S>,
+    spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
+) where
+    S: LoginStore,
+    Task: Future,
+{
+    let race = Race { store, spawn };
+    race.of_many_who_create_one_id_one_does().await;
+    race.of_many_updates_of_one_version_one_is_done().await;
+    race.of_many_touches_in_a_step_one_writes().await;
+    race.what_is_deleted_stays_deleted().await;
+    race.a_purge_takes_nothing_that_lives().await;
+}
+
+fn new_id() -> LoginId {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    LoginId::from_bytes(bytes)
+}
+
+fn record(user_id: &str) -> LoginRecord {
+    LoginRecord {
+        id: new_id(),
+        user_id: user_id.to_owned(),
+        version: 0,
+        created_at: NOW,
+        last_seen_at: NOW,
+        expires_at: NOW + HOUR,
+        data: r#"{"session":"x"}"#.to_owned(),
+    }
+}
+
+async fn created(store: &impl LoginStore, record: LoginRecord) -> LoginRecord {
+    let created = store.create(&record, &[]).await.expect("create");
+    assert!(created, "a record with a new id is created");
+    record
+}
+
+async fn load(store: &impl LoginStore, id: &LoginId) -> Option<LoginRecord> {
+    store.load(id, NOW).await.expect("load")
+}
+
+async fn list(store: &impl LoginStore, user_id: &str) -> Vec<LoginId> {
+    let records = store.list_by_user(user_id, NOW).await.expect("list");
+    let mut ids: Vec<_> = records.iter().map(|record| record.id).collect();
+    ids.sort();
+    ids
+}
+
+async fn what_is_created_is_loaded_as_it_was(store: &impl LoginStore) {
+    for user_id in USER_IDS {
+        let record = LoginRecord {
+            version: 7,
+            created_at: 1,
+            last_seen_at: NOW - 1,
+            // The last second of the year 9999.
+            expires_at: 253_402_300_799,
+            data: format!(
+                r#"{{"user_agent":"'\"\\ \u007f 佐藤 😀 {}"}}"#,
+                "x".repeat(4000)
+            ),
+            ..record(user_id)
+        };
+        let record = created(store, record).await;
+        let loaded = load(store, &record.id).await;
+        assert_eq!(
+            loaded.as_ref(),
+            Some(&record),
+            "a record is loaded as it was"
+        );
+        let listed = store.list_by_user(user_id, NOW).await.expect("list");
+        assert_eq!(listed, [record.clone()], "a record is listed as it was");
+        assert!(store.delete(&record.id).await.expect("delete"));
+    }
+}
+
+async fn an_id_is_given_once(store: &impl LoginStore) {
+    let (first, other) = (
+        created(store, record("first")).await,
+        created(store, record("other")).await,
+    );
+    let second = LoginRecord {
+        id: first.id,
+        ..record("second")
+    };
+    let again = store.create(&second, &[other.id]).await.expect("create");
+    assert!(!again, "no second record has an id that there is");
+    assert_eq!(
+        load(store, &first.id).await,
+        Some(first),
+        "the first record stays"
+    );
+    let kept = load(store, &other.id).await;
+    assert_eq!(kept, Some(other), "what is not created replaces nothing");
+    assert_eq!(list(store, "second").await, []);
+}
+
+async fn a_new_record_replaces_those_that_it_names(store: &impl LoginStore) {
+    let old = [
+        created(store, record("a")).await.id,
+        created(store, record("b")).await.id,
+    ];
+    let kept = created(store, record("a")).await.id;
+    let new = record("a");
+    let replaced = [old[0], new_id(), old[1]];
+    assert!(store.create(&new, &replaced).await.expect("create"));
+    for id in &old {
+        assert_eq!(
+            load(store, id).await,
+            None,
+            "a record that was replaced is gone"
+        );
+    }
+    let mut expected = [kept, new.id];
+    expected.sort();
+    assert_eq!(
+        list(store, "a").await,
+        expected,
+        "those of the user that were not named stay"
+    );
+    assert_eq!(list(store, "b").await, []);
+}
+
+async fn asking_for_what_is_not_there_leaves_nothing(store: &impl LoginStore) {
+    let absent = record("nobody");
+    let touch = Touch {
+        now: NOW,
+        unless_since: NOW + 1,
+        expires_at: NOW + HOUR,
+    };
+    assert_eq!(load(store, &absent.id).await, None);
+    assert!(!store.touch(&absent.id, touch).await.expect("touch"));
+    assert_eq!(store.update(&absent).await.expect("update"), Updated::Gone);
+    assert!(!store.delete(&absent.id).await.expect("delete"));
+    assert_eq!(
+        load(store, &absent.id).await,
+        None,
+        "asking makes no record"
+    );
+    assert_eq!(list(store, "nobody").await, []);
+    created(store, absent).await;
+}
+
+async fn an_expired_record_is_as_good_as_gone(store: &impl LoginStore) {
+    let record = created(store, record("brief")).await;
+    for (now, there) in [
+        (record.expires_at - 1, true),
+        (record.expires_at, false),
+        (record.expires_at + 1, false),
+    ] {
+        let loaded = store.load(&record.id, now).await.expect("load");
+        assert_eq!(
+            loaded.is_some(),
+            there,
+            "at {now}, it expires at {}",
+            record.expires_at
+        );
+        let listed = store.list_by_user("brief", now).await.expect("list");
+        assert_eq!(
+            !listed.is_empty(),
+            there,
+            "lists know when a record expires too"
+        );
+    }
+}
+
+async fn an_update_replaces_the_version_that_it_knows(store: &impl LoginStore) {
+    let first = created(store, record("changed")).await;
+    let changed = LoginRecord {
+        last_seen_at: NOW + 5,
+        expires_at: NOW + 9 * HOUR,
+        data: "{}".to_owned(),
+        ..first.clone()
+    };
+    assert_eq!(store.update(&changed).await.expect("update"), Updated::Done);
+    let expected = LoginRecord {
+        version: first.version + 1,
+        ..changed.clone()
+    };
+    let loaded = load(store, &first.id).await;
+    assert_eq!(
+        loaded.as_ref(),
+        Some(&expected),
+        "an update counts the version up"
+    );
+
+    let late = LoginRecord {
+        data: r#"{"late":true}"#.to_owned(),
+        ..changed
+    };
+    let again = store.update(&late).await.expect("update");
+    assert_eq!(
+        again,
+        Updated::Conflict,
+        "an update of an older version is refused"
+    );
+    assert_eq!(
+        load(store, &first.id).await,
+        Some(expected),
+        "and changes nothing"
+    );
+
+    let earlier = LoginRecord {
+        version: first.version + 1,
+        expires_at: NOW + 1,
+        ..late
+    };
+    assert_eq!(store.update(&earlier).await.expect("update"), Updated::Done);
+    let gone = store.load(&first.id, NOW + 1).await.expect("load");
+    assert_eq!(gone, None, "an update can bring the end nearer");
+}
+
+async fn an_update_brings_nothing_back(store: &impl LoginStore) {
+    let record = created(store, record("ended")).await;
+    assert!(store.delete(&record.id).await.expect("delete"));
+    let updated = store.update(&record).await.expect("update");
+    assert_eq!(
+        updated,
+        Updated::Gone,
+        "a record that was deleted cannot be updated"
+    );
+    assert_eq!(load(store, &record.id).await, None);
+    assert_eq!(list(store, "ended").await, []);
+}
+
+async fn a_touch_notes_the_use_once_a_step(store: &impl LoginStore) {
+    let record = created(store, record("busy")).await;
+    let touch = |now: u64| Touch {
+        now,
+        unless_since: now - 60,
+        expires_at: now + HOUR,
+    };
+    for (now, writes) in [
+        (NOW + 60, false),
+        (NOW + 61, true),
+        (NOW + 62, false),
+        (NOW + 121, false),
+        (NOW + 122, true),
+    ] {
+        let wrote = store.touch(&record.id, touch(now)).await.expect("touch");
+        assert_eq!(wrote, writes, "{} seconds after the login", now - NOW);
+    }
+    let touched = load(store, &record.id).await.expect("the record");
+    assert_eq!(touched.last_seen_at, NOW + 122);
+    assert_eq!(touched.expires_at, NOW + 122 + HOUR);
+}
+
+async fn a_touch_leaves_everything_else(store: &impl LoginStore) {
+    let record = created(
+        store,
+        LoginRecord {
+            version: 3,
+            expires_at: NOW + 9 * HOUR,
+            ..record("remembered")
+        },
+    )
+    .await;
+    let touch = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 50,
+        expires_at: NOW + HOUR,
+    };
+    assert!(store.touch(&record.id, touch).await.expect("touch"));
+    let expected = LoginRecord {
+        last_seen_at: NOW + 100,
+        ..record.clone()
+    };
+    let touched = load(store, &record.id).await;
+    assert_eq!(
+        touched,
+        Some(expected),
+        "a touch neither counts as a change nor brings the end nearer"
+    );
+    let updated = store.update(&record).await.expect("update");
+    assert_eq!(
+        updated,
+        Updated::Done,
+        "a record can be updated after it was touched"
+    );
+}
+
+async fn deleting_is_said_once(store: &impl LoginStore) {
+    let record = created(store, record("gone")).await;
+    assert!(store.delete(&record.id).await.expect("delete"));
+    assert!(
+        !store.delete(&record.id).await.expect("delete"),
+        "it was gone already"
+    );
+    assert_eq!(load(store, &record.id).await, None);
+    assert_eq!(list(store, "gone").await, []);
+}
+
+async fn a_users_records_are_found_by_exactly_that_id(store: &impl LoginStore) {
+    let mut records = Vec::new();
+    for user_id in USER_IDS {
+        records.push(created(store, record(user_id)).await);
+    }
+    for record in &records {
+        assert_eq!(
+            list(store, &record.user_id).await,
+            [record.id],
+            "{:?}",
+            record.user_id
+        );
+    }
+    for (index, record) in records.iter().enumerate() {
+        let deleted = store.delete_by_user(&record.user_id, None).await;
+        assert_eq!(
+            deleted.expect("delete by user"),
+            [record.id],
+            "{:?}",
+            record.user_id
+        );
+        for other in &records[index + 1..] {
+            assert!(
+                load(store, &other.id).await.is_some(),
+                "{:?} stays",
+                other.user_id
+            );
+        }
+    }
+}
+
+async fn all_but_one_of_a_user_are_deleted(store: &impl LoginStore) {
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(created(store, record("many")).await.id);
+    }
+    let other = created(store, record("another")).await.id;
+    let kept = ids.remove(2);
+    let sorted = |mut ids: Vec<LoginId>| {
+        ids.sort();
+        ids
+    };
+    let deleted = store.delete_by_user("many", Some(&kept)).await;
+    assert_eq!(sorted(deleted.expect("delete by user")), sorted(ids));
+    assert_eq!(list(store, "many").await, [kept]);
+    let again = store.delete_by_user("many", Some(&kept)).await;
+    assert_eq!(
+        again.expect("delete by user"),
+        [],
+        "what is gone is not deleted again"
+    );
+    let foreign = store.delete_by_user("many", Some(&other)).await;
+    assert_eq!(
+        foreign.expect("delete by user"),
+        [kept],
+        "somebody else's is no exception"
+    );
+    assert!(load(store, &other).await.is_some());
+}
+
+async fn expired_records_are_deleted_in_batches(store: &impl LoginStore) {
+    let far = NOW + 100 * HOUR;
+    while store
+        .delete_expired(far, 1000)
+        .await
+        .expect("delete expired")
+        > 0
+    {}
+    let mut expired = Vec::new();
+    for seconds in 0..25 {
+        let record = LoginRecord {
+            expires_at: far - seconds,
+            ..record("old")
+        };
+        expired.push(created(store, record).await.id);
+    }
+    let alive = LoginRecord {
+        expires_at: far + 1,
+        ..record("old")
+    };
+    let alive = created(store, alive).await.id;
+    for expected in [10, 10, 5, 0] {
+        let deleted = store.delete_expired(far, 10).await;
+        assert_eq!(
+            deleted.expect("delete expired"),
+            expected,
+            "25 in batches of 10"
+        );
+    }
+    for id in &expired {
+        let loaded = store.load(id, NOW).await.expect("load");
+        assert_eq!(loaded, None, "what was deleted is gone at any time");
+    }
+    let left = store.list_by_user("old", far).await.expect("list");
+    assert_eq!(
+        left.iter().map(|record| record.id).collect::<Vec<_>>(),
+        [alive]
+    );
+}
+
+struct Race<S, Spawn> {
+    store: Arc<S>,
+    spawn: Spawn,
+}
+
+impl<S, Spawn, Task> Race<S, Spawn>
+where
+    S: LoginStore,
+    Spawn: Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
+    Task: Future,
+{
+    /// What each of many tasks gets that start at once.
+    async fn run<T, Act>(&self, act: impl Fn(usize, Arc<S>) -> Act) -> Vec<T>
+    where
+        T: Send + 'static,
+        Act: Future<Output = T> + Send + 'static,
+    {
+        let results = Arc::new(Mutex::new(Vec::new()));
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|number| {
+                let (act, results) = (act(number, Arc::clone(&self.store)), Arc::clone(&results));
+                (self.spawn)(Box::pin(async move {
+                    let result = act.await;
+                    results.lock().expect("no task panics here").push(result);
+                }))
+            })
+            .collect();
+        for task in tasks {
+            task.await;
+        }
+        let results = std::mem::take(&mut *results.lock().expect("no task panics here"));
+        assert_eq!(results.len(), TASKS, "a task failed; its message is above");
+        results
+    }
+
+    async fn of_many_who_create_one_id_one_does(&self) {
+        let id = new_id();
+        let created = self
+            .run(move |number, store| async move {
+                let record = LoginRecord {
+                    id,
+                    ..record(&format!("racer {number}"))
+                };
+                store.create(&record, &[]).await.expect("create")
+            })
+            .await;
+        assert_eq!(
+            count(&created, &true),
+            1,
+            "one creates, the others are told so"
+        );
+    }
+
+    async fn of_many_updates_of_one_version_one_is_done(&self) {
+        let record = created(&*self.store, record("updated at once")).await;
+        let id = record.id;
+        let updated = self
+            .run(move |number, store| {
+                let changed = LoginRecord {
+                    data: number.to_string(),
+                    ..record.clone()
+                };
+                async move { store.update(&changed).await.expect("update") }
+            })
+            .await;
+        assert_eq!(count(&updated, &Updated::Done), 1, "one is done");
+        assert_eq!(
+            count(&updated, &Updated::Conflict),
+            TASKS - 1,
+            "the others conflict"
+        );
+        let version = load(&*self.store, &id).await.expect("the record").version;
+        assert_eq!(version, 1, "one change, one version");
+    }
+
+    async fn of_many_touches_in_a_step_one_writes(&self) {
+        let id = created(&*self.store, record("touched at once")).await.id;
+        let wrote = self
+            .run(move |_, store| async move {
+                let touch = Touch {
+                    now: NOW + 100,
+                    unless_since: NOW + 40,
+                    expires_at: NOW + 100 + HOUR,
+                };
+                store.touch(&id, touch).await.expect("touch")
+            })
+            .await;
+        assert_eq!(count(&wrote, &true), 1, "many requests, one write");
+    }
+
+    async fn what_is_deleted_stays_deleted(&self) {
+        for _ in 0..TASKS {
+            let record = created(&*self.store, record("ended at once")).await;
+            let id = record.id;
+            self.run(move |number, store| {
+                let record = record.clone();
+                async move {
+                    match number % 3 {
+                        0 => drop(store.delete(&id).await.expect("delete")),
+                        1 => drop(store.update(&record).await.expect("update")),
+                        _ => {
+                            let touch = Touch {
+                                now: NOW + 100,
+                                unless_since: NOW + 101,
+                                expires_at: NOW + 9 * HOUR,
+                            };
+                            store.touch(&id, touch).await.expect("touch");
+                        }
+                    }
+                }
+            })
+            .await;
+            let left = load(&*self.store, &id).await;
+            assert_eq!(left, None, "no update and no touch brings a record back");
+            assert_eq!(list(&*self.store, "ended at once").await, []);
+        }
+    }
+
+    async fn a_purge_takes_nothing_that_lives(&self) {
+        let alive = created(&*self.store, record("alive")).await;
+        for _ in 0..TASKS {
+            let expired = LoginRecord {
+                expires_at: NOW,
+                ..record("expired")
+            };
+            created(&*self.store, expired).await;
+        }
+        let id = alive.id;
+        let loaded = self
+            .run(move |number, store| async move {
+                if number % 2 == 0 {
+                    store.delete_expired(NOW, 3).await.expect("delete expired");
+                }
+                store.load(&id, NOW).await.expect("load")
+            })
+            .await;
+        assert_eq!(
+            count(&loaded, &Some(alive)),
+            TASKS,
+            "a purge touches only what has expired"
+        );
+    }
+}
+
+fn count<T: PartialEq>(results: &[T], wanted: &T) -> usize {
+    results.iter().filter(|result| *result == wanted).count()
+}

@@ -175,3 +175,33 @@ impl LoginStore for MemoryLoginStore {
         Ok(expired.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance;
+    use super::*;
+
+    #[test]
+    fn it_does_what_every_store_must() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = Arc::new(MemoryLoginStore::new());
+            conformance::check(&*store).await;
+            conformance::check_races(store, tokio::spawn).await;
+        });
+    }
+
+    #[test]
+    fn what_goes_leaves_no_index_behind() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = MemoryLoginStore::new();
+            conformance::check(&store).await;
+            while store.delete_expired(u64::MAX, 1000).await.unwrap() > 0 {}
+            let tables = store.lock();
+            assert!(tables.records.is_empty());
+            assert!(tables.by_user.is_empty());
+            assert!(tables.by_expiry.is_empty());
+        });
+    }
+}
