@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use housekey::{Current, Denied, LoginSource, OpenVisit, User};
+use housekey::{Current, Denied, LoginSource, LoginWatch, OpenVisit, User};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -93,6 +93,39 @@ impl<U: User> CurrentUser<U> {
     /// Whether this browser is remembered as the user's (`login_remembered`).
     pub fn is_remembered(&self) -> bool {
         self.login.is_some() && self.visit.is_remembered()
+    }
+
+    /// A watch over this login, for a WebSocket or a stream of events, which goes on after the request: it should end when
+    /// the login does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+    /// use axum::response::Response;
+    /// use housekey_axum::{CurrentUser, Error, LoginWatch};
+    /// # struct Member;
+    /// # impl housekey_axum::User for Member { fn id(&self) -> String { "1".into() } }
+    ///
+    /// async fn chat(current_user: CurrentUser<Member>, upgrade: WebSocketUpgrade) -> Result<Response, Error> {
+    ///     let watch = current_user.watch()?;
+    ///     Ok(upgrade.on_upgrade(|socket| talk(socket, watch)))
+    /// }
+    ///
+    /// async fn talk(mut socket: WebSocket, watch: LoginWatch) {
+    ///     tokio::select! {
+    ///         () = async { while let Some(Ok(message)) = socket.recv().await { /* … */ } } => {}
+    ///         _ = watch.ended(|| tokio::time::sleep(Duration::from_secs(15))) => {}
+    ///     }
+    ///     let _ = socket.send(Message::Close(None)).await;
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NoLoginStore`](housekey::ErrorKind::NoLoginStore), [`NotLoggedIn`](housekey::ErrorKind::NotLoggedIn) when nobody is
+    /// there or an API key proved it.
+    pub fn watch(&self) -> Result<LoginWatch, Error> {
+        Ok(self.visit.watch()?)
     }
 
     /// Where the user was found.

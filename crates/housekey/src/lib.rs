@@ -71,6 +71,7 @@ pub use event::{EndReason, Event, Rejection};
 pub use login::protection::{SessionIdentifier, SessionProtection};
 pub use login::records::{LoginInfo, WhenFull};
 pub use login::timeouts::LoginTimeouts;
+pub use login::watch::LoginWatch;
 pub use login::{Login, LoginSource, LoginUser};
 pub use manager::{LoginManager, LoginManagerBuilder, SessionRefresh};
 pub use next_url::{NextUrl, login_url};

@@ -20,10 +20,11 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::Event;
 use crate::login::load::{Answer, Search, Write};
 use crate::login::protection::{Client, forwarded_for};
+use crate::login::records::Records;
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
 use crate::next_url::NextUrl;
-use crate::records::{Store, Updated};
+use crate::records::Updated;
 use crate::remember::RememberState;
 use crate::session::{Flash, Flashes, Session};
 use crate::user::{User, downcast};
@@ -302,54 +303,58 @@ impl OpenVisit {
 impl Core {
     async fn answer(&self, search: &Search, request: &Parts, now: u64) -> Result<Answer, Error> {
         Ok(match (search, &self.records) {
-            (Search::SessionUser(id), _) => found(self.loader.load_user(id).await)?,
+            (Search::SessionUser(id), _) => Answer::User(self.load_user(id).await?),
             (Search::RememberedUser(claims), _) => {
-                found(self.loader.load_user(&claims.user_id).await)?
+                Answer::User(self.load_user(&claims.user_id).await?)
             }
-            (Search::RequestUser, _) => found(self.loader.load_from_request(request).await)?,
+            (Search::RequestUser, _) => {
+                let found = self.loader.load_from_request(request).await;
+                Answer::User(found.map_err(loader_failed)?)
+            }
             (
                 Search::SessionRecord(_, token) | Search::RememberedRecord(_, token),
                 Some(records),
             ) => Answer::Record(records.store.load(&token.id, now).await?),
             (Search::Write(write), Some(records)) => {
-                Answer::Written(write.to(&records.store).await?)
+                Answer::Written(self.write(records, write).await?)
             }
             // Without a store, no search asks for one.
             _ => Answer::Record(None),
         })
     }
-}
 
-fn found(user: Result<Option<Arc<dyn User>>, BoxError>) -> Result<Answer, Error> {
-    user.map(Answer::User).map_err(|error| {
-        tracing::error!(target: "housekey", %error, "the user loader failed");
-        Error::new(
-            ErrorKind::LoaderFailed,
-            "who is signed in cannot be told at the moment; try again in a little while",
-        )
-        .caused_by(error)
-    })
-}
+    pub(crate) async fn load_user(&self, id: &str) -> Result<Option<Arc<dyn User>>, Error> {
+        self.loader.load_user(id).await.map_err(loader_failed)
+    }
 
-impl Write {
-    async fn to(&self, store: &Store) -> Result<Updated, Error> {
-        match self {
-            Self::Touch(login, touch, _) => {
+    async fn write(&self, records: &Records, write: &Write) -> Result<Updated, Error> {
+        let store = &records.store;
+        match write {
+            Write::Touch(login, touch, _) => {
                 store.touch(login, *touch).await?;
                 Ok(Updated::Done)
             }
-            Self::Redigest(next, _) => store.update(&next.record).await,
-            Self::Delete(login, _) => {
-                store.delete(login).await?;
+            Write::Redigest(next, _) => store.update(&next.record).await,
+            Write::Delete(login, _) => {
+                self.end(records, login).await?;
                 Ok(Updated::Done)
             }
-            Self::Restore(restoration) => store.update(&restoration.next.record).await,
-            Self::Adopt(new, ..) => Ok(match store.create(&new.live.record, &[]).await? {
+            Write::Restore(restoration) => store.update(&restoration.next.record).await,
+            Write::Adopt(new, ..) => Ok(match store.create(&new.live.record, &[]).await? {
                 true => Updated::Done,
                 false => Updated::Conflict,
             }),
         }
     }
+}
+
+fn loader_failed(error: BoxError) -> Error {
+    tracing::error!(target: "housekey", %error, "the user loader failed");
+    Error::new(
+        ErrorKind::LoaderFailed,
+        "who is signed in cannot be told at the moment; try again in a little while",
+    )
+    .caused_by(error)
 }
 
 impl VisitState {

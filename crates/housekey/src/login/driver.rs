@@ -49,6 +49,7 @@ impl OpenVisit {
                 "the login could not be kept; try again",
             ));
         }
+        replaced.iter().for_each(|login| core.watched.wake(login));
         for _ in &ended {
             core.deliver(&Event::LoginEnded {
                 user_id: user_id.clone(),
@@ -73,7 +74,7 @@ impl OpenVisit {
         let _turn = self.turn().await;
         self.change(|_, _| Ok(()))?;
         for login in self.own_logins(records).await? {
-            records.store.delete(&login).await?;
+            self.visit().core().end(records, &login).await?;
         }
         self.change(log_out)
     }
@@ -165,7 +166,7 @@ impl OpenVisit {
         if found.is_none_or(|record| record.user_id != user_id) {
             return Ok(false);
         }
-        let ended = records.store.delete(id).await?;
+        let ended = self.visit().core().end(records, id).await?;
         if ended {
             self.visit().core().deliver(&Event::LoginEnded {
                 user_id,
@@ -287,6 +288,13 @@ impl VisitState {
 }
 
 impl Core {
+    /// Ends a login. `false` when there was none.
+    pub(crate) async fn end(&self, records: &Records, login: &LoginId) -> Result<bool, Error> {
+        let ended = records.store.delete(login).await?;
+        self.watched.wake(login);
+        Ok(ended)
+    }
+
     /// Ends all logins of a user, but for one.
     pub(crate) async fn end_all(
         &self,
@@ -296,7 +304,8 @@ impl Core {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let ended = records.store.delete_by_user(user_id, except).await?;
-        for _ in &ended {
+        for login in &ended {
+            self.watched.wake(login);
             self.deliver(&Event::LoginEnded {
                 user_id: user_id.to_owned(),
                 reason,

@@ -7,6 +7,7 @@
 //! - [`freshness`]: whether the user proved themselves lately.
 //! - [`auth_hash`]: the digest that ends logins when a password changes.
 //! - [`records`]: what the server keeps of a login, and when that counts; [`timeouts`]: for how long.
+//! - [`watch`]: waiting for the end of a login.
 //! - [`keys`]: under which names the session keeps all that.
 //!
 //! The rules work on a [`VisitState`], which holds everything that one request knows. Time is a field of it.
@@ -21,6 +22,7 @@ pub(crate) mod load;
 pub(crate) mod protection;
 pub(crate) mod records;
 pub(crate) mod timeouts;
+pub(crate) mod watch;
 
 pub use handle::{Login, LoginUser};
 

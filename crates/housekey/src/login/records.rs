@@ -175,16 +175,12 @@ impl Records {
         if used.is_none() && !in_grace {
             return Err(dead(EndReason::CookieReplaced));
         }
-        let timed_out = |reason| Dead {
-            reason,
-            // A remembered browser comes back to its record.
-            delete: data.remember.is_none().then_some(record.id),
-        };
-        if now >= end(record.last_seen_at.min(now), self.timeouts.idle()) {
-            return Err(timed_out(EndReason::Idle));
-        }
-        if now >= end(data.started_at.min(now), self.timeouts.absolute()) {
-            return Err(timed_out(EndReason::TooOld));
+        if let Some(reason) = self.timeout(&record, &data, now) {
+            return Err(Dead {
+                reason,
+                // A remembered browser comes back to its record.
+                delete: data.remember.is_none().then_some(record.id),
+            });
         }
         Ok(Box::new(Live {
             record,
@@ -192,6 +188,20 @@ impl Records {
             in_grace,
             outdated: used == Some(KeyUsed::Fallback),
         }))
+    }
+
+    /// Whether a login is over by the clock, be it remembered or not.
+    pub(crate) fn has_timed_out(&self, record: &LoginRecord, now: u64) -> bool {
+        LoginData::read(record).is_none_or(|data| self.timeout(record, &data, now).is_some())
+    }
+
+    fn timeout(&self, record: &LoginRecord, data: &LoginData, now: u64) -> Option<EndReason> {
+        // A time in the future is no reason to live longer.
+        if now >= end(record.last_seen_at.min(now), self.timeouts.idle()) {
+            return Some(EndReason::Idle);
+        }
+        (now >= end(data.started_at.min(now), self.timeouts.absolute()))
+            .then_some(EndReason::TooOld)
     }
 
     /// What a remember token that names this user is good for.

@@ -20,6 +20,7 @@ use crate::login::auth_hash::AuthHashes;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::{MaxLogins, Records, WhenFull};
 use crate::login::timeouts::LoginTimeouts;
+use crate::login::watch::Watched;
 use crate::records::secret::Digests;
 use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
@@ -467,6 +468,7 @@ impl<U: User> LoginManagerBuilder<U> {
         });
         let core = Core {
             records,
+            watched: Watched::default(),
             marks: [session_cookie.signer.marks(), remember.marks()].concat(),
             session_cookie,
             remember,

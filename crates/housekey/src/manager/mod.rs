@@ -21,6 +21,7 @@ use crate::event::{EndReason, Event};
 use crate::login::auth_hash::AuthHashes;
 use crate::login::driver::no_store;
 use crate::login::records::{LoginInfo, Records};
+use crate::login::watch::Watched;
 use crate::records::LoginId;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
@@ -93,7 +94,7 @@ impl<U: User> LoginManager<U> {
         let Some(record) = records.store.load(id, self.core.now()).await? else {
             return Ok(false);
         };
-        let ended = records.store.delete(id).await?;
+        let ended = self.core.end(records, id).await?;
         if ended {
             self.core.deliver(&Event::LoginEnded {
                 user_id: record.user_id,
@@ -170,6 +171,7 @@ pub(crate) struct Core {
     pub(crate) auth_hashes: AuthHashes,
     /// `None` when logins are in their cookies alone.
     pub(crate) records: Option<Records>,
+    pub(crate) watched: Watched,
     pub(crate) loader: Box<dyn ErasedLoader>,
     pub(crate) user_type: TypeId,
     /// The marks of all keys whose cookies are accepted.

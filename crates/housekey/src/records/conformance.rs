@@ -130,7 +130,11 @@ async fn what_is_created_is_loaded_as_it_was(store: &impl LoginStore) {
             "a record is loaded as it was"
         );
         let listed = store.list_by_user(user_id, NOW).await.expect("list");
-        assert_eq!(listed, [record.clone()], "a record is listed as it was");
+        assert_eq!(
+            listed,
+            std::slice::from_ref(&record),
+            "a record is listed as it was"
+        );
         assert!(store.delete(&record.id).await.expect("delete"));
     }
 }

@@ -1,0 +1,357 @@
+//! Waiting for the end of a login: what a stream needs that outlives its request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_listener::Event as Signal;
+use futures_lite::future;
+
+use super::{LoginSource, Who};
+use crate::error::{Error, ErrorKind};
+use crate::manager::Core;
+use crate::records::LoginId;
+use crate::visit::OpenVisit;
+
+/// Waits until a login is over. A request is looked at once, when it comes; a WebSocket or a stream of events that it
+/// opened goes on, and has to be told.
+///
+/// ```
+/// # use housekey::*;
+/// # use std::time::Duration;
+/// # async fn sleep(_: Duration) {}
+/// # async fn next_message() {}
+/// # async fn stream(visit: OpenVisit) -> Result<(), Error> {
+/// let watch = visit.watch()?;
+/// futures_lite::future::or(
+///     async {
+///         loop {
+///             next_message().await;
+///         }
+///     },
+///     async {
+///         // Your runtime's sleep, for instance tokio::time::sleep.
+///         let over = watch.ended(|| sleep(Duration::from_secs(15))).await;
+///         drop(over); // Over, or not to be known: in both cases the stream ends.
+///     },
+/// )
+/// .await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct LoginWatch {
+    core: Arc<Core>,
+    login: LoginId,
+    user_id: String,
+    /// As it was in the beginning.
+    auth_hash: Option<Vec<u8>>,
+}
+
+impl OpenVisit {
+    /// A watch over the current user's login. For doors; the user has been asked for in this request.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoLoginStore`], and [`ErrorKind::NotLoggedIn`] when nobody is there, or by an API key and not by a login.
+    pub fn watch(&self) -> Result<LoginWatch, Error> {
+        let core = self.visit().core();
+        if core.records.is_none() {
+            return Err(super::driver::no_store());
+        }
+        self.with(|state, _| match (&state.who, &state.live) {
+            (Who::Somebody(user, source), Some(live)) if *source != LoginSource::Request => {
+                Ok(LoginWatch {
+                    core: Arc::clone(core),
+                    login: live.record.id,
+                    user_id: user.id(),
+                    auth_hash: user.session_auth_hash(),
+                })
+            }
+            _ => Err(Error::new(
+                ErrorKind::NotLoggedIn,
+                "there is no login to watch: nobody is logged in, or not by a login that has a record",
+            )),
+        })
+    }
+}
+
+impl LoginWatch {
+    /// Returns when the login is over, for whatever reason: logged out, ended from elsewhere, timed out, its user gone or
+    /// not active any more, or another auth hash.
+    ///
+    /// What this process does to the login is noticed at once. For the rest (another process, the clock, the users table)
+    /// it is looked at again after each `pause`, which is your runtime's sleep: 15 seconds or so. Looking does not count
+    /// as using the login.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreFailed`] or [`ErrorKind::LoaderFailed`] when it cannot be known. End the stream then too; its
+    /// client comes back.
+    pub async fn ended<Pause: Future>(
+        &self,
+        mut pause: impl FnMut() -> Pause,
+    ) -> Result<(), Error> {
+        loop {
+            // Before looking, so that nothing is missed in between.
+            let signal = self.core.watched.listen(self.login);
+            if self.is_over().await? {
+                return Ok(());
+            }
+            future::or(signal.wait(), async {
+                pause().await;
+            })
+            .await;
+        }
+    }
+
+    /// Whether the login is over now.
+    ///
+    /// # Errors
+    ///
+    /// As [`ended`](Self::ended).
+    pub async fn is_over(&self) -> Result<bool, Error> {
+        let Some(records) = &self.core.records else {
+            return Ok(true);
+        };
+        let now = self.core.now();
+        let Some(record) = records.store.load(&self.login, now).await? else {
+            return Ok(true);
+        };
+        if record.user_id != self.user_id || records.has_timed_out(&record, now) {
+            return Ok(true);
+        }
+        let user = self.core.load_user(&self.user_id).await?;
+        Ok(user.is_none_or(|user| !user.is_active() || user.session_auth_hash() != self.auth_hash))
+    }
+}
+
+impl fmt::Debug for LoginWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginWatch")
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The logins of this process that somebody watches.
+#[derive(Clone, Default)]
+pub(crate) struct Watched(Arc<Mutex<HashMap<LoginId, Watchers>>>);
+
+struct Watchers {
+    count: usize,
+    signal: Arc<Signal>,
+}
+
+/// Forgets the login when the last of its watchers goes.
+struct Waiting {
+    watched: Watched,
+    login: LoginId,
+    listener: event_listener::EventListener,
+}
+
+impl Watched {
+    fn listen(&self, login: LoginId) -> Waiting {
+        let mut watched = self.lock();
+        let watchers = watched.entry(login).or_insert_with(|| Watchers {
+            count: 0,
+            signal: Arc::default(),
+        });
+        watchers.count += 1;
+        let listener = watchers.signal.listen();
+        drop(watched);
+        Waiting {
+            watched: self.clone(),
+            login,
+            listener,
+        }
+    }
+
+    /// Wakes whoever waits for the end of this login.
+    pub(crate) fn wake(&self, login: &LoginId) {
+        if let Some(watchers) = self.lock().get(login) {
+            watchers.signal.notify(usize::MAX);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<LoginId, Watchers>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    async fn wait(mut self) {
+        (&mut self.listener).await;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut watched = self.watched.lock();
+        if let Some(watchers) = watched.get_mut(&self.login) {
+            watchers.count -= 1;
+            if watchers.count == 0 {
+                watched.remove(&self.login);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::time::{Duration, SystemTime};
+
+    use futures_lite::future::block_on;
+    use http::{HeaderMap, Request, header};
+
+    use super::*;
+    use crate::records::MemoryLoginStore;
+    use crate::{BoxError, Login, LoginManager, SecretKeys, User};
+
+    struct Member {
+        active: bool,
+    }
+
+    impl User for Member {
+        fn id(&self) -> String {
+            "mia".to_owned()
+        }
+        fn is_active(&self) -> bool {
+            self.active
+        }
+    }
+
+    /// A site, a login of mia's at it, and a watch over that.
+    struct Site {
+        manager: LoginManager<Member>,
+        cookie: String,
+        watch: LoginWatch,
+        now: Arc<AtomicU64>,
+        active: Arc<AtomicBool>,
+    }
+
+    fn site() -> Site {
+        let now = Arc::new(AtomicU64::new(1_700_000_000));
+        let active = Arc::new(AtomicBool::new(true));
+        let (clock, is_active) = (Arc::clone(&now), Arc::clone(&active));
+        let loader = move |_: String| {
+            let active = is_active.load(Ordering::SeqCst);
+            ready(Ok::<_, BoxError>(Some(Member { active })))
+        };
+        let manager = LoginManager::new(SecretKeys::generate(), loader)
+            .login_store(MemoryLoginStore::new())
+            .clock(move || {
+                SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::SeqCst))
+            })
+            .build()
+            .unwrap();
+        let cookie = respond(&manager, "", |visit| {
+            block_on(async { Login::new(visit).login_user(&Member { active: true }).await })
+                .unwrap();
+        });
+        let mut watch = None;
+        respond(&manager, &cookie, |visit| {
+            let (request, ()) = Request::get("/").body(()).unwrap().into_parts();
+            block_on(visit.current_user::<Member>(&request)).unwrap();
+            watch = Some(visit.watch().unwrap());
+        });
+        Site {
+            manager,
+            cookie,
+            watch: watch.unwrap(),
+            now,
+            active,
+        }
+    }
+
+    /// The session cookie that a response sets.
+    fn respond(
+        manager: &LoginManager<Member>,
+        cookie: &str,
+        handler: impl FnOnce(OpenVisit),
+    ) -> String {
+        let request = Request::get("/").header(header::COOKIE, cookie);
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let visit = manager.visit(&request.uri);
+        handler(visit.open(&request));
+        let mut headers = HeaderMap::new();
+        visit.finish(&mut headers).unwrap();
+        let set = headers.get(header::SET_COOKIE);
+        let set = set.map(|value| value.to_str().unwrap().to_owned());
+        set.unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn what_this_process_ends_wakes_the_watch_at_once() {
+        type End = fn(&Site);
+        let ends: [(&str, End); 3] = [
+            ("a logout", |site| {
+                respond(&site.manager, &site.cookie, |visit| {
+                    block_on(Login::<Member>::new(visit).logout_user()).unwrap();
+                });
+            }),
+            ("an administrator", |site| {
+                let logins = block_on(site.manager.logins_of("mia")).unwrap();
+                assert!(block_on(site.manager.end_login(&logins[0].id)).unwrap());
+            }),
+            ("the end of all", |site| {
+                assert_eq!(block_on(site.manager.end_logins_of("mia")).unwrap(), 1);
+            }),
+        ];
+        for (name, end) in ends {
+            let site = site();
+            let watch = site.watch.clone();
+            let waiting = std::thread::spawn(move || block_on(watch.ended(pending::<()>)));
+            end(&site);
+            let over = waiting.join().unwrap();
+            assert!(over.is_ok(), "{name}");
+            let left = site.watch.core.watched.lock().len();
+            assert_eq!(left, 0, "{name}: nobody is left who waits");
+        }
+    }
+
+    #[test]
+    fn the_clock_and_the_users_table_are_seen_at_the_next_look() {
+        type End = fn(&Site);
+        let ends: [(&str, End); 2] = [
+            ("idle for too long", |site| {
+                site.now.fetch_add(24 * 60 * 60, Ordering::SeqCst);
+            }),
+            ("not active any more", |site| {
+                site.active.store(false, Ordering::SeqCst);
+            }),
+        ];
+        for (name, end) in ends {
+            let site = site();
+            let mut looks = 0;
+            let over = block_on(site.watch.ended(|| {
+                looks += 1;
+                if looks == 3 {
+                    end(&site);
+                }
+                ready(())
+            }));
+            assert!(over.is_ok(), "{name}");
+            assert_eq!(looks, 3, "{name}");
+        }
+    }
+
+    #[test]
+    fn another_login_of_the_same_user_wakes_nobody() {
+        let site = site();
+        let other = respond(&site.manager, "", |visit| {
+            block_on(async { Login::new(visit).login_user(&Member { active: true }).await })
+                .unwrap();
+        });
+        respond(&site.manager, &other, |visit| {
+            block_on(Login::<Member>::new(visit).logout_user()).unwrap();
+        });
+        assert!(!block_on(site.watch.is_over()).unwrap());
+    }
+}
