@@ -17,6 +17,7 @@ guides! {
     passwords: "passwords.md",
     secret_keys: "secret-keys.md",
     behind_a_proxy: "behind-a-proxy.md",
+    login_records: "login-records.md",
     session_values: "session-values.md",
     testing: "testing.md",
     moving_from_flask: "moving-from-flask.md",

@@ -10,6 +10,7 @@ pub(crate) use settings::{AnonymousData, Settings};
 
 use std::any::TypeId;
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -116,8 +117,31 @@ impl<U: User> LoginManager<U> {
             .await
     }
 
-    /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were. They count
-    /// for nothing before as well; call this now and then, so that the table does not grow.
+    /// Deletes the records of logins that have expired, now and after each pause, without end: so that the table does not
+    /// grow. They count for nothing before as well. `pause` is your runtime's sleep.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # fn start(manager: LoginManager<Member>) -> impl Future<Output = ()> {
+    /// # mod tokio { pub mod time { pub async fn sleep(_: std::time::Duration) {} } }
+    /// // For instance tokio::spawn of this:
+    /// async move { manager.purge_logins(|| tokio::time::sleep(Duration::from_secs(600))).await }
+    /// # }
+    /// ```
+    ///
+    /// It ends only when there is no store. A store that fails is asked again after the next pause; the fault goes to
+    /// `tracing`.
+    pub async fn purge_logins<Pause: Future>(&self, mut pause: impl FnMut() -> Pause) {
+        while self.core.records.is_some() {
+            // The store has traced its fault.
+            let _ = self.delete_expired_logins().await;
+            pause().await;
+        }
+    }
+
+    /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were.
     ///
     /// # Errors
     ///
