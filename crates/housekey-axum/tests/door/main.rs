@@ -1,5 +1,6 @@
 //! What an application and its visitors see through the axum door, as requests and answers.
 //!
+//! - [`flask_login`]: what Flask-Login's own tests say, in their order, under the `flask` preset.
 //! - [`flask_login_traps`]: what surprises in Flask-Login, one test for each.
 //! - [`axum_login_defects`]: what is wrong in axum-login, one test for each.
 //! - [`behaviour`]: everything else.
@@ -12,4 +13,5 @@
 mod axum_login_defects;
 mod behaviour;
 mod common;
+mod flask_login;
 mod flask_login_traps;

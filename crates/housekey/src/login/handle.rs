@@ -186,7 +186,7 @@ impl<U: User> LoginUser<'_, U> {
         self
     }
 
-    /// Logs in a user who is not active. They are out again at the next request that asks who is there.
+    /// Logs in a user who is not active. They are out again as soon as somebody asks who is there, in this request too.
     pub fn force(mut self) -> Self {
         self.options.force = true;
         self

@@ -51,6 +51,16 @@ impl Browser {
         self.send(self.request(Method::GET, path, "")).await
     }
 
+    /// The same with these headers besides.
+    pub(crate) async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.request(Method::GET, path, "");
+        for (name, value) in headers {
+            let name: http::HeaderName = name.parse().unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        self.send(request).await
+    }
+
     pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
         self.send(self.request(Method::POST, path, body)).await
     }

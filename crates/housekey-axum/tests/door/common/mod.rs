@@ -55,7 +55,7 @@ impl User for Member {
     }
 }
 
-/// A table of members that counts who is looked up, and that can be away. `mia`, `ben`, `1` and `7` are in it.
+/// A table of members that counts who is looked up, and that can be away. `mia`, `ben`, `1`, `7` and `佐藤` are in it.
 #[derive(Clone)]
 pub(crate) struct Members(Arc<Table>);
 
@@ -84,7 +84,7 @@ impl Members {
             (id.to_owned(), member)
         };
         Self(Arc::new(Table {
-            rows: Mutex::new(["mia", "ben", "1", "7"].map(row).into()),
+            rows: Mutex::new(["mia", "ben", "1", "7", "佐藤"].map(row).into()),
             lookups: Mutex::default(),
             request_lookups: AtomicUsize::new(0),
             away: AtomicBool::new(false),
@@ -196,7 +196,10 @@ impl Site {
     }
 
     pub(crate) fn safe_with(set: impl FnOnce(Builder) -> Builder) -> Self {
-        Self::new(LoginManager::new, set)
+        Self::new(
+            |keys, members| with_pages(LoginManager::new(keys, members)),
+            set,
+        )
     }
 
     /// Flask's wire.
@@ -205,10 +208,19 @@ impl Site {
     }
 
     pub(crate) fn flask_with(set: impl FnOnce(Builder) -> Builder) -> Self {
-        Self::new(LoginManager::flask, set)
+        Self::new(
+            |keys, members| with_pages(LoginManager::flask(keys, members)),
+            set,
+        )
     }
 
-    fn new(
+    /// Flask's wire, and neither a login page nor a refresh page.
+    pub(crate) fn flask_without_pages() -> Self {
+        Self::new(LoginManager::flask, |builder| builder)
+    }
+
+    /// A manager that the test begins itself, for instance with another loader around the members.
+    pub(crate) fn new(
         preset: fn(SecretKeys, Members) -> Builder,
         set: impl FnOnce(Builder) -> Builder,
     ) -> Self {
@@ -286,11 +298,13 @@ fn manager(
 ) -> LoginManager<Member> {
     let (clock, log) = (clock.clone(), Arc::clone(&events.0));
     let builder = preset(keys, members.clone())
-        .login_view("/login")
-        .refresh_view("/prove-it")
         .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now()))
         .on_event(move |event| log.lock().unwrap().push(event.clone()));
     set(builder).build().unwrap()
+}
+
+fn with_pages(builder: Builder) -> Builder {
+    builder.login_view("/login").refresh_view("/prove-it")
 }
 
 fn routes(members: Members) -> Router {

@@ -127,28 +127,35 @@ async fn t06_strong_protection_does_not_log_a_remembered_browser_out_on_its_seco
 
 #[tokio::test]
 async fn t07_protection_looks_only_at_sessions_that_hold_a_login() {
-    let site = Site::flask_with(|builder| builder.session_protection(SessionProtection::Strong));
-    let mut browser = site.browser();
-    browser
-        .jar
-        .put("session", &peer::session(KEY, r#"{"csrf":"x"}"#, START));
-    let token = peer::remember_token(KEY.as_bytes(), "mia");
-    browser.jar.put("remember_token", &token);
+    for mode in [SessionProtection::Basic, SessionProtection::Strong] {
+        let site = Site::flask_with(|builder| builder.session_protection(mode));
+        let mut browser = site.browser();
+        let session = peer::session(KEY, r#"{"csrf":"x"}"#, START);
+        browser.jar.put("session", &session);
+        assert_eq!(browser.who().await, "nobody");
+        assert_eq!(browser.jar.value("session"), Some(session.as_str()));
+        let token = peer::remember_token(KEY.as_bytes(), "mia");
+        browser.jar.put("remember_token", &token);
 
-    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
-    assert_eq!(browser.jar.value("remember_token"), Some(token.as_str()));
-    assert_eq!(browser.read("/session/csrf").await, "\"x\"");
-    let protected = |event: &Event| matches!(event, Event::SessionProtected { .. });
-    assert!(!site.events.take().iter().any(protected));
+        assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+        assert_eq!(browser.jar.value("remember_token"), Some(token.as_str()));
+        assert_eq!(browser.read("/session/csrf").await, "\"x\"");
+        let protected = |event: &Event| matches!(event, Event::SessionProtected { .. });
+        assert!(!site.events.take().iter().any(protected));
+    }
 }
 
 #[test]
 fn t08_an_unknown_protection_mode_is_an_error_and_not_off() {
     for mode in ["", "none", "Strong", "True"] {
         let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
-        let builder = LoginManager::new(SecretKeys::generate(), loader);
-        let error = builder.session_protection(mode).build().unwrap_err();
-        assert!(error.to_string().contains("session_protection"), "{error}");
+        for builder in [
+            LoginManager::new(SecretKeys::generate(), loader),
+            LoginManager::flask(SecretKeys::generate(), loader),
+        ] {
+            let error = builder.session_protection(mode).build().unwrap_err();
+            assert!(error.to_string().contains("session_protection"), "{error}");
+        }
     }
 }
 
@@ -315,18 +322,18 @@ async fn t11_nothing_that_a_cookie_holds_is_an_error() {
 
 #[tokio::test]
 async fn t12_a_remember_token_that_leads_nowhere_does_not_keep_an_api_key_out() {
-    let site = Site::safe();
-    let gone = site.remembered_browser_of("ben").await;
-    let token_of_nobody = gone.jar.value(REMEMBER).unwrap();
-    site.members.remove("ben");
-    for token in ["forged", token_of_nobody] {
-        let mut script = site.browser();
-        script.jar.put(REMEMBER, token);
-        let mut request = script.request(Method::GET, "/members", "");
-        request
-            .headers_mut()
-            .insert("x-api-key", "key-of-mia".parse().unwrap());
-        assert_eq!(script.send(request).await.body, "hello mia", "with {token}");
+    for (site, name) in [(Site::safe(), REMEMBER), (Site::flask(), "remember_token")] {
+        let gone = site.remembered_browser_of("ben").await;
+        let token_of_nobody = gone.jar.value(name).unwrap();
+        site.members.remove("ben");
+        for token in ["forged", token_of_nobody] {
+            let mut script = site.browser();
+            script.jar.put(name, token);
+            let answer = script
+                .get_with("/members", &[("x-api-key", "key-of-mia")])
+                .await;
+            assert_eq!(answer.body, "hello mia", "with {token}");
+        }
     }
 }
 

@@ -1,0 +1,66 @@
+//! `TestLoginUrlGeneration`: the login page's URL with the way back in it.
+
+use housekey_axum::login_url;
+
+use crate::common::Site;
+
+#[test]
+fn the_way_back_is_a_path_when_the_login_page_is_on_the_same_site() {
+    let back = "http://localhost/profile";
+    for (login_view, expected) in [
+        ("/login", "/login?next=%2Fprofile"),
+        ("//localhost/login", "//localhost/login?next=%2Fprofile"),
+        (
+            "http://localhost/login",
+            "http://localhost/login?next=%2Fprofile",
+        ),
+        (
+            "https://localhost/login",
+            "https://localhost/login?next=http%3A%2F%2Flocalhost%2Fprofile",
+        ),
+        (
+            "http://accounts.localhost/login",
+            "http://accounts.localhost/login?next=http%3A%2F%2Flocalhost%2Fprofile",
+        ),
+    ] {
+        assert_eq!(login_url(login_view, Some(back)), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_login_page_may_have_a_query_and_the_way_back_another_name() {
+    for (login_view, field, expected) in [
+        ("/login", "next", "/login?next=%2Fmembers"),
+        ("/login", "n", "/login?n=%2Fmembers"),
+        (
+            "/login?affil=cgnu",
+            "next",
+            "/login?affil=cgnu&next=%2Fmembers",
+        ),
+        (
+            "/login?next=%2F&affil=cgnu",
+            "next",
+            "/login?next=%2Fmembers&affil=cgnu",
+        ),
+    ] {
+        let site = Site::flask_with(|builder| builder.login_view(login_view).next_field(field));
+        assert_eq!(site.browser().get("/members").await.location(), expected);
+    }
+}
+
+/// Behind a proxy, a program knows neither its own scheme nor its host.
+#[tokio::test]
+async fn the_way_back_to_a_denied_page_is_a_path_wherever_the_login_page_is() {
+    for login_view in ["https://auth.localhost/login", "https://site.example/login"] {
+        let site = Site::flask_with(|builder| builder.login_view(login_view));
+        let answer = site.browser().get("/members").await;
+        assert_eq!(answer.location(), format!("{login_view}?next=%2Fmembers"));
+    }
+}
+
+#[test]
+fn without_a_way_back_the_login_page_is_as_it_is() {
+    for login_view in ["/foo", "/foo?b=%20&a", "https://auth.localhost/foo"] {
+        assert_eq!(login_url(login_view, None), login_view);
+    }
+}
