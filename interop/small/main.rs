@@ -1,4 +1,4 @@
-//! A small site whose users sign in, on Flask-Login's cookies: flask/app.py, translated.
+//! A site whose users sign in: flask/app.py, in Rust.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,11 +10,14 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use housekey_axum::{
-    BoxError, CurrentUser, Flash, Login, LoginManager, LoginManagerExt as _, LoginRequired,
-    NextUrl, Passwords, SameSite, SecretKeys, Session, UserLoader,
+    BoxError, CurrentUser, Flash, Login, LoginManager,
+    LoginManagerExt as _, LoginRequired, NextUrl, Passwords,
+    SameSite, SecretKeys, Session, UserLoader,
 };
 use minijinja::{Environment, Value, context};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, Row, ToSql,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -22,23 +25,19 @@ use serde_json::json;
 #[derive(Clone)]
 struct Db(String);
 
+type Found = Result<Option<User>, BoxError>;
+
 impl Db {
-    /// Asks on a thread that may wait, which those that answer requests may not.
-    async fn user<T>(&self, sql: &'static str, value: T) -> Result<Option<User>, BoxError>
+    /// Asks on a thread that may wait: those that answer may not.
+    async fn user<V>(&self, sql: &'static str, value: V) -> Found
     where
-        T: ToSql + Send + 'static,
+        V: ToSql + Send + 'static,
     {
         let path = self.0.clone();
         let ask = move || {
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
-                .query_one(sql, [value], |row| {
-                    Ok(User {
-                        id: row.get("id")?,
-                        name: row.get("name")?,
-                        password_hash: row.get("password_hash")?,
-                    })
-                })
-                .optional()
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+            let db = Connection::open_with_flags(path, flags)?;
+            db.query_one(sql, [value], User::read).optional()
         };
         Ok(tokio::task::spawn_blocking(ask).await??)
     }
@@ -50,6 +49,16 @@ struct User {
     password_hash: String,
 }
 
+impl User {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            name: row.get("name")?,
+            password_hash: row.get("password_hash")?,
+        })
+    }
+}
+
 impl housekey_axum::User for User {
     fn id(&self) -> String {
         self.id.to_string()
@@ -57,7 +66,7 @@ impl housekey_axum::User for User {
 }
 
 impl UserLoader<User> for Db {
-    async fn load_user(&self, id: &str) -> Result<Option<User>, BoxError> {
+    async fn load_user(&self, id: &str) -> Found {
         let Ok(id) = id.parse::<i64>() else {
             return Ok(None);
         };
@@ -84,9 +93,9 @@ async fn login_post(
     next: NextUrl,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Fault> {
-    let name = form.name.clone();
-    let user = db.user("SELECT * FROM user WHERE name = ?1", name).await?;
-    let hash = user.as_ref().map(|user| user.password_hash.as_str());
+    let sql = "SELECT * FROM user WHERE name = ?1";
+    let user = db.user(sql, form.name.clone()).await?;
+    let hash = user.as_ref().map(|user| &*user.password_hash);
     let right = passwords.verify(&form.password, hash).await?;
     let Some(user) = user.filter(|_| right) else {
         let values = context! { name => form.name, wrong => true };
@@ -98,7 +107,7 @@ async fn login_post(
     Ok(next.or("/dashboard").into_response())
 }
 
-// By POST: a link or a picture on any other site can make a browser GET.
+// By POST, since any link or picture elsewhere can cause a GET.
 async fn logout(login: Login<User>) -> Result<Redirect, Fault> {
     login.logout_user().await?;
     Ok(Redirect::to("/login"))
@@ -108,11 +117,14 @@ async fn index(page: Page) -> Result<Html<String>, Fault> {
     page.render("index.html", context! {})
 }
 
-async fn dashboard(_: LoginRequired<User>, page: Page) -> Result<Html<String>, Fault> {
+async fn dashboard(
+    _: LoginRequired<User>,
+    page: Page,
+) -> Result<Html<String>, Fault> {
     page.render("dashboard.html", context! {})
 }
 
-// What this side sees of a visitor, to compare it with the other side.
+// What this side sees of a visitor, to compare the two.
 async fn whoami(
     current_user: CurrentUser<User>,
     session: Session,
@@ -122,8 +134,9 @@ async fn whoami(
         let value: Option<serde_json::Value> = session.get(&key)?;
         ours.insert(key, value);
     }
+    let user = current_user.user();
     Ok(Json(json!({
-        "user_id": current_user.user().map(|user| user.id.to_string()),
+        "user_id": user.map(|user| user.id.to_string()),
         "fresh": current_user.is_fresh(),
         "remembered": current_user.is_remembered(),
         "session": ours,
@@ -131,10 +144,12 @@ async fn whoami(
 }
 
 fn setting(name: &str) -> Result<String, BoxError> {
-    match std::env::var(name) {
-        Ok(value) if !value.is_empty() => Ok(value),
-        _ => Err(format!("{name} is missing: set it in the environment").into()),
+    let value = std::env::var(name).unwrap_or_default();
+    if value.is_empty() {
+        let missing = "is missing in the environment";
+        return Err(format!("{name} {missing}").into());
     }
+    Ok(value)
 }
 
 fn create_app() -> Result<Router, BoxError> {
@@ -147,8 +162,8 @@ fn create_app() -> Result<Router, BoxError> {
         .session_cookie(|cookie| cookie.same_site(SameSite::Lax))
         .remember_cookie(|cookie| cookie.same_site(SameSite::Lax))
         .client_address(|request| {
-            let address = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
-            Some(address.ip())
+            type Address = ConnectInfo<SocketAddr>;
+            Some(request.extensions.get::<Address>()?.ip())
         })
         .trusted_proxies(1)
         .build()?;
@@ -167,27 +182,34 @@ fn create_app() -> Result<Router, BoxError> {
 async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt::init();
     let address = format!("127.0.0.1:{}", setting("PORT")?);
-    let app = create_app()?.into_make_service_with_connect_info::<SocketAddr>();
+    let app = create_app()?
+        .into_make_service_with_connect_info::<SocketAddr>();
     let listener = tokio::net::TcpListener::bind(address).await?;
     eprintln!("Listening at: http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }
 
-// What Flask does by itself: pages of these templates, which know the user and the messages,
-// and a 500 for whatever fails.
+// What Flask does by itself: pages of these templates, in which the
+// user and the messages are known, and a 500 for whatever fails.
 
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+fn templates() -> Environment<'static> {
     let mut templates = Environment::new();
     for (name, source) in [
         ("base.html", include_str!("templates/base.html")),
         ("index.html", include_str!("templates/index.html")),
         ("login.html", include_str!("templates/login.html")),
-        ("dashboard.html", include_str!("templates/dashboard.html")),
+        (
+            "dashboard.html",
+            include_str!("templates/dashboard.html"),
+        ),
     ] {
         templates.add_template(name, source).expect(name);
     }
     templates
-});
+}
+
+static TEMPLATES: LazyLock<Environment<'static>> =
+    LazyLock::new(templates);
 
 #[derive(FromRequestParts)]
 struct Page {
@@ -196,16 +218,22 @@ struct Page {
 }
 
 impl Page {
-    fn render(self, name: &str, values: Value) -> Result<Html<String>, Fault> {
+    fn render(
+        self,
+        name: &str,
+        values: Value,
+    ) -> Result<Html<String>, Fault> {
+        let user = self.current_user.user();
+        let current_user = context! {
+            is_authenticated => user.is_some(),
+            name => user.map(|user| &user.name),
+        };
         let messages = move || -> Vec<String> {
             let messages = self.flash.take().into_iter();
             messages.map(|message| message.text).collect()
         };
         let given = context! {
-            current_user => context! {
-                is_authenticated => self.current_user.is_authenticated(),
-                name => self.current_user.user().map(|user| user.name.as_str()),
-            },
+            current_user,
             get_flashed_messages => Value::from_function(messages),
         };
         let page = TEMPLATES.get_template(name)?;

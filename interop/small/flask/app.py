@@ -1,10 +1,17 @@
-"""A small site whose users sign in, with Flask-Login. In Rust: ../main.rs."""
+"""A site whose users sign in, with Flask-Login. In Rust: ../main.rs."""
 
 import os
 import re
 
 import click
-from flask import Blueprint, Flask, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    Flask,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from flask_login import (
     LoginManager,
     UserMixin,
@@ -38,12 +45,13 @@ class User(UserMixin, db.Model):
 
 @login_manager.user_loader
 def load_user(user_id):
-    return db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    known = user_id.isdecimal()
+    return db.session.get(User, int(user_id)) if known else None
 
 
 auth = Blueprint("auth", __name__, cli_group=None)
 
-# A path of this site. What begins with `//` or `/\` is another host to a browser.
+# A path of this site. With `//` and `/\` another host begins.
 PATH = re.compile(r"/(?![/\\])[!-~]*")
 
 
@@ -57,14 +65,18 @@ def login_post():
     name = request.form.get("name", "")
     password = request.form.get("password", "")
     user = db.session.scalar(select(User).filter_by(name=name))
-    if user is None or not check_password_hash(user.password_hash, password):
-        return render_template("login.html", name=name, wrong=True), 401
+    right = user and check_password_hash(user.password_hash, password)
+    if not right:
+        page = render_template("login.html", name=name, wrong=True)
+        return page, 401
     login_user(user, remember="remember" in request.form)
     next_url = request.args.get("next", "")
-    return redirect(next_url if PATH.fullmatch(next_url) else "/dashboard", 303)
+    if not PATH.fullmatch(next_url):
+        next_url = "/dashboard"
+    return redirect(next_url, 303)
 
 
-# By POST: a link or a picture on any other site can make a browser GET.
+# By POST, since any link or picture elsewhere can cause a GET.
 @auth.post("/logout")
 def logout():
     logout_user()
@@ -77,7 +89,8 @@ def logout():
 @click.password_option()
 def add_user(name, password):
     db.create_all()
-    db.session.add(User(name=name, password_hash=generate_password_hash(password)))
+    password_hash = generate_password_hash(password)
+    db.session.add(User(name=name, password_hash=password_hash))
     db.session.commit()
 
 
@@ -95,10 +108,10 @@ def dashboard():
     return render_template("dashboard.html")
 
 
-# What this side sees of a visitor, to compare it with the other side.
+# What this side sees of a visitor, to compare the two.
 @main.get("/whoami")
 def whoami():
-    ours = [key for key in session if not key.startswith("_") and key != "next"]
+    ours = [key for key in session if not key.startswith("_")]
     return {
         "user_id": current_user.get_id(),
         "fresh": login_fresh(),
@@ -110,7 +123,7 @@ def whoami():
 def setting(name):
     if value := os.environ.get(name):
         return value
-    raise RuntimeError(f"{name} is missing: set it in the environment")
+    raise RuntimeError(f"{name} is missing in the environment")
 
 
 def create_app():
