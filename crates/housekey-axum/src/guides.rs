@@ -19,5 +19,5 @@ guides! {
     behind_a_proxy: "behind-a-proxy.md",
     session_values: "session-values.md",
     testing: "testing.md",
-    moving_from_flask: "moving-from-flask.md",
+    from_flask: "from-flask.md",
 }
