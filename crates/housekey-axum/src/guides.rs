@@ -20,5 +20,5 @@ guides! {
     login_records: "login-records.md",
     session_values: "session-values.md",
     testing: "testing.md",
-    moving_from_flask: "moving-from-flask.md",
+    from_flask: "from-flask.md",
 }

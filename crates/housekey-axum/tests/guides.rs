@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Path};
+use axum::http::request::Parts;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -568,4 +570,31 @@ async fn a_remember_token_that_does_not_verify_is_deleted() {
         .insert("__Host-remember_token".to_owned(), "x.y.z".to_owned());
     browser.get("/page").await;
     assert!(browser.cookies.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_denied_by_hand_gets_the_message_and_who_may_pass_does_not() {
+    async fn report(
+        Path(number): Path<u32>,
+        mut request: Parts,
+    ) -> Result<&'static str, LoginRejection> {
+        if number > 1 {
+            LoginRequired::<Member>::from_request_parts(&mut request, &()).await?;
+        }
+        Ok("a report")
+    }
+    let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    let manager = LoginManager::flask(SecretKeys::flask("deterministic").unwrap(), loader)
+        .login_view("/login")
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/reports/{number}", get(report))
+        .layer(manager.layer());
+    for (path, status, sets_a_cookie) in [("/reports/1", 200, false), ("/reports/2", 302, true)] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().contains_key("set-cookie"), sets_a_cookie);
+    }
 }
