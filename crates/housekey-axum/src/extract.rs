@@ -173,7 +173,8 @@ impl<U: User, S: Send + Sync> FromRequestParts<S> for CurrentUser<U> {
 /// The current user of a route that needs one. An anonymous visitor is sent to the login page, or told so in the way
 /// that suits who is asking.
 ///
-/// `Option<LoginRequired<U>>` is `None` where this would have denied.
+/// `Option<LoginRequired<U>>` is `None` where this would have denied. `Result<LoginRequired<U>, _>` is a denial that was
+/// made already, with its message and its event: do not use it to let the visitor pass all the same.
 pub struct LoginRequired<U>(pub Arc<U>);
 
 impl<U: User, S: Send + Sync> FromRequestParts<S> for LoginRequired<U> {

@@ -55,7 +55,7 @@ pub enum Event {
         /// Why.
         reason: Rejection,
     },
-    /// A remember token was there and counted for nothing. It is deleted.
+    /// A remember token was there and counted for nothing. It is deleted, unless it may be of a Flask peer.
     RememberTokenRejected {
         /// Why.
         reason: Rejection,
