@@ -21,6 +21,8 @@ struct Pool {
     idle: Vec<Open>,
     /// How many are open, those in use included.
     open: usize,
+    /// How many threads wait for one. Waking somebody costs a system call, and mostly there is nobody.
+    waiting: usize,
 }
 
 impl Readers {
@@ -84,11 +86,13 @@ impl Readers {
             if rest.is_zero() {
                 return Err(Fault::NoReader);
             }
+            pool.waiting += 1;
             let (guard, _) = self
                 .returned
                 .wait_timeout(pool, rest)
                 .unwrap_or_else(PoisonError::into_inner);
             pool = guard;
+            pool.waiting -= 1;
         }
     }
 
@@ -102,16 +106,22 @@ struct Turn<'a>(&'a Readers);
 
 impl Turn<'_> {
     fn give_back(self, open: Open) {
-        self.0.lock().idle.push(open);
-        self.0.returned.notify_one();
+        self.end(|pool| pool.idle.push(open));
         std::mem::forget(self);
+    }
+
+    fn end(&self, change: impl FnOnce(&mut Pool)) {
+        let mut pool = self.0.lock();
+        change(&mut pool);
+        if pool.waiting > 0 {
+            self.0.returned.notify_one();
+        }
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.lock().open -= 1;
-        self.0.returned.notify_one();
+        self.end(|pool| pool.open -= 1);
     }
 }
 

@@ -292,6 +292,7 @@ mod tests {
         (connection, table)
     }
 
+    /// The steps that look for rows; a `SCAN` looks at all of them.
     fn plan(connection: &Connection, sql: &str) -> Vec<String> {
         let mut explain = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -302,6 +303,7 @@ mod tests {
         while let Some(row) = rows.next().unwrap() {
             steps.push(row.get(3).unwrap());
         }
+        steps.retain(|step: &String| step.starts_with("SEARCH") || step.starts_with("SCAN"));
         steps
     }
 
@@ -325,7 +327,6 @@ mod tests {
                 &table.delete_expired,
                 vec![
                     "SEARCH logins USING INTEGER PRIMARY KEY (rowid=?)",
-                    "LIST SUBQUERY 1",
                     "SEARCH logins USING COVERING INDEX logins_expires_at (expires_at<?)",
                 ],
             ),
