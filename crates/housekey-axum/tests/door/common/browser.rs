@@ -11,7 +11,8 @@ use tower::ServiceExt as _;
 
 use super::Clock;
 
-/// A person's browser, over HTTPS.
+/// A person's browser, over HTTPS. A clone is another tab as long as nothing comes back, or a thief's copy of it.
+#[derive(Clone)]
 pub(crate) struct Browser {
     site: Router,
     clock: Clock,
@@ -115,10 +116,15 @@ impl Browser {
             request.headers_mut().append(header::COOKIE, cookies);
         }
         let answer = send(&self.site, request).await;
+        self.receive(&answer);
+        answer
+    }
+
+    /// Keeps the cookies of an answer: that of another tab, for instance.
+    pub(crate) fn receive(&mut self, answer: &Answer) {
         for header in answer.set_cookies() {
             self.jar.keep(header, self.clock.now());
         }
-        answer
     }
 }
 
@@ -176,10 +182,10 @@ impl Answer {
     }
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Jar(Vec<Cookie>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Cookie {
     name: String,
     value: String,
