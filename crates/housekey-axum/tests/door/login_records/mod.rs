@@ -1,8 +1,10 @@
 //! Logins that have a record on the server: that they begin, change and end there, whatever cookies say.
 //!
 //! - [`rotation`]: every login has a record and a secret of its own, and what was before it is worthless.
+//! - [`grace`]: requests that were under way when a secret was replaced.
 //! - [`timeouts`]: idle, absolute, and what counts as use.
 
+mod grace;
 mod rotation;
 mod timeouts;
 
