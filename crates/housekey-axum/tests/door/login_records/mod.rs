@@ -3,9 +3,13 @@
 //! - [`rotation`]: every login has a record and a secret of its own, and what was before it is worthless.
 //! - [`grace`]: requests that were under way when a secret was replaced.
 //! - [`timeouts`]: idle, absolute, and what counts as use.
+//! - [`remember`]: tokens that are good for one use.
+//! - [`theft`]: tokens that are used twice.
 
 mod grace;
+mod remember;
 mod rotation;
+mod theft;
 mod timeouts;
 
 use axum::Router;
