@@ -1,0 +1,16 @@
+//! The stories. Where the two sides differ on purpose (`docs/COMPATIBILITY.md`), a story says what comes of it when
+//! both serve one site.
+
+mod accounts;
+mod freshness;
+mod headers;
+mod keys;
+mod logins;
+mod messages;
+mod next;
+mod permanence;
+mod protection;
+mod remember;
+mod starting;
+mod tabs;
+mod values;
