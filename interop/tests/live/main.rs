@@ -19,4 +19,5 @@ mod jar;
 mod peer;
 
 mod harness;
+mod random;
 mod scenarios;

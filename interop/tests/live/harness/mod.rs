@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 pub(crate) use browser::Browser;
 pub(crate) use cookies::now;
-pub(crate) use server::{Server, refusal_to_start};
+pub(crate) use server::{Server, eprintln_uncaptured, refusal_to_start};
 pub(crate) use site::{Settings, Site};
 pub(crate) use stage::{Person, Stage, play, play_on};
 

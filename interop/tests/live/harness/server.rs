@@ -16,10 +16,12 @@ use super::Side;
 /// Runs a program and ends it when its own standard input does. That happens when the server is dropped, and also
 /// when the tests end without dropping anything, be it by a signal.
 const KEEPER: &str = r#"
+signal=$1
+shift
 exec 3<&0
 "$@" <&- 3<&- &
 server=$!
-(read -r line <&3; kill "$server" 2>&-) >&- &
+(read -r line <&3; kill -s "$signal" "$server" 2>&-) >&- &
 watcher=$!
 wait "$server"
 status=$?
@@ -50,7 +52,7 @@ impl Server {
             let file = File::options().create(true).append(true).open(&output);
             let file = file.unwrap();
             let keeper = Command::new("sh")
-                .args(["-c", KEEPER, "keeper"])
+                .args(["-c", KEEPER, "keeper", end_signal(side)])
                 .args(program(side))
                 .env_clear()
                 .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -102,6 +104,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
+    }
+}
+
+/// What ends it at once. TERM lets gunicorn's workers finish first, which takes a second.
+fn end_signal(side: Side) -> &'static str {
+    match side {
+        Side::Flask => "QUIT",
+        Side::Rust => "TERM",
     }
 }
 

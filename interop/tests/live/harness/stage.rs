@@ -60,11 +60,17 @@ impl Stage {
 
     /// Somebody new, who signs up at this side.
     pub(crate) async fn person_from(&self, side: Side, id: &str, name: &str) -> Person {
+        let password = format!("pässword of {id}");
+        self.sign_up(side, id, name, &password).await
+    }
+
+    /// The same with this password. The id gets a number, since scenarios share a site.
+    pub(crate) async fn sign_up(&self, side: Side, id: &str, name: &str, password: &str) -> Person {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let person = Person {
             id: format!("{id}-{number}"),
-            password: format!("pässword of {id}"),
+            password: password.to_owned(),
         };
         let form = [&person.credentials()[..], &[("name", name)]].concat();
         let answer = self.browser().post(side, "/signup", &form).await;

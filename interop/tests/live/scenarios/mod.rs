@@ -14,3 +14,5 @@ mod remember;
 mod starting;
 mod tabs;
 mod values;
+
+pub(crate) use values::{python_values, python_values_at_rust};
