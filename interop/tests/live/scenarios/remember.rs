@@ -48,8 +48,8 @@ async fn a_token_has_the_same_bytes_wherever_it_is_made(stage: &Stage) {
     }
 }
 
-both_ways!(a_token_that_was_tampered_with_is_nobody_s);
-async fn a_token_that_was_tampered_with_is_nobody_s(stage: &Stage) {
+both_ways!(a_token_that_was_tampered_with_names_nobody);
+async fn a_token_that_was_tampered_with_names_nobody(stage: &Stage) {
     let (mia, ben) = (stage.person("mia").await, stage.person("ben").await);
     let browser = stage.browser();
     browser.log_in_remembered(stage.here, &mia).await;
