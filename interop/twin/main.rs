@@ -42,6 +42,7 @@ async fn serve() -> Result<(), BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", settings.port))
         .await
         .map_err(|error| format!("PORT is {}, and: {error}", settings.port))?;
+    eprintln!("twin (Rust): http://{}/", listener.local_addr()?);
     axum::serve(
         listener,
         site.into_make_service_with_connect_info::<SocketAddr>(),

@@ -150,7 +150,8 @@ def set_active():
 
 @site.post("/flash")
 def add_flash():
-    flash(request.form["message"], request.form.get("category", "message"))
+    text = request.form["message"]
+    flash(Markup(text) if "markup" in request.form else text, request.form.get("category", "message"))
     return "done\n"
 
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::cookies::{describe, now, session_json};
+use super::cookies::{describe, describe_all, now, session_json};
 use super::proxy::SIDE;
 use super::stage::{Person, Transcript};
 use super::{Side, cookies};
@@ -242,7 +242,7 @@ impl Browser {
     /// What is in the jar, and what both sides make of it. The jar stays as it is.
     pub(super) async fn describe(&self) -> String {
         let jar = self.jar();
-        let mut text = format!("{} has these cookies:\n{}", self.name, describe(&jar));
+        let mut text = format!("{} has these cookies:\n{}", self.name, describe_all(&jar));
         for side in Side::BOTH {
             let mut request = self.request(side, Method::GET, "/whoami", &[]);
             let cookies = jar.header("/whoami", now());
@@ -264,7 +264,7 @@ impl Browser {
     }
 }
 
-/// Status, target, body and cookies of an answer, in a line or two.
+/// Status, target, body and cookies of an answer.
 fn summary(answer: &Answer, method: &Method) -> String {
     let mut text = answer.status.to_string();
     if let Some(location) = answer.header("location") {
@@ -274,7 +274,12 @@ fn summary(answer: &Answer, method: &Method) -> String {
         text.push_str(&format!(" {}", answer.body.trim()));
     }
     for cookie in answer.set_cookies() {
-        text.push_str(&format!("\n        Set-Cookie: {cookie}"));
+        let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        text.push_str(&format!(
+            "\n        Set-Cookie: {name}={};{attributes}",
+            describe(value)
+        ));
     }
     text
 }

@@ -27,25 +27,27 @@ pub(crate) fn session_json(cookie: &str) -> Option<String> {
         .find_map(|(key, _)| peer::read_session(key, cookie))
 }
 
-/// A line for each cookie: what it says, and by which key it is valid.
-pub(super) fn describe(jar: &Jar) -> String {
-    let mut lines = String::new();
-    for name in jar.names() {
-        let value = jar.value(name).unwrap();
-        let read = describe_session(value).or_else(|| describe_token(value));
-        let read = read.unwrap_or_else(|| format!("{value} (signed by no key that is known here)"));
-        lines.push_str(&format!("    {name}: {read}\n"));
+/// A line for each cookie in the jar.
+pub(super) fn describe_all(jar: &Jar) -> String {
+    let line = |name: &str| format!("    {name}={}\n", describe(jar.value(name).unwrap()));
+    let lines: String = jar.names().into_iter().map(line).collect();
+    match lines.as_str() {
+        "" => "    none\n".to_owned(),
+        _ => lines,
     }
-    if lines.is_empty() {
-        lines.push_str("    none\n");
-    }
-    lines
+}
+
+/// What the value of a cookie says, and by which key it is valid.
+pub(super) fn describe(value: &str) -> String {
+    describe_session(value)
+        .or_else(|| describe_token(value))
+        .unwrap_or_else(|| value.to_owned())
 }
 
 fn describe_session(value: &str) -> Option<String> {
     KEYS.iter().find_map(|(key, called)| {
         let json = peer::read_session(key, value)?;
-        Some(format!("{json} (a session signed by {called})"))
+        Some(format!("{json} (signed by {called})"))
     })
 }
 
@@ -54,7 +56,7 @@ fn describe_token(value: &str) -> Option<String> {
     let (id, _) = value.rsplit_once('|')?;
     KEYS.iter().find_map(|(key, called)| {
         let token = unquote(&peer::remember_token(key.as_bytes(), id));
-        (token == value).then(|| format!("{id:?} (a remember token signed by {called})"))
+        (token == value).then(|| format!("{id:?} (signed by {called})"))
     })
 }
 

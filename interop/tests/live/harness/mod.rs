@@ -8,13 +8,14 @@ mod site;
 mod stage;
 
 use std::fmt;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 use tokio::runtime::Runtime;
 
 pub(crate) use browser::Browser;
 pub(crate) use cookies::now;
-pub(crate) use server::{Server, eprintln_uncaptured, refusal_to_start};
+pub(crate) use server::{Server, refusal_to_start};
 pub(crate) use site::{Settings, Site};
 pub(crate) use stage::{Person, Stage, play, play_on};
 
@@ -55,28 +56,39 @@ impl fmt::Display for Side {
     }
 }
 
-/// Makes two tests of a scenario: one that begins at Flask and goes on at Rust, and one the other way round.
+/// Past the test runner, which keeps to itself what a test prints.
+pub(crate) fn eprintln_uncaptured(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Makes two tests of a scenario: one that begins at Flask and goes on at Rust, and one the other way round. On the site
+/// that all scenarios share, on one with other settings, or played by another function than [`play`].
 macro_rules! both_ways {
     ($scenario:ident) => {
         both_ways!($scenario, $crate::harness::Settings::new());
     };
-    ($scenario:ident, $settings:expr) => {
+    ($scenario:ident, by = $play:expr) => {
         mod $scenario {
+            // The settings may be the scenarios' own.
             #[allow(unused_imports)]
             use super::*;
 
             #[test]
             fn from_flask_to_rust() {
-                let scenario = super::$scenario;
-                $crate::harness::play($settings, $crate::harness::Side::Flask, scenario);
+                ($play)($crate::harness::Side::Flask, super::$scenario);
             }
 
             #[test]
             fn from_rust_to_flask() {
-                let scenario = super::$scenario;
-                $crate::harness::play($settings, $crate::harness::Side::Rust, scenario);
+                ($play)($crate::harness::Side::Rust, super::$scenario);
             }
         }
+    };
+    ($scenario:ident, $settings:expr) => {
+        both_ways!(
+            $scenario,
+            by = (|here, scenario| $crate::harness::play($settings, here, scenario))
+        );
     };
 }
 

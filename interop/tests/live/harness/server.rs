@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::Side;
+use super::{Side, eprintln_uncaptured};
 
 /// Runs a program and ends it when its own standard input does. That happens when the server is dropped, and also
 /// when the tests end without dropping anything, be it by a signal.
@@ -160,12 +160,6 @@ fn require_installation(interop: &Path) {
             std::process::exit(1);
         }
     });
-}
-
-/// Past the test runner, which keeps what a test prints to itself.
-pub(crate) fn eprintln_uncaptured(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn free_port() -> u16 {

@@ -18,12 +18,13 @@ use super::{KEY, Server, Side};
 pub(crate) struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// One key, one proxy in front, and hashes that are quick to make.
+    /// One key, one proxy in front, hashes that are quick to make, and logs that say much.
     pub(crate) fn new() -> Self {
         Self(BTreeMap::new())
             .with("SECRET_KEY", KEY)
             .with("TRUSTED_PROXIES", "1")
             .with("PASSWORD_METHOD", "pbkdf2:sha256:1000")
+            .with("RUST_LOG", "housekey=debug")
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {

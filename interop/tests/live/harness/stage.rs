@@ -58,6 +58,12 @@ impl Stage {
         browser
     }
 
+    /// A browser for a request whose cookies do not matter.
+    fn somebody(&self) -> Browser {
+        let name = "somebody".to_owned();
+        Browser::new(self.site.address(), name, self.transcript.clone())
+    }
+
     /// Somebody new, who signs up at this side.
     pub(crate) async fn person_from(&self, side: Side, id: &str, name: &str) -> Person {
         let password = format!("pässword of {id}");
@@ -73,7 +79,7 @@ impl Stage {
             password: password.to_owned(),
         };
         let form = [&person.credentials()[..], &[("name", name)]].concat();
-        let answer = self.browser().post(side, "/signup", &form).await;
+        let answer = self.somebody().post(side, "/signup", &form).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         person
     }
@@ -89,7 +95,7 @@ impl Stage {
             ("id", &*person.id),
             ("active", if active { "on" } else { "off" }),
         ];
-        let answer = self.browser().post(side, "/active", &form).await;
+        let answer = self.somebody().post(side, "/active", &form).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 

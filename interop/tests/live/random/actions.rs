@@ -127,7 +127,7 @@ impl Arbitrary for Action {
 
 fn deed() -> impl Strategy<Value = Deed> {
     let log_in = (
-        0..PEOPLE,
+        0..PEOPLE.len(),
         any::<bool>(),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.9),
@@ -152,7 +152,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (0..20u8).prop_map(Deed::Flash),
         3 => Just(Deed::ReadFlashes),
         4 => any::<bool>().prop_map(Deed::Permanent),
-        4 => (0..PEOPLE, prop::bool::weighted(0.6)).prop_map(|(who, active)| Deed::SetActive { who, active }),
+        4 => (0..PEOPLE.len(), prop::bool::weighted(0.6)).prop_map(|(who, active)| Deed::SetActive { who, active }),
         5 => Just(Deed::Restart),
         4 => Just(Deed::LoseSession),
         2 => Just(Deed::LoseToken),
@@ -274,7 +274,7 @@ impl Performer {
                 browser.plant("remember_token", &token);
             }
             Deed::UserAgent(number) => {
-                let user_agents: [&[u8]; 3] = [b"Firefox/1", "it's \"Größe\"".as_bytes(), b"\xff"];
+                let user_agents: [&[u8]; 3] = [b"Firefox/1", b"it's", b"\xff \"Opera\"\t2"];
                 browser.set_user_agent(Some(user_agents[usize::from(number)]));
             }
             Deed::Address(number) => browser.move_to_address(number + 1),

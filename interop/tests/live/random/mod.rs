@@ -21,7 +21,12 @@ use model::{Model, Protection, Rules};
 const CASES: u32 = 160;
 const ACTIONS: std::ops::Range<usize> = 1..60;
 const BROWSERS: usize = 2;
-const PEOPLE: usize = 3;
+/// Where they signed up.
+const PEOPLE: [(&str, Side); 3] = [
+    ("mia", Side::Flask),
+    ("佐藤", Side::Rust),
+    ("a.b|c", Side::Flask),
+];
 
 /// How long it may be silent.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -100,7 +105,9 @@ fn whatever_people_do_both_sides_do_as_the_model_says() {
         Ok(()) => progress.done(),
         Err(TestError::Fail(why, (number, actions))) => {
             let rules = sites[number].0;
-            panic!("under {rules:?}, after {actions:#?}\n{why}");
+            let line = |action: &Action| format!("  {action:?}\n");
+            let actions: String = actions.iter().map(line).collect();
+            panic!("under {rules:?}, after\n{actions}this:\n  {why}");
         }
         Err(TestError::Abort(why)) => panic!("{why}"),
     }
@@ -109,21 +116,16 @@ fn whatever_people_do_both_sides_do_as_the_model_says() {
 /// Does it all, and compares each answer with what the model expects.
 async fn play(stage: &Stage, rules: Rules, actions: &[Action]) -> Result<(), String> {
     let mut people: Vec<Person> = Vec::new();
-    for (number, side) in [Side::Flask, Side::Rust, Side::Flask]
-        .into_iter()
-        .enumerate()
-    {
-        let id = ["mia", "佐藤", "a.b|c"][number];
+    for (id, side) in PEOPLE {
         people.push(stage.sign_up(side, id, "", PASSWORD).await);
     }
     let mut model = Model::new(rules, people.iter().map(|person| person.id.clone()));
     let mut performer = Performer::new(stage, people);
-    let everybody_looks =
+    let looks =
         (0..BROWSERS).flat_map(|browser| Side::BOTH.map(|side| Action::look(browser, side)));
-    let looks: Vec<_> = everybody_looks.collect();
-    for action in actions.iter().chain(&looks) {
-        let expected = model.expect(action);
-        let found = performer.perform(action).await;
+    for action in actions.iter().cloned().chain(looks) {
+        let expected = model.expect(&action);
+        let found = performer.perform(&action).await;
         if found != expected {
             return Err(format!(
                 "{action:?}\n  should have been answered {expected}\n  and was answered         {found}"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::harness::{KEY, NEW_KEY, RUNTIME, Settings, Side, Site, Stage, play_on};
+use crate::harness::{KEY, NEW_KEY, RUNTIME, Settings, Side, Site, Stage, both_ways, play_on};
 use crate::peer;
 
 fn keys(key: &str, fallbacks: &str) -> Settings {
@@ -14,7 +14,7 @@ fn keys(key: &str, fallbacks: &str) -> Settings {
 }
 
 /// On a site of its own, since the servers are restarted.
-fn play(here: Side, scenario: impl AsyncFnOnce(&Stage)) {
+fn play_with_restarts(here: Side, scenario: impl AsyncFnOnce(&Stage)) {
     let site = RUNTIME.block_on(async {
         let site = Site::empty().await;
         for side in Side::BOTH {
@@ -25,26 +25,11 @@ fn play(here: Side, scenario: impl AsyncFnOnce(&Stage)) {
     play_on(site, here, scenario);
 }
 
-macro_rules! both_ways {
-    ($scenario:ident) => {
-        mod $scenario {
-            use super::*;
-
-            #[test]
-            fn flask_first() {
-                play(Side::Flask, super::$scenario);
-            }
-
-            #[test]
-            fn rust_first() {
-                play(Side::Rust, super::$scenario);
-            }
-        }
-    };
-}
-
 // The way that works: first both sides know the new key, then both sign with it, then both forget the old one.
-both_ways!(nobody_notices_a_change_of_the_key_in_three_steps);
+both_ways!(
+    nobody_notices_a_change_of_the_key_in_three_steps,
+    by = play_with_restarts
+);
 async fn nobody_notices_a_change_of_the_key_in_three_steps(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in_remembered(stage.here, &mia).await;
@@ -62,7 +47,10 @@ async fn nobody_notices_a_change_of_the_key_in_three_steps(stage: &Stage) {
 }
 
 // Flask-Login looks at no fallback key for its tokens; Rust does, and replaces the token when it starts a session.
-both_ways!(a_token_of_the_old_key_counts_at_flask_after_it_was_used_at_rust);
+both_ways!(
+    a_token_of_the_old_key_counts_at_flask_after_it_was_used_at_rust,
+    by = play_with_restarts
+);
 async fn a_token_of_the_old_key_counts_at_flask_after_it_was_used_at_rust(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in_remembered(stage.here, &mia).await;
@@ -83,7 +71,10 @@ async fn a_token_of_the_old_key_counts_at_flask_after_it_was_used_at_rust(stage:
 
 // Without the first of the three steps, the side that has the new key signs what the other cannot read. Rust signs
 // what it reads again with the new key at once; Flask when the session is changed.
-both_ways!(one_side_with_a_new_key_is_not_understood_by_the_other);
+both_ways!(
+    one_side_with_a_new_key_is_not_understood_by_the_other,
+    by = play_with_restarts
+);
 async fn one_side_with_a_new_key_is_not_understood_by_the_other(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.there, &mia).await;

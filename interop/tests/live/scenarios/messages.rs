@@ -1,6 +1,6 @@
 //! Flashed messages.
 
-use crate::harness::{Side, Stage, both_ways};
+use crate::harness::{Settings, Side, Stage, both_ways, play};
 
 both_ways!(a_message_flashed_here_is_shown_there_once);
 async fn a_message_flashed_here_is_shown_there_once(stage: &Stage) {
@@ -30,6 +30,17 @@ async fn a_message_flashed_here_is_shown_there_once(stage: &Stage) {
         assert_eq!(browser.get(side, "/flashes").await.body.trim(), "[]");
     }
     assert_eq!(browser.cookie("session"), None);
+}
+
+#[test]
+fn a_message_of_markup_from_flask_is_text_at_rust() {
+    play(Settings::new(), Side::Flask, async |stage: &Stage| {
+        let browser = stage.browser();
+        let form = [("message", "<b>saved</b> &amp; sound"), ("markup", "on")];
+        browser.post(Side::Flask, "/flash", &form).await;
+        let shown = browser.get(Side::Rust, "/flashes").await.body;
+        assert_eq!(shown, r#"[["message","<b>saved</b> &amp; sound"]]"#);
+    });
 }
 
 const PLEASE: &str = r#"["message","Please log in to access this page."]"#;

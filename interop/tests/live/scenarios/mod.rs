@@ -8,6 +8,7 @@ mod keys;
 mod logins;
 mod messages;
 mod next;
+mod odd_cookies;
 mod permanence;
 mod protection;
 mod remember;

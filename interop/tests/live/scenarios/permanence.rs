@@ -1,6 +1,6 @@
 //! Permanent sessions, and how long sessions live.
 
-use crate::harness::{KEY, Settings, Side, Stage, both_ways, now};
+use crate::harness::{KEY, Settings, Side, Stage, both_ways, now, play};
 use crate::peer;
 
 both_ways!(a_session_made_permanent_here_survives_the_browser_there);
@@ -41,26 +41,28 @@ fn an_hour() -> Settings {
 }
 
 // Rust accepts what a clock that is up to five seconds ahead has signed; Flask nothing that is from the future.
-both_ways!(a_session_is_as_old_on_both_sides, an_hour());
-async fn a_session_is_as_old_on_both_sides(stage: &Stage) {
-    let mia = stage.person("mia").await;
-    let json = format!(r#"{{"_fresh":false,"_user_id":"{}"}}"#, mia.id);
-    let cases: [(i64, [bool; 2]); 5] = [
-        (-3700, [false, false]),
-        (-3500, [true, true]),
-        (0, [true, true]),
-        (4, [false, true]),
-        (60, [false, false]),
-    ];
-    for (age, expected) in cases {
-        for (side, counts) in std::iter::zip(Side::BOTH, expected) {
-            let browser = stage.browser();
-            let signed = peer::session(KEY, &json, now().strict_add_signed(age));
-            browser.plant("session", &signed);
-            let who = browser.whoami(side).await;
-            assert_eq!(who.user_id.is_some(), counts, "{age} s at {side}");
-            // What does not count is left alone: it may be another site's.
-            assert!(counts || browser.cookie("session") == Some(signed));
+#[test]
+fn a_session_is_as_old_on_both_sides() {
+    play(an_hour(), Side::Flask, async |stage: &Stage| {
+        let mia = stage.person("mia").await;
+        let json = format!(r#"{{"_fresh":false,"_user_id":"{}"}}"#, mia.id);
+        let cases: [(i64, [bool; 2]); 5] = [
+            (-3700, [false, false]),
+            (-3500, [true, true]),
+            (0, [true, true]),
+            (4, [false, true]),
+            (60, [false, false]),
+        ];
+        for (age, expected) in cases {
+            for (side, counts) in std::iter::zip(Side::BOTH, expected) {
+                let browser = stage.browser();
+                let signed = peer::session(KEY, &json, now().strict_add_signed(age));
+                browser.plant("session", &signed);
+                let who = browser.whoami(side).await;
+                assert_eq!(who.user_id.is_some(), counts, "{age} s at {side}");
+                // What does not count is left alone: it may be another site's.
+                assert!(counts || browser.cookie("session") == Some(signed));
+            }
         }
-    }
+    });
 }

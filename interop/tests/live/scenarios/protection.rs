@@ -1,6 +1,6 @@
 //! Session protection: sessions that come from elsewhere.
 
-use crate::harness::{Browser, KEY, Settings, Side, Stage, both_ways, now};
+use crate::harness::{Browser, KEY, Settings, Side, Stage, both_ways, now, play};
 use crate::peer;
 
 fn strong() -> Settings {
@@ -194,24 +194,26 @@ async fn a_cart_costs_the_remember_token_at_flask(stage: &Stage) {
 }
 
 // Rust accepts the identifier of either version of Flask-Login, so that Flask can be upgraded with nobody noticing.
-both_ways!(a_session_of_flask_login_0_7_is_at_home_at_rust_only);
-async fn a_session_of_flask_login_0_7_is_at_home_at_rust_only(stage: &Stage) {
-    let mia = stage.person("mia").await;
-    let cases = [
-        (peer::identifier_06("127.0.0.1", "Firefox/1"), [true, true]),
-        (peer::identifier_07("127.0.0.1", "Firefox/1"), [false, true]),
-        (peer::identifier_07("127.0.0.1", "Opera/2"), [false, false]),
-    ];
-    for (identifier, expected) in cases {
-        for (side, fresh) in std::iter::zip(Side::BOTH, expected) {
-            let browser = stage.browser();
-            let json = format!(
-                r#"{{"_fresh":true,"_id":"{identifier}","_user_id":"{}"}}"#,
-                mia.id
-            );
-            browser.plant("session", &peer::session(KEY, &json, now()));
-            let who = browser.whoami(side).await;
-            assert_eq!((who.user_id.as_ref(), who.fresh), (Some(&mia.id), fresh));
+#[test]
+fn a_session_of_flask_login_0_7_is_at_home_at_rust_only() {
+    play(Settings::new(), Side::Flask, async |stage: &Stage| {
+        let mia = stage.person("mia").await;
+        let cases = [
+            (peer::identifier_06("127.0.0.1", "Firefox/1"), [true, true]),
+            (peer::identifier_07("127.0.0.1", "Firefox/1"), [false, true]),
+            (peer::identifier_07("127.0.0.1", "Opera/2"), [false, false]),
+        ];
+        for (identifier, expected) in cases {
+            for (side, fresh) in std::iter::zip(Side::BOTH, expected) {
+                let browser = stage.browser();
+                let json = format!(
+                    r#"{{"_fresh":true,"_id":"{identifier}","_user_id":"{}"}}"#,
+                    mia.id
+                );
+                browser.plant("session", &peer::session(KEY, &json, now()));
+                let who = browser.whoami(side).await;
+                assert_eq!((who.user_id.as_ref(), who.fresh), (Some(&mia.id), fresh));
+            }
         }
-    }
+    });
 }

@@ -104,6 +104,20 @@ async fn what_python_wrote_reads_as_plain_values_at_rust(stage: &Stage) {
     assert_eq!(who.session, python_values_at_rust());
 }
 
+// It is passed on all the same, and in nobody's way.
+both_ways!(what_only_python_can_read_is_unreadable_at_rust);
+async fn what_only_python_can_read_is_unreadable_at_rust(stage: &Stage) {
+    let (mia, browser) = (stage.person("mia").await, stage.browser());
+    browser.log_in(stage.here, &mia).await;
+    browser.post(Side::Flask, "/odd-values", &[]).await;
+    let who = browser.whoami(Side::Rust).await;
+    assert_eq!(who.user_id, Some(mia.id));
+    for key in ["not a number", "half a pair"] {
+        let message = who.session[key]["unreadable"].as_str().unwrap();
+        assert!(message.contains(key), "{message}");
+    }
+}
+
 both_ways!(what_rust_wrote_is_plain_python_and_survives_flask);
 async fn what_rust_wrote_is_plain_python_and_survives_flask(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
