@@ -143,7 +143,7 @@ impl<U: User> LoginManagerBuilder<U> {
 
     /// Lets a remember token that is used live on from then: `REMEMBER_COOKIE_REFRESH_EACH_REQUEST`, for requests
     /// that ask who is there and come with a valid token of that user. Without it a token ends when it was said to
-    /// end in the beginning.
+    /// end in the beginning. Tokens that rotate live on from each use that starts a session.
     pub fn remember_refresh_each_request(mut self) -> Self {
         self.settings.remember_refresh_each_request = true;
         self

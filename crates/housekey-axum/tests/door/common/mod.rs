@@ -1,7 +1,9 @@
 //! What the tests share: a small site with all kinds of routes, its members, a clock that tests set, and (in
 //! [`browser`]) somebody to visit it.
 
+pub(crate) mod answer;
 pub(crate) mod browser;
+pub(crate) mod jar;
 pub(crate) mod log;
 pub(crate) mod peer;
 pub(crate) mod store;
@@ -24,7 +26,8 @@ use housekey_axum::{
 use http::request::Parts;
 use serde::Deserialize;
 
-pub(crate) use browser::{Answer, Browser};
+pub(crate) use answer::Answer;
+pub(crate) use browser::Browser;
 pub(crate) use store::TestStore;
 
 /// 14 November 2023, 22:13:20 UTC.

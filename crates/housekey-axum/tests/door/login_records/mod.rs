@@ -18,7 +18,9 @@ use axum::routing::{get, post};
 use housekey_axum::records::LoginId;
 use housekey_axum::{CurrentUser, Error, Login, Session};
 
-use crate::common::browser::{Answer, Browser, Jar};
+use crate::common::answer::Answer;
+use crate::common::browser::Browser;
+use crate::common::jar::Jar;
 use crate::common::store::{Gate, Stopped};
 use crate::common::{Member, Members, Site, describe};
 

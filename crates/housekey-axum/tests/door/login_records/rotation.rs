@@ -5,7 +5,7 @@ use std::time::Duration;
 use housekey_axum::{EndReason, Event};
 
 use super::{SESSION, TOKEN};
-use crate::common::browser::Jar;
+use crate::common::jar::Jar;
 use crate::common::store::{Call, Gate};
 use crate::common::{ENDS_OF_MIA, Site};
 

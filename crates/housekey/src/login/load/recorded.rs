@@ -72,13 +72,14 @@ impl fmt::Debug for Write {
 
 impl VisitState {
     pub(super) fn search_session(&mut self, core: &Core, id: Option<String>) -> Search {
-        match (&core.records, self.session_token(), id) {
-            (Some(_), Some(token), id) => Search::SessionRecord(id, token),
+        let records = core.records.as_ref();
+        match (records, records.and_then(|_| self.session_token()), id) {
+            (_, Some(token), id) => Search::SessionRecord(id, token),
             (Some(records), None, Some(id)) if !records.adopts => {
                 self.login_ended(core, id, EndReason::NoRecord)
             }
-            (_, _, Some(id)) => Search::SessionUser(id),
-            (_, _, None) => {
+            (_, None, Some(id)) => Search::SessionUser(id),
+            (_, None, None) => {
                 self.forget_leftovers();
                 self.search_remember_token(core)
             }
