@@ -132,7 +132,7 @@ impl VisitState {
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         self.if_it_fits(core, |state| {
-            state.write_renewed(renewed);
+            state.write_renewed(&id, renewed);
             state.make_fresh();
             state.bind_to_client(core);
         })?;
@@ -151,7 +151,7 @@ impl VisitState {
         let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
         self.if_it_fits(core, |state| {
-            state.write_renewed(renewed);
+            state.write_renewed(&id, renewed);
             state.write_auth_hash(&id, digest.as_deref());
         })?;
         self.remember.rebind(id, digest, &core.remember, self.now);
@@ -227,18 +227,18 @@ impl VisitState {
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
         if let Some(token) = token {
-            self.write_token(token);
+            self.write_token(id, token);
         }
         self.bind_to_client(core);
     }
 
-    pub(crate) fn write_token(&mut self, token: &LoginToken) {
-        self.session.set_text(keys::TOKEN, &token.to_text());
+    pub(crate) fn write_token(&mut self, id: &str, token: &LoginToken) {
+        self.session.set_text(keys::TOKEN, &token.for_session(id));
     }
 
-    fn write_renewed(&mut self, renewed: Option<&LoginToken>) {
+    fn write_renewed(&mut self, id: &str, renewed: Option<&LoginToken>) {
         if let Some(token) = renewed {
-            self.write_token(token);
+            self.write_token(id, token);
         }
     }
 

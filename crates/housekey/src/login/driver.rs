@@ -92,7 +92,7 @@ impl OpenVisit {
         };
         let _turn = self.turn().await;
         let auth_hash = core.auth_hashes.digest(user);
-        let (user_id, token) = self.change(|state, core| {
+        let (token, user_id) = self.change(|state, core| {
             let user_id = state.logged_in_as(core, user)?;
             state.would_fit(core, |state| {
                 state.make_fresh();
@@ -102,9 +102,10 @@ impl OpenVisit {
                     state.session.set_text(keys::AUTH_HASH, &value);
                 }
             })?;
-            Ok((user_id, state.session_token()))
+            let token = state.session_token();
+            Ok((token.filter(|(_, owner)| *owner == user_id), user_id))
         })?;
-        let Some(token) = token else {
+        let Some((token, _)) = token else {
             // A peer's login, which gets its record at the next look.
             return match records.adopts {
                 true => renew(None),
@@ -233,7 +234,10 @@ impl OpenVisit {
         let (tokens, now) = self.with(|state, core| {
             let remembered = state.remember.login_token(&core.remember, state.now);
             let tokens = [
-                (state.session_token(), Purpose::Session),
+                (
+                    state.session_token().map(|(token, _)| token),
+                    Purpose::Session,
+                ),
                 (remembered, Purpose::Remember),
             ];
             (tokens, state.now)

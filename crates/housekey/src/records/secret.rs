@@ -6,6 +6,9 @@ use super::LoginId;
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
+/// Of 16 bytes in base64, a dot, and 32 bytes in base64.
+const TEXT_LENGTH: usize = 22 + 1 + 43;
+
 /// What a cookie carries: which login, and the secret that proves it. 128 and 256 random bits.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct LoginToken {
@@ -59,6 +62,17 @@ impl LoginToken {
 
     pub(crate) fn to_text(&self) -> String {
         format!("{}.{}", self.id, base64_encode(&self.secret))
+    }
+
+    /// The session's value: the token and whose login it is, since a Python peer that logs out or in leaves it behind.
+    pub(crate) fn for_session(&self, user_id: &str) -> String {
+        format!("{}.{user_id}", self.to_text())
+    }
+
+    /// The token in a session's value, and whose login it is.
+    pub(crate) fn in_session(value: &str) -> Option<(Self, &str)> {
+        let (token, owner) = value.split_at_checked(TEXT_LENGTH)?;
+        Some((Self::parse(token)?, owner.strip_prefix('.')?))
     }
 }
 

@@ -5,7 +5,9 @@
 //! - [`timeouts`]: idle, absolute, and what counts as use.
 //! - [`remember`]: tokens that are good for one use.
 //! - [`theft`]: tokens that are used twice.
+//! - [`flask_peer`]: beside a Flask program that knows of no records.
 
+mod flask_peer;
 mod grace;
 mod remember;
 mod rotation;

@@ -74,7 +74,7 @@ impl VisitState {
     pub(super) fn search_session(&mut self, core: &Core, id: Option<String>) -> Search {
         let records = core.records.as_ref();
         match (records, records.and_then(|_| self.session_token()), id) {
-            (_, Some(token), id) => Search::SessionRecord(id, token),
+            (_, Some((token, _)), id) => Search::SessionRecord(id, token),
             (Some(records), None, Some(id)) if !records.adopts => {
                 self.login_ended(core, id, EndReason::NoRecord)
             }
@@ -101,15 +101,20 @@ impl VisitState {
         token: &LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
-        // A peer that logs out, or logs in somebody else, leaves our token behind.
-        if let Some(record) = &found
-            && id.as_ref() != Some(&record.user_id)
-            && records.owns(token, Purpose::Session, record, self.now)
-        {
-            return Search::Write(Write::Delete(record.id, Ending::Overwritten { by: id }));
-        }
-        let Some(id) = id else {
-            return self.overwritten(core, None);
+        let owner = self.session_token().map(|(_, owner)| owner);
+        let id = match id {
+            Some(id) if owner.as_ref() == Some(&id) => id,
+            // A peer that logs out, or logs in somebody else, leaves our token behind.
+            by => {
+                let ours =
+                    found.filter(|record| records.owns(token, Purpose::Session, record, self.now));
+                return match ours {
+                    Some(record) => {
+                        Search::Write(Write::Delete(record.id, Ending::Overwritten { by }))
+                    }
+                    None => self.overwritten(core, by),
+                };
+            }
         };
         match records.check_session(token, &id, found, self.now) {
             Ok(live) => {
@@ -149,7 +154,7 @@ impl VisitState {
             return self.adopt_session(core, records, id, user);
         };
         if live.outdated
-            && let Some(token) = self.session_token()
+            && let Some((token, _)) = self.session_token()
         {
             let next = records.redigested(live, &token, self.now);
             return Search::Write(Write::Redigest(Box::new(next), user));
@@ -171,7 +176,7 @@ impl VisitState {
     ) -> Search {
         let digest = core.auth_hashes.digest(&*user);
         let new = records.issue(id, digest, None, &self.client, self.now);
-        match self.would_fit(core, |state| state.write_token(&new.session)) {
+        match self.would_fit(core, |state| state.write_token(id, &new.session)) {
             Ok(()) => Search::Write(Write::Adopt(Box::new(new), user, Adoption::Session)),
             Err(_) => self.found(user, LoginSource::Session),
         }
@@ -313,7 +318,7 @@ impl VisitState {
         self.live = Some(Box::new(new.live));
         match adoption {
             Adoption::Session => {
-                self.write_token(&session);
+                self.write_token(&user.id(), &session);
                 self.found(user, LoginSource::Session)
             }
             Adoption::Token(claims) => {
