@@ -5,10 +5,16 @@
 //! - [`timeouts`]: idle, absolute, and what counts as use.
 //! - [`remember`]: tokens that are good for one use.
 //! - [`theft`]: tokens that are used twice.
+//! - [`ending`]: the list of logins, and ending them.
+//! - [`limits`]: how many logins a user may have.
+//! - [`faults`]: a store that fails.
 //! - [`flask_peer`]: beside a Flask program that knows of no records.
 
+mod ending;
+mod faults;
 mod flask_peer;
 mod grace;
+mod limits;
 mod remember;
 mod rotation;
 mod theft;
