@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth_hash::{self, AuthHash};
+use super::load::Protection;
 use super::records::Issued;
 use super::{VisitState, Who, is_usable_id, keys};
 use crate::cookie::LONGEST_LIFE;
@@ -280,6 +281,13 @@ impl VisitState {
             return no_login("session protection has ended the login, so there is none to renew");
         }
         Ok(id)
+    }
+
+    /// Whether session protection is about to end the login that this user wants to renew.
+    pub(crate) fn is_to_end(&self, core: &Core, user: &dyn User) -> bool {
+        matches!(self.who, Who::NotAsked)
+            && self.session_user_id() == Some(user.id())
+            && self.protection(core) == Protection::Ends
     }
 
     /// Whoever asks for the user after this has to look again.

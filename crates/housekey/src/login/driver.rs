@@ -73,9 +73,7 @@ impl OpenVisit {
         };
         let _turn = self.turn().await;
         self.change(|_, _| Ok(()))?;
-        for login in self.own_logins(records).await? {
-            self.visit().core().end(records, &login).await?;
-        }
+        self.end_own_logins(records).await?;
         self.change(log_out)
     }
 
@@ -91,6 +89,9 @@ impl OpenVisit {
             return renew(None);
         };
         let _turn = self.turn().await;
+        if self.change(|state, core| Ok(state.is_to_end(core, user)))? {
+            self.end_own_logins(records).await?;
+        }
         let auth_hash = core.auth_hashes.digest(user);
         let (token, user_id) = self.change(|state, core| {
             let user_id = state.logged_in_as(core, user)?;
@@ -253,6 +254,13 @@ impl OpenVisit {
             }
         }
         Ok(own)
+    }
+
+    async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
+        for login in self.own_logins(records).await? {
+            self.visit().core().end(records, &login).await?;
+        }
+        Ok(())
     }
 
     /// The logins that have to end before this user may have another one, those apart that end anyway.

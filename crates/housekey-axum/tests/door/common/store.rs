@@ -54,13 +54,11 @@ impl TestStore {
         records.remove(0)
     }
 
-    /// Puts this in the place of the data of a user's only record.
-    pub(crate) async fn spoil(&self, user_id: &str, data: &str) {
-        let spoilt = LoginRecord {
-            data: data.to_owned(),
-            ..self.only(user_id).await
-        };
-        assert_eq!(self.records.update(&spoilt).await.unwrap(), Updated::Done);
+    /// Changes a user's only record behind everybody's back.
+    pub(crate) async fn change(&self, user_id: &str, change: impl FnOnce(&mut LoginRecord)) {
+        let mut record = self.only(user_id).await;
+        change(&mut record);
+        assert_eq!(self.records.update(&record).await.unwrap(), Updated::Done);
     }
 
     /// What was asked since the last call.

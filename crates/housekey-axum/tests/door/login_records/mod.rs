@@ -9,10 +9,12 @@
 //! - [`limits`]: how many logins a user may have.
 //! - [`faults`]: a store that fails.
 //! - [`flask_peer`]: beside a Flask program that knows of no records.
+//! - [`forgeries`]: cookies that were changed, mixed and planted, and records that say nothing.
 
 mod ending;
 mod faults;
 mod flask_peer;
+mod forgeries;
 mod grace;
 mod limits;
 mod remember;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::records::{Dead, Issued, Live, Records, Remembered, Successors};
 use super::super::{LoginSource, VisitState, keys};
-use super::Search;
+use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
 use crate::records::secret::{LoginToken, Purpose};
@@ -46,6 +46,8 @@ pub(crate) enum Ending {
     Token { user_id: String, reason: EndReason },
     /// Both, since somebody has a copy of the token.
     Stolen { user_id: String },
+    /// The session's, since it came from another browser.
+    Protected { user_id: String },
     /// One that a peer has put another in the place of, of the user with this id, or none.
     Overwritten { by: Option<String> },
 }
@@ -78,6 +80,7 @@ impl VisitState {
             (Some(records), None, Some(id)) if !records.adopts => {
                 self.login_ended(core, id, EndReason::NoRecord)
             }
+            (_, None, Some(id)) if self.protect(core, &id) => self.nobody(),
             (_, None, Some(id)) => Search::SessionUser(id),
             (_, None, None) => {
                 self.forget_leftovers();
@@ -119,8 +122,9 @@ impl VisitState {
         match records.check_session(token, &id, found, self.now) {
             Ok(live) => {
                 self.reads_only = live.in_grace;
+                let login = live.record.id;
                 self.live = Some(live);
-                Search::SessionUser(id)
+                self.protect_recorded(core, login, id)
             }
             Err(Dead {
                 reason,
@@ -133,6 +137,18 @@ impl VisitState {
                 },
             )),
             Err(Dead { reason, .. }) => self.login_ended(core, id, reason),
+        }
+    }
+
+    /// What session protection ends, it ends on the server too: a thief who has the cookie can claim to be any browser.
+    fn protect_recorded(&mut self, core: &Core, login: LoginId, user_id: String) -> Search {
+        if self.protection(core) != Protection::Ends {
+            self.protect(core, &user_id);
+            return Search::SessionUser(user_id);
+        }
+        match self.reads_only {
+            true => self.nobody(),
+            false => Search::Write(Write::Delete(login, Ending::Protected { user_id })),
         }
     }
 
@@ -302,6 +318,11 @@ impl VisitState {
                 self.event(Event::RememberTokenStolen { user_id });
                 self.remember.delete();
                 self.search_request()
+            }
+            Ending::Protected { user_id } => {
+                self.live = None;
+                self.protect(core, &user_id);
+                self.nobody()
             }
             Ending::Overwritten { by } => self.overwritten(core, by),
         }
