@@ -10,13 +10,17 @@
 //! - [`faults`]: a store that fails.
 //! - [`flask_peer`]: beside a Flask program that knows of no records.
 //! - [`forgeries`]: cookies that were changed, mixed and planted, and records that say nothing.
+//! - [`overtaking`]: two requests at once, step by step.
+//! - [`crowds`]: many requests at once, on several threads.
 
+mod crowds;
 mod ending;
 mod faults;
 mod flask_peer;
 mod forgeries;
 mod grace;
 mod limits;
+mod overtaking;
 mod remember;
 mod rotation;
 mod theft;
