@@ -112,7 +112,7 @@ impl OpenVisit {
             };
         };
         let renewed = self
-            .renew_record(records, &token, &user_id, auth_hash)
+            .renew_record(records, &token, &user_id, auth_hash, renewal)
             .await?;
         renew(Some(&renewed))?;
         if renewal == Renewal::AuthHash {
@@ -134,6 +134,7 @@ impl OpenVisit {
         token: &LoginToken,
         user_id: &str,
         auth_hash: Option<String>,
+        renewal: Renewal,
     ) -> Result<LoginToken, Error> {
         let now = self.with(|state, _| state.now);
         for _ in 0..MOST_TRIES {
@@ -142,7 +143,7 @@ impl OpenVisit {
                 Ok(live) if !live.in_grace => live,
                 _ => return Err(no_record()),
             };
-            let (next, renewed) = records.renewed(&live, auth_hash.clone(), now);
+            let (next, renewed) = records.renewed(&live, auth_hash.clone(), renewal, now);
             match records.store.update(&next.record).await? {
                 Updated::Done => return Ok(renewed),
                 Updated::Conflict => {}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
 use crate::event::EndReason;
@@ -286,11 +287,12 @@ impl Records {
         }
     }
 
-    /// The login after the user has proved themselves again, with a new secret in place of the session's.
+    /// The login with a new secret in place of the session's. Only a proof starts the absolute timeout anew.
     pub(crate) fn renewed(
         &self,
         live: &Live,
         auth_hash: Option<String>,
+        renewal: Renewal,
         now: u64,
     ) -> (Live, LoginToken) {
         let token = LoginToken::generate_for(live.record.id);
@@ -300,7 +302,10 @@ impl Records {
                 digest: live.data.session.clone(),
                 until: now.saturating_add(SESSION_GRACE),
             }),
-            started_at: now,
+            started_at: match renewal {
+                Renewal::Confirm => now,
+                Renewal::AuthHash => live.data.started_at,
+            },
             auth_hash,
             ..live.data.clone()
         };
