@@ -133,19 +133,68 @@ pub(in super::super) fn a_new_password_here_keeps_this_browser_and_ends_the_othe
     let mut browser = site.remembered_browser_of("mia");
     let mut other = site.remembered_browser_of("mia");
     let others = watch(&mut other);
-    let mut copy = browser.clone();
-    let before = browser.cookie(SESSION).unwrap().to_owned();
+    let mut copies = [browser.clone(), browser.clone()];
+    site.pass(DAY / 2);
+    // One of the copies is of a token that was used since.
+    browser.restart();
+    assert_eq!(browser.who(), "mia, remembered");
+    copies[1] = browser.clone();
+    site.pass(HOUR);
     browser.new_password("mia", "after a new password");
 
-    assert_ne!(browser.cookie(SESSION), Some(before.as_str()));
+    for name in [SESSION, TOKEN] {
+        assert_ne!(browser.cookie(name), copies[1].cookie(name));
+    }
+    assert_eq!(browser.expires(TOKEN), Some(NOW + 30 * DAY), "as it was to");
     assert_eq!(site.shelf.len(), 1);
     assert!(is_over(&others));
     assert_eq!(other.who(), "nobody");
     assert!(other.names().is_empty());
-    assert_eq!(copy.who(), "nobody", "the session of before");
-    assert_eq!(browser.who(), "mia, fresh");
+    for copy in &mut copies {
+        assert_eq!(copy.who(), "nobody", "by the session of before");
+        copy.restart();
+        site.events();
+        assert_eq!(copy.who(), "nobody", "by a token of before");
+        assert!(copy.names().is_empty());
+        let user_id = "mia".to_owned();
+        let theft = Event::RememberTokenStolen { user_id };
+        assert!(!site.events().contains(&theft), "which harms nobody");
+    }
+    assert_eq!(browser.who(), "mia");
     browser.restart();
     assert_eq!(browser.who(), "mia, remembered");
+}
+
+/// Whoever is remembered and has no token here any more can only have a copy of it elsewhere.
+pub(in super::super) fn a_new_password_forgets_a_token_that_the_browser_has_not() {
+    let site = Site::new();
+    let mut browser = site.remembered_browser_of("mia");
+    let mut copy = browser.clone();
+    browser.drop_cookie(TOKEN);
+    browser.new_password("mia", "after a new password");
+    assert_eq!(browser.names(), [SESSION]);
+    copy.restart();
+    assert_eq!(copy.who(), "nobody");
+    assert_eq!(browser.who(), "mia, fresh");
+    // In the very request in which a token brought them back, or in which they logged in.
+    for by_token in [false, true] {
+        let mut browser = site.remembered_browser_of("mia");
+        browser.restart();
+        let mut copy = browser.clone();
+        site.pass(1);
+        browser.ask(|asking| {
+            match by_token {
+                true => assert_eq!(asking.who(), "mia, remembered"),
+                false => asking.log_in("mia", true).unwrap(),
+            }
+            site.set_stamp("mia", "another one");
+            asking.update_auth_hash("mia").unwrap();
+        });
+        copy.restart();
+        assert_eq!(copy.who(), "nobody");
+        browser.restart();
+        assert_eq!(browser.who(), "mia, remembered");
+    }
 }
 
 pub(in super::super) fn what_is_not_the_auth_hash_ends_nothing() {

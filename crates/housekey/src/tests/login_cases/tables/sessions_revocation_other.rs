@@ -381,7 +381,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             ),
             (
                 "flask-security",
-                &["password change", "password change with remember cookie"],
+                &["password change"],
                 Runs(endings::a_new_password_here_keeps_this_browser_and_ends_the_others),
             ),
             (
@@ -426,6 +426,11 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                 "flask-security",
                 &["within=0.001 min, grace 0, after 0.1 s, html / JSON"],
                 Runs(fresh_and_limited::a_stale_login_is_sent_to_prove_itself_or_told_so),
+            ),
+            (
+                "flask-security",
+                &["password change with remember cookie"],
+                Runs(endings::a_new_password_forgets_a_token_that_the_browser_has_not),
             ),
             (
                 "flask-security",
