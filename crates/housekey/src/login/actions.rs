@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::auth_hash::{self, AuthHash};
-use super::records::Issued;
+use super::records::{Issued, Renewed};
 use super::{VisitState, Who, is_usable_id, keys};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
@@ -123,12 +123,12 @@ impl VisitState {
     }
 
     /// Makes the login of this user fresh: they have just proved themselves again.
-    /// `renewed` is the new secret of their record.
+    /// `renewed` has the new secret of their record.
     pub(crate) fn confirm(
         &mut self,
         core: &Core,
         user: &dyn User,
-        renewed: Option<&LoginToken>,
+        renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         self.if_it_fits(core, |state| {
@@ -146,7 +146,7 @@ impl VisitState {
         &mut self,
         core: &Core,
         user: &dyn User,
-        renewed: Option<&LoginToken>,
+        renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
@@ -154,7 +154,15 @@ impl VisitState {
             state.write_renewed(renewed);
             state.write_auth_hash(&id, digest.as_deref());
         })?;
-        self.remember.rebind(id, digest, &core.remember, self.now);
+        match renewed.and_then(|renewed| renewed.remember.clone()) {
+            Some((token, left)) => self.remember.issue(NewToken {
+                user_id: id,
+                auth_digest: None,
+                duration: Some(left),
+                login: Some(token),
+            }),
+            None => self.remember.rebind(id, digest, &core.remember, self.now),
+        }
         self.changed();
         Ok(())
     }
@@ -236,9 +244,9 @@ impl VisitState {
         self.session.set_text(keys::TOKEN, &token.to_text());
     }
 
-    fn write_renewed(&mut self, renewed: Option<&LoginToken>) {
-        if let Some(token) = renewed {
-            self.write_token(token);
+    fn write_renewed(&mut self, renewed: Option<&Renewed>) {
+        if let Some(renewed) = renewed {
+            self.write_token(&renewed.session);
         }
     }
 

@@ -184,7 +184,7 @@ impl VisitState {
         token: LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
-        match records.check_remember(&token, &claims.user_id, found, self.now) {
+        match records.check_remember(&token, &claims, found, self.now) {
             Remembered::Valid(live) => {
                 self.live = Some(live);
                 Search::RememberedUser(claims)
