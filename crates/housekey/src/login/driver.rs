@@ -167,7 +167,7 @@ impl OpenVisit {
     }
 
     pub(crate) async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
-        let (records, user_id, _) = self.of_current_user()?;
+        let (records, user_id, _) = self.may_end()?;
         let found = records.store.load(id, self.now()).await?;
         if found.is_none_or(|record| record.user_id != user_id) {
             return Ok(false);
@@ -183,7 +183,7 @@ impl OpenVisit {
     }
 
     pub(crate) async fn end_other_logins(&self) -> Result<usize, Error> {
-        let (records, user_id, current) = self.of_current_user()?;
+        let (records, user_id, current) = self.may_end()?;
         self.end_all(records, &user_id, Some(&current), EndReason::EndedByUser)
             .await
     }
@@ -199,6 +199,14 @@ impl OpenVisit {
             .core()
             .end_all(records, user_id, except, reason)
             .await
+    }
+
+    /// As [`of_current_user`](Self::of_current_user), for who is to end logins. A secret that was replaced reads only.
+    fn may_end(&self) -> Result<(&Records, String, LoginId), Error> {
+        match self.with(|state, _| state.reads_only) {
+            true => Err(no_record()),
+            false => self.of_current_user(),
+        }
     }
 
     /// Who is there, by a fresh login that has a record.

@@ -11,7 +11,8 @@ use super::Clock;
 use super::answer::Answer;
 use super::jar::Jar;
 
-/// A person's browser, over HTTPS.
+/// A person's browser, over HTTPS. A clone is another tab as long as nothing comes back, or a thief's copy of it.
+#[derive(Clone)]
 pub(crate) struct Browser {
     site: Router,
     clock: Clock,
@@ -107,10 +108,15 @@ impl Browser {
             request.headers_mut().append(header::COOKIE, cookies);
         }
         let answer = send(&self.site, request).await;
+        self.receive(&answer);
+        answer
+    }
+
+    /// Keeps the cookies of an answer: that of another tab, for instance.
+    pub(crate) fn receive(&mut self, answer: &Answer) {
         for header in answer.set_cookies() {
             self.jar.keep(header, self.clock.now());
         }
-        answer
     }
 }
 

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 /// The cookies of one site.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Jar(Vec<Cookie>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Cookie {
     name: String,
     value: String,
