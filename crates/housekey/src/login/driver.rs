@@ -43,12 +43,10 @@ impl OpenVisit {
         let user_id = &new.live.record.user_id;
         let ended = self.make_room(records, user_id, &replaced).await?;
         replaced.extend(&ended);
-        if !records.store.create(&new.live.record, &replaced).await? {
-            return Err(Error::new(
-                ErrorKind::StoreFailed,
-                "the login could not be kept; try again",
-            ));
-        }
+        records
+            .store
+            .create_new(&new.live.record, &replaced)
+            .await?;
         replaced.iter().for_each(|login| core.watched.wake(login));
         for _ in &ended {
             core.deliver(&Event::LoginEnded {

@@ -149,14 +149,17 @@ pub(in super::super) fn a_number_that_is_taken_is_nobody_elses_login() {
     browser.log_in("mia");
     assert_eq!(browser.who(), "mia, fresh");
 
-    // A login that a peer made takes another number by itself.
+    // Nor that of a login that a peer made.
     let peer = Site::flask(|builder| builder);
     let keys = SecretKeys::flask(FLASK_KEY).unwrap();
     let shelf = peer.shelf.clone();
     let ours = peer.restarted(LoginManager::flask, keys, |it| it.login_store(shelf));
     let mut browser = peer.browser_of("mia");
-    peer.shelf.say_taken(2);
-    assert_eq!(browser.at(&ours).who(), "mia, fresh");
+    peer.shelf.say_taken(1);
+    let mut browser = browser.at(&ours);
+    let error = browser.ask(|asking| asking.try_who()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreFailed);
+    assert_eq!(browser.who(), "mia, fresh");
     assert_eq!(peer.shelf.len(), 1);
 }
 
