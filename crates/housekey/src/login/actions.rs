@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::auth_hash::{self, AuthHash};
 use super::load::Protection;
-use super::records::Issued;
+use super::records::{Issued, Renewed};
 use super::{VisitState, Who, is_usable_id, keys};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
@@ -124,12 +124,12 @@ impl VisitState {
     }
 
     /// Makes the login of this user fresh: they have just proved themselves again.
-    /// `renewed` is the new secret of their record.
+    /// `renewed` has the new secret of their record.
     pub(crate) fn confirm(
         &mut self,
         core: &Core,
         user: &dyn User,
-        renewed: Option<&LoginToken>,
+        renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         self.if_it_fits(core, |state| {
@@ -147,7 +147,7 @@ impl VisitState {
         &mut self,
         core: &Core,
         user: &dyn User,
-        renewed: Option<&LoginToken>,
+        renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
@@ -155,7 +155,15 @@ impl VisitState {
             state.write_renewed(&id, renewed);
             state.write_auth_hash(&id, digest.as_deref());
         })?;
-        self.remember.rebind(id, digest, &core.remember, self.now);
+        match renewed.and_then(|renewed| renewed.remember.clone()) {
+            Some((token, left)) => self.remember.issue(NewToken {
+                user_id: id,
+                auth_digest: None,
+                duration: Some(left),
+                login: Some(token),
+            }),
+            None => self.remember.rebind(id, digest, &core.remember, self.now),
+        }
         self.changed();
         Ok(())
     }
@@ -237,9 +245,9 @@ impl VisitState {
         self.session.set_text(keys::TOKEN, &token.for_session(id));
     }
 
-    fn write_renewed(&mut self, id: &str, renewed: Option<&LoginToken>) {
-        if let Some(token) = renewed {
-            self.write_token(id, token);
+    fn write_renewed(&mut self, id: &str, renewed: Option<&Renewed>) {
+        if let Some(renewed) = renewed {
+            self.write_token(id, &renewed.session);
         }
     }
 

@@ -4,7 +4,7 @@
 //! refuses or cannot do is an error, with everything as it was.
 
 use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, MaxLogins, Records, WhenFull};
+use super::records::{Issued, LoginInfo, MaxLogins, Records, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event};
@@ -43,12 +43,10 @@ impl OpenVisit {
         let user_id = &new.live.record.user_id;
         let ended = self.make_room(records, user_id, &replaced).await?;
         replaced.extend(&ended);
-        if !records.store.create(&new.live.record, &replaced).await? {
-            return Err(Error::new(
-                ErrorKind::StoreFailed,
-                "the login could not be kept; try again",
-            ));
-        }
+        records
+            .store
+            .create_new(&new.live.record, &replaced)
+            .await?;
         replaced.iter().for_each(|login| core.watched.wake(login));
         for _ in &ended {
             core.deliver(&Event::LoginEnded {
@@ -79,7 +77,7 @@ impl OpenVisit {
 
     pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
         let core = self.visit().core();
-        let renew = |renewed: Option<&LoginToken>| {
+        let renew = |renewed: Option<&Renewed>| {
             self.change(|state, core| match renewal {
                 Renewal::Confirm => state.confirm(core, user, renewed),
                 Renewal::AuthHash => state.update_auth_hash(core, user, renewed),
@@ -137,15 +135,20 @@ impl OpenVisit {
         user_id: &str,
         auth_hash: Option<String>,
         renewal: Renewal,
-    ) -> Result<LoginToken, Error> {
-        let now = self.with(|state, _| state.now);
+    ) -> Result<Renewed, Error> {
+        let (now, is_remembered) = self.with(|state, core| {
+            let remember = &state.remember;
+            let is_remembered = remember.remembers_login(&token.id, &core.remember, state.now);
+            (state.now, is_remembered)
+        });
         for _ in 0..MOST_TRIES {
             let found = records.store.load(&token.id, now).await?;
             let live = match records.check_session(token, user_id, found, now) {
                 Ok(live) if !live.in_grace => live,
                 _ => return Err(no_record()),
             };
-            let (next, renewed) = records.renewed(&live, auth_hash.clone(), renewal, now);
+            let auth_hash = auth_hash.clone();
+            let (next, renewed) = records.renewed(&live, auth_hash, renewal, is_remembered, now);
             match records.store.update(&next.record).await? {
                 Updated::Done => return Ok(renewed),
                 Updated::Conflict => {}

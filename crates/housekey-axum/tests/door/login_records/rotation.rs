@@ -22,13 +22,13 @@ async fn logging_in_creates_a_record_and_logging_out_deletes_it() {
 }
 
 /// What a browser that is logged in as mia and remembered does, and which of its cookies are worthless then. A token stays
-/// the one that it is until it is used.
+/// the one that it is until it is used or the auth hash changes.
 const STEPS: [(&str, &str, &[&str]); 5] = [
     ("/login", "name=mia", &[SESSION, TOKEN]),
     ("/login", "name=ben", &[SESSION, TOKEN]),
     ("/logout", "", &[SESSION, TOKEN]),
     ("/confirm", "", &[SESSION]),
-    ("/new-password", "another stamp", &[SESSION]),
+    ("/new-password", "another stamp", &[SESSION, TOKEN]),
 ];
 
 #[tokio::test]

@@ -205,7 +205,7 @@ impl VisitState {
         token: LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
-        match records.check_remember(&token, &claims.user_id, found, self.now) {
+        match records.check_remember(&token, &claims, found, self.now) {
             Remembered::Valid(live) => {
                 self.live = Some(live);
                 Search::RememberedUser(claims)
@@ -302,11 +302,7 @@ impl VisitState {
                 Search::RememberedRecord(it.claims, it.token)
             }
             (Write::Restore(_), Updated::Gone) => self.token_of_nothing(),
-            (Write::Adopt(new, user, adoption), Updated::Done) => {
-                self.adopted(core, *new, user, adoption)
-            }
-            // The number was taken, which in the life of the universe it is not: another one, then.
-            (Write::Adopt(..), Updated::Conflict | Updated::Gone) => self.search(core),
+            (Write::Adopt(new, user, adoption), _) => self.adopted(core, *new, user, adoption),
         }
     }
 

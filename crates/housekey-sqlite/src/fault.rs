@@ -1,0 +1,123 @@
+//! What can go wrong, and what to do about it.
+
+use std::path::Path;
+use std::{fmt, io};
+
+use housekey::{Error, ErrorKind};
+use rusqlite::ErrorCode;
+
+/// A fault, before it is known which file it is about.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Sqlite(rusqlite::Error),
+    /// The file, or the way to it, cannot be seen.
+    Away(io::Error),
+    /// The journal mode that SQLite has in place of the one that it was asked for.
+    NotWal(String),
+    /// Another table has this one's name: this column is missing or is not like this.
+    Layout {
+        table: String,
+        column: String,
+    },
+    /// Every reader was in use for as long as one may wait.
+    NoReader,
+    /// The thread that writes could not be started, or panicked.
+    Writer(String),
+}
+
+impl Fault {
+    /// Somebody else has a lock. Trying again may help.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if is_busy(error))
+    }
+
+    /// The whole message: which file, what is wrong with it, what to do.
+    pub(crate) fn at(&self, path: &Path) -> String {
+        let path = path.display();
+        format!(
+            "the logins in {path} cannot be used ({self}): {}",
+            self.advice()
+        )
+    }
+
+    /// The same as an error of the core.
+    pub(crate) fn error_at(self, path: &Path) -> Error {
+        let error = Error::new(ErrorKind::StoreFailed, self.at(path));
+        match self {
+            Self::Sqlite(source) => error.caused_by(source.into()),
+            Self::Away(source) => error.caused_by(source.into()),
+            _ => error,
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Sqlite(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    "another program keeps it locked; let its transactions be short, or give busy_timeout more time"
+                }
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    "it is not an SQLite database, or a damaged one; put a backup in its place, or move it away and \
+                     start anew, and everybody signs in again"
+                }
+                Some(ErrorCode::DiskFull) => {
+                    "the disk is full; make room, and it goes on by itself"
+                }
+                Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                    "this user may not write to it; see that the file and its folder can be written, where SQLite keeps \
+                     two more files"
+                }
+                Some(ErrorCode::CannotOpen) => {
+                    "see that the folder is there and that this user may read and write in it"
+                }
+                _ => {
+                    "if another file was put in its place, put the right one back, or start the program anew, which \
+                     makes the table when it is missing"
+                }
+            },
+            Self::Away(_) => {
+                "put it back, and it goes on by itself; a new one is only made when the program starts"
+            }
+            Self::NotWal(_) => {
+                "its file system has no write-ahead log for SQLite, network file systems for instance; put the file on \
+                 a local disk"
+            }
+            Self::Layout { .. } => {
+                "another version made that table, or another program; choose another name for the table, or drop it, \
+                 and everybody signs in again"
+            }
+            Self::NoReader => {
+                "more look-ups wait than the disk can answer; try again, or set more readers"
+            }
+            Self::Writer(_) => "start the program anew if this does not end by itself",
+        }
+    }
+}
+
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Away(error) => error.fmt(f),
+            Self::NotWal(mode) => write!(f, "its journal mode is {mode} and stays so"),
+            Self::Layout { table, column } => {
+                write!(f, "its table {table} has no column {column}")
+            }
+            Self::NoReader => f.write_str("all readers are in use"),
+            Self::Writer(what) => write!(f, "its writing thread {what}"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}

@@ -1,0 +1,167 @@
+//! The database file, and connections to it that know when it is no longer that file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::fault::Fault;
+use crate::table::Table;
+
+/// How long to pause before a new attempt, where SQLite does not wait by itself.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Where the records are, and how patient to be. Shared by the readers and the writer.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) table: Table,
+    pub(crate) busy_timeout: Duration,
+}
+
+/// A connection, and which file it was opened on.
+pub(crate) struct Open {
+    pub(crate) connection: Connection,
+    identity: Identity,
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Read. It never waits for a lock, unless it is told to.
+    Read,
+    /// Write, durably.
+    Write,
+    /// The same, and make the file if there is none.
+    Create,
+}
+
+impl File {
+    /// Makes what is missing: the file, the table and its indexes. Blocks.
+    pub(crate) fn prepare(&self) -> Result<Open, Fault> {
+        let deadline = Instant::now() + self.busy_timeout;
+        loop {
+            match self.try_to_prepare() {
+                // SQLite does not wait when two change the journal mode at once.
+                Err(fault) if fault.is_busy() && Instant::now() < deadline => {
+                    std::thread::sleep(PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn try_to_prepare(&self) -> Result<Open, Fault> {
+        let mut connection = self.connection(Mode::Create)?;
+        // With a write-ahead log, readers and the writer do not wait for each other. The file remembers it.
+        let mode: String =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            return Err(Fault::NotWal(mode));
+        }
+        self.table.prepare(&mut connection)?;
+        Ok(Open {
+            connection,
+            identity: Identity::of(&self.path).map_err(Fault::Away)?,
+        })
+    }
+
+    /// Opens the file, which has to be there: one that vanished is a fault, not an empty database in which nobody is
+    /// logged in.
+    pub(crate) fn open(&self, mode: Mode) -> Result<Open, Fault> {
+        // Asked before it is opened: if it is exchanged in between, the connection counts as one to the old file.
+        let identity = Identity::of(&self.path).map_err(Fault::Away)?;
+        let connection = self.connection(mode)?;
+        Ok(Open {
+            connection,
+            identity,
+        })
+    }
+
+    /// Whether a connection is to the file that is there now. If there is none, that is a fault.
+    pub(crate) fn is_of(&self, open: &Open) -> Result<bool, Fault> {
+        let identity = Identity::of(&self.path).map_err(Fault::Away)?;
+        Ok(identity == open.identity)
+    }
+
+    fn connection(&self, mode: Mode) -> Result<Connection, Fault> {
+        // Readers too may have to write to the index of the log.
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_CREATE, mode == Mode::Create);
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        if mode == Mode::Read {
+            connection.busy_timeout(Duration::ZERO)?;
+            connection.pragma_update(None, "query_only", true)?;
+        } else {
+            connection.busy_timeout(self.busy_timeout)?;
+            // What was answered is on the disk, also after a loss of power. On macOS that takes the second pragma.
+            connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "fullfsync", true)?;
+        }
+        Ok(connection)
+    }
+}
+
+/// Which file it is, whatever its name.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// Elsewhere a file that is open cannot be exchanged.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|_| Self {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_answered_is_on_the_disk_and_readers_do_not_wait_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File {
+            path: folder.path().join("logins.db"),
+            table: Table::new("logins").unwrap(),
+            busy_timeout: Duration::from_millis(1234),
+        };
+        let prepared = file.prepare().unwrap();
+        for open in [prepared, file.open(Mode::Write).unwrap()] {
+            for (pragma, expected) in [
+                ("journal_mode", "wal"),
+                // FULL.
+                ("synchronous", "2"),
+                ("fullfsync", "1"),
+                ("busy_timeout", "1234"),
+            ] {
+                let value = open
+                    .connection
+                    .pragma_query_value(None, pragma, |row| {
+                        row.get_ref(0).map(|value| match value.as_i64() {
+                            Ok(number) => number.to_string(),
+                            Err(_) => value.as_str().unwrap().to_owned(),
+                        })
+                    })
+                    .unwrap();
+                assert_eq!(value, expected, "{pragma}");
+            }
+        }
+    }
+}

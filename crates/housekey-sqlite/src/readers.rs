@@ -1,0 +1,202 @@
+//! The connections that read.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::fault::Fault;
+use crate::file::{File, Mode, Open};
+
+/// A few connections, each used by one thread at a time. They are opened when they are first needed, and closed when
+/// something went wrong with them.
+pub(crate) struct Readers {
+    most: usize,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Open>,
+    /// How many are open, those in use included.
+    open: usize,
+}
+
+impl Readers {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            pool: Mutex::default(),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// The answer, if a reader is idle and gives it without waiting for anybody. `None` says nothing about the file:
+    /// ask [`patiently`](Self::patiently).
+    pub(crate) fn at_once<T>(
+        &self,
+        file: &File,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let open = self.lock().idle.pop()?;
+        let turn = Turn(self);
+        // Otherwise it is closed: it may be to another file, or not have had enough patience.
+        let answer = match file.is_of(&open) {
+            Ok(true) => read(&open.connection).ok()?,
+            _ => return None,
+        };
+        turn.give_back(open);
+        Some(answer)
+    }
+
+    /// Waits: for a reader, for its connection, for a lock that somebody has. Not for ever. Blocks.
+    pub(crate) fn patiently<T>(
+        &self,
+        file: &File,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
+        let deadline = Instant::now() + file.busy_timeout;
+        let (turn, idle) = self.wait_until(deadline)?;
+        let open = match idle {
+            Some(open) if file.is_of(&open)? => open,
+            _ => file.open(Mode::Read)?,
+        };
+        let rest = deadline.saturating_duration_since(Instant::now());
+        open.connection.busy_timeout(rest)?;
+        let answer = read(&open.connection)?;
+        open.connection.busy_timeout(Duration::ZERO)?;
+        turn.give_back(open);
+        Ok(answer)
+    }
+
+    fn wait_until(&self, deadline: Instant) -> Result<(Turn<'_>, Option<Open>), Fault> {
+        let mut pool = self.lock();
+        loop {
+            if let Some(open) = pool.idle.pop() {
+                return Ok((Turn(self), Some(open)));
+            }
+            if pool.open < self.most {
+                pool.open += 1;
+                return Ok((Turn(self), None));
+            }
+            let rest = deadline.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return Err(Fault::NoReader);
+            }
+            let (guard, _) = self
+                .returned
+                .wait_timeout(pool, rest)
+                .unwrap_or_else(PoisonError::into_inner);
+            pool = guard;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to one of the connections. Dropped, the connection is closed and another one may be opened in its place.
+struct Turn<'a>(&'a Readers);
+
+impl Turn<'_> {
+    fn give_back(self, open: Open) {
+        self.0.lock().idle.push(open);
+        self.0.returned.notify_one();
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.lock().open -= 1;
+        self.0.returned.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::table::Table;
+
+    fn readers(most: usize, busy_timeout: Duration) -> (tempfile::TempDir, File, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File {
+            path: folder.path().join("logins.db"),
+            table: Table::new("logins").unwrap(),
+            busy_timeout,
+        };
+        file.prepare().unwrap();
+        (folder, file, Readers::new(most))
+    }
+
+    fn one(connection: &Connection) -> rusqlite::Result<i64> {
+        connection.query_row("SELECT 1", [], |row| row.get(0))
+    }
+
+    #[test]
+    fn who_finds_none_idle_waits_until_one_is() {
+        let (_folder, file, readers) = readers(1, Duration::from_secs(60));
+        let (started, has_started) = channel();
+        let (end, may_end) = channel::<()>();
+        thread::scope(|scope| {
+            let (file, readers) = (&file, &readers);
+            let first = scope.spawn(move || {
+                readers.patiently(file, |connection| {
+                    started.send(()).unwrap();
+                    may_end.recv().unwrap();
+                    one(connection)
+                })
+            });
+            has_started.recv().unwrap();
+            assert_eq!(readers.at_once(file, one), None);
+            let second = scope.spawn(move || readers.patiently(file, one));
+            end.send(()).unwrap();
+            assert_eq!(first.join().unwrap().unwrap(), 1);
+            assert_eq!(second.join().unwrap().unwrap(), 1);
+        });
+        assert_eq!(readers.at_once(&file, one), Some(1));
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let (_folder, file, readers) = readers(1, Duration::ZERO);
+        let answer = readers.patiently(&file, |_| Ok(readers.patiently(&file, one)));
+        assert!(matches!(answer, Ok(Err(Fault::NoReader))));
+    }
+
+    #[test]
+    fn a_reader_that_failed_or_panicked_is_replaced() {
+        let (_folder, file, readers) = readers(1, Duration::ZERO);
+        let wrong = |connection: &Connection| connection.execute_batch("SELECT nonsense");
+        let panic = |_: &Connection| -> rusqlite::Result<()> { panic!("on purpose") };
+        for _ in 0..2 {
+            readers.patiently(&file, one).unwrap();
+            assert_eq!(readers.at_once(&file, wrong), None);
+            assert_eq!(readers.at_once(&file, one), None, "it was closed");
+            assert!(readers.patiently(&file, wrong).is_err());
+            thread::scope(|scope| {
+                let panicked = scope.spawn(|| readers.patiently(&file, panic)).join();
+                assert!(panicked.is_err());
+            });
+        }
+        assert_eq!(readers.patiently(&file, one).unwrap(), 1);
+    }
+
+    #[test]
+    fn readers_cannot_write_and_do_not_wait_by_themselves() {
+        let (_folder, file, readers) = readers(1, Duration::from_secs(60));
+        let timeout = |connection: &Connection| {
+            connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i64>(0))
+        };
+        assert!(readers.patiently(&file, timeout).unwrap() > 0);
+        assert_eq!(readers.at_once(&file, timeout), Some(0));
+        let write = |connection: &Connection| connection.execute("DELETE FROM logins", []);
+        let refused = readers.patiently(&file, write).unwrap_err();
+        assert!(refused.to_string().contains("readonly"), "{refused}");
+    }
+}

@@ -1,0 +1,251 @@
+//! What happens when the file is locked, away, another one, damaged, or not to be written.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use housekey::ErrorKind;
+use housekey::records::LoginStore as _;
+use housekey_sqlite::SqliteLoginStore;
+use rusqlite::Connection;
+
+use super::{NOW, file, id, record};
+
+/// A store that waits for nobody.
+fn impatient(path: &Path) -> SqliteLoginStore {
+    let store = SqliteLoginStore::builder(path).busy_timeout(Duration::ZERO);
+    store.open().unwrap()
+}
+
+/// Why the file cannot be used.
+fn refusal(path: &Path) -> String {
+    let store = SqliteLoginStore::builder(path).busy_timeout(Duration::ZERO);
+    let error = store.open().expect_err("the store opened");
+    assert_eq!(error.kind(), ErrorKind::StoreFailed);
+    let message = error.to_string();
+    assert!(message.contains(path.to_str().unwrap()), "{message}");
+    message
+}
+
+/// Asks the store for everything that it does; all of it has to fail, for this reason.
+async fn all_fail(store: &SqliteLoginStore, reason: &str) {
+    for error in [
+        store.load(&id(1), NOW).await.map(drop),
+        store.list_by_user("mia", NOW).await.map(drop),
+    ] {
+        assert_contains(error.expect_err("a read"), reason);
+    }
+    no_write_works(store, reason).await;
+}
+
+async fn no_write_works(store: &SqliteLoginStore, reason: &str) {
+    for error in [
+        store.create(&record(2, "mia"), &[]).await.map(drop),
+        store.update(&record(1, "mia")).await.map(drop),
+        store.delete(&id(1)).await.map(drop),
+        store.delete_by_user("mia", None).await.map(drop),
+        store.delete_expired(NOW + 9999, 10).await.map(drop),
+    ] {
+        assert_contains(error.expect_err("a write"), reason);
+    }
+}
+
+fn assert_contains(error: housekey::BoxError, reason: &str) {
+    let message = error.to_string();
+    assert!(message.contains(reason), "{message}");
+    assert!(message.contains("logins.db"), "{message}");
+    assert!(!message.contains("a digest"), "{message}");
+}
+
+/// The record is there, and another can be written.
+async fn all_is_well(store: &SqliteLoginStore) {
+    let kept = store.load(&id(1), NOW).await.unwrap();
+    assert_eq!(kept, Some(record(1, "mia")));
+    assert_eq!(store.list_by_user("mia", NOW).await.unwrap().len(), 1);
+    assert!(store.create(&record(2, "ben"), &[]).await.unwrap());
+    assert!(store.delete(&id(2)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lock_that_stays_is_a_fault_until_it_goes() {
+    let (_folder, path) = file();
+    let store = impatient(&path);
+    store.create(&record(1, "mia"), &[]).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    no_write_works(&store, "another program keeps it locked").await;
+    assert!(store.load(&id(1), NOW).await.unwrap().is_some());
+    assert!(refusal(&path).contains("another program keeps it locked"));
+    other.execute_batch("COMMIT").unwrap();
+    all_is_well(&store).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_was_away_is_used_again_when_it_is_back() {
+    let (folder, _) = file();
+    let (home, elsewhere) = (folder.path().join("home"), folder.path().join("elsewhere"));
+    fs::create_dir(&home).unwrap();
+    let store = impatient(&home.join("logins.db"));
+    store.create(&record(1, "mia"), &[]).await.unwrap();
+    for _ in 0..2 {
+        fs::rename(&home, &elsewhere).unwrap();
+        all_fail(&store, "put it back").await;
+        fs::create_dir(&home).unwrap();
+        all_fail(&store, "put it back").await;
+        assert!(!home.join("logins.db").exists(), "no new one is made");
+        fs::remove_dir(&home).unwrap();
+        fs::rename(&elsewhere, &home).unwrap();
+        all_is_well(&store).await;
+    }
+}
+
+#[tokio::test]
+async fn another_file_in_its_place_is_the_one_that_counts() {
+    let (folder, path) = file();
+    let backup = folder.path().join("backup.db");
+    let store = impatient(&path);
+    store.create(&record(1, "mia"), &[]).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute("VACUUM INTO ?1", [backup.to_str().unwrap()])
+        .unwrap();
+    store.delete(&id(1)).await.unwrap();
+    store.create(&record(3, "mia"), &[]).await.unwrap();
+
+    for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
+        fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    fs::rename(&backup, &path).unwrap();
+    all_is_well(&store).await;
+    assert_eq!(store.load(&id(3), NOW).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
+    let (folder, path) = file();
+    let store = impatient(&path);
+    store.create(&record(1, "mia"), &[]).await.unwrap();
+    for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
+        fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    fs::write(&path, "").unwrap();
+    all_fail(&store, "no such table").await;
+    let _restarted = SqliteLoginStore::open(&path).unwrap();
+    assert_eq!(store.load(&id(1), NOW).await.unwrap(), None);
+    assert!(store.create(&record(1, "mia"), &[]).await.unwrap());
+    all_is_well(&store).await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_a_fault_until_a_good_one_is_in_its_place() {
+    let (folder, path) = file();
+    let made = Connection::open(&path).unwrap();
+    let store = impatient(&path);
+    store.create(&record(1, "mia"), &[]).await.unwrap();
+    drop(store);
+    made.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    drop(made);
+    let whole = fs::read(&path).unwrap();
+    let page = 4096;
+    assert_eq!(whole[16..18], [0x10, 0], "pages of 4096 bytes");
+
+    // The first page, which says what tables there are, stays.
+    let mut damaged = whole[..page].to_vec();
+    damaged.resize(whole.len(), b'x');
+    fs::write(folder.path().join("damaged"), damaged).unwrap();
+    fs::rename(folder.path().join("damaged"), &path).unwrap();
+    let store = impatient(&path);
+    all_fail(&store, "a damaged one").await;
+
+    fs::write(folder.path().join("whole"), &whole).unwrap();
+    fs::rename(folder.path().join("whole"), &path).unwrap();
+    all_is_well(&store).await;
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    let (folder, path) = file();
+    fs::write(&path, "Dear diary, ".repeat(1000)).unwrap();
+    assert!(refusal(&path).contains("not an SQLite database"));
+    assert!(refusal(folder.path()).contains("see that the folder is there"));
+    let nowhere = folder.path().join("missing").join("logins.db");
+    assert!(refusal(&nowhere).contains("see that the folder is there"));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused() {
+    let (folder, path) = file();
+    drop(SqliteLoginStore::open(&path).unwrap());
+    // The number of a format that SQLite may read and not write: no right of a user's, so it is the same for root.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[18] = 3;
+    let copy = folder.path().join("read-only.db");
+    fs::write(&copy, bytes).unwrap();
+    assert!(refusal(&copy).contains("this user may not write to it"));
+}
+
+#[test]
+fn a_table_of_another_layout_is_refused_by_the_column_that_differs() {
+    let good = "id BLOB NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, version INTEGER NOT NULL, \
+                created_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, \
+                data TEXT NOT NULL";
+    for (from, to, column) in [
+        (", data TEXT NOT NULL", "", "data TEXT"),
+        ("version", "revision", "version INTEGER"),
+        (
+            "expires_at INTEGER",
+            "expires_at TEXT",
+            "expires_at INTEGER",
+        ),
+        (
+            "id BLOB NOT NULL PRIMARY KEY",
+            "id BLOB NOT NULL",
+            "id BLOB PRIMARY KEY",
+        ),
+        ("id BLOB", "id TEXT", "id BLOB PRIMARY KEY"),
+    ] {
+        let (_folder, path) = file();
+        let made = Connection::open(&path).unwrap();
+        let columns = good.replacen(from, to, 1);
+        assert_ne!(columns, good);
+        made.execute_batch(&format!("CREATE TABLE logins ({columns})"))
+            .unwrap();
+        let message = refusal(&path);
+        let wanted = format!("its table logins has no column {column})");
+        assert!(message.contains(&wanted), "{message}");
+        assert!(
+            SqliteLoginStore::builder(&path)
+                .table("logins_2")
+                .open()
+                .is_ok()
+        );
+    }
+    let (_folder, path) = file();
+    let made = Connection::open(&path).unwrap();
+    let more = format!("CREATE TABLE logins ({good}, note TEXT)");
+    made.execute_batch(&more).unwrap();
+    assert!(
+        SqliteLoginStore::open(&path).is_ok(),
+        "more columns do no harm"
+    );
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_named() {
+    let (_folder, path) = file();
+    let builder = || SqliteLoginStore::builder(&path);
+    for (store, name) in [
+        (builder().table(""), "table: "),
+        (builder().table("logins; DROP TABLE members"), "table: "),
+        (builder().readers(0), "readers: "),
+        (builder().busy_timeout(Duration::MAX), "busy_timeout: "),
+        (SqliteLoginStore::builder(""), "path: "),
+        (SqliteLoginStore::builder(":memory:"), "path: "),
+    ] {
+        let error = store.open().expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        assert!(error.to_string().starts_with(name), "{error}");
+    }
+    assert!(!path.exists());
+}

@@ -1,0 +1,117 @@
+//! Several processes of the operating system on one file.
+
+use std::io::{BufRead, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use housekey::records::{LoginStore as _, Touch, Updated};
+use housekey_sqlite::SqliteLoginStore;
+
+use super::{NOW, file, id, record};
+
+const PROCESSES: usize = 3;
+const RECORDS: u64 = 100;
+/// Tells a process which file it is about.
+const FILE: &str = "HOUSEKEY_SQLITE_TEST_FILE";
+/// A process says that it is ready for the next step.
+const READY: &str = "ready";
+/// A process says how often it was the one.
+const COUNTS: &str = "counts: ";
+
+#[test]
+fn processes_that_do_the_same_at_once_share_the_work() {
+    let (_folder, path) = file();
+    let mut processes: Vec<_> = (0..PROCESSES).map(|_| Process::start(&path)).collect();
+    // They open the file, which is not there, and fill it; then they empty it.
+    for _step in 0..2 {
+        for process in &mut processes {
+            process.read(READY);
+        }
+        for process in &mut processes {
+            writeln!(process.input).unwrap();
+        }
+    }
+    let mut sums = [0; 4];
+    for mut process in processes {
+        let counts = process.read(COUNTS);
+        for (sum, count) in sums.iter_mut().zip(counts.split(' ')) {
+            *sum += count.parse::<u64>().unwrap();
+        }
+        assert!(process.child.wait().unwrap().success());
+    }
+    assert_eq!(
+        sums, [RECORDS; 4],
+        "each record was created, touched, updated and deleted once"
+    );
+}
+
+struct Process {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    fn start(path: &std::path::Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "processes::one_of_them",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(FILE, path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self {
+            child,
+            input,
+            output: BufReader::new(output).lines(),
+        }
+    }
+
+    /// The rest of the next line that begins so.
+    fn read(&mut self, begin: &str) -> String {
+        let mut lines = self.output.by_ref().map(Result::unwrap);
+        lines
+            .find_map(|line| line.strip_prefix(begin).map(str::to_owned))
+            .expect("the process failed; its message is above")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the test above starts it"]
+async fn one_of_them() {
+    let Some(path) = std::env::var_os(FILE) else {
+        return;
+    };
+    let next_step = || {
+        println!("\n{READY}");
+        std::io::stdin().lines().next().unwrap().unwrap();
+    };
+    next_step();
+    let store = SqliteLoginStore::open(path).unwrap();
+    let mut counts = [0_u64; 4];
+    let touch = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 40,
+        expires_at: NOW,
+    };
+    for number in 0..RECORDS {
+        let mut new = record(number, "mia");
+        counts[0] += u64::from(store.create(&new, &[]).await.unwrap());
+        counts[1] += u64::from(store.touch(&new.id, touch).await.unwrap());
+        new.last_seen_at = touch.now;
+        counts[2] += u64::from(store.update(&new).await.unwrap() == Updated::Done);
+    }
+    next_step();
+    for number in 0..RECORDS {
+        counts[3] += u64::from(store.delete(&id(number)).await.unwrap());
+    }
+    println!(
+        "\n{COUNTS}{}",
+        counts.map(|count| count.to_string()).join(" ")
+    );
+}

@@ -1,0 +1,96 @@
+//! What must hold when several go at the same records at once, beyond the common suite.
+
+use std::sync::Arc;
+
+use housekey::records::LoginStore as _;
+use housekey_sqlite::SqliteLoginStore;
+
+use super::{NOW, file, id, record};
+
+/// Two stores, as two processes would have them.
+fn stores() -> (tempfile::TempDir, [Arc<SqliteLoginStore>; 2]) {
+    let (folder, path) = file();
+    let open = || Arc::new(SqliteLoginStore::open(&path).unwrap());
+    let stores = [open(), open()];
+    (folder, stores)
+}
+
+/// Somebody signs in, which replaces the login that they had, while an administrator ends all of their logins.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_either_ended_or_made_after_all_were_ended() {
+    let (_folder, [site, office]) = stores();
+    for round in 0..50 {
+        let (old, new) = (record(2 * round, "mia"), record(2 * round + 1, "mia"));
+        assert!(site.create(&old, &[]).await.unwrap());
+        let login = {
+            let (site, new, old) = (Arc::clone(&site), new.clone(), old.id);
+            tokio::spawn(async move { site.create(&new, &[old]).await.unwrap() })
+        };
+        let revocation = {
+            let office = Arc::clone(&office);
+            tokio::spawn(async move { office.delete_by_user("mia", None).await.unwrap() })
+        };
+        assert!(login.await.unwrap());
+        let ended = revocation.await.unwrap();
+        let left = site.list_by_user("mia", NOW).await.unwrap();
+        // Before the login: the old one ended. After it: the new one did, which had replaced the old.
+        if ended == [old.id] {
+            assert_eq!(left, [new]);
+        } else {
+            assert_eq!(ended, [new.id]);
+            assert_eq!(left, []);
+        }
+        office.delete_by_user("mia", None).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_of_many_disturbs_no_look_up() {
+    const EXPIRED: u64 = 3000;
+    const LIVING: u64 = 20;
+    let (_folder, [site, cleaner]) = stores();
+    let mut made = Vec::new();
+    for number in 0..EXPIRED + LIVING {
+        let mut new = record(number, &(number % 100).to_string());
+        if number < EXPIRED {
+            new.expires_at = NOW;
+        }
+        let site = Arc::clone(&site);
+        made.push(tokio::spawn(async move {
+            assert!(site.create(&new, &[]).await.unwrap());
+        }));
+    }
+    for task in made {
+        task.await.unwrap();
+    }
+
+    let purge = tokio::spawn(async move { cleaner.delete_expired(NOW, usize::MAX).await.unwrap() });
+    let mut after = 0;
+    while after < 2 {
+        // Once more after the purge has ended, so that this has looked at least once.
+        after += usize::from(purge.is_finished());
+        for number in EXPIRED..EXPIRED + LIVING {
+            let found = site.load(&id(number), NOW).await.unwrap();
+            assert_eq!(found.map(|record| record.id), Some(id(number)));
+            assert_eq!(site.load(&id(number - EXPIRED), NOW).await.unwrap(), None);
+        }
+    }
+    assert_eq!(purge.await.unwrap(), EXPIRED as usize);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_open_a_new_file_at_once_all_get_it() {
+    for _ in 0..10 {
+        let (_folder, path) = file();
+        let opened: Vec<_> = (0..8)
+            .map(|number| {
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || (number, SqliteLoginStore::open(path).unwrap()))
+            })
+            .collect();
+        for open in opened {
+            let (number, store) = open.await.unwrap();
+            assert!(store.create(&record(number, "mia"), &[]).await.unwrap());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What every store must do, and what makes this one one on SQLite.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_lite::future::poll_once;
+use housekey::BoxError;
+use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated, conformance};
+use housekey_sqlite::SqliteLoginStore;
+use rusqlite::Connection;
+
+use super::{NOW, file, id, record};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_does_what_every_store_must() {
+    let (_folder, path) = file();
+    let store = Arc::new(SqliteLoginStore::open(path).unwrap());
+    conformance::check(&*store).await;
+    conformance::check_races(store, tokio::spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_does_so_with_one_reader_for_everybody() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::builder(path).readers(1).open().unwrap();
+    conformance::check(&store).await;
+    conformance::check_races(Arc::new(store), tokio::spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_stores_on_one_file_are_one_store() {
+    let (_folder, path) = file();
+    let stores = (0..3)
+        .map(|_| SqliteLoginStore::open(&path).unwrap())
+        .collect();
+    let store = Arc::new(InTurn(stores, AtomicUsize::new(0)));
+    conformance::check(&*store).await;
+    conformance::check_races(store, tokio::spawn).await;
+}
+
+/// Each operation goes to the next store.
+struct InTurn(Vec<SqliteLoginStore>, AtomicUsize);
+
+impl InTurn {
+    fn next(&self) -> &SqliteLoginStore {
+        &self.0[self.1.fetch_add(1, Ordering::Relaxed) % self.0.len()]
+    }
+}
+
+impl LoginStore for InTurn {
+    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+        self.next().create(new, replacing).await
+    }
+
+    async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
+        self.next().load(id, now).await
+    }
+
+    async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        self.next().update(changed).await
+    }
+
+    async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
+        self.next().touch(id, touch).await
+    }
+
+    async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
+        self.next().delete(id).await
+    }
+
+    async fn delete_by_user(
+        &self,
+        user_id: &str,
+        except: Option<&LoginId>,
+    ) -> Result<Vec<LoginId>, BoxError> {
+        self.next().delete_by_user(user_id, except).await
+    }
+
+    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
+        self.next().list_by_user(user_id, now).await
+    }
+
+    async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
+        self.next().delete_expired(now, limit).await
+    }
+}
+
+#[tokio::test]
+async fn records_are_there_after_a_restart() {
+    let (_folder, path) = file();
+    for start in 0..3 {
+        let store = SqliteLoginStore::open(&path).unwrap();
+        for number in 0..start {
+            let kept = store.load(&id(number), NOW).await.unwrap();
+            assert_eq!(kept, Some(record(number, "mia")));
+        }
+        assert!(store.create(&record(start, "mia"), &[]).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn two_tables_in_one_file_know_nothing_of_each_other() {
+    let (_folder, path) = file();
+    let members = SqliteLoginStore::builder(&path).table("member_logins");
+    let members = members.open().unwrap();
+    let staff = SqliteLoginStore::builder(&path).table("Staff_Logins");
+    let staff = staff.open().unwrap();
+    assert!(members.create(&record(1, "1"), &[]).await.unwrap());
+    assert_eq!(staff.delete_by_user("1", None).await.unwrap(), []);
+    assert!(staff.create(&record(1, "1"), &[]).await.unwrap());
+    assert!(members.load(&id(1), NOW).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn clones_are_the_same_store() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(path).unwrap();
+    let clone = store.clone();
+    drop(store);
+    assert!(clone.create(&record(1, "mia"), &[]).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_look_up_waits_for_no_writer_and_for_no_other_thread() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    assert!(store.create(&record(1, "mia"), &[]).await.unwrap());
+
+    let writer = Connection::open(&path).unwrap();
+    writer
+        .execute_batch("BEGIN IMMEDIATE; DELETE FROM logins")
+        .unwrap();
+    let answer = poll_once(store.load(&id(1), NOW)).await;
+    let loaded = answer.expect("at once").unwrap();
+    assert_eq!(
+        loaded,
+        Some(record(1, "mia")),
+        "what is not committed is not so"
+    );
+    writer.execute_batch("COMMIT").unwrap();
+    let answer = poll_once(store.load(&id(1), NOW)).await;
+    assert_eq!(answer.expect("at once").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_short_lock_of_somebody_else_is_waited_for() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    for number in 0..10 {
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let new = record(number, "mia");
+        let mut create = std::pin::pin!(store.create(&new, &[]));
+        assert!(poll_once(&mut create).await.is_none());
+        other.execute_batch("COMMIT").unwrap();
+        assert!(create.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(
+        poll_once(store.create(&record(1, "mia"), &[]))
+            .await
+            .is_none()
+    );
+    other.execute_batch("COMMIT").unwrap();
+    assert!(store.create(&record(2, "mia"), &[]).await.unwrap());
+    assert!(store.load(&id(1), NOW).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn no_limit_is_a_purge_of_everything() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    for number in 0..450 {
+        assert!(store.create(&record(number, "mia"), &[]).await.unwrap());
+    }
+    for (limit, expected) in [(0, 0), (1, 1), (200, 200), (usize::MAX, 249), (1, 0)] {
+        let deleted = store.delete_expired(NOW + 3600, limit).await.unwrap();
+        assert_eq!(deleted, expected, "at most {limit}");
+    }
+}
+
+#[tokio::test]
+async fn the_applications_own_tables_stay_as_they_are() {
+    let (_folder, path) = file();
+    let application = Connection::open(&path).unwrap();
+    application
+        .execute_batch(
+            "PRAGMA user_version = 7; CREATE TABLE members (name TEXT); INSERT INTO members VALUES ('mia')",
+        )
+        .unwrap();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    conformance::check(&store).await;
+    let members: (i64, String) = application
+        .query_row(
+            "SELECT user_version, name FROM members, pragma_user_version",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    assert_eq!(members, (7, "mia".to_owned()));
+}
+
+#[test]
+fn debug_says_where_and_no_more() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    let expected = format!("SqliteLoginStore {{ path: {path:?}, table: \"logins\", .. }}");
+    assert_eq!(format!("{store:?}"), expected);
+}
