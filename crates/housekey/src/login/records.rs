@@ -479,3 +479,6 @@ impl LoginInfo {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
