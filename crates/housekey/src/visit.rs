@@ -340,10 +340,10 @@ impl Core {
                 Ok(Updated::Done)
             }
             Write::Restore(restoration) => store.update(&restoration.next.record).await,
-            Write::Adopt(new, ..) => Ok(match store.create(&new.live.record, &[]).await? {
-                true => Updated::Done,
-                false => Updated::Conflict,
-            }),
+            Write::Adopt(new, ..) => {
+                store.create_new(&new.live.record, &[]).await?;
+                Ok(Updated::Done)
+            }
         }
     }
 }

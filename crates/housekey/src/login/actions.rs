@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::auth_hash::{self, AuthHash};
-use super::records::Issued;
+use super::load::Protection;
+use super::records::{Issued, Renewed};
 use super::{VisitState, Who, is_usable_id, keys};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
@@ -123,16 +124,16 @@ impl VisitState {
     }
 
     /// Makes the login of this user fresh: they have just proved themselves again.
-    /// `renewed` is the new secret of their record.
+    /// `renewed` has the new secret of their record.
     pub(crate) fn confirm(
         &mut self,
         core: &Core,
         user: &dyn User,
-        renewed: Option<&LoginToken>,
+        renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         self.if_it_fits(core, |state| {
-            state.write_renewed(renewed);
+            state.write_renewed(&id, renewed);
             state.make_fresh();
             state.bind_to_client(core);
         })?;
@@ -146,15 +147,23 @@ impl VisitState {
         &mut self,
         core: &Core,
         user: &dyn User,
-        renewed: Option<&LoginToken>,
+        renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
         let id = self.logged_in_as(core, user)?;
         let digest = core.auth_hashes.digest(user);
         self.if_it_fits(core, |state| {
-            state.write_renewed(renewed);
+            state.write_renewed(&id, renewed);
             state.write_auth_hash(&id, digest.as_deref());
         })?;
-        self.remember.rebind(id, digest, &core.remember, self.now);
+        match renewed.and_then(|renewed| renewed.remember.clone()) {
+            Some((token, left)) => self.remember.issue(NewToken {
+                user_id: id,
+                auth_digest: None,
+                duration: Some(left),
+                login: Some(token),
+            }),
+            None => self.remember.rebind(id, digest, &core.remember, self.now),
+        }
         self.changed();
         Ok(())
     }
@@ -227,18 +236,18 @@ impl VisitState {
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
         if let Some(token) = token {
-            self.write_token(token);
+            self.write_token(id, token);
         }
         self.bind_to_client(core);
     }
 
-    pub(crate) fn write_token(&mut self, token: &LoginToken) {
-        self.session.set_text(keys::TOKEN, &token.to_text());
+    pub(crate) fn write_token(&mut self, id: &str, token: &LoginToken) {
+        self.session.set_text(keys::TOKEN, &token.for_session(id));
     }
 
-    fn write_renewed(&mut self, renewed: Option<&LoginToken>) {
-        if let Some(token) = renewed {
-            self.write_token(token);
+    fn write_renewed(&mut self, id: &str, renewed: Option<&Renewed>) {
+        if let Some(renewed) = renewed {
+            self.write_token(id, &renewed.session);
         }
     }
 
@@ -280,6 +289,13 @@ impl VisitState {
             return no_login("session protection has ended the login, so there is none to renew");
         }
         Ok(id)
+    }
+
+    /// Whether session protection is about to end the login that this user wants to renew.
+    pub(crate) fn is_to_end(&self, core: &Core, user: &dyn User) -> bool {
+        matches!(self.who, Who::NotAsked)
+            && self.session_user_id() == Some(user.id())
+            && self.protection(core) == Protection::Ends
     }
 
     /// Whoever asks for the user after this has to look again.

@@ -4,7 +4,7 @@
 //! refuses or cannot do is an error, with everything as it was.
 
 use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, MaxLogins, Records, WhenFull};
+use super::records::{Issued, LoginInfo, MaxLogins, Records, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event};
@@ -43,12 +43,10 @@ impl OpenVisit {
         let user_id = &new.live.record.user_id;
         let ended = self.make_room(records, user_id, &replaced).await?;
         replaced.extend(&ended);
-        if !records.store.create(&new.live.record, &replaced).await? {
-            return Err(Error::new(
-                ErrorKind::StoreFailed,
-                "the login could not be kept; try again",
-            ));
-        }
+        records
+            .store
+            .create_new(&new.live.record, &replaced)
+            .await?;
         replaced.iter().for_each(|login| core.watched.wake(login));
         for _ in &ended {
             core.deliver(&Event::LoginEnded {
@@ -73,15 +71,13 @@ impl OpenVisit {
         };
         let _turn = self.turn().await;
         self.change(|_, _| Ok(()))?;
-        for login in self.own_logins(records).await? {
-            self.visit().core().end(records, &login).await?;
-        }
+        self.end_own_logins(records).await?;
         self.change(log_out)
     }
 
     pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
         let core = self.visit().core();
-        let renew = |renewed: Option<&LoginToken>| {
+        let renew = |renewed: Option<&Renewed>| {
             self.change(|state, core| match renewal {
                 Renewal::Confirm => state.confirm(core, user, renewed),
                 Renewal::AuthHash => state.update_auth_hash(core, user, renewed),
@@ -91,8 +87,11 @@ impl OpenVisit {
             return renew(None);
         };
         let _turn = self.turn().await;
+        if self.change(|state, core| Ok(state.is_to_end(core, user)))? {
+            self.end_own_logins(records).await?;
+        }
         let auth_hash = core.auth_hashes.digest(user);
-        let (user_id, token) = self.change(|state, core| {
+        let (token, user_id) = self.change(|state, core| {
             let user_id = state.logged_in_as(core, user)?;
             state.would_fit(core, |state| {
                 state.make_fresh();
@@ -102,9 +101,10 @@ impl OpenVisit {
                     state.session.set_text(keys::AUTH_HASH, &value);
                 }
             })?;
-            Ok((user_id, state.session_token()))
+            let token = state.session_token();
+            Ok((token.filter(|(_, owner)| *owner == user_id), user_id))
         })?;
-        let Some(token) = token else {
+        let Some((token, _)) = token else {
             // A peer's login, which gets its record at the next look.
             return match records.adopts {
                 true => renew(None),
@@ -112,7 +112,7 @@ impl OpenVisit {
             };
         };
         let renewed = self
-            .renew_record(records, &token, &user_id, auth_hash)
+            .renew_record(records, &token, &user_id, auth_hash, renewal)
             .await?;
         renew(Some(&renewed))?;
         if renewal == Renewal::AuthHash {
@@ -134,15 +134,21 @@ impl OpenVisit {
         token: &LoginToken,
         user_id: &str,
         auth_hash: Option<String>,
-    ) -> Result<LoginToken, Error> {
-        let now = self.with(|state, _| state.now);
+        renewal: Renewal,
+    ) -> Result<Renewed, Error> {
+        let (now, is_remembered) = self.with(|state, core| {
+            let remember = &state.remember;
+            let is_remembered = remember.remembers_login(&token.id, &core.remember, state.now);
+            (state.now, is_remembered)
+        });
         for _ in 0..MOST_TRIES {
             let found = records.store.load(&token.id, now).await?;
             let live = match records.check_session(token, user_id, found, now) {
                 Ok(live) if !live.in_grace => live,
                 _ => return Err(no_record()),
             };
-            let (next, renewed) = records.renewed(&live, auth_hash.clone(), now);
+            let auth_hash = auth_hash.clone();
+            let (next, renewed) = records.renewed(&live, auth_hash, renewal, is_remembered, now);
             match records.store.update(&next.record).await? {
                 Updated::Done => return Ok(renewed),
                 Updated::Conflict => {}
@@ -161,7 +167,7 @@ impl OpenVisit {
     }
 
     pub(crate) async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
-        let (records, user_id, _) = self.of_current_user()?;
+        let (records, user_id, _) = self.may_end()?;
         let found = records.store.load(id, self.now()).await?;
         if found.is_none_or(|record| record.user_id != user_id) {
             return Ok(false);
@@ -177,7 +183,7 @@ impl OpenVisit {
     }
 
     pub(crate) async fn end_other_logins(&self) -> Result<usize, Error> {
-        let (records, user_id, current) = self.of_current_user()?;
+        let (records, user_id, current) = self.may_end()?;
         self.end_all(records, &user_id, Some(&current), EndReason::EndedByUser)
             .await
     }
@@ -193,6 +199,14 @@ impl OpenVisit {
             .core()
             .end_all(records, user_id, except, reason)
             .await
+    }
+
+    /// As [`of_current_user`](Self::of_current_user), for who is to end logins. A secret that was replaced reads only.
+    fn may_end(&self) -> Result<(&Records, String, LoginId), Error> {
+        match self.with(|state, _| state.reads_only) {
+            true => Err(no_record()),
+            false => self.of_current_user(),
+        }
     }
 
     /// Who is there, by a fresh login that has a record.
@@ -224,7 +238,10 @@ impl OpenVisit {
         let (tokens, now) = self.with(|state, core| {
             let remembered = state.remember.login_token(&core.remember, state.now);
             let tokens = [
-                (state.session_token(), Purpose::Session),
+                (
+                    state.session_token().map(|(token, _)| token),
+                    Purpose::Session,
+                ),
                 (remembered, Purpose::Remember),
             ];
             (tokens, state.now)
@@ -240,6 +257,13 @@ impl OpenVisit {
             }
         }
         Ok(own)
+    }
+
+    async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
+        for login in self.own_logins(records).await? {
+            self.visit().core().end(records, &login).await?;
+        }
+        Ok(())
     }
 
     /// The logins that have to end before this user may have another one, those apart that end anyway.

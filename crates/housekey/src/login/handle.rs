@@ -95,7 +95,8 @@ impl<U: User> Login<U> {
     /// freshness and remembering. All other logins of the user are out at their next request, but for those that have
     /// no digest of it: under the `flask` preset, sessions that a Flask peer made, and Flask-Login's remember tokens.
     ///
-    /// Give it the user as they are after the change.
+    /// With a login store, copies of this browser's cookies are worthless from now on as well, and the other logins end
+    /// at once. Give it the user as they are after the change.
     ///
     /// # Errors
     ///

@@ -111,9 +111,11 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Which record the session names.
-    pub(crate) fn session_token(&self) -> Option<LoginToken> {
-        LoginToken::parse(&self.session.text(keys::TOKEN)?)
+    /// Which record the session names, and whose that is.
+    pub(crate) fn session_token(&self) -> Option<(LoginToken, String)> {
+        let value = self.session.text(keys::TOKEN)?;
+        let (token, owner) = LoginToken::in_session(&value)?;
+        Some((token, owner.to_owned()))
     }
 
     /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules

@@ -25,7 +25,7 @@ pub enum SessionProtection {
     Off,
     /// The login is no longer fresh.
     Basic,
-    /// The login is over and its remember token is deleted. In the `flask` preset a permanent session is only made
+    /// The login is over, on the server too where it has a record, and its remember token is deleted. In the `flask` preset a permanent session is only made
     /// stale, as in Flask-Login.
     Strong,
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember};
 use crate::records::secret::{Digests, LoginToken, Purpose};
 use crate::records::{LoginId, LoginRecord, Store, Touch};
+use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
 
 /// For how long a session's secret still reads after it was replaced: requests may be under way with it.
@@ -90,6 +92,13 @@ pub(crate) struct Issued {
     pub(crate) remember: Option<LoginToken>,
 }
 
+/// What a browser gets in place of what it had.
+pub(crate) struct Renewed {
+    pub(crate) session: LoginToken,
+    /// With how long it is good for.
+    pub(crate) remember: Option<(LoginToken, Duration)>,
+}
+
 /// The two secrets that follow on a remember token.
 pub(crate) struct Successors {
     pub(crate) session: LoginToken,
@@ -118,6 +127,7 @@ impl Records {
             remember: remember.as_ref().map(|(token, seconds)| Remember {
                 digest: self.digests.digest(token, Purpose::Remember),
                 previous: None,
+                withdrawn_at: None,
                 expires_at: now.saturating_add(*seconds),
                 duration: *seconds,
             }),
@@ -208,11 +218,11 @@ impl Records {
     pub(crate) fn check_remember(
         &self,
         token: &LoginToken,
-        user_id: &str,
+        claims: &Claims,
         found: Option<LoginRecord>,
         now: u64,
     ) -> Remembered {
-        let Some(record) = found.filter(|record| record.user_id == user_id) else {
+        let Some(record) = found.filter(|record| record.user_id == claims.user_id) else {
             return Remembered::Gone;
         };
         let Some(data) = LoginData::read(&record) else {
@@ -227,7 +237,10 @@ impl Records {
                 now <= previous.until && self.is_of(token, Purpose::Remember, &previous.digest)
             });
         if !current && !again {
-            return Remembered::Stolen(record.id);
+            return match (claims.issued_at, remember.withdrawn_at) {
+                (Some(issued), Some(withdrawn)) if issued < withdrawn => Remembered::Gone,
+                _ => Remembered::Stolen(record.id),
+            };
         }
         Remembered::Valid(Box::new(Live {
             record,
@@ -286,25 +299,53 @@ impl Records {
         }
     }
 
-    /// The login after the user has proved themselves again, with a new secret in place of the session's.
+    /// The login with a new secret in place of the session's. Only a proof starts the absolute timeout anew, and only a
+    /// change of the auth hash makes copies of the remember token worthless; the browser gets another one, if it
+    /// `is_remembered`.
     pub(crate) fn renewed(
         &self,
         live: &Live,
         auth_hash: Option<String>,
+        renewal: Renewal,
+        is_remembered: bool,
         now: u64,
-    ) -> (Live, LoginToken) {
+    ) -> (Live, Renewed) {
         let token = LoginToken::generate_for(live.record.id);
-        let data = LoginData {
+        let mut data = LoginData {
             session: self.digests.digest(&token, Purpose::Session),
             previous: Some(Previous {
                 digest: live.data.session.clone(),
                 until: now.saturating_add(SESSION_GRACE),
             }),
-            started_at: now,
             auth_hash,
             ..live.data.clone()
         };
-        (self.changed(live, data, now), token)
+        let mut remember = None;
+        match renewal {
+            Renewal::Confirm => data.started_at = now,
+            Renewal::AuthHash => {
+                data.remember = data.remember.filter(|_| is_remembered);
+                remember = data
+                    .remember
+                    .as_mut()
+                    .map(|it| self.withdraw(it, token.id, now));
+            }
+        }
+        let renewed = Renewed {
+            session: token,
+            remember,
+        };
+        (self.changed(live, data, now), renewed)
+    }
+
+    /// Puts another token in the place of the one that is out.
+    fn withdraw(&self, remember: &mut Remember, id: LoginId, now: u64) -> (LoginToken, Duration) {
+        let token = LoginToken::generate_for(id);
+        remember.digest = self.digests.digest(&token, Purpose::Remember);
+        remember.previous = None;
+        remember.withdrawn_at = Some(now);
+        let left = remember.expires_at.saturating_sub(now);
+        (token, Duration::from_secs(left))
     }
 
     /// The login with its digest made by the key that signs now.
@@ -438,3 +479,6 @@ impl LoginInfo {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! The login manager: every setting, each checked when it is built.
 
 mod builder;
+mod check;
 mod settings;
 
 pub use builder::LoginManagerBuilder;
-pub(crate) use builder::{check_duration, check_view};
+pub(crate) use check::{check_duration, check_view};
 pub use settings::SessionRefresh;
 pub(crate) use settings::{AnonymousData, Settings};
 

@@ -41,6 +41,10 @@ pub(crate) struct Remember {
     pub(crate) digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Previous>,
+    /// When a change of the auth hash took the token away that was out. A copy from before is worth nothing, and that it
+    /// comes is no theft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn_at: Option<u64>,
     /// Seconds since 1970. Using the token does not put it off, unless the settings say so.
     pub(crate) expires_at: u64,
     /// How long it was to live from the beginning, in seconds.

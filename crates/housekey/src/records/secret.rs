@@ -6,6 +6,9 @@ use super::LoginId;
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
+/// Of 16 bytes in base64, a dot, and 32 bytes in base64.
+const TEXT_LENGTH: usize = 22 + 1 + 43;
+
 /// What a cookie carries: which login, and the secret that proves it. 128 and 256 random bits.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct LoginToken {
@@ -59,6 +62,17 @@ impl LoginToken {
 
     pub(crate) fn to_text(&self) -> String {
         format!("{}.{}", self.id, base64_encode(&self.secret))
+    }
+
+    /// The session's value: the token and whose login it is, since a Python peer that logs out or in leaves it behind.
+    pub(crate) fn for_session(&self, user_id: &str) -> String {
+        format!("{}.{user_id}", self.to_text())
+    }
+
+    /// The token in a session's value, and whose login it is.
+    pub(crate) fn in_session(value: &str) -> Option<(Self, &str)> {
+        let (token, owner) = value.split_at_checked(TEXT_LENGTH)?;
+        Some((Self::parse(token)?, owner.strip_prefix('.')?))
     }
 }
 
@@ -116,5 +130,145 @@ impl Digests {
             id: remember.id,
             secret: secret.expect("a SHA-256 tag has 32 bytes"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digests(keys: SecretKeys) -> Digests {
+        Digests::new(&keys)
+    }
+
+    fn keys(first: &str) -> SecretKeys {
+        SecretKeys::new(first).unwrap()
+    }
+
+    const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
+    const OLD_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
+
+    #[test]
+    fn a_token_has_one_spelling() {
+        let token = LoginToken::generate();
+        let text = token.to_text();
+        assert_eq!(text.len(), TEXT_LENGTH);
+        assert!(LoginToken::parse(&text) == Some(token.clone()));
+        let last = |text: &str, to: char| format!("{}{to}", &text[..text.len() - 1]);
+        for other in [
+            String::new(),
+            ".".to_owned(),
+            format!("{text}="),
+            format!(" {text}"),
+            format!("{text}\n"),
+            format!("{text}A"),
+            format!("{text}."),
+            text[1..].to_owned(),
+            text[..text.len() - 1].to_owned(),
+            text.replace('.', ""),
+            text.replace('.', "=."),
+            text.replacen('.', "..", 1),
+            // Base64 of another alphabet, and with bits to spare that are not zero.
+            last(&text, '+'),
+            last(&text, '/'),
+            last(&text, 'B'),
+        ] {
+            assert!(LoginToken::parse(&other).is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_sessions_value_tells_the_token_and_the_user_whatever_their_id() {
+        let token = LoginToken::generate();
+        for user_id in ["1", "a.b", ".", "~|", "", "佐藤", "x\u{0}y"] {
+            let value = token.for_session(user_id);
+            let (read, owner) = LoginToken::in_session(&value).unwrap();
+            assert!(read == token && owner == user_id, "{user_id:?}");
+        }
+        let text = token.to_text();
+        for value in [
+            "",
+            "é",
+            &text,
+            &format!("{text}1"),
+            &"é".repeat(40),
+            &text[1..],
+        ] {
+            assert!(LoginToken::in_session(value).is_none(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_tokens_are_alike() {
+        let tokens: std::collections::HashSet<_> = (0..1000)
+            .map(|_| LoginToken::generate().to_text())
+            .collect();
+        let secrets: std::collections::HashSet<_> = tokens.iter().map(|it| &it[23..]).collect();
+        assert_eq!((tokens.len(), secrets.len()), (1000, 1000));
+    }
+
+    #[test]
+    fn a_digest_is_of_one_token_for_one_purpose_and_by_one_key() {
+        let token = LoginToken::generate();
+        let digest = digests(keys(KEY)).digest(&token, Purpose::Session);
+        let verify =
+            |digests: Digests, token: &LoginToken, purpose| digests.verify(token, purpose, &digest);
+        let ours = || digests(keys(KEY));
+        assert_eq!(
+            verify(ours(), &token, Purpose::Session),
+            Some(KeyUsed::Current)
+        );
+        assert_eq!(verify(ours(), &token, Purpose::Remember), None);
+        let same_number = LoginToken::generate_for(token.id);
+        assert_eq!(verify(ours(), &same_number, Purpose::Session), None);
+        let same_secret = LoginToken {
+            id: LoginToken::generate().id,
+            ..token.clone()
+        };
+        assert_eq!(verify(ours(), &same_secret, Purpose::Session), None);
+        assert_eq!(
+            verify(digests(keys(OLD_KEY)), &token, Purpose::Session),
+            None
+        );
+        let rotated = digests(keys(OLD_KEY).fallback(KEY).unwrap());
+        assert_eq!(
+            verify(rotated, &token, Purpose::Session),
+            Some(KeyUsed::Fallback)
+        );
+        for other in [
+            "",
+            "A",
+            &digest[1..],
+            &format!("{digest}="),
+            &digest.to_lowercase(),
+        ] {
+            assert_eq!(
+                ours().verify(&token, Purpose::Session, other),
+                None,
+                "{other:?}"
+            );
+        }
+    }
+
+    /// Whoever has the token alone cannot compute what comes after it.
+    #[test]
+    fn a_successor_follows_from_the_token_the_purpose_and_the_key() {
+        let token = LoginToken::generate();
+        let of = |key: &str, token: &LoginToken, purpose| {
+            digests(keys(key)).successor(token, purpose).to_text()
+        };
+        let next = of(KEY, &token, Purpose::Remember);
+        assert_eq!(next, of(KEY, &token, Purpose::Remember));
+        assert_eq!(next[..22], token.to_text()[..22], "the same login");
+        let others = [
+            token.to_text(),
+            of(KEY, &token, Purpose::Session),
+            of(OLD_KEY, &token, Purpose::Remember),
+            of(KEY, &LoginToken::generate_for(token.id), Purpose::Remember),
+        ];
+        assert!(!others.contains(&next));
+        // Nor is it what the store keeps.
+        let digest = digests(keys(KEY)).digest(&token, Purpose::Remember);
+        assert_ne!(next[23..], digest);
     }
 }

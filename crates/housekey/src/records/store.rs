@@ -121,12 +121,16 @@ impl Store {
         Self(Box::new(store))
     }
 
-    pub(crate) async fn create(
+    /// As [`LoginStore::create`]. That there is a record with this number, drawn at random as it is, is a fault as well.
+    pub(crate) async fn create_new(
         &self,
         new: &LoginRecord,
         replacing: &[LoginId],
-    ) -> Result<bool, Error> {
-        self.0.create(new, replacing).await.map_err(failed)
+    ) -> Result<(), Error> {
+        match self.0.create(new, replacing).await.map_err(failed)? {
+            true => Ok(()),
+            false => Err(failed("the number of a new login was taken".into())),
+        }
     }
 
     pub(crate) async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, Error> {

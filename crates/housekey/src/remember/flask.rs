@@ -41,6 +41,7 @@ impl FlaskTokens {
         Some(Claims {
             user_id: user_id.to_owned(),
             kind: ClaimsKind::Flask,
+            issued_at: None,
             duration: None,
             remaining: None,
             outdated: key == KeyUsed::Fallback,

@@ -25,6 +25,7 @@ use crate::event::Rejection;
 use crate::signing::SecretKeys;
 use crate::signing::timed::Refused;
 
+use crate::records::LoginId;
 use crate::records::secret::LoginToken;
 use flask::FlaskTokens;
 use rotating::RotatingTokens;
@@ -64,6 +65,8 @@ pub(crate) struct RememberCookie {
 pub(crate) struct Claims {
     pub(crate) user_id: String,
     pub(crate) kind: ClaimsKind,
+    /// When it was given out; `None` when it does not say.
+    pub(crate) issued_at: Option<u64>,
     /// How long it was to live from the beginning; `None` when it does not say.
     pub(crate) duration: Option<Duration>,
     /// How long it still has to live.
@@ -240,6 +243,15 @@ impl RememberState {
         }
     }
 
+    /// Whether this browser has or will have the token of this record.
+    pub(crate) fn remembers_login(&self, id: &LoginId, cookie: &RememberCookie, now: u64) -> bool {
+        let token = match &self.change {
+            Change::Issue(token) => token.login.clone(),
+            Change::Keep | Change::Delete => self.login_token(cookie, now),
+        };
+        token.is_some_and(|token| token.id == *id)
+    }
+
     /// A new token goes out with the response.
     pub(crate) fn issue(&mut self, token: NewToken) {
         self.change = Change::Issue(token);
@@ -254,8 +266,8 @@ impl RememberState {
     }
 
     /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
-    /// came, which then ends when it was to end. Flask-Login's token is bound to none, and one that rotates by its
-    /// record.
+    /// came, which then ends when it was to end. Flask-Login's token is bound to none, and one that rotates is bound by
+    /// its record.
     pub(crate) fn rebind(
         &mut self,
         user_id: String,

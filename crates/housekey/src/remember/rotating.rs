@@ -31,11 +31,12 @@ impl RotatingTokens {
     }
 
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
-        let (verified, _) = self.0.verify_signature(value, now)?;
+        let (verified, signed_at) = self.0.verify_signature(value, now)?;
         let (user_id, token) = parse(verified.payload).ok_or(Refused::BadPayload)?;
         Ok(Claims {
             user_id,
             kind: ClaimsKind::Rotating(token),
+            issued_at: Some(signed_at),
             duration: None,
             remaining: None,
             outdated: false,

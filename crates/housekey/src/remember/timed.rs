@@ -53,6 +53,7 @@ impl TimedTokens {
         Ok(Claims {
             user_id,
             kind: ClaimsKind::Timed { auth_digest },
+            issued_at: Some(signed_at),
             duration: Some(Duration::from_secs(seconds)),
             remaining: Some(Duration::from_secs(remaining)),
             outdated: verified.key == KeyUsed::Fallback,

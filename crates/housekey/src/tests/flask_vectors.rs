@@ -186,9 +186,9 @@ fn session_cookies_are_accepted_as_flask_accepts_them() {
     const REFUSED: [&str; 2] = ["sig_unused_bits", "sig_padded"];
     // Signed by a holder of the key, but a session is a map: Flask answers this one with a 500.
     const EMPTY: &str = "valid_sig_list";
-    // Flask cannot make a UUID of "zz" and drops the session. Housekey makes no UUIDs: it hands the value on as it
-    // came, and the signature says that a holder of the key wrote it. Dropping a session for the sake of a value that
-    // nobody asked for would be the greater harm.
+    // Flask cannot make a UUID of "zz" and answers with a 500. Housekey makes no UUIDs: it hands the value on as it came,
+    // and the signature says that a holder of the key wrote it. Dropping a session for the sake of a value that nobody
+    // asked for would be the greater harm.
     const PASSED_ON: &str = "valid_sig_bad_uuid_tag";
 
     let manager = flask(FLASK_KEY).build().unwrap();

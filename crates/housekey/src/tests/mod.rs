@@ -7,6 +7,7 @@
 mod cookie_cases;
 mod cookie_prefix_cases;
 mod flask_vectors;
+mod login_cases;
 mod negotiation_cases;
 mod properties;
 mod redirect_cases;
@@ -91,7 +92,7 @@ fn request<V: AsRef<[u8]>>(fields: &[(&str, V)]) -> Parts {
     parts
 }
 
-fn open(manager: &LoginManager<Member>, request: &Parts) -> OpenVisit {
+fn open<U: User>(manager: &LoginManager<U>, request: &Parts) -> OpenVisit {
     manager.visit(&request.uri).open(request)
 }
 

@@ -1,30 +1,23 @@
-//! A browser: it keeps cookies by the rules of RFC 6265bis and sends them back.
-
-use std::time::Duration;
+//! A browser: it sends a site's cookies back to it.
 
 use axum::Router;
 use axum::body::Body;
-use http::header::{self, HeaderMap};
+use http::header;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use super::Clock;
+use super::answer::Answer;
+use super::jar::Jar;
 
-/// A person's browser, over HTTPS.
+/// A person's browser, over HTTPS. A clone is another tab as long as nothing comes back, or a thief's copy of it.
+#[derive(Clone)]
 pub(crate) struct Browser {
     site: Router,
     clock: Clock,
     pub(crate) user_agent: Option<String>,
     pub(crate) jar: Jar,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
 }
 
 impl Browser {
@@ -44,7 +37,7 @@ impl Browser {
 
     /// Cookies without an expiry end with the browser.
     pub(crate) fn restart(&mut self) {
-        self.jar.0.retain(|cookie| cookie.expires.is_some());
+        self.jar.end_session();
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -115,10 +108,15 @@ impl Browser {
             request.headers_mut().append(header::COOKIE, cookies);
         }
         let answer = send(&self.site, request).await;
+        self.receive(&answer);
+        answer
+    }
+
+    /// Keeps the cookies of an answer: that of another tab, for instance.
+    pub(crate) fn receive(&mut self, answer: &Answer) {
         for header in answer.set_cookies() {
             self.jar.keep(header, self.clock.now());
         }
-        answer
     }
 }
 
@@ -131,151 +129,5 @@ pub(crate) async fn send(site: &Router, request: Request<Body>) -> Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
-    }
-}
-
-impl Answer {
-    /// A header's text; several fields in one line, as HTTP allows.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<_> = self
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.to_str().unwrap())
-            .collect();
-        (!values.is_empty()).then(|| values.join(", "))
-    }
-
-    pub(crate) fn location(&self) -> &str {
-        self.headers[header::LOCATION].to_str().unwrap()
-    }
-
-    pub(crate) fn set_cookies(&self) -> Vec<&str> {
-        self.headers
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .map(|value| value.to_str().unwrap())
-            .collect()
-    }
-
-    /// The `Set-Cookie` of this name, if there is exactly one.
-    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
-        let start = format!("{name}=");
-        let all = self.set_cookies();
-        let mut found = all.into_iter().filter(|text| text.starts_with(&start));
-        let first = found.next();
-        assert_eq!(found.next(), None, "{name} is set twice");
-        first
-    }
-
-    /// No sign that anybody looked at the visitor.
-    pub(crate) fn is_untouched(&self) -> bool {
-        [header::VARY, header::SET_COOKIE, header::CACHE_CONTROL]
-            .iter()
-            .all(|name| !self.headers.contains_key(name))
-    }
-}
-
-#[derive(Clone, Default)]
-pub(crate) struct Jar(Vec<Cookie>);
-
-#[derive(Clone, Debug)]
-struct Cookie {
-    name: String,
-    value: String,
-    domain: Option<String>,
-    path: String,
-    expires: Option<u64>,
-}
-
-impl Jar {
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        let cookie = self.0.iter().find(|cookie| cookie.name == name)?;
-        Some(&cookie.value)
-    }
-
-    pub(crate) fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|cookie| cookie.name.as_str()).collect()
-    }
-
-    /// As if the site had set it for this session, with the path `/`.
-    pub(crate) fn put(&mut self, name: &str, value: &str) {
-        self.remove(name);
-        self.0.push(Cookie {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            domain: None,
-            path: "/".to_owned(),
-            expires: None,
-        });
-    }
-
-    pub(crate) fn remove(&mut self, name: &str) {
-        self.0.retain(|cookie| cookie.name != name);
-    }
-
-    fn header(&self, path: &str, now: u64) -> String {
-        let matches = |cookie: &&Cookie| {
-            let below = path.strip_prefix(cookie.path.trim_end_matches('/'));
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                && cookie.expires.is_none_or(|expires| now < expires)
-        };
-        let pairs: Vec<_> = self
-            .0
-            .iter()
-            .filter(matches)
-            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
-            .collect();
-        pairs.join("; ")
-    }
-
-    /// Takes a `Set-Cookie` as a browser does: what breaks a rule is dropped without a word, and only a cookie of the
-    /// same name, domain and path is replaced or deleted.
-    fn keep(&mut self, header: &str, now: u64) {
-        let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
-        let (name, value) = pair.split_once('=').unwrap();
-        let attributes: Vec<_> = attributes
-            .split(';')
-            .map(|attribute| {
-                attribute
-                    .trim()
-                    .split_once('=')
-                    .unwrap_or((attribute.trim(), ""))
-            })
-            .collect();
-        let attribute = |name: &str| {
-            let found = attributes.iter().find(|(found, _)| *found == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        let (domain, path) = (attribute("Domain"), attribute("Path").unwrap());
-        let secure = attribute("Secure").is_some();
-        let refused = name.starts_with("__Host-") && (!secure || domain.is_some() || path != "/")
-            || name.starts_with("__Secure-") && !secure
-            || attribute("SameSite").as_deref() == Some("None") && !secure
-            || attribute("Partitioned").is_some() && !secure
-            || name.len() + value.len() > 4096;
-        if refused {
-            return;
-        }
-        let expires = match attribute("Max-Age") {
-            Some(seconds) => Some(now + seconds.parse::<u64>().unwrap()),
-            None => attribute("Expires").map(|text| {
-                let time = httpdate::parse_http_date(&text).unwrap();
-                let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH);
-                since.unwrap_or(Duration::ZERO).as_secs()
-            }),
-        };
-        self.0.retain(|cookie| {
-            (cookie.name.as_str(), &cookie.domain, &cookie.path) != (name, &domain, &path)
-        });
-        if expires.is_none_or(|expires| now < expires) {
-            self.0.push(Cookie {
-                name: name.to_owned(),
-                value: value.to_owned(),
-                domain,
-                path,
-                expires,
-            });
-        }
     }
 }

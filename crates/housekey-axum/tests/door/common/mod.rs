@@ -1,11 +1,15 @@
 //! What the tests share: a small site with all kinds of routes, its members, a clock that tests set, and (in
 //! [`browser`]) somebody to visit it.
 
+pub(crate) mod answer;
 pub(crate) mod browser;
+pub(crate) mod jar;
 pub(crate) mod log;
 pub(crate) mod peer;
+pub(crate) mod store;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -22,7 +26,9 @@ use housekey_axum::{
 use http::request::Parts;
 use serde::Deserialize;
 
-pub(crate) use browser::{Answer, Browser};
+pub(crate) use answer::Answer;
+pub(crate) use browser::Browser;
+pub(crate) use store::TestStore;
 
 /// 14 November 2023, 22:13:20 UTC.
 pub(crate) const START: u64 = 1_700_000_000;
@@ -178,15 +184,51 @@ impl Events {
     }
 }
 
+type Preset = fn(SecretKeys, Members) -> Builder;
+
 /// A site and everything around it.
 #[derive(Clone)]
 pub(crate) struct Site {
+    surroundings: Surroundings,
+    manager: LoginManager<Member>,
+    routes: Router,
+}
+
+/// What stays when a site is restarted.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
     pub(crate) members: Members,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
-    preset: fn(SecretKeys, Members) -> Builder,
-    manager: LoginManager<Member>,
-    routes: Router,
+    /// Where the records of the logins are, at a site that keeps any.
+    pub(crate) store: TestStore,
+    keeps_records: bool,
+    preset: Preset,
+}
+
+impl Deref for Site {
+    type Target = Surroundings;
+
+    fn deref(&self) -> &Surroundings {
+        &self.surroundings
+    }
+}
+
+impl Surroundings {
+    fn manager(
+        &self,
+        keys: SecretKeys,
+        set: impl FnOnce(Builder) -> Builder,
+    ) -> LoginManager<Member> {
+        let (clock, log) = (self.clock.clone(), Arc::clone(&self.events.0));
+        let mut builder = (self.preset)(keys, self.members.clone())
+            .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now()))
+            .on_event(move |event| log.lock().unwrap().push(event.clone()));
+        if self.keeps_records {
+            builder = builder.login_store(self.store.clone());
+        }
+        set(builder).build().unwrap()
+    }
 }
 
 impl Site {
@@ -219,41 +261,65 @@ impl Site {
         Self::new(LoginManager::flask, |builder| builder)
     }
 
+    /// The safe preset, with login records.
+    pub(crate) fn stored() -> Self {
+        Self::stored_with(|builder| builder)
+    }
+
+    pub(crate) fn stored_with(set: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::begin(
+            |keys, members| with_pages(LoginManager::new(keys, members)),
+            true,
+            set,
+        )
+    }
+
+    /// Flask's wire, with login records.
+    pub(crate) fn stored_flask() -> Self {
+        Self::stored_flask_with(|builder| builder)
+    }
+
+    pub(crate) fn stored_flask_with(set: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::begin(
+            |keys, members| with_pages(LoginManager::flask(keys, members)),
+            true,
+            set,
+        )
+    }
+
     /// A manager that the test begins itself, for instance with another loader around the members.
-    pub(crate) fn new(
-        preset: fn(SecretKeys, Members) -> Builder,
-        set: impl FnOnce(Builder) -> Builder,
-    ) -> Self {
+    pub(crate) fn new(preset: Preset, set: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::begin(preset, false, set)
+    }
+
+    fn begin(preset: Preset, keeps_records: bool, set: impl FnOnce(Builder) -> Builder) -> Self {
         let members = Members::new();
-        let clock = Clock(Arc::new(AtomicU64::new(START)));
-        let events = Events::default();
-        let keys = SecretKeys::flask(KEY).unwrap();
-        let manager = manager(preset, keys, &members, &clock, &events, set);
-        let routes = routes(members.clone());
-        Self {
-            members,
-            clock,
-            events,
+        let surroundings = Surroundings {
+            clock: Clock(Arc::new(AtomicU64::new(START))),
+            events: Events::default(),
+            store: TestStore::default(),
+            keeps_records,
             preset,
-            manager,
-            routes,
+            members,
+        };
+        Self {
+            manager: surroundings.manager(SecretKeys::flask(KEY).unwrap(), set),
+            routes: routes(surroundings.members.clone()),
+            surroundings,
         }
     }
 
-    /// The same site, members and time after a restart with other keys and settings.
+    /// The same site, members, records and time after a restart with other keys and settings.
     pub(crate) fn restarted(&self, keys: SecretKeys, set: impl FnOnce(Builder) -> Builder) -> Self {
-        let manager = manager(
-            self.preset,
-            keys,
-            &self.members,
-            &self.clock,
-            &self.events,
-            set,
-        );
         Self {
-            manager,
+            manager: self.surroundings.manager(keys, set),
             ..self.clone()
         }
+    }
+
+    /// For an administrator's page.
+    pub(crate) fn manager(&self) -> &LoginManager<Member> {
+        &self.manager
     }
 
     /// The same site with more routes.
@@ -286,21 +352,6 @@ impl Site {
         browser.log_in_remembered(id).await;
         browser
     }
-}
-
-fn manager(
-    preset: fn(SecretKeys, Members) -> Builder,
-    keys: SecretKeys,
-    members: &Members,
-    clock: &Clock,
-    events: &Events,
-    set: impl FnOnce(Builder) -> Builder,
-) -> LoginManager<Member> {
-    let (clock, log) = (clock.clone(), Arc::clone(&events.0));
-    let builder = preset(keys, members.clone())
-        .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now()))
-        .on_event(move |event| log.lock().unwrap().push(event.clone()));
-    set(builder).build().unwrap()
 }
 
 fn with_pages(builder: Builder) -> Builder {

@@ -1,10 +1,13 @@
 //! A Flask program with Flask-Login, by hand and by its documentation: what it writes and what it can read. Nothing
 //! here uses housekey.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha512};
@@ -16,7 +19,7 @@ pub(crate) fn session(key: &str, json: &str, now: u64) -> String {
 
 /// The same for a long one.
 pub(crate) fn compressed_session(key: &str, json: &str, now: u64) -> String {
-    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(6));
+    let mut packer = ZlibEncoder::new(Vec::new(), Compression::new(6));
     packer.write_all(json.as_bytes()).unwrap();
     let payload = format!(".{}", URL_SAFE_NO_PAD.encode(packer.finish().unwrap()));
     sign(key, &payload, now)
@@ -37,7 +40,16 @@ pub(crate) fn read_session(key: &str, cookie: &str) -> Option<String> {
     if URL_SAFE_NO_PAD.encode(expected) != signature {
         return None;
     }
-    String::from_utf8(URL_SAFE_NO_PAD.decode(signed.split('.').next()?).ok()?).ok()
+    let (payload, _) = signed.rsplit_once('.')?;
+    let Some(packed) = payload.strip_prefix('.') else {
+        return String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok();
+    };
+    let packed = URL_SAFE_NO_PAD.decode(packed).ok()?;
+    let mut json = String::new();
+    ZlibDecoder::new(packed.as_slice())
+        .read_to_string(&mut json)
+        .ok()?;
+    Some(json)
 }
 
 /// Flask-Login's remember token. A text key is Latin-1 there.

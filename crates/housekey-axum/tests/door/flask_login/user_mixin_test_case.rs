@@ -23,7 +23,7 @@ impl User for OnlyAnId {
 }
 
 fn browser() -> Browser {
-    let clock = Site::flask().clock;
+    let clock = Site::flask().clock.clone();
     let time = clock.clone();
     let loader = async |id: String| Ok::<_, BoxError>(id.parse().ok().map(OnlyAnId));
     let manager = LoginManager::flask(SecretKeys::flask(KEY).unwrap(), loader)

@@ -38,6 +38,24 @@ async fn t01_a_copied_remember_token_ends_by_itself_and_with_the_users_auth_hash
     assert_eq!(thief.who().await, "nobody");
 }
 
+/// Without a store a copy lives on: see `t01`.
+#[tokio::test]
+async fn t02_with_a_store_logging_out_ends_every_copy_of_both_cookies() {
+    let site = Site::stored();
+    let mut owner = site.remembered_browser_of("mia").await;
+    let mut elsewhere = site.remembered_browser_of("mia").await;
+    let copy = owner.jar.clone();
+    owner.post("/logout", "").await;
+    for kept in [&[SESSION, REMEMBER][..], &[SESSION], &[REMEMBER]] {
+        let mut thief = site.browser();
+        for name in kept {
+            thief.jar.put(name, copy.value(name).unwrap());
+        }
+        assert_eq!(thief.who().await, "nobody", "{kept:?}");
+    }
+    assert_eq!(elsewhere.who().await, "mia, fresh, remembered, by Session");
+}
+
 #[tokio::test]
 async fn t03_logging_in_leaves_nothing_of_what_an_anonymous_visitor_had_in_the_session() {
     let site = Site::safe();
@@ -458,6 +476,17 @@ async fn t17_a_server_whose_clock_is_a_little_behind_logs_nobody_out() {
         );
         site.clock.set(START);
     }
+}
+
+#[tokio::test]
+async fn t18_with_a_store_no_use_puts_off_the_end_of_a_login() {
+    let site = Site::stored();
+    let mut browser = site.browser_of("mia").await;
+    for _ in 0..(30 * 24 / 20) {
+        assert!(browser.who().await.starts_with("mia"));
+        site.clock.advance(20 * HOUR);
+    }
+    assert_eq!(browser.who().await, "nobody");
 }
 
 #[tokio::test]

@@ -53,6 +53,19 @@ pub(crate) enum Search {
     Over,
 }
 
+/// What comes of a session's being from this browser or from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// It is from this one.
+    Fits,
+    /// It does not say, and is bound to this one from now on.
+    Unbound,
+    /// The login is not fresh any more.
+    Stales,
+    /// The login is over.
+    Ends,
+}
+
 /// What the search was told.
 pub(crate) enum Answer {
     User(Option<Arc<dyn User>>),
@@ -77,13 +90,8 @@ impl VisitState {
         }
         self.session.remove(keys::REMEMBER);
 
-        match self.session_user_id() {
-            Some(id) if self.protect(core, &id) => {
-                self.who = Who::Nobody;
-                Search::Over
-            }
-            id => self.search_session(core, id),
-        }
+        let id = self.session_user_id();
+        self.search_session(core, id)
     }
 
     /// Goes on with the answer to what was asked.
@@ -115,34 +123,25 @@ impl VisitState {
                 (Some(_), Search::Write(write), Answer::Written(updated)) => {
                     self.written(core, write, updated)
                 }
-                _ => {
-                    self.who = Who::Nobody;
-                    Search::Over
-                }
+                _ => self.nobody(),
             },
         }
     }
 
-    /// Compares the client with the one that the session was made for. `true` when the login was ended.
+    /// Compares the client with the one that the session was made for, and does what follows. `true` when the login was
+    /// ended.
     pub(super) fn protect(&mut self, core: &Core, user_id: &str) -> bool {
-        let settings = &core.settings;
-        if settings.protection == SessionProtection::Off {
-            return false;
-        }
         let was_fresh = self.session.is_true(keys::FRESH);
-        match self.session.text(keys::IDENTIFIER) {
-            Some(kept) if settings.identifier.matches(&kept, &self.client) => return false,
-            // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
-            // request. Signed as it is, such a session can come from nowhere else.
-            None if !was_fresh => {
+        let ended = match self.protection(core) {
+            Protection::Fits => return false,
+            Protection::Unbound => {
                 // Without room for it, the session stays unbound, as it came.
                 let _ = self.if_it_fits(core, |state| state.bind_to_client(core));
                 return false;
             }
-            _ => {}
-        }
-        let ended = settings.protection == SessionProtection::Strong
-            && !(settings.strong_spares_permanent && self.session.is_permanent());
+            Protection::Stales => false,
+            Protection::Ends => true,
+        };
         if ended {
             self.session.clear();
             self.remember.delete();
@@ -157,6 +156,26 @@ impl VisitState {
             });
         }
         ended
+    }
+
+    /// What session protection says of the session's login.
+    pub(super) fn protection(&self, core: &Core) -> Protection {
+        let settings = &core.settings;
+        if settings.protection == SessionProtection::Off {
+            return Protection::Fits;
+        }
+        match self.session.text(keys::IDENTIFIER) {
+            Some(kept) if settings.identifier.matches(&kept, &self.client) => Protection::Fits,
+            // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
+            // request. Signed as it is, such a session can come from nowhere else.
+            None if !self.session.is_true(keys::FRESH) => Protection::Unbound,
+            _ if settings.protection == SessionProtection::Strong
+                && !(settings.strong_spares_permanent && self.session.is_permanent()) =>
+            {
+                Protection::Ends
+            }
+            _ => Protection::Stales,
+        }
     }
 
     fn check_session_user(&mut self, core: &Core, id: String, user: Arc<dyn User>) -> Search {
@@ -312,6 +331,11 @@ impl VisitState {
     fn search_request(&mut self) -> Search {
         self.asked_request = true;
         Search::RequestUser
+    }
+
+    fn nobody(&mut self) -> Search {
+        self.who = Who::Nobody;
+        Search::Over
     }
 
     fn found(&mut self, user: Arc<dyn User>, source: LoginSource) -> Search {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::records::{Dead, Issued, Live, Records, Remembered, Successors};
 use super::super::{LoginSource, VisitState, keys};
-use super::Search;
+use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
 use crate::records::secret::{LoginToken, Purpose};
@@ -46,6 +46,8 @@ pub(crate) enum Ending {
     Token { user_id: String, reason: EndReason },
     /// Both, since somebody has a copy of the token.
     Stolen { user_id: String },
+    /// The session's, since it came from another browser.
+    Protected { user_id: String },
     /// One that a peer has put another in the place of, of the user with this id, or none.
     Overwritten { by: Option<String> },
 }
@@ -72,13 +74,15 @@ impl fmt::Debug for Write {
 
 impl VisitState {
     pub(super) fn search_session(&mut self, core: &Core, id: Option<String>) -> Search {
-        match (&core.records, self.session_token(), id) {
-            (Some(_), Some(token), id) => Search::SessionRecord(id, token),
+        let records = core.records.as_ref();
+        match (records, records.and_then(|_| self.session_token()), id) {
+            (_, Some((token, _)), id) => Search::SessionRecord(id, token),
             (Some(records), None, Some(id)) if !records.adopts => {
                 self.login_ended(core, id, EndReason::NoRecord)
             }
-            (_, _, Some(id)) => Search::SessionUser(id),
-            (_, _, None) => {
+            (_, None, Some(id)) if self.protect(core, &id) => self.nobody(),
+            (_, None, Some(id)) => Search::SessionUser(id),
+            (_, None, None) => {
                 self.forget_leftovers();
                 self.search_remember_token(core)
             }
@@ -100,21 +104,27 @@ impl VisitState {
         token: &LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
-        // A peer that logs out, or logs in somebody else, leaves our token behind.
-        if let Some(record) = &found
-            && id.as_ref() != Some(&record.user_id)
-            && records.owns(token, Purpose::Session, record, self.now)
-        {
-            return Search::Write(Write::Delete(record.id, Ending::Overwritten { by: id }));
-        }
-        let Some(id) = id else {
-            return self.overwritten(core, None);
+        let owner = self.session_token().map(|(_, owner)| owner);
+        let id = match id {
+            Some(id) if owner.as_ref() == Some(&id) => id,
+            // A peer that logs out, or logs in somebody else, leaves our token behind.
+            by => {
+                let ours =
+                    found.filter(|record| records.owns(token, Purpose::Session, record, self.now));
+                return match ours {
+                    Some(record) => {
+                        Search::Write(Write::Delete(record.id, Ending::Overwritten { by }))
+                    }
+                    None => self.overwritten(core, by),
+                };
+            }
         };
         match records.check_session(token, &id, found, self.now) {
             Ok(live) => {
                 self.reads_only = live.in_grace;
+                let login = live.record.id;
                 self.live = Some(live);
-                Search::SessionUser(id)
+                self.protect_recorded(core, login, id)
             }
             Err(Dead {
                 reason,
@@ -127,6 +137,18 @@ impl VisitState {
                 },
             )),
             Err(Dead { reason, .. }) => self.login_ended(core, id, reason),
+        }
+    }
+
+    /// What session protection ends, it ends on the server too: a thief who has the cookie can claim to be any browser.
+    fn protect_recorded(&mut self, core: &Core, login: LoginId, user_id: String) -> Search {
+        if self.protection(core) != Protection::Ends {
+            self.protect(core, &user_id);
+            return Search::SessionUser(user_id);
+        }
+        match self.reads_only {
+            true => self.nobody(),
+            false => Search::Write(Write::Delete(login, Ending::Protected { user_id })),
         }
     }
 
@@ -148,7 +170,7 @@ impl VisitState {
             return self.adopt_session(core, records, id, user);
         };
         if live.outdated
-            && let Some(token) = self.session_token()
+            && let Some((token, _)) = self.session_token()
         {
             let next = records.redigested(live, &token, self.now);
             return Search::Write(Write::Redigest(Box::new(next), user));
@@ -170,7 +192,7 @@ impl VisitState {
     ) -> Search {
         let digest = core.auth_hashes.digest(&*user);
         let new = records.issue(id, digest, None, &self.client, self.now);
-        match self.would_fit(core, |state| state.write_token(&new.session)) {
+        match self.would_fit(core, |state| state.write_token(id, &new.session)) {
             Ok(()) => Search::Write(Write::Adopt(Box::new(new), user, Adoption::Session)),
             Err(_) => self.found(user, LoginSource::Session),
         }
@@ -183,7 +205,7 @@ impl VisitState {
         token: LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
-        match records.check_remember(&token, &claims.user_id, found, self.now) {
+        match records.check_remember(&token, &claims, found, self.now) {
             Remembered::Valid(live) => {
                 self.live = Some(live);
                 Search::RememberedUser(claims)
@@ -280,11 +302,7 @@ impl VisitState {
                 Search::RememberedRecord(it.claims, it.token)
             }
             (Write::Restore(_), Updated::Gone) => self.token_of_nothing(),
-            (Write::Adopt(new, user, adoption), Updated::Done) => {
-                self.adopted(core, *new, user, adoption)
-            }
-            // The number was taken, which in the life of the universe it is not: another one, then.
-            (Write::Adopt(..), Updated::Conflict | Updated::Gone) => self.search(core),
+            (Write::Adopt(new, user, adoption), _) => self.adopted(core, *new, user, adoption),
         }
     }
 
@@ -296,6 +314,11 @@ impl VisitState {
                 self.event(Event::RememberTokenStolen { user_id });
                 self.remember.delete();
                 self.search_request()
+            }
+            Ending::Protected { user_id } => {
+                self.live = None;
+                self.protect(core, &user_id);
+                self.nobody()
             }
             Ending::Overwritten { by } => self.overwritten(core, by),
         }
@@ -312,7 +335,7 @@ impl VisitState {
         self.live = Some(Box::new(new.live));
         match adoption {
             Adoption::Session => {
-                self.write_token(&session);
+                self.write_token(&user.id(), &session);
                 self.found(user, LoginSource::Session)
             }
             Adoption::Token(claims) => {

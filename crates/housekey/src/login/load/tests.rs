@@ -1,9 +1,17 @@
 //! Every path of the search, in a table: what is asked, what is answered, who is there in the end.
 
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Request, header};
+
 use super::*;
 use crate::login::actions::LoginOptions;
-use crate::{BoxError, LoginManager, SecretKeys};
-use http::{HeaderMap, Request, header};
+use crate::records::MemoryLoginStore;
+use crate::records::data::{LoginData, Previous};
+use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys};
+
+const NOW: u64 = 1_700_000_000;
+const HOUR: u64 = 60 * 60;
 
 struct Member {
     id: &'static str,
@@ -44,15 +52,26 @@ const BOB: Member = Member {
     stamp: 9,
 };
 
-fn manager() -> LoginManager<Member> {
+fn builder() -> LoginManagerBuilder<Member> {
     let nobody = |_: String| async { Ok::<_, BoxError>(None) };
     LoginManager::new(
         SecretKeys::new("0123456789abcdef0123456789abcdef").unwrap(),
         nobody,
     )
     .session_protection("strong")
-    .build()
-    .unwrap()
+    .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
+}
+
+fn manager() -> LoginManager<Member> {
+    builder().build().unwrap()
+}
+
+/// One whose logins have records. The store itself is never asked here: the tables answer for it.
+fn recording() -> LoginManager<Member> {
+    builder()
+        .login_store(MemoryLoginStore::new())
+        .build()
+        .unwrap()
 }
 
 /// A request from the browser `user_agent`, with these cookies.
@@ -64,48 +83,82 @@ fn arrive(manager: &LoginManager<Member>, cookies: &[String], user_agent: &str) 
     VisitState::read(manager.visit(&parts.uri).core(), &parts)
 }
 
-/// The session cookie and the remember token that a login of this user gives.
-fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
+/// The session cookie, the remember token if there is to be one, and the record that a login of this user gives.
+fn log_in(
+    manager: &LoginManager<Member>,
+    member: &Member,
+    remember: bool,
+) -> (Vec<String>, Option<LoginRecord>) {
     let visit = manager.visit(&http::Uri::from_static("/"));
+    let core = visit.core();
     let mut state = arrive(manager, &[], "firefox");
     let options = LoginOptions {
-        remember: Some(None),
+        remember: remember.then_some(None),
         ..LoginOptions::default()
     };
-    state.log_in(visit.core(), member, options, None).unwrap();
+    let duration = remember.then_some(core.remember.duration);
+    let digest = core.auth_hashes.digest(member);
+    let issued = core
+        .records
+        .as_ref()
+        .map(|records| records.issue(member.id, digest, duration, &state.client, NOW));
+    state
+        .log_in(core, member, options, issued.as_ref())
+        .unwrap();
     let mut headers = HeaderMap::new();
-    state.write(visit.core(), &mut headers).unwrap();
-    let mut cookies = headers.get_all(header::SET_COOKIE).iter().map(|value| {
-        value
-            .to_str()
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned()
-    });
-    let token = cookies.next().unwrap();
-    [cookies.next().unwrap(), token]
+    state.write(core, &mut headers).unwrap();
+    let cookies = headers.get_all(header::SET_COOKIE).iter();
+    let mut cookies: Vec<_> = cookies
+        .map(|value| {
+            value
+                .to_str()
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    cookies.reverse();
+    (cookies, issued.map(|issued| issued.live.record))
 }
 
-/// What is asked, and who is there in the end, when the application answers like this.
-fn walk(
-    state: &mut VisitState,
-    manager: &LoginManager<Member>,
-    answers: Vec<Option<Member>>,
-) -> String {
+/// The session cookie and the remember token that a login of this user gives.
+fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
+    log_in(manager, member, true).0.try_into().unwrap()
+}
+
+/// What a test answers to a question.
+enum Told {
+    User(Option<Member>),
+    Record(Option<LoginRecord>),
+    Written(Updated),
+}
+
+impl From<Told> for Answer {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::User(user) => Self::User(user.map(|user| Arc::new(user) as Arc<dyn User>)),
+            Told::Record(record) => Self::Record(record),
+            Told::Written(updated) => Self::Written(updated),
+        }
+    }
+}
+
+/// What is asked, and who is there in the end, when the application and the store answer like this.
+fn walk(state: &mut VisitState, manager: &LoginManager<Member>, answers: Vec<Told>) -> String {
     let visit = manager.visit(&http::Uri::from_static("/"));
     let mut answers = answers.into_iter();
     let mut asked = Vec::new();
     let mut search = state.search(visit.core());
     loop {
         asked.push(match &search {
+            Search::SessionRecord(id, _) => format!("record:{}", id.as_deref().unwrap_or("-")),
             Search::SessionUser(id) => format!("session:{id}"),
+            Search::RememberedRecord(claims, _) => format!("token's record:{}", claims.user_id),
             Search::RememberedUser(claims) => format!("token:{}", claims.user_id),
             Search::RequestUser => "request".to_owned(),
-            Search::SessionRecord(..) | Search::RememberedRecord(..) | Search::Write(_) => {
-                panic!("there is no store to ask: {search:?}")
-            }
+            Search::Write(write) => format!("{write:?}"),
             Search::Over => match &state.who {
                 Who::Somebody(user, source) => format!("{} by {source:?}", user.id()),
                 Who::Nobody => "nobody".to_owned(),
@@ -113,14 +166,12 @@ fn walk(
             },
         });
         if matches!(search, Search::Over) {
+            assert!(answers.next().is_none(), "{asked:?} asks for less");
             return asked.join(", ");
         }
-        let answer = answers.next().expect("an answer for every question");
-        search = state.search_on(
-            visit.core(),
-            search,
-            Answer::User(answer.map(|user| Arc::new(user) as Arc<dyn User>)),
-        );
+        let answer = answers.next();
+        let answer = answer.unwrap_or_else(|| panic!("{asked:?} asks for more"));
+        search = state.search_on(visit.core(), search, answer.into());
     }
 }
 
@@ -217,6 +268,274 @@ fn every_path_of_the_search_ends_where_it_should() {
     ];
     for (name, cookies, answers, expected) in cases {
         let mut state = arrive(&manager, cookies, "firefox");
+        let answers = answers.into_iter().map(Told::User).collect();
+        assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
+    }
+}
+
+/// The record of a login that was used, proved or replaced at other times than now.
+fn at(record: &LoginRecord, change: impl FnOnce(&mut LoginRecord, &mut LoginData)) -> Told {
+    let mut record = record.clone();
+    let mut data = LoginData::read(&record).unwrap();
+    change(&mut record, &mut data);
+    record.data = data.to_json();
+    Told::Record(Some(record))
+}
+
+fn unchanged(record: &LoginRecord) -> Told {
+    at(record, |_, _| {})
+}
+
+/// Another secret has taken the place of the session's.
+fn replaced(record: &LoginRecord, until: u64) -> Told {
+    at(record, |_, data| {
+        let digest = std::mem::replace(&mut data.session, "of another secret".to_owned());
+        data.previous = Some(Previous { digest, until });
+    })
+}
+
+/// Another secret has taken the place of the remember token's.
+fn used(record: &LoginRecord, until: u64) -> Told {
+    at(record, |_, data| {
+        let remember = data.remember.as_mut().unwrap();
+        let digest = std::mem::replace(&mut remember.digest, "of another secret".to_owned());
+        remember.previous = Some(Previous { digest, until });
+    })
+}
+
+#[test]
+fn every_path_of_a_session_with_a_record_ends_where_it_should() {
+    use Told::{Record, User, Written};
+    let manager = recording();
+    let (cookies, record) = log_in(&manager, &MIA, false);
+    let record = &record.unwrap();
+    let (unrecorded, _) = log_in(&builder().build().unwrap(), &MIA, false);
+    let long_ago = |record: &mut LoginRecord, _: &mut LoginData| record.last_seen_at -= 2 * HOUR;
+    let idle = |record: &mut LoginRecord, _: &mut LoginData| record.last_seen_at -= 24 * HOUR;
+    let old = |_: &mut LoginRecord, data: &mut LoginData| data.started_at -= 30 * 24 * HOUR;
+    let of_bob = |record: &mut LoginRecord, _: &mut LoginData| record.user_id = "bob".to_owned();
+    let done = || Written(Updated::Done);
+    let mia = || User(Some(MIA));
+    type Case<'a> = (&'a str, Vec<Told>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "it counts",
+            vec![unchanged(record), mia()],
+            "record:mia, session:mia, mia by Session",
+        ),
+        (
+            "gone",
+            vec![Record(None), User(None)],
+            "record:mia, request, nobody",
+        ),
+        (
+            "gone, and a key",
+            vec![Record(None), User(Some(BOB))],
+            "record:mia, request, bob by Request",
+        ),
+        (
+            "of somebody else",
+            vec![at(record, of_bob), User(None)],
+            "record:mia, request, nobody",
+        ),
+        (
+            "used a while ago",
+            vec![at(record, long_ago), mia(), done()],
+            "record:mia, session:mia, Touch, mia by Session",
+        ),
+        (
+            "idle",
+            vec![at(record, idle), done(), User(None)],
+            "record:mia, Delete, request, nobody",
+        ),
+        (
+            "too old",
+            vec![at(record, old), done(), User(None)],
+            "record:mia, Delete, request, nobody",
+        ),
+        (
+            "replaced",
+            vec![replaced(record, NOW - 1), User(None)],
+            "record:mia, request, nobody",
+        ),
+        (
+            "in grace",
+            vec![replaced(record, NOW), mia()],
+            "record:mia, session:mia, mia by Session",
+        ),
+        (
+            "in grace, and its user is gone",
+            vec![replaced(record, NOW), User(None), User(None)],
+            "record:mia, session:mia, request, nobody",
+        ),
+        (
+            "its user is gone",
+            vec![unchanged(record), User(None), done(), User(None)],
+            "record:mia, session:mia, Delete, request, nobody",
+        ),
+        (
+            "suspended",
+            vec![unchanged(record), User(Some(SUSPENDED)), done(), User(None)],
+            "record:mia, session:mia, Delete, request, nobody",
+        ),
+        (
+            "a new password",
+            vec![
+                unchanged(record),
+                User(Some(NEW_PASSWORD)),
+                done(),
+                User(None),
+            ],
+            "record:mia, session:mia, Delete, request, nobody",
+        ),
+    ];
+    for (name, answers, expected) in cases {
+        let mut state = arrive(&manager, &cookies, "firefox");
+        assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
+    }
+
+    let mut state = arrive(&manager, &unrecorded, "firefox");
+    assert_eq!(
+        walk(&mut state, &manager, vec![User(None)]),
+        "request, nobody"
+    );
+    for (answers, expected) in [
+        (
+            vec![unchanged(record), done()],
+            "record:mia, Delete, nobody",
+        ),
+        (vec![replaced(record, NOW)], "record:mia, nobody"),
+        (
+            vec![Record(None), User(None)],
+            "record:mia, request, nobody",
+        ),
+    ] {
+        let mut state = arrive(&manager, &cookies, "another browser");
+        assert_eq!(walk(&mut state, &manager, answers), expected);
+    }
+}
+
+#[test]
+fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
+    use Told::{Record, User, Written};
+    let manager = recording();
+    let (cookies, record) = log_in(&manager, &MIA, true);
+    let (record, token) = (&record.unwrap(), &cookies[1..]);
+    let mia = || User(Some(MIA));
+    let idle = |record: &mut LoginRecord, _: &mut LoginData| record.last_seen_at -= 24 * HOUR;
+    let over = |_: &mut LoginRecord, data: &mut LoginData| {
+        data.remember.as_mut().unwrap().expires_at = NOW
+    };
+    let not_remembered = |_: &mut LoginRecord, data: &mut LoginData| data.remember = None;
+    let done = || Written(Updated::Done);
+    let restored = "token's record:mia, token:mia, Restore, mia by RememberToken";
+    let thrown_out = "token's record:mia, Delete, request, nobody";
+    type Case<'a> = (&'a str, &'a [String], Vec<Told>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "it counts",
+            token,
+            vec![unchanged(record), mia(), done()],
+            restored,
+        ),
+        (
+            "whatever the session's clock says",
+            token,
+            vec![at(record, idle), mia(), done()],
+            restored,
+        ),
+        (
+            "gone",
+            token,
+            vec![Record(None), User(None)],
+            "token's record:mia, request, nobody",
+        ),
+        (
+            "over",
+            token,
+            vec![at(record, over), User(None)],
+            "token's record:mia, request, nobody",
+        ),
+        (
+            "none was given out",
+            token,
+            vec![at(record, not_remembered), User(None)],
+            "token's record:mia, request, nobody",
+        ),
+        (
+            "stolen",
+            token,
+            vec![used(record, NOW - 1), done(), User(None)],
+            thrown_out,
+        ),
+        (
+            "used a moment ago, and proved since",
+            token,
+            vec![used(record, NOW), mia()],
+            "token's record:mia, token:mia, mia by RememberToken",
+        ),
+        (
+            "another was first",
+            token,
+            vec![
+                unchanged(record),
+                mia(),
+                Written(Updated::Conflict),
+                used(record, NOW),
+                mia(),
+            ],
+            "token's record:mia, token:mia, Restore, token's record:mia, token:mia, mia by RememberToken",
+        ),
+        (
+            "ended meanwhile",
+            token,
+            vec![unchanged(record), mia(), Written(Updated::Gone), User(None)],
+            "token's record:mia, token:mia, Restore, request, nobody",
+        ),
+        (
+            "its user is gone",
+            token,
+            vec![unchanged(record), User(None), done(), User(None)],
+            "token's record:mia, token:mia, Delete, request, nobody",
+        ),
+        (
+            "a new password",
+            token,
+            vec![
+                unchanged(record),
+                User(Some(NEW_PASSWORD)),
+                done(),
+                User(None),
+            ],
+            "token's record:mia, token:mia, Delete, request, nobody",
+        ),
+        (
+            "after an idle session, whose record is the token's",
+            &cookies,
+            vec![at(record, idle), at(record, idle), mia(), done()],
+            "record:mia, token's record:mia, token:mia, Restore, mia by RememberToken",
+        ),
+        (
+            "after a session that is over, with its record",
+            &cookies,
+            vec![Record(None), Record(None), User(None)],
+            "record:mia, token's record:mia, request, nobody",
+        ),
+        (
+            "after the end of its user",
+            &cookies,
+            vec![
+                unchanged(record),
+                User(None),
+                done(),
+                Record(None),
+                User(None),
+            ],
+            "record:mia, session:mia, Delete, token's record:mia, request, nobody",
+        ),
+    ];
+    for (name, cookies, answers, expected) in cases {
+        let mut state = arrive(&manager, cookies, "firefox");
         assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
     }
 }
@@ -231,14 +550,15 @@ fn a_strong_refusal_ends_the_search_and_asks_nobody() {
 
 #[test]
 fn a_search_that_was_not_answered_has_changed_nothing() {
-    let manager = manager();
-    let visit = manager.visit(&http::Uri::from_static("/"));
-    for cookies in cookies_of(&manager, &MIA) {
-        let mut state = arrive(&manager, &[cookies], "firefox");
-        let _ = state.search(visit.core());
-        assert!(matches!(state.who, Who::NotAsked));
-        let mut headers = HeaderMap::new();
-        state.write(visit.core(), &mut headers).unwrap();
-        assert!(!headers.contains_key(header::SET_COOKIE));
+    for manager in [manager(), recording()] {
+        let visit = manager.visit(&http::Uri::from_static("/"));
+        for cookies in cookies_of(&manager, &MIA) {
+            let mut state = arrive(&manager, &[cookies], "firefox");
+            let _ = state.search(visit.core());
+            assert!(matches!(state.who, Who::NotAsked));
+            let mut headers = HeaderMap::new();
+            state.write(visit.core(), &mut headers).unwrap();
+            assert!(!headers.contains_key(header::SET_COOKIE));
+        }
     }
 }

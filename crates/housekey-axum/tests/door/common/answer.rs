@@ -1,0 +1,53 @@
+//! What came back from a site. The tests beside a live Flask program use it too.
+
+use http::header::{self, HeaderMap};
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// A header's text; several fields in one line, as HTTP allows.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let values: Vec<_> = self
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().unwrap())
+            .collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .map(|value| value.to_str().unwrap())
+            .collect()
+    }
+
+    /// The `Set-Cookie` of this name, if there is exactly one.
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        let start = format!("{name}=");
+        let all = self.set_cookies();
+        let mut found = all.into_iter().filter(|text| text.starts_with(&start));
+        let first = found.next();
+        assert_eq!(found.next(), None, "{name} is set twice");
+        first
+    }
+
+    /// No sign that anybody looked at the visitor.
+    pub(crate) fn is_untouched(&self) -> bool {
+        [header::VARY, header::SET_COOKIE, header::CACHE_CONTROL]
+            .iter()
+            .all(|name| !self.headers.contains_key(name))
+    }
+}

@@ -1,0 +1,304 @@
+//! Beside a Flask program that knows of no records: it makes sessions without one, and leaves ours behind.
+
+use std::time::Duration;
+
+use housekey_axum::{EndReason, Event};
+
+use crate::common::browser::Browser;
+use crate::common::store::{Call, Gate};
+use crate::common::{DAY, HOUR, KEY, Site, noise, peer};
+
+const SECRET: &str = r#""_login":""#;
+
+fn session_of(browser: &Browser) -> String {
+    peer::read_session(KEY, browser.jar.value("session").unwrap()).unwrap()
+}
+
+/// The Flask program writes this session.
+fn put(site: &Site, browser: &mut Browser, json: &str) {
+    let session = peer::session(KEY, json, site.clock.now());
+    browser.jar.put("session", &session);
+}
+
+/// The Flask program's login: it sets its keys, and leaves all others.
+fn log_in_at_peer(site: &Site, browser: &mut Browser, id: &str) {
+    let session = browser.jar.value("session").map(|_| session_of(browser));
+    let mut values: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(session.as_deref().unwrap_or("{}")).unwrap();
+    values.insert("_user_id".to_owned(), id.into());
+    values.insert("_fresh".to_owned(), true.into());
+    put(site, browser, &serde_json::to_string(&values).unwrap());
+}
+
+/// The Flask program's logout: it takes its keys.
+fn log_out_at_peer(site: &Site, browser: &mut Browser) {
+    let mut values: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&session_of(browser)).unwrap();
+    for key in ["_user_id", "_fresh", "_id"] {
+        values.remove(key);
+    }
+    put(site, browser, &serde_json::to_string(&values).unwrap());
+}
+
+/// Somebody who has logged in at the Flask program.
+fn peer_login(site: &Site, id: &str) -> Browser {
+    let mut browser = site.browser();
+    log_in_at_peer(site, &mut browser, id);
+    browser
+}
+
+fn site() -> Site {
+    Site::stored_flask_with(|builder| builder.session_protection("off"))
+        .with_login_pages(&Gate::default())
+}
+
+#[tokio::test]
+async fn a_peers_session_gets_a_record_at_the_first_look_and_only_then() {
+    let site = site();
+    let mut browser = peer_login(&site, "mia");
+    for path in ["/", "/session/k"] {
+        browser.get(path).await;
+    }
+    assert_eq!(site.store.len(), 0);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert!(session_of(&browser).contains(SECRET));
+    let id = site.store.only("mia").await.id;
+    site.store.calls();
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(site.store.calls(), [Call::Load]);
+    assert_eq!(site.store.only("mia").await.id, id);
+}
+
+#[tokio::test]
+async fn a_peers_login_is_listed_ended_and_timed_out_as_any_other() {
+    let site = site();
+    let mut browser = peer_login(&site, "mia");
+    let list = browser.read("/logins").await;
+    assert!(list.ends_with(" Firefox/1 current"), "{list}");
+    assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 1);
+    assert_eq!(browser.who().await, "nobody");
+
+    let mut browser = peer_login(&site, "mia");
+    browser.who().await;
+    site.clock.advance(DAY);
+    assert_eq!(browser.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_session_that_has_its_record_is_worthless_after_logging_out() {
+    let site = site();
+    let mut browser = peer_login(&site, "mia");
+    let from_before_the_first_look = browser.jar.clone();
+    browser.who().await;
+    let copy = browser.jar.clone();
+    browser.post("/logout", "").await;
+    assert_eq!(site.store.len(), 0);
+    assert_eq!(site.who_with(&copy).await, "nobody");
+    // Nobody can tell it from what the peer would make at the next login. The documentation says so.
+    let who = site.who_with(&from_before_the_first_look).await;
+    assert_eq!(who, "mia, fresh, by Session");
+}
+
+#[tokio::test]
+async fn ids_that_are_numbers_in_the_peers_session_name_the_same_login_each_time() {
+    let site = site();
+    let mut browser = site.browser();
+    put(&site, &mut browser, r#"{"_fresh":true,"_user_id":7}"#);
+    for _ in 0..3 {
+        assert_eq!(browser.who().await, "7, fresh, by Session");
+    }
+    assert_eq!(site.store.only("7").await.user_id, "7");
+    browser.post("/logout", "").await;
+    assert_eq!(site.store.len(), 0);
+}
+
+#[tokio::test]
+async fn what_the_peer_puts_into_the_session_changes_nothing_about_its_login() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    let json = session_of(&browser).replacen('{', r#"{"Cart":["a book"],"#, 1);
+    put(&site, &mut browser, &json);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(site.store.len(), 1);
+}
+
+#[tokio::test]
+async fn a_logout_at_the_peer_is_a_logout_here_at_the_next_look() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    browser.post("/session/cart", "a book").await;
+    let copy = browser.jar.clone();
+    log_out_at_peer(&site, &mut browser);
+    assert!(session_of(&browser).contains(SECRET), "the peer leaves it");
+    assert_eq!(browser.who().await, "nobody");
+    assert_eq!(site.store.len(), 0);
+    assert_eq!(session_of(&browser), r#"{"cart":"a book"}"#);
+    assert_eq!(site.who_with(&copy).await, "nobody");
+}
+
+#[tokio::test]
+async fn a_login_at_the_peer_over_one_of_ours_ends_ours_and_gets_a_record_of_its_own() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    let copy = browser.jar.clone();
+    log_in_at_peer(&site, &mut browser, "ben");
+    assert_eq!(browser.who().await, "ben, fresh, by Session");
+    assert_eq!((site.logins("mia").await, site.logins("ben").await), (0, 1));
+    assert_eq!(browser.who().await, "ben, fresh, by Session");
+    assert_eq!(site.who_with(&copy).await, "nobody");
+}
+
+/// The record that the peer's leftover names is gone already, or its secret was replaced since.
+#[tokio::test]
+async fn a_login_at_the_peer_counts_also_over_a_login_of_somebody_else_that_is_long_over() {
+    for how in ["ended", "expired", "replaced"] {
+        let site = site();
+        let mut browser = site.browser_of("mia").await;
+        match how {
+            "ended" => assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 1),
+            "expired" => site.clock.advance(2 * DAY),
+            _ => {
+                browser.clone().post("/confirm", "").await;
+                site.clock.advance(HOUR);
+            }
+        }
+        log_out_at_peer(&site, &mut browser);
+        log_in_at_peer(&site, &mut browser, "ben");
+        for _ in 0..2 {
+            assert_eq!(browser.who().await, "ben, fresh, by Session", "{how}");
+        }
+        assert_eq!(site.logins("ben").await, 1, "{how}");
+    }
+}
+
+/// It cannot be told from a copy of the cookie of the login that is over.
+#[tokio::test]
+async fn a_login_at_the_peer_of_the_user_whose_login_here_is_over_has_to_be_made_twice() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    site.manager().end_logins_of("mia").await.unwrap();
+    log_out_at_peer(&site, &mut browser);
+    log_in_at_peer(&site, &mut browser, "mia");
+    assert_eq!(browser.who().await, "nobody");
+    log_in_at_peer(&site, &mut browser, "mia");
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+}
+
+#[tokio::test]
+async fn a_users_own_login_goes_on_when_they_log_in_at_the_peer_as_well() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    let id = site.store.only("mia").await.id;
+    log_in_at_peer(&site, &mut browser, "mia");
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(site.store.only("mia").await.id, id);
+}
+
+#[tokio::test]
+async fn flask_logins_remember_token_makes_a_new_record_and_stays_as_it_is() {
+    let site = site();
+    let token = peer::remember_token(KEY.as_bytes(), "mia");
+    let mut browser = site.browser();
+    browser.jar.put("remember_token", &token);
+    for records in 1..4 {
+        browser.jar.remove("session");
+        assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+        assert_eq!(browser.who().await, "mia, remembered, by Session");
+        assert_eq!(site.store.len(), records);
+        assert_eq!(browser.jar.value("remember_token"), Some(token.as_str()));
+    }
+    browser.post("/logout", "").await;
+    assert_eq!(
+        site.store.len(),
+        2,
+        "those whose sessions were lost end by their timeouts"
+    );
+    assert_eq!(browser.jar.names(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_flask_token_brings_a_browser_back_whose_login_timed_out_or_was_ended() {
+    let site = site();
+    let mut browser = site.remembered_browser_of("mia").await;
+    site.clock.advance(DAY);
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    site.manager().end_logins_of("mia").await.unwrap();
+    // The token has no record. Only the auth hash could end it, and Flask-Login's does not know that either.
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+}
+
+#[tokio::test]
+async fn a_peers_session_without_room_for_the_secret_counts_without_a_record() {
+    let site = site();
+    let full = noise(4000).replace('\\', "-");
+    let json = format!(r#"{{"_fresh":true,"_user_id":"mia","blob":"{full}"}}"#);
+    let session = peer::compressed_session(KEY, &json, site.clock.now());
+    assert!((4000..4093).contains(&session.len()), "{}", session.len());
+    let mut browser = site.browser();
+    browser.jar.put("session", &session);
+    for _ in 0..2 {
+        assert_eq!(browser.who().await, "mia, fresh, by Session");
+    }
+    assert_eq!(site.store.len(), 0);
+    // Nothing to list, and nothing that could be ended; the next login has room again.
+    assert_eq!(browser.get("/logins").await.status, 401);
+    browser.log_in("mia").await;
+    assert_eq!(site.store.len(), 1);
+}
+
+#[tokio::test]
+async fn a_proof_of_a_peers_login_without_a_record_is_taken() {
+    let site = site();
+    let mut browser = site.browser();
+    put(&site, &mut browser, r#"{"_fresh":false,"_user_id":"mia"}"#);
+    assert_eq!(browser.post("/confirm", "").await.status, 200);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(site.store.len(), 1);
+}
+
+#[tokio::test]
+async fn the_login_of_somebody_whom_the_loader_does_not_know_gets_no_record() {
+    for json in [
+        r#"{"_fresh":true,"_user_id":"nobody-of-that-name"}"#,
+        r#"{"_fresh":true,"_user_id":""}"#,
+        r#"{"_fresh":true,"_user_id":null}"#,
+    ] {
+        let site = site();
+        let mut browser = site.browser();
+        put(&site, &mut browser, json);
+        browser.jar.put(
+            "remember_token",
+            &peer::remember_token(KEY.as_bytes(), "ghost"),
+        );
+        assert_eq!(browser.who().await, "nobody");
+        assert_eq!(site.store.len(), 0, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn an_auth_hash_that_changed_ends_a_peers_login_with_its_record() {
+    let site = site();
+    let mut browser = peer_login(&site, "mia");
+    browser.who().await;
+    site.members.set_stamp("mia", "after a new password");
+    site.events.take();
+    assert_eq!(browser.who().await, "nobody");
+    let ended = Event::LoginEnded {
+        user_id: "mia".to_owned(),
+        reason: EndReason::AuthHashChanged,
+    };
+    assert_eq!(site.events.take(), [Event::Accessed, ended]);
+    assert_eq!(site.store.len(), 0);
+}
+
+#[tokio::test]
+async fn a_grace_of_half_a_minute_holds_for_sessions_that_the_peer_wrote_meanwhile() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    let mut slow = browser.clone();
+    browser.post("/confirm", "").await;
+    let json = session_of(&slow).replacen('{', r#"{"Cart":1,"#, 1);
+    put(&site, &mut slow, &json);
+    site.clock.advance(Duration::from_secs(30));
+    assert_eq!(slow.who().await, "mia, fresh, by Session");
+}

@@ -1,0 +1,241 @@
+//! Two requests at once, step by step: one is stopped in the middle, another overtakes it.
+
+use std::time::Duration;
+
+use housekey_axum::SecretKeys;
+use http::Method;
+
+use super::{SESSION, TOKEN};
+use crate::common::store::{Call, Gate};
+use crate::common::{Browser, DAY, HOUR, KEY, OLD_KEY, START, Site, peer};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn site() -> Site {
+    Site::stored().with_login_pages(&Gate::default())
+}
+
+/// Mia's browser after it was closed.
+async fn closed_browser(site: &Site) -> Browser {
+    let mut browser = site.remembered_browser_of("mia").await;
+    browser.restart();
+    browser
+}
+
+#[tokio::test]
+async fn a_slow_request_that_writes_its_session_after_a_logout_brings_no_login_back() {
+    for path in ["/slow/note", "/slow-unasked/note"] {
+        let gate = Gate::default();
+        for site in [Site::stored(), Site::stored_flask()] {
+            let site = site.with_login_pages(&gate);
+            let mut browser = site.browser_of("mia").await;
+            let slow = browser.stop_at(&gate, Method::POST, path, "too late").await;
+            browser.post("/logout", "").await;
+            let answer = slow.go_on().await;
+            assert_eq!(answer.status, 200);
+            browser.receive(&answer);
+            assert_eq!(site.store.len(), 0);
+            assert_eq!(browser.get("/members").await.status / 100, 3);
+            assert_eq!(browser.who().await, "nobody");
+            assert_eq!(browser.read("/session/note").await, "nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn noting_that_a_login_was_used_does_not_bring_it_back() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    site.clock.advance(HOUR);
+    let gate = site.store.hold(Call::Touch);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 1);
+    slow.go_on().await;
+    assert_eq!(site.store.len(), 0);
+    assert_eq!(browser.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_token_that_is_being_used_while_its_login_is_ended_brings_nothing_back() {
+    let site = site();
+    let mut browser = closed_browser(&site).await;
+    let gate = site.store.hold(Call::Update);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    site.manager().end_logins_of("mia").await.unwrap();
+    let answer = slow.go_on().await;
+    assert_eq!(answer.body, "nobody");
+    browser.receive(&answer);
+    assert_eq!(browser.jar.names(), [""; 0]);
+    assert_eq!(site.store.len(), 0);
+}
+
+#[tokio::test]
+async fn who_comes_second_with_a_token_is_given_what_the_first_was_given() {
+    let site = site();
+    let mut browser = closed_browser(&site).await;
+    let gate = site.store.hold(Call::Update);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    let first = browser.get("/who").await;
+    let second = slow.go_on().await;
+    assert_eq!(second.body, "mia, remembered, by RememberToken");
+    assert_eq!(first.set_cookies(), second.set_cookies());
+    assert_eq!(site.store.only("mia").await.version, 1);
+}
+
+/// One tab uses the token and proves the user; the other, which began before, learns of both.
+#[tokio::test]
+async fn a_use_of_the_token_that_is_overtaken_by_a_use_and_a_proof_undoes_neither() {
+    let site = site();
+    let mut browser = closed_browser(&site).await;
+    let gate = site.store.hold(Call::Update);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    assert_eq!(browser.post("/prove-it", "").await.status, 200);
+    let answer = slow.go_on().await;
+    assert_eq!(answer.body, "mia, remembered, by RememberToken");
+    assert_eq!(answer.set_cookies(), [""; 0], "the browser has newer ones");
+    site.clock.advance(2 * MINUTE);
+    assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
+    browser.restart();
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+}
+
+#[tokio::test]
+async fn of_two_proofs_at_once_one_counts_and_the_other_is_told_so() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    let gate = site.store.hold(Call::Update);
+    let slow = browser.stop_at(&gate, Method::POST, "/confirm", "").await;
+    assert_eq!(browser.post("/confirm", "").await.status, 200);
+    let answer = slow.go_on().await;
+    assert_eq!((answer.status, answer.set_cookies()), (401, vec![]));
+    site.clock.advance(MINUTE);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+}
+
+#[tokio::test]
+async fn a_proof_is_no_proof_of_a_login_that_ends_meanwhile() {
+    for (path, body) in [("/confirm", ""), ("/new-password", "another stamp")] {
+        let site = site();
+        let mut browser = site.browser_of("mia").await;
+        let gate = site.store.hold(Call::Update);
+        let slow = browser.stop_at(&gate, Method::POST, path, body).await;
+        assert_eq!(browser.post("/logout", "").await.status, 200);
+        let answer = slow.go_on().await;
+        assert_eq!(
+            (answer.status, answer.set_cookies()),
+            (401, vec![]),
+            "{path}"
+        );
+        assert_eq!(browser.who().await, "nobody");
+        assert_eq!(site.store.len(), 0);
+    }
+}
+
+/// Everything is ended while somebody is logging in: what was there before is over, and the login is a new one.
+#[tokio::test]
+async fn a_login_that_is_being_made_while_all_are_ended_stands_for_itself() {
+    let site = site();
+    let mut browser = site.remembered_browser_of("mia").await;
+    let before = browser.jar.clone();
+    let gate = site.store.hold(Call::Create);
+    let slow = browser
+        .stop_at(&gate, Method::POST, "/login", "name=mia")
+        .await;
+    assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 1);
+    browser.receive(&slow.go_on().await);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(site.store.len(), 1);
+    for name in [SESSION, TOKEN] {
+        assert_eq!(site.who_with_only(name, &before).await, "nobody");
+    }
+}
+
+/// As soon as the answer to the logout is there. Until then nothing was promised.
+#[tokio::test]
+async fn a_login_is_over_when_its_logout_is_answered() {
+    let site = site();
+    let mut browser = site.remembered_browser_of("mia").await;
+    let gate = site.store.hold(Call::Delete);
+    let slow = browser.stop_at(&gate, Method::POST, "/logout", "").await;
+    assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
+    let answer = slow.go_on().await;
+    assert_eq!(answer.body, "bye");
+    assert_eq!(browser.who().await, "nobody");
+    browser.receive(&answer);
+    assert_eq!(browser.jar.names(), [""; 0]);
+}
+
+#[tokio::test]
+async fn two_logouts_at_once_are_both_answered() {
+    let site = site();
+    let mut browser = site.browser_of("mia").await;
+    let gate = site.store.hold(Call::Delete);
+    let slow = browser.stop_at(&gate, Method::POST, "/logout", "").await;
+    assert_eq!(browser.post("/logout", "").await.status, 200);
+    assert_eq!(slow.go_on().await.status, 200);
+    assert_eq!(site.store.len(), 0);
+}
+
+#[tokio::test]
+async fn a_thief_who_is_being_thrown_out_cannot_be_saved_by_the_owners_use() {
+    let site = site();
+    let mut owner = closed_browser(&site).await;
+    let thief = owner.clone();
+    owner.who().await;
+    site.clock.advance(HOUR);
+    let gate = site.store.hold(Call::Delete);
+    let slow = thief.stop_at(&gate, Method::GET, "/who", "").await;
+    assert_eq!(owner.who().await, "mia, remembered, by Session");
+    assert_eq!(slow.go_on().await.body, "nobody");
+    assert_eq!(site.store.len(), 0);
+    assert_eq!(owner.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn two_first_looks_at_a_peers_session_are_two_records_of_which_the_browser_keeps_one() {
+    let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
+    let mut browser = site.browser();
+    let json = r#"{"_fresh":true,"_user_id":"mia"}"#;
+    browser.jar.put("session", &peer::session(KEY, json, START));
+    let gate = site.store.hold(Call::Create);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    let first = browser.get("/who").await;
+    let second = slow.go_on().await;
+    assert_eq!(first.body, second.body);
+    browser.receive(&second);
+    assert_eq!(site.store.len(), 2);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    browser.post("/logout", "").await;
+    assert_eq!(browser.who().await, "nobody");
+    site.clock.advance(DAY);
+    assert_eq!(site.logins("mia").await, 0, "the other ends by its timeout");
+}
+
+#[tokio::test]
+async fn a_record_that_is_written_for_the_new_key_does_not_come_back_by_that() {
+    let site = Site::stored();
+    let old = site.restarted(SecretKeys::new(OLD_KEY).unwrap(), |builder| builder);
+    let keys = SecretKeys::new(KEY).unwrap().fallback(OLD_KEY).unwrap();
+    let site = site.restarted(keys, |builder| builder);
+    let mut browser = old.browser_of("mia").await;
+    browser.move_to(site.router());
+    let gate = site.store.hold(Call::Update);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    site.manager().end_logins_of("mia").await.unwrap();
+    assert_eq!(slow.go_on().await.body, "nobody");
+    assert_eq!(site.store.len(), 0);
+}
+
+/// The user was still there when the request asked; the record was gone when it had the answer.
+#[tokio::test]
+async fn what_is_deleted_twice_is_over_once() {
+    let site = site();
+    let mut browser = site.remembered_browser_of("mia").await;
+    site.members.remove("mia");
+    let gate = site.store.hold(Call::Delete);
+    let slow = browser.stop_at(&gate, Method::GET, "/who", "").await;
+    assert_eq!(browser.who().await, "nobody");
+    let answer = slow.go_on().await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "nobody"));
+    assert_eq!(site.store.len(), 0);
+}

@@ -1,0 +1,168 @@
+//! One server as a child process, which never outlives the test.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Once;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Side, eprintln_uncaptured};
+
+/// Runs a program and ends it when its own standard input does. That happens when the server is dropped, and also
+/// when the tests end without dropping anything, be it by a signal.
+const KEEPER: &str = r#"
+signal=$1
+shift
+exec 3<&0
+"$@" <&- 3<&- &
+server=$!
+(read -r line <&3; kill -s "$signal" "$server" 2>&-) >&- &
+watcher=$!
+wait "$server"
+status=$?
+kill "$watcher" 2>&-
+exit "$status"
+"#;
+
+/// How often it is asked whether it answers, and how long it is left in peace in between.
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Another program may take the free port before the server does.
+const PORTS: u32 = 3;
+
+const MANIFEST: &str = env!("CARGO_MANIFEST_DIR");
+
+pub(crate) struct Server {
+    keeper: Child,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Starts it and waits until it answers. Its output goes to a file in the folder.
+    pub(crate) async fn start(side: Side, folder: &Path, env: &BTreeMap<String, String>) -> Self {
+        for _ in 0..PORTS {
+            let port = free_port();
+            let output = output_of(side, folder);
+            let file = File::options().create(true).append(true).open(&output);
+            let file = file.unwrap();
+            let keeper = Command::new("sh")
+                .args(["-c", KEEPER, "keeper", end_signal(side)])
+                .args(program(side))
+                .env_clear()
+                .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+                .envs(env)
+                .env("PORT", port.to_string())
+                .stdin(Stdio::piped())
+                .stdout(file.try_clone().unwrap())
+                .stderr(file)
+                .spawn()
+                .expect("sh runs");
+            let mut server = Self { keeper, port };
+            if server.is_ready().await {
+                return server;
+            }
+            let text = fs::read_to_string(&output).unwrap_or_default();
+            assert!(
+                text.contains("ddress already in use") || text.contains("Connection in use"),
+                "the {side} twin does not start:\n{text}"
+            );
+        }
+        panic!("no port for the {side} twin in {PORTS} tries");
+    }
+
+    /// Whether it answers in the end; `false` when it has ended.
+    async fn is_ready(&mut self) -> bool {
+        for _ in 0..TRIES {
+            if self.answers().await.unwrap_or(false) {
+                return true;
+            }
+            if self.keeper.try_wait().unwrap().is_some() {
+                return false;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        false
+    }
+
+    async fn answers(&self) -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let request = b"GET / HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"welcome\n"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// What ends it at once. TERM lets gunicorn's workers finish first, which takes a second.
+fn end_signal(side: Side) -> &'static str {
+    match side {
+        Side::Flask => "QUIT",
+        Side::Rust => "TERM",
+    }
+}
+
+/// What a side prints when the environment is not as it should be, and how it ends.
+pub(crate) fn refusal_to_start(side: Side, env: &[(&str, &str)]) -> (ExitStatus, String) {
+    let [program, arguments @ ..] = &program(side)[..] else {
+        unreachable!("a program has a name")
+    };
+    let output = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (output.status, text)
+}
+
+/// Where the output of a side is kept.
+pub(super) fn output_of(side: Side, folder: &Path) -> PathBuf {
+    folder.join(format!("{side}.log"))
+}
+
+fn program(side: Side) -> Vec<PathBuf> {
+    match side {
+        Side::Rust => vec![env!("CARGO_BIN_EXE_twin").into()],
+        Side::Flask => {
+            let interop = Path::new(MANIFEST);
+            require_installation(interop);
+            vec![
+                interop.join(".venv/bin/python"),
+                interop.join("twin/flask/serve.py"),
+            ]
+        }
+    }
+}
+
+/// Without the virtual environment nothing here can be tested, and a hundred failures would say no more than one line.
+fn require_installation(interop: &Path) {
+    static CHECK: Once = Once::new();
+    CHECK.call_once(|| {
+        let read = |name: &str| fs::read(interop.join(name)).ok();
+        if read(".venv/installed.txt").is_none_or(|text| Some(text) != read("requirements.txt")) {
+            eprintln_uncaptured("the Flask side is not installed, or not as interop/requirements.txt says: run interop/install");
+            std::process::exit(1);
+        }
+    });
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}

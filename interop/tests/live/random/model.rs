@@ -1,0 +1,505 @@
+//! What must come of an action: a session, a remember token and a few rules, for each side its own.
+//!
+//! Nothing here signs, parses or asks anything. Where the sides differ on purpose, the rule says so.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::actions::{Action, Deed, Page};
+use crate::harness::Side;
+use crate::scenarios::{python_values, python_values_at_rust};
+
+/// The settings that change what happens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) protection: Protection,
+    pub(super) fragment_ids: bool,
+    pub(super) next_in_session: bool,
+    pub(super) refresh_tokens: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protection {
+    Off,
+    Basic,
+    Strong,
+}
+
+impl Protection {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Basic => "basic",
+            Self::Strong => "strong",
+        }
+    }
+}
+
+pub(super) struct Model {
+    rules: Rules,
+    accounts: Vec<Account>,
+    browsers: [Browser; super::BROWSERS],
+    /// Cookies that somebody copied.
+    copies: Vec<(Session, Option<LoginId>)>,
+}
+
+struct Account {
+    id: String,
+    active: bool,
+    /// Counts the passwords.
+    password: usize,
+}
+
+/// What sessions and tokens know an account by: its number, and, if ids change with the password, the password's.
+type LoginId = (usize, usize);
+
+/// What a session is bound to: user agent and address.
+type Client = (u8, u8);
+
+#[derive(Default)]
+struct Browser {
+    client: Client,
+    session: Session,
+    token: Option<LoginId>,
+}
+
+/// A session that a side can read; the default is one that it cannot, too.
+#[derive(Clone, Default, PartialEq)]
+struct Session {
+    user: Option<LoginId>,
+    fresh: Option<bool>,
+    bound_to: Option<Client>,
+    /// Rust's key, of which Flask only sees that it is there.
+    fresh_at: bool,
+    next: Option<&'static str>,
+    permanent: Option<bool>,
+    flashes: Vec<(String, String)>,
+    values: BTreeMap<String, String>,
+    /// Whether everything is in it that Python can put there.
+    python_values: bool,
+}
+
+const PLEASE_LOG_IN: &str = "Please log in to access this page.";
+const PLEASE_CONFIRM: &str = "Please reauthenticate to access this page.";
+
+impl Model {
+    pub(super) fn new(rules: Rules, ids: impl Iterator<Item = String>) -> Self {
+        let account = |id| Account {
+            id,
+            active: true,
+            password: 0,
+        };
+        Self {
+            rules,
+            accounts: ids.map(account).collect(),
+            browsers: Default::default(),
+            copies: Vec::new(),
+        }
+    }
+
+    /// What the action is answered.
+    pub(super) fn expect(&mut self, action: &Action) -> String {
+        let Action {
+            browser,
+            side,
+            ref deed,
+        } = *action;
+        match *deed {
+            Deed::Restart => {
+                if self.browsers[browser].session.permanent != Some(true) {
+                    self.browsers[browser].session = Session::default();
+                }
+            }
+            // Cookies that no key here signed count for nothing, on either side.
+            Deed::LoseSession | Deed::PlantSession(_) => {
+                self.browsers[browser].session = Session::default();
+            }
+            Deed::LoseToken | Deed::PlantToken(_) => self.browsers[browser].token = None,
+            Deed::UserAgent(number) => self.browsers[browser].client.0 = number,
+            Deed::Address(number) => self.browsers[browser].client.1 = number,
+            Deed::Copy => {
+                let from = &self.browsers[browser];
+                self.copies.push((from.session.clone(), from.token));
+            }
+            Deed::Replay(number) => {
+                if let Some(index) = number.checked_rem(self.copies.len()) {
+                    let (session, token) = self.copies[index].clone();
+                    self.browsers[browser].session = session;
+                    self.browsers[browser].token = token;
+                }
+            }
+            _ => {
+                let mut request = Request {
+                    rules: self.rules,
+                    side,
+                    accounts: &mut self.accounts,
+                    browser: &mut self.browsers[browser],
+                    clears_token: false,
+                };
+                let answer = request.answer(deed);
+                request.finish();
+                return answer;
+            }
+        }
+        String::new()
+    }
+}
+
+/// One request of one browser to one side.
+struct Request<'a> {
+    rules: Rules,
+    side: Side,
+    accounts: &'a mut [Account],
+    browser: &'a mut Browser,
+    /// Flask-Login deletes the token when the answer goes out, whatever comes in between.
+    clears_token: bool,
+}
+
+/// Somebody who is logged in.
+struct Current {
+    id: LoginId,
+    fresh: bool,
+}
+
+impl Request<'_> {
+    fn answer(&mut self, deed: &Deed) -> String {
+        match *deed {
+            Deed::SetActive { who, active } => {
+                self.accounts[who].active = active;
+                said(200, None)
+            }
+            Deed::WhoAmI => self.whoami(),
+            Deed::Visit(page) => self.visit(page),
+            Deed::LogIn {
+                who,
+                remember,
+                stale,
+                right_password,
+            } => self.log_in(who, remember, stale, right_password),
+            Deed::LogOut => self.log_out(),
+            Deed::Confirm { right_password } => self.confirm(right_password),
+            Deed::ChangePassword => self.change_password(),
+            Deed::Set { key, value } => {
+                let values = &mut self.browser.session.values;
+                values.insert(format!("key {key}"), format!("value {value}"));
+                said(200, None)
+            }
+            Deed::Remove { key } => {
+                self.browser.session.values.remove(&format!("key {key}"));
+                said(200, None)
+            }
+            Deed::SetPythonValues => {
+                self.browser.session.python_values = true;
+                said(200, None)
+            }
+            Deed::Flash(number) => {
+                self.flash("info", &format!("message {number}"));
+                said(200, None)
+            }
+            Deed::ReadFlashes => {
+                let messages = std::mem::take(&mut self.browser.session.flashes);
+                said_json(&json!(messages))
+            }
+            Deed::Permanent(on) => {
+                // Flask keeps the key, with `False` in it; Rust removes it.
+                let off = (self.side == Side::Flask).then_some(false);
+                self.browser.session.permanent = if on { Some(true) } else { off };
+                said(200, None)
+            }
+            _ => unreachable!("the browser's own affair: {deed:?}"),
+        }
+    }
+
+    /// Flask-Login's hook for every answer.
+    fn finish(&mut self) {
+        if self.side == Side::Rust {
+            return;
+        }
+        if self.clears_token {
+            self.browser.token = None;
+        } else if self.rules.refresh_tokens && self.browser.session.user.is_some() {
+            // 0.6.3 gives a token to everybody; Rust refreshes what came, which changes nothing here.
+            self.browser.token = self.browser.session.user;
+        }
+    }
+
+    fn whoami(&mut self) -> String {
+        let token = self.browser.token;
+        let current = self.look();
+        let session = &self.browser.session;
+        let (fresh, remembered) = match self.side {
+            // About the session and the token, whoever is there.
+            Side::Flask => (
+                session.fresh == Some(true),
+                token.is_some() && !self.clears_token,
+            ),
+            // About the current user.
+            Side::Rust => match &current {
+                Some(current) => (current.fresh, self.browser.token == Some(current.id)),
+                None => (false, false),
+            },
+        };
+        let user_id = current.map(|current| &self.accounts[current.id.0].id);
+        said_json(&json!({
+            "user_id": user_id,
+            "fresh": fresh,
+            "remembered": remembered,
+            "permanent": session.permanent == Some(true),
+            "session": self.values(),
+        }))
+    }
+
+    fn values(&self) -> Value {
+        let session = &self.browser.session;
+        let mut values = match (session.python_values, self.side) {
+            (false, _) => json!({}),
+            (true, Side::Flask) => python_values(),
+            (true, Side::Rust) => python_values_at_rust(),
+        };
+        for (key, value) in &session.values {
+            values[key] = value.clone().into();
+        }
+        values
+    }
+
+    fn visit(&mut self, page: Page) -> String {
+        let current = match self.look() {
+            Some(current) => current,
+            None => return self.deny("/login", PLEASE_LOG_IN, page.path()),
+        };
+        if page == Page::Vault && !current.fresh {
+            return self.deny("/confirm", PLEASE_CONFIRM, page.path());
+        }
+        let name = page.path().trim_start_matches('/');
+        said_json(&json!({ "page": name, "user_id": self.accounts[current.id.0].id }))
+    }
+
+    fn log_in(&mut self, who: usize, remember: bool, stale: bool, right: bool) -> String {
+        if !right {
+            return said(401, None);
+        }
+        if !self.accounts[who].active {
+            return said(403, None);
+        }
+        let next = self.browser.session.next.take();
+        self.write_login(who, remember, stale);
+        go_on(next)
+    }
+
+    fn log_out(&mut self) -> String {
+        match self.side {
+            Side::Flask => {
+                self.look();
+                let session = &mut self.browser.session;
+                (session.user, session.fresh, session.bound_to) = (None, None, None);
+                self.clears_token = true;
+            }
+            // One user's data must not reach the next one. Nobody is looked up.
+            Side::Rust => {
+                self.browser.session = Session::default();
+                self.browser.token = None;
+            }
+        }
+        said(303, Some("/".to_owned()))
+    }
+
+    fn confirm(&mut self, right: bool) -> String {
+        if self.look().is_none() {
+            return self.deny("/login", PLEASE_LOG_IN, "/confirm");
+        }
+        if !right {
+            return said(401, None);
+        }
+        let client = self.browser.client;
+        let session = &mut self.browser.session;
+        (session.fresh, session.bound_to) = (Some(true), Some(client));
+        session.fresh_at |= self.side == Side::Rust;
+        go_on(session.next.take())
+    }
+
+    fn change_password(&mut self) -> String {
+        let token = self.browser.token;
+        let Some(current) = self.look() else {
+            return self.deny("/login", PLEASE_LOG_IN, "/password");
+        };
+        let who = current.id.0;
+        // By anybody's token at Flask-Login, by the current user's at Rust.
+        let remembered = match self.side {
+            Side::Flask => token.is_some(),
+            Side::Rust => self.browser.token == Some(current.id),
+        };
+        self.accounts[who].password += 1;
+        self.write_login(who, remembered, false);
+        said(303, Some("/".to_owned()))
+    }
+
+    fn write_login(&mut self, who: usize, remember: bool, stale: bool) {
+        let (id, client) = (self.login_id(who), self.browser.client);
+        if self.side == Side::Rust {
+            // Somebody else's session is emptied. Even without that, what an earlier login left goes.
+            if self.browser.session.user.is_some_and(|user| user != id) {
+                self.browser.session = Session::default();
+            }
+            self.browser.session.next = None;
+            self.browser.session.fresh_at = !stale;
+        }
+        let session = &mut self.browser.session;
+        session.user = Some(id);
+        session.fresh = Some(!stale);
+        session.bound_to = Some(client);
+        if remember {
+            self.browser.token = Some(id);
+        } else if self.side == Side::Rust {
+            // Otherwise whoever was remembered would be back when this session ends.
+            self.browser.token = None;
+        }
+    }
+
+    /// Who is there, found out as each side does it.
+    fn look(&mut self) -> Option<Current> {
+        match self.side {
+            Side::Flask => self.look_at_flask(),
+            Side::Rust => self.look_at_rust(),
+        }
+    }
+
+    fn look_at_flask(&mut self) -> Option<Current> {
+        let client = self.browser.client;
+        let session = &mut self.browser.session;
+        // Every session counts that is not empty, with a login in it or not.
+        let is_foreign = *session != Session::default() && session.bound_to != Some(client);
+        if is_foreign && self.rules.protection != Protection::Off {
+            if self.rules.protection == Protection::Basic || session.permanent == Some(true) {
+                session.fresh = Some(false);
+            } else {
+                // The login goes; the rest of the session stays.
+                (session.user, session.fresh, session.bound_to) = (None, None, None);
+                session.next = None;
+                self.clears_token = true;
+                return None;
+            }
+        }
+        let mut id = self.browser.session.user.filter(|id| self.is_known(*id));
+        if id.is_none()
+            && let Some(token) = self.browser.token
+        {
+            // Whether or not there is such a user. The session is bound to no client.
+            self.browser.session.user = Some(token);
+            self.browser.session.fresh = Some(false);
+            id = Some(token).filter(|id| self.is_known(*id));
+        }
+        // A user who is not active is there, and is not let in. The login stays for the day when they are again.
+        let id = id.filter(|id| self.accounts[id.0].active)?;
+        let fresh = self.browser.session.fresh == Some(true);
+        Some(Current { id, fresh })
+    }
+
+    fn look_at_rust(&mut self) -> Option<Current> {
+        let client = self.browser.client;
+        let session = &mut self.browser.session;
+        if let Some(id) = session.user {
+            let was_fresh = session.fresh == Some(true);
+            if self.rules.protection != Protection::Off && session.bound_to != Some(client) {
+                if session.bound_to.is_none() && !was_fresh {
+                    // A session that Flask-Login restored from a token.
+                    session.bound_to = Some(client);
+                } else if self.rules.protection == Protection::Strong
+                    && session.permanent != Some(true)
+                {
+                    *session = Session::default();
+                    self.browser.token = None;
+                    return None;
+                } else if was_fresh {
+                    session.fresh = Some(false);
+                    session.fresh_at = false;
+                }
+            }
+            if self.may_be_in(id) {
+                let fresh = self.browser.session.fresh == Some(true);
+                return Some(Current { id, fresh });
+            }
+            // The login has ended, and what else was in the session was that user's.
+            self.browser.session = Session::default();
+        }
+        self.browser.session.fresh_at = false;
+        let token = self.browser.token?;
+        if !self.may_be_in(token) {
+            self.browser.token = None;
+            return None;
+        }
+        let session = &mut self.browser.session;
+        session.user = Some(token);
+        session.fresh = Some(false);
+        session.bound_to = Some(client);
+        session.next = None;
+        Some(Current {
+            id: token,
+            fresh: false,
+        })
+    }
+
+    /// Sends somebody to prove who they are.
+    fn deny(&mut self, view: &str, message: &str, wanted: &'static str) -> String {
+        self.flash("message", message);
+        // Back to the page where one proves who one is would lead in a circle: Rust leaves that out.
+        let leads_on = self.side == Side::Flask || wanted != "/confirm";
+        let location = match (leads_on, self.rules.next_in_session) {
+            (true, true) => {
+                self.browser.session.next = Some(wanted);
+                self.browser.session.bound_to = Some(self.browser.client);
+                view.to_owned()
+            }
+            (true, false) => format!("{view}?next={}", wanted.replace('/', "%2F")),
+            (false, _) => view.to_owned(),
+        };
+        said(302, Some(location))
+    }
+
+    fn flash(&mut self, category: &str, text: &str) {
+        let flashes = &mut self.browser.session.flashes;
+        flashes.push((category.to_owned(), text.to_owned()));
+        if self.side == Side::Rust {
+            // None waits twice, and no more than ten wait; whoever left them.
+            let mut kept: Vec<(String, String)> = Vec::new();
+            for message in flashes.drain(..) {
+                if !kept.contains(&message) {
+                    kept.push(message);
+                }
+            }
+            *flashes = kept.split_off(kept.len().saturating_sub(10));
+        }
+    }
+
+    fn login_id(&self, who: usize) -> LoginId {
+        let password = self.accounts[who].password;
+        (who, if self.rules.fragment_ids { password } else { 0 })
+    }
+
+    /// Whether a loader finds somebody by this id. One with an old password's fragment names nobody any more.
+    fn is_known(&self, id: LoginId) -> bool {
+        self.login_id(id.0) == id
+    }
+
+    fn may_be_in(&self, id: LoginId) -> bool {
+        self.is_known(id) && self.accounts[id.0].active
+    }
+}
+
+/// After a password: to where somebody was going, unless that is the page they come from.
+fn go_on(next: Option<&'static str>) -> String {
+    let next = next.filter(|next| *next != "/confirm");
+    said(303, Some(next.unwrap_or("/").to_owned()))
+}
+
+/// An answer in a line.
+pub(super) fn said(status: u16, location: Option<String>) -> String {
+    match location {
+        Some(location) => format!("{status} to {location}"),
+        None => status.to_string(),
+    }
+}
+
+pub(super) fn said_json(body: &Value) -> String {
+    format!("200 {body}")
+}

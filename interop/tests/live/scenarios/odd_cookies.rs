@@ -1,0 +1,119 @@
+//! Cookies as no browser gets them from these sites: from a sibling domain, from a joker, or too large.
+
+use http::HeaderValue;
+use http::header::COOKIE;
+
+use crate::harness::{FOREIGN_KEY, KEY, Settings, Side, Stage, both_ways, now, play};
+use crate::peer;
+
+/// The status of `/members`, and whether `/whoami` knows somebody, with this `Cookie` header alone.
+async fn answers(stage: &Stage, side: Side, cookies: &str) -> (u16, bool) {
+    let (browser, mut known) = (stage.browser(), (0, false));
+    for path in ["/members", "/whoami"] {
+        let mut request = browser.request(side, http::Method::GET, path, &[]);
+        let cookies = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
+        request.headers_mut().insert(COOKIE, cookies);
+        browser.lose("session");
+        let answer = browser.send(side, request).await;
+        match path {
+            "/members" => known.0 = answer.status,
+            _ => known.1 = answer.status == 200 && !answer.body.contains(r#""user_id":null"#),
+        }
+    }
+    known
+}
+
+// Flask takes the first of several; Rust the only one that is valid, and none of two.
+#[test]
+fn of_several_cookies_under_one_name_each_side_makes_its_own() {
+    play(Settings::new(), Side::Flask, async |stage: &Stage| {
+        let (mia, ben) = (stage.person("mia").await, stage.person("ben").await);
+        let session = |key, id: &str| {
+            let json = format!(r#"{{"_fresh":false,"_user_id":"{id}"}}"#);
+            peer::session(key, &json, now())
+        };
+        let token = |key: &str, id: &str| peer::remember_token(key.as_bytes(), id);
+        let [mias, bens, forged] = [(KEY, &mia), (KEY, &ben), (FOREIGN_KEY, &mia)]
+            .map(|(key, who)| (session(key, &who.id), token(key, &who.id)));
+        let (known, unknown) = ((200, true), (302, false));
+        let cases = [
+            ([&mias, &mias], [known, known]),
+            ([&mias, &forged], [known, known]),
+            ([&forged, &mias], [unknown, known]),
+            ([&mias, &bens], [known, unknown]),
+            ([&forged, &forged], [unknown, unknown]),
+        ];
+        for ([first, second], expected) in cases {
+            for (side, expected) in std::iter::zip(Side::BOTH, expected) {
+                let sessions = format!("session={}; session={}", first.0, second.0);
+                assert_eq!(answers(stage, side, &sessions).await, expected, "{side}");
+                let tokens = format!("remember_token={}; remember_token={}", first.1, second.1);
+                assert_eq!(answers(stage, side, &tokens).await, expected, "{side}");
+            }
+        }
+    });
+}
+
+// What Flask or Flask-Login cannot digest is a 500 there. At Rust it counts for nothing.
+#[test]
+fn what_is_an_error_at_flask_counts_for_nothing_at_rust() {
+    play(Settings::new(), Side::Flask, async |stage: &Stage| {
+        let mia = stage.person("mia").await;
+        let signed = |json: &str| format!("session={}", peer::session(KEY, json, now()));
+        let cases = [
+            (signed("[1]"), 500),
+            (signed("7"), 500),
+            (signed("{"), 500),
+            (signed(r#"{"a uuid":{" u":"none"}}"#), 500),
+            (format!("remember_token={}|é", mia.id), 500),
+            // For these, Flask has an answer.
+            (signed(r#"{"_user_id":null}"#), 302),
+            (format!("remember_token={}|", mia.id), 302),
+            (format!("remember_token={}", mia.id), 302),
+            ("session=; remember_token=".to_owned(), 302),
+        ];
+        for (cookies, at_flask) in cases {
+            let flask = answers(stage, Side::Flask, &cookies).await;
+            assert_eq!(flask, (at_flask, false), "{cookies}");
+            let rust = answers(stage, Side::Rust, &cookies).await;
+            assert_eq!(rust, (302, false), "{cookies}");
+        }
+    });
+}
+
+/// Text that hardly gets shorter when it is packed.
+fn noise(length: usize) -> String {
+    let mut state = 7_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b"0123456789abcdefghijklmnopqrstuv"[(state >> 27) as usize])
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+// Flask warns in its log and sends a cookie that browsers drop, so that the change is lost without a word. Rust says so.
+both_ways!(a_value_that_fits_into_no_cookie_changes_nothing_on_either_side);
+async fn a_value_that_fits_into_no_cookie_changes_nothing_on_either_side(stage: &Stage) {
+    let (mia, browser) = (stage.person("mia").await, stage.browser());
+    browser.log_in(stage.here, &mia).await;
+    let before = browser.session();
+    let large = noise(6000);
+    for (side, status) in [(Side::Flask, 200), (Side::Rust, 500)] {
+        let form = [("value", &*large)];
+        let answer = browser.post(side, "/session/large", &form).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(browser.session(), before);
+    }
+    // One that Flask packs and a cookie holds, Rust passes on.
+    let packed = "Zoë ".repeat(3000);
+    let form = [("value", &*packed)];
+    browser.post(Side::Flask, "/session/packed", &form).await;
+    browser
+        .post(Side::Rust, "/session/x", &[("value", "1")])
+        .await;
+    let who = browser.whoami(stage.there).await;
+    assert_eq!(
+        (who.user_id, who.session["packed"].as_str()),
+        (Some(mia.id), Some(&*packed))
+    );
+}
