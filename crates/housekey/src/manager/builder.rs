@@ -198,7 +198,8 @@ impl<U: User> LoginManagerBuilder<U> {
     /// How many logins a user may have at once. As many as they like, unless this says otherwise. Needs a
     /// [`login_store`](Self::login_store). [`login_user`](crate::Login::login_user) goes by it, and nothing else: not a
     /// browser that comes back by a remember token of another format than [`RememberFormat::Rotating`], nor a session that
-    /// a Flask peer made. Of several logins at the very same time, one more may get through.
+    /// a Flask peer made. Logins at the very same time do not see each other, and may all get through; the next one counts
+    /// them.
     pub fn max_logins(mut self, count: usize, when_full: WhenFull) -> Self {
         self.settings.max_logins = Some(MaxLogins { count, when_full });
         self

@@ -23,6 +23,15 @@ fn rotation(site: Site) -> Rotation {
     }
 }
 
+fn all() -> [Site; 4] {
+    [
+        Site::safe(),
+        Site::flask(),
+        Site::stored(),
+        Site::stored_flask(),
+    ]
+}
+
 impl Rotation {
     /// Logs in before, does this during, and is asked who it is after.
     async fn who_after(&self, during: impl AsyncFnOnce(&mut Browser)) -> String {
@@ -36,7 +45,7 @@ impl Rotation {
 
 #[tokio::test]
 async fn a_session_is_signed_anew_by_any_request_that_reads_it() {
-    for site in [Site::safe(), Site::flask()] {
+    for site in all() {
         let rotation = rotation(site);
         let read = async |browser: &mut Browser| drop(browser.who().await);
         assert!(rotation.who_after(read).await.ends_with("by Session"));
@@ -60,7 +69,7 @@ async fn a_session_is_signed_anew_without_its_user_being_loaded() {
 /// The digest of the auth hash was made with the old key as well.
 #[tokio::test]
 async fn a_session_that_was_signed_anew_before_its_user_was_loaded_is_not_lost_afterwards() {
-    for site in [Site::safe(), Site::flask()] {
+    for site in all() {
         let rotation = rotation(site);
         let first_a_page_and_then_the_user = async |browser: &mut Browser| {
             browser.get("/session/k").await;
@@ -75,22 +84,49 @@ async fn a_session_that_was_signed_anew_before_its_user_was_loaded_is_not_lost_a
 
 #[tokio::test]
 async fn a_remember_token_is_signed_anew_when_it_is_used_and_keeps_its_end() {
-    let rotation = rotation(Site::safe());
+    for site in [Site::safe(), Site::stored()] {
+        let rotation = rotation(site);
+        let who = rotation
+            .who_after(async |browser| {
+                rotation.during.clock.advance(10 * DAY);
+                browser.restart();
+                let answer = browser.get("/who").await;
+                assert_eq!(answer.body, "mia, remembered, by RememberToken");
+                let token = answer.set_cookie("__Host-remember_token").unwrap();
+                assert!(
+                    token.contains("Expires=Thu, 14 Dec 2023 22:13:20 GMT"),
+                    "{token}"
+                );
+                browser.restart();
+            })
+            .await;
+        assert_eq!(who, "mia, remembered, by RememberToken");
+    }
+}
+
+/// Dropping the old key must not make thieves of those who did not come during the change.
+#[tokio::test]
+async fn a_token_that_missed_the_change_of_the_key_is_a_strangers_and_ends_nothing() {
+    let rotation = rotation(Site::stored());
+    let who = rotation.who_after(async |browser| browser.restart()).await;
+    assert_eq!(who, "nobody");
+    assert_eq!(rotation.after.store.len(), 1);
+}
+
+/// The signature and the record's digest are both of the new key after one look.
+#[tokio::test]
+async fn one_look_during_the_change_is_enough_for_a_login_with_a_record() {
+    let rotation = rotation(Site::stored());
+    let before = rotation.before.store.clone();
     let who = rotation
         .who_after(async |browser| {
-            rotation.during.clock.advance(10 * DAY);
-            browser.restart();
-            let answer = browser.get("/who").await;
-            assert_eq!(answer.body, "mia, remembered, by RememberToken");
-            let token = answer.set_cookie("__Host-remember_token").unwrap();
-            assert!(
-                token.contains("Expires=Thu, 14 Dec 2023 22:13:20 GMT"),
-                "{token}"
-            );
-            browser.restart();
+            let digests = before.only("mia").await.data;
+            browser.who().await;
+            assert_ne!(before.only("mia").await.data, digests);
+            browser.jar.remove("__Host-remember_token");
         })
         .await;
-    assert_eq!(who, "mia, remembered, by RememberToken");
+    assert_eq!(who, "mia, fresh, by Session");
 }
 
 #[tokio::test]
@@ -114,7 +150,7 @@ async fn a_token_that_is_refreshed_during_the_change_outlives_the_old_key() {
 
 #[tokio::test]
 async fn every_new_value_verifies_under_the_new_key_alone() {
-    for site in [Site::safe(), Site::flask()] {
+    for site in all() {
         let rotation = rotation(site);
         let mut browser = rotation.during.remembered_browser_of("mia").await;
         browser.move_to(rotation.after.router());

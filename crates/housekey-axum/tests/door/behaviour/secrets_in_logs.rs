@@ -1,10 +1,13 @@
 //! Whoever can read the logs can log in as nobody.
 
-use housekey_axum::{SecretKeys, password::Passwords};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use housekey_axum::{Event, SecretKeys, password::Passwords};
 use tracing::Level;
 
+use crate::common::jar::Jar;
 use crate::common::log::Log;
-use crate::common::{KEY, OLD_KEY, Site};
+use crate::common::{HOUR, KEY, OLD_KEY, Site};
 
 /// All that is to stay secret, and every form that a part of a log could show it in.
 #[derive(Default)]
@@ -17,6 +20,23 @@ impl Secrets {
         for part in secret.split(['.', '|', '~', ';', ' ', '=']) {
             if part.len() >= 16 {
                 self.0.push(part.to_owned());
+            }
+        }
+    }
+
+    /// The cookies of a browser, and the secret of the login that its session holds.
+    fn add_jar(&mut self, jar: &Jar) {
+        for name in jar.names() {
+            let value = jar.value(name).unwrap();
+            self.add(value);
+            let payload = value.split('.').next().unwrap();
+            let json = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+            let session: Option<serde_json::Value> = serde_json::from_slice(&json).ok();
+            if let Some(login) = session
+                .as_ref()
+                .and_then(|session| session["_login"].as_str())
+            {
+                self.0.push(login.split('.').nth(1).unwrap().to_owned());
             }
         }
     }
@@ -36,16 +56,17 @@ async fn run(site: &Site, secrets: &mut Secrets) {
         ("/confirm", ""),
     ] {
         browser.post(path, body).await;
-        for name in browser.jar.names() {
-            secrets.add(browser.jar.value(name).unwrap());
-        }
+        secrets.add_jar(&browser.jar);
     }
+    let mut copy = browser.clone();
+    copy.restart();
     browser.restart();
     for path in ["/who", "/fresh", "/members"] {
         browser.get(path).await;
     }
-    for name in browser.jar.names() {
-        secrets.add(browser.jar.value(name).unwrap());
+    secrets.add_jar(&browser.jar);
+    for record in site.store.of("mia").await {
+        secrets.add(&record.data.replace('"', " "));
     }
 
     let mut thief = site.browser();
@@ -87,6 +108,12 @@ async fn run(site: &Site, secrets: &mut Secrets) {
     thief.send(request).await;
     browser.get("/who").await;
     site.members.come_back();
+    // A store that fails, and a token that comes a second time.
+    site.store.go_away();
+    browser.get("/who").await;
+    site.store.come_back();
+    site.clock.advance(HOUR);
+    copy.get("/who").await;
     browser
         .post("/session/large", &"the-note-in-the-session".repeat(999))
         .await;
@@ -121,6 +148,8 @@ async fn neither_tracing_nor_the_events_show_a_cookie_a_token_a_password_or_a_ke
             SecretKeys::new(OLD_KEY).unwrap().fallback(KEY).unwrap(),
         ),
         (Site::flask(), SecretKeys::flask(weak).unwrap()),
+        (Site::stored(), SecretKeys::new(KEY).unwrap()),
+        (Site::stored_flask(), SecretKeys::flask(weak).unwrap()),
     ] {
         let site = site.restarted(keys, |builder| builder.login_message("Please log in."));
         run(&site, &mut secrets).await;
@@ -146,6 +175,8 @@ async fn neither_tracing_nor_the_events_show_a_cookie_a_token_a_password_or_a_ke
     ] {
         secrets.add(secret);
     }
+    let stolen = |event: &Event| matches!(event, Event::RememberTokenStolen { .. });
+    assert!(told.iter().any(stolen), "no token was used twice");
     let text = log.text();
     for level in [
         Level::TRACE,

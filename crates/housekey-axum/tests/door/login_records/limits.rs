@@ -1,9 +1,11 @@
 //! How many logins a user may have at once.
 
 use housekey_axum::{EndReason, Event, SecretKeys, WhenFull};
+use http::Method;
 
 use super::SESSION;
 use crate::common::browser::Browser;
+use crate::common::store::Call;
 use crate::common::{DAY, HOUR, KEY, Site};
 
 fn site(count: usize, when_full: WhenFull) -> Site {
@@ -130,4 +132,22 @@ async fn a_lower_limit_holds_from_the_next_login_on() {
     }
     site.browser_of("mia").await;
     assert_eq!(site.logins("mia").await, 2);
+}
+
+/// They do not see each other: both were counted before either was there.
+#[tokio::test]
+async fn logins_at_the_very_same_time_may_be_too_many_and_the_next_one_counts_them() {
+    for (when_full, status, left) in [(WhenFull::EndOldest, 303, 1), (WhenFull::Refuse, 403, 2)] {
+        let site = site(1, when_full);
+        let gate = site.store.hold(Call::Create);
+        let slow = site.browser();
+        let slow = slow
+            .stop_at(&gate, Method::POST, "/login", "name=mia")
+            .await;
+        site.browser_of("mia").await;
+        assert_eq!(slow.go_on().await.status, 303);
+        assert_eq!(site.logins("mia").await, 2);
+        let answer = site.browser().post("/login", "name=mia").await;
+        assert_eq!((answer.status, site.logins("mia").await), (status, left));
+    }
 }
