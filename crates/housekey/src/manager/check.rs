@@ -1,0 +1,155 @@
+//! Whether the settings can be what somebody meant. Each complaint names the setting and says what to do.
+
+use std::time::Duration;
+
+use super::{SessionRefresh, Settings};
+use crate::cookie::{LONGEST_COOKIE, LONGEST_LIFE};
+use crate::error::{Error, ErrorKind};
+use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::remember::RememberFormat;
+use crate::signing::SecretKeys;
+
+pub(super) fn setting(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Setting, message.into())
+}
+
+pub(super) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
+    match keys.weakness() {
+        Some(weakness) if settings.strong_keys_only => {
+            Err(Error::new(ErrorKind::SecretKey, weakness.to_owned()))
+        }
+        Some(weakness) => {
+            tracing::warn!(target: "housekey", "a weak secret key is accepted for the sake of a Flask peer: {weakness}");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Flask-Login's identifiers are made of the address. Without one, no session of a Flask peer matches.
+pub(super) fn warn_without_address(settings: &Settings) {
+    let needs_address = settings.protection != SessionProtection::Off
+        && settings.identifier != SessionIdentifier::UserAgent;
+    if needs_address && settings.client_address.is_none() && settings.trusted_proxies == 0 {
+        tracing::warn!(
+            target: "housekey",
+            "session protection by address, and nothing says where the address comes from: every session that a Flask \
+             peer made will look as if it came from somewhere else. Set client_address or trusted_proxies."
+        );
+    }
+}
+
+pub(super) fn check(settings: &Settings) -> Result<(), Error> {
+    settings.session_cookie.check("session_cookie")?;
+    settings.remember_cookie.check("remember_cookie")?;
+    if settings.session_cookie.name == settings.remember_cookie.name {
+        return Err(setting(format!(
+            "remember_cookie_name: the session cookie is named {} too; the two need different names",
+            settings.session_cookie.name
+        )));
+    }
+    check_duration("session_lifetime", settings.session_lifetime)?;
+    check_duration("remember_duration", settings.remember_duration)?;
+    if let Some(within) = settings.fresh_within {
+        check_duration("fresh_within", within)?;
+    }
+    if let SessionRefresh::OlderThan(age) = settings.session_refresh
+        && age >= settings.session_lifetime
+    {
+        return Err(setting(
+            "session_refresh: a session is gone before it is that old; choose an age below session_lifetime",
+        ));
+    }
+    if !(512..=LONGEST_COOKIE).contains(&settings.max_cookie_size) {
+        return Err(setting(format!(
+            "max_cookie_size: {} bytes; choose 512 to {LONGEST_COOKIE}, which is what browsers keep",
+            settings.max_cookie_size
+        )));
+    }
+    check_view("login_view", settings.login_view.as_deref())?;
+    check_view("refresh_view", settings.refresh_view.as_deref())?;
+    let field = &settings.next_field;
+    if field.is_empty()
+        || !field
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    {
+        return Err(setting(format!(
+            "next_field: {field:?} is no parameter name; use letters, digits, - _ and ."
+        )));
+    }
+    if let Some(host) = &settings.force_host
+        && (host.is_empty()
+            || !host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b)))
+    {
+        return Err(setting(format!(
+            "force_host_for_redirects: {host:?} is no host; give it without a scheme, for instance www.example.com"
+        )));
+    }
+    Ok(())
+}
+
+/// The settings that go with a store, and the format of the remember token that goes with all of them.
+pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
+    let needs_store = |name: &str| {
+        setting(format!(
+            "{name}: it needs records of the logins; set a login_store"
+        ))
+    };
+    if let Some(timeouts) = settings.login_timeouts {
+        timeouts.check()?;
+        if !stored {
+            return Err(needs_store("login_timeouts"));
+        }
+        if timeouts.idle() > settings.session_lifetime {
+            return Err(setting(
+                "login_timeouts: the idle timeout is longer than session_lifetime, after which the cookie is gone;                  make that longer, or the timeout shorter",
+            ));
+        }
+    }
+    if let Some(max) = settings.max_logins {
+        if !stored {
+            return Err(needs_store("max_logins"));
+        }
+        if max.count == 0 {
+            return Err(setting("max_logins: with none at all nobody could log in"));
+        }
+    }
+    match settings.remember_format {
+        Some(RememberFormat::Rotating) if !stored => Err(needs_store("remember_format")),
+        Some(format) => Ok(format),
+        None if stored => Ok(RememberFormat::Rotating),
+        None => Ok(RememberFormat::Timed),
+    }
+}
+
+/// Beyond what browsers keep, a duration would be a promise that nobody holds.
+pub(crate) fn check_duration(name: &str, duration: Duration) -> Result<(), Error> {
+    if duration < Duration::from_secs(1) {
+        return Err(setting(format!("{name}: it must be at least one second")));
+    }
+    if duration > LONGEST_LIFE {
+        return Err(setting(format!(
+            "{name}: browsers keep no cookie for more than 400 days; choose less"
+        )));
+    }
+    Ok(())
+}
+
+/// A path of this site or an absolute URL, which can stand in a header.
+pub(crate) fn check_view(name: &str, view: Option<&str>) -> Result<(), Error> {
+    let Some(view) = view else { return Ok(()) };
+    let local = view.starts_with('/') && !view.starts_with("//") && !view.starts_with("/\\");
+    let host = view
+        .strip_prefix("https://")
+        .or(view.strip_prefix("http://"));
+    let absolute = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']));
+    if !(local || absolute) || !view.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
+        return Err(setting(format!(
+            "{name}: {view:?} is no address; give a path that begins with /, or an absolute URL, in ASCII"
+        )));
+    }
+    Ok(())
+}
