@@ -1,0 +1,329 @@
+//! The store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use housekey::BoxError;
+use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _};
+
+use crate::Error;
+use crate::pool::Pool;
+use crate::statements::Statements;
+use crate::table::TableName;
+
+/// No purge holds the locks of more rows than these at once.
+const LARGEST_BATCH: usize = 1000;
+
+/// What the lock stands for under which tables are made: `housekey` in ASCII. Nobody else of the database takes it.
+const MAKING_TABLES: i64 = i64::from_be_bytes(*b"housekey");
+
+/// Keeps login records in a table of PostgreSQL. Clones are the same store.
+///
+/// ```no_run
+/// use housekey::{LoginManager, SecretKeys};
+/// use housekey_postgres::PostgresLoginStore;
+/// # use housekey::{BoxError, User};
+/// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+/// # async fn find(_: String) -> Result<Option<Member>, BoxError> { Ok(None) }
+///
+/// # async fn start() -> Result<(), BoxError> {
+/// let pool = sqlx::PgPool::connect(&std::env::var("DATABASE_URL")?).await?;
+/// let store = PostgresLoginStore::new(pool);
+/// store.create_table().await?;
+/// let manager = LoginManager::new(SecretKeys::from_env("SECRET_KEY")?, find)
+///     .login_store(store)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresLoginStore {
+    pool: Pool,
+    table: TableName,
+    statements: Statements,
+}
+
+impl PostgresLoginStore {
+    /// How long an operation may take: five seconds, unless [`timeout`](Self::timeout) says otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// A store in the table `housekey_logins`, which must be there: see [`create_table`](Self::create_table).
+    pub fn new(pool: PgPool) -> Self {
+        let table = TableName::new("housekey_logins").expect("this is a name");
+        Self {
+            pool: Pool {
+                pool,
+                timeout: Self::DEFAULT_TIMEOUT,
+            },
+            statements: Statements::new(&table),
+            table,
+        }
+    }
+
+    /// Another table, perhaps in a schema: `staff_logins`, `app.logins`. Each login manager needs one of its own.
+    ///
+    /// ```no_run
+    /// # use housekey_postgres::{Error, PostgresLoginStore};
+    /// # fn stores(pool: sqlx::PgPool) -> Result<(), Error> {
+    /// let members = PostgresLoginStore::new(pool.clone()).table("app.member_logins")?;
+    /// let staff = PostgresLoginStore::new(pool).table("app.staff_logins")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the name has anything but ASCII letters, digits and `_`, or is longer than 52 characters. Capital letters are
+    /// kept: `Logins` is not the table that SQL without quotation marks calls so.
+    pub fn table(mut self, name: &str) -> Result<Self, Error> {
+        self.table = TableName::new(name)?;
+        self.statements = Statements::new(&self.table);
+        Ok(self)
+    }
+
+    /// How long an operation may take, with the wait for a connection and with connecting, before it is an error. The
+    /// pool's own `acquire_timeout` counts too, if it is shorter; sqlx's is 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.pool.timeout = timeout;
+        self
+    }
+
+    /// Makes the table and its indexes, unless there is a table of this name. Several processes may do it at once.
+    ///
+    /// The pool's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, or refuses.
+    pub async fn create_table(&self) -> Result<(), Error> {
+        // `IF NOT EXISTS` looks before it creates, and locks the table even when nothing is to be done.
+        let name = self.table.to_string();
+        let found = self
+            .pool
+            .rows(|| sqlx::query("SELECT to_regclass($1) IS NOT NULL").bind(&name))
+            .await?;
+        if self.read(&found, |row| row.try_get(0))?.contains(&true) {
+            return Ok(());
+        }
+        let create = self.table.create_sql();
+        self.pool
+            .script(format!(
+                "SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}"
+            ))
+            .await
+    }
+
+    /// What [`create_table`](Self::create_table) runs, for the application's own migrations.
+    ///
+    /// ```no_run
+    /// # use housekey_postgres::PostgresLoginStore;
+    /// # fn print(pool: sqlx::PgPool) {
+    /// println!("{}", PostgresLoginStore::new(pool).create_table_sql());
+    /// # }
+    /// ```
+    pub fn create_table_sql(&self) -> String {
+        self.table.create_sql()
+    }
+
+    /// What a function reads from each row.
+    fn read<T>(
+        &self,
+        rows: &[PgRow],
+        read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, Error> {
+        let read: Result<_, _> = rows.iter().map(read).collect();
+        read.map_err(|error| self.pool.failed(error))
+    }
+}
+
+impl fmt::Debug for PostgresLoginStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresLoginStore")
+            .field("server", &self.pool.server().to_string())
+            .field("table", &self.table.to_string())
+            .field("timeout", &self.pool.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LoginStore for PostgresLoginStore {
+    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+        check_texts(new)?;
+        let replacing: Vec<&[u8]> = replacing.iter().map(|id| &id.as_bytes()[..]).collect();
+        let rows = self
+            .pool
+            .rows(|| record_query(&self.statements.create, new).bind(&replacing))
+            .await?;
+        Ok(self.read(&rows, |row| row.try_get(0))?.contains(&true))
+    }
+
+    async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
+        let rows = self
+            .pool
+            .rows(|| {
+                query(&self.statements.load)
+                    .bind(bytes(id))
+                    .bind(signed(now))
+            })
+            .await?;
+        Ok(self.read(&rows, record)?.pop())
+    }
+
+    async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        check_texts(changed)?;
+        let rows = self
+            .pool
+            .rows(|| record_query(&self.statements.update, changed))
+            .await?;
+        let both = self.read(&rows, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
+        Ok(match both.first() {
+            Some((true, true)) => Updated::Done,
+            Some((true, false)) => Updated::Conflict,
+            _ => Updated::Gone,
+        })
+    }
+
+    async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
+        let rows = self
+            .pool
+            .rows(|| {
+                query(&self.statements.touch)
+                    .bind(bytes(id))
+                    .bind(signed(touch.now))
+                    .bind(signed(touch.unless_since))
+                    .bind(signed(touch.expires_at))
+            })
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
+        let rows = self
+            .pool
+            .rows(|| query(&self.statements.delete).bind(bytes(id)))
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn delete_by_user(
+        &self,
+        user_id: &str,
+        except: Option<&LoginId>,
+    ) -> Result<Vec<LoginId>, BoxError> {
+        if has_nul(user_id) {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .pool
+            .rows(|| {
+                query(&self.statements.delete_by_user)
+                    .bind(user_id)
+                    .bind(except.map(bytes))
+            })
+            .await?;
+        Ok(self.read(&rows, id)?)
+    }
+
+    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
+        if has_nul(user_id) {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .pool
+            .rows(|| {
+                query(&self.statements.list_by_user)
+                    .bind(user_id)
+                    .bind(signed(now))
+            })
+            .await?;
+        Ok(self.read(&rows, record)?)
+    }
+
+    async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
+        let mut deleted = 0;
+        while deleted < limit {
+            let batch = LARGEST_BATCH.min(limit - deleted);
+            let rows = self
+                .pool
+                .rows(|| {
+                    query(&self.statements.delete_expired)
+                        .bind(signed(now))
+                        .bind(i64::try_from(batch).unwrap_or(i64::MAX))
+                })
+                .await?;
+            let counts: Vec<i64> = self.read(&rows, |row| row.try_get(0))?;
+            let count = usize::try_from(counts.iter().sum::<i64>()).unwrap_or(0);
+            deleted += count;
+            if count < batch {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+}
+
+fn query(sql: &Arc<str>) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(AssertSqlSafe(Arc::clone(sql)))
+}
+
+/// A statement that takes all columns.
+fn record_query(sql: &Arc<str>, record: &LoginRecord) -> Query<'static, Postgres, PgArguments> {
+    query(sql)
+        .bind(bytes(&record.id))
+        .bind(record.user_id.clone())
+        .bind(signed(record.version))
+        .bind(signed(record.created_at))
+        .bind(signed(record.last_seen_at))
+        .bind(signed(record.expires_at))
+        .bind(record.data.clone())
+}
+
+fn record(row: &PgRow) -> Result<LoginRecord, sqlx::Error> {
+    let number = |column| Ok::<_, sqlx::Error>(unsigned(row.try_get(column)?));
+    Ok(LoginRecord {
+        id: id(row)?,
+        user_id: row.try_get("user_id")?,
+        version: number("version")?,
+        created_at: number("created_at")?,
+        last_seen_at: number("last_seen_at")?,
+        expires_at: number("expires_at")?,
+        data: row.try_get("data")?,
+    })
+}
+
+fn id(row: &PgRow) -> Result<LoginId, sqlx::Error> {
+    let bytes: &[u8] = row.try_get("id")?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| sqlx::Error::Decode("an id has 16 bytes".into()))?;
+    Ok(LoginId::from_bytes(bytes))
+}
+
+fn bytes(id: &LoginId) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+/// The largest that there is for a number that is larger: it comes 292 billion years after 1970.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn has_nul(text: &str) -> bool {
+    text.contains('\0')
+}
+
+fn check_texts(record: &LoginRecord) -> Result<(), Error> {
+    match (has_nul(&record.user_id), has_nul(&record.data)) {
+        (true, _) => Err(Error::nul("the user's id")),
+        (_, true) => Err(Error::nul("the data of the record")),
+        (false, false) => Ok(()),
+    }
+}

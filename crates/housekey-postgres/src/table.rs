@@ -1,0 +1,121 @@
+//! The name of the table, and the SQL that makes it.
+
+use std::fmt;
+
+use crate::Error;
+
+/// How long PostgreSQL lets a name be; it cuts off what is longer.
+const LONGEST_NAME: usize = 63;
+/// The longer of the indexes' endings. Cut off, both would be the same name.
+const LONGEST_ENDING: &str = "_expires_at";
+
+/// A table's name, perhaps with its schema: ASCII letters, digits and `_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableName {
+    schema: Option<String>,
+    table: String,
+}
+
+impl TableName {
+    pub(crate) fn new(name: &str) -> Result<Self, Error> {
+        let (schema, table) = match name.split_once('.') {
+            Some((schema, table)) => (Some(schema), table),
+            None => (None, name),
+        };
+        let fits = |part: &str, longest: usize| {
+            let mut bytes = part.bytes();
+            let starts = bytes
+                .next()
+                .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
+            starts
+                && part.len() <= longest
+                && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        if !fits(table, LONGEST_NAME - LONGEST_ENDING.len())
+            || schema.is_some_and(|schema| !fits(schema, LONGEST_NAME))
+        {
+            return Err(Error::table_name(name));
+        }
+        Ok(Self {
+            schema: schema.map(str::to_owned),
+            table: table.to_owned(),
+        })
+    }
+
+    /// What makes the table and its indexes, unless they are there.
+    pub(crate) fn create_sql(&self) -> String {
+        let Self { table, .. } = self;
+        // "C" sorts by bytes, in which no update of the system's locales can break the index.
+        format!(
+            r#"CREATE TABLE IF NOT EXISTS {self} (
+    id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
+    user_id text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    created_at bigint NOT NULL,
+    last_seen_at bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    data text NOT NULL
+);
+CREATE INDEX IF NOT EXISTS "{table}_user_id" ON {self} (user_id);
+CREATE INDEX IF NOT EXISTS "{table}_expires_at" ON {self} (expires_at);
+"#
+        )
+    }
+}
+
+/// In quotation marks, so that a name such as `user` can be one.
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "\"{schema}\".")?;
+        }
+        write!(f, "\"{}\"", self.table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_letters_digits_and_underscores_and_perhaps_a_schema() {
+        for (name, written) in [
+            ("housekey_logins", r#""housekey_logins""#),
+            ("_1", r#""_1""#),
+            ("Logins", r#""Logins""#),
+            ("user", r#""user""#),
+            ("app.logins", r#""app"."logins""#),
+            (&"x".repeat(52), &format!("\"{}\"", "x".repeat(52))),
+        ] {
+            assert_eq!(TableName::new(name).unwrap().to_string(), written, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_readme_shows_the_sql_of_the_default_table() {
+        let sql = TableName::new("housekey_logins").unwrap().create_sql();
+        assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
+    }
+
+    #[test]
+    fn any_other_name_is_refused() {
+        for name in [
+            "",
+            "1logins",
+            "log ins",
+            "logins;",
+            "log\"ins",
+            "log-ins",
+            "größe",
+            ".logins",
+            "app.",
+            "a.b.c",
+            "logins\0",
+            &"x".repeat(53),
+            &format!("{}.logins", "x".repeat(64)),
+        ] {
+            let refused = TableName::new(name).map(|name| name.to_string());
+            assert!(refused.is_err(), "{name:?}");
+        }
+    }
+}

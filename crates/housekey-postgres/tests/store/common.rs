@@ -1,0 +1,83 @@
+//! Pools, and tables that are gone after their test.
+
+use std::sync::Arc;
+use std::thread;
+
+use housekey_postgres::PostgresLoginStore;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use store_tests::{Kind, shared_url, unique_name};
+
+/// How many connections a pool may have.
+pub(crate) const CONNECTIONS: u32 = 4;
+
+/// Where the server for all tests is.
+pub(crate) fn shared_server() -> PgConnectOptions {
+    let url = shared_url(Kind::Postgres);
+    url.parse().expect("DATABASE_URL is the URL of a database")
+}
+
+/// A pool that connects when it is first asked.
+pub(crate) fn pool(server: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .connect_lazy_with(server)
+}
+
+/// A table of its own on the server for all tests.
+pub(crate) struct OwnTable {
+    pub(crate) name: String,
+    pub(crate) server: PgConnectOptions,
+}
+
+impl OwnTable {
+    /// Only a name yet.
+    pub(crate) fn named() -> Self {
+        Self {
+            name: unique_name(),
+            server: shared_server(),
+        }
+    }
+
+    pub(crate) async fn created() -> Self {
+        let table = Self::named();
+        let made = table.store().create_table().await;
+        made.expect("the table is made");
+        table
+    }
+
+    /// A pool of somebody else.
+    pub(crate) fn pool(&self) -> PgPool {
+        pool(self.server.clone())
+    }
+
+    /// A store with a pool of its own.
+    pub(crate) fn store(&self) -> Arc<PostgresLoginStore> {
+        self.store_of(self.pool())
+    }
+
+    pub(crate) fn store_of(&self, pool: PgPool) -> Arc<PostgresLoginStore> {
+        let store = PostgresLoginStore::new(pool).table(&self.name);
+        Arc::new(store.expect("this can be a name"))
+    }
+}
+
+impl Drop for OwnTable {
+    fn drop(&mut self) {
+        let drop_table = format!("DROP TABLE IF EXISTS \"{}\"", self.name);
+        let server = self.server.clone();
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let mut connection = PgConnection::connect_with(&server).await?;
+                sqlx::raw_sql(AssertSqlSafe(drop_table))
+                    .execute(&mut connection)
+                    .await
+            })
+        });
+        // A test that has failed has said why already.
+        if let Ok(Err(error)) = dropping.join() {
+            eprintln!("the table {} is left: {error}", self.name);
+        }
+    }
+}

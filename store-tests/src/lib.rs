@@ -1,0 +1,68 @@
+//! What the tests of login stores on servers share.
+//!
+//! - The servers: those that `scripts/with-servers` gives to all tests ([`shared_url`]), and private ones that a test can
+//!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
+//! - [`races`]: two processes at one store.
+//! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
+
+mod network;
+pub mod operations;
+pub mod races;
+mod server;
+mod traffic;
+
+pub use network::Network;
+pub use server::Server;
+pub use traffic::Traffic;
+
+use housekey::records::{LoginId, LoginRecord};
+
+/// When the tests take place, in seconds since 1970: long before what the servers' own clocks say.
+pub const NOW: u64 = 1_700_000_000;
+/// How long a record lives.
+pub const HOUR: u64 = 60 * 60;
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// PostgreSQL.
+    Postgres,
+    /// Redis.
+    Redis,
+}
+
+/// The URL of the server that all tests use at once, each with names of its own.
+///
+/// # Panics
+///
+/// When there is none, with how to get one.
+pub fn shared_url(kind: Kind) -> String {
+    let (variable, package) = match kind {
+        Kind::Postgres => ("DATABASE_URL", "housekey-postgres"),
+        Kind::Redis => ("REDIS_URL", "housekey-redis"),
+    };
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set; run: scripts/with-servers cargo test -p {package}")
+    })
+}
+
+/// A name that no other test has, of letters, digits and `_`.
+pub fn unique_name() -> String {
+    let random = getrandom::u64().expect("the operating system gives random bytes");
+    format!("test_{random:016x}")
+}
+
+/// A record with an id of its own, an hour before it expires.
+pub fn record(user_id: &str) -> LoginRecord {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).expect("the operating system gives random bytes");
+    LoginRecord {
+        id: LoginId::from_bytes(id),
+        user_id: user_id.to_owned(),
+        version: 0,
+        created_at: NOW,
+        last_seen_at: NOW,
+        expires_at: NOW + HOUR,
+        data: r#"{"session":"x"}"#.to_owned(),
+    }
+}

@@ -1,0 +1,78 @@
+//! A network between a client and its server, which can lose what they send.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// A port that leads to a server.
+pub struct Network {
+    address: SocketAddr,
+    /// Whether what is sent over the connections made from now on is lost. Later ones have another.
+    lost: Mutex<Arc<AtomicBool>>,
+}
+
+impl Network {
+    /// A way to a port of 127.0.0.1.
+    ///
+    /// # Panics
+    ///
+    /// When there can be none.
+    pub async fn to(port: u16) -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let network = Arc::new(Self {
+            address: listener.local_addr().expect("its address"),
+            lost: Mutex::default(),
+        });
+        tokio::spawn(Arc::clone(&network).lead(listener, port));
+        network
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Loses all that is sent over the connections that there are, without ever closing one: what happens when the
+    /// server's machine is gone. New connections get through.
+    pub fn lose_connections(&self) {
+        let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        lost.store(true, Ordering::SeqCst);
+    }
+
+    async fn lead(self: Arc<Self>, listener: TcpListener, port: u16) {
+        while let Ok((client, _)) = listener.accept().await {
+            let lost = Arc::clone(&self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+            let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
+                continue;
+            };
+            let (from_client, to_client) = client.into_split();
+            let (from_server, to_server) = server.into_split();
+            let _: [JoinHandle<()>; 2] = [
+                tokio::spawn(carry(from_client, to_server, Arc::clone(&lost))),
+                tokio::spawn(carry(from_server, to_client, lost)),
+            ];
+        }
+    }
+}
+
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    lost: Arc<AtomicBool>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut buffer).await.unwrap_or(0);
+        if lost.load(Ordering::SeqCst) {
+            // Not even an end gets through.
+            std::future::pending::<()>().await;
+        }
+        if read == 0 || to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}

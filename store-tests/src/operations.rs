@@ -1,0 +1,81 @@
+//! Every operation of a store, once.
+
+use std::time::Duration;
+
+use housekey::BoxError;
+use housekey::records::{LoginStore, Touch};
+use tokio::time::timeout;
+
+use crate::{HOUR, NOW, record};
+
+/// What takes longer than this has hung.
+pub(crate) const HUNG: Duration = Duration::from_secs(60);
+
+/// The answer of an operation.
+///
+/// # Panics
+///
+/// When none comes.
+pub async fn answer<T>(
+    operation: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, BoxError> {
+    let answer = timeout(HUNG, operation).await;
+    answer.expect("an operation ends in time, with an answer or an error")
+}
+
+/// Asks for everything, all at once, and says which operation came to what.
+pub async fn every(store: &impl LoginStore) -> Vec<(&'static str, Result<(), BoxError>)> {
+    let new = record("everything");
+    let touch = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 50,
+        expires_at: NOW + HOUR,
+    };
+    let (create, load, update, touch, delete, delete_by_user, list_by_user, delete_expired) = tokio::join!(
+        answer(async { store.create(&new, &[]).await.map(drop) }),
+        answer(async { store.load(&new.id, NOW).await.map(drop) }),
+        answer(async { store.update(&new).await.map(drop) }),
+        answer(async { store.touch(&new.id, touch).await.map(drop) }),
+        answer(async { store.delete(&new.id).await.map(drop) }),
+        answer(async { store.delete_by_user("everything", None).await.map(drop) }),
+        answer(async { store.list_by_user("everything", NOW).await.map(drop) }),
+        answer(async { store.delete_expired(NOW - HOUR, 10).await.map(drop) }),
+    );
+    vec![
+        ("create", create),
+        ("load", load),
+        ("update", update),
+        ("touch", touch),
+        ("delete", delete),
+        ("delete_by_user", delete_by_user),
+        ("list_by_user", list_by_user),
+        ("delete_expired", delete_expired),
+    ]
+}
+
+/// Asks for everything, and returns the messages of the errors.
+///
+/// # Panics
+///
+/// When an operation claims to have succeeded.
+pub async fn every_one_fails(store: &impl LoginStore) -> Vec<String> {
+    let mut messages = Vec::new();
+    for (name, result) in every(store).await {
+        match result {
+            Ok(()) => panic!("{name} answers while the server cannot have"),
+            Err(error) => messages.push(error.to_string()),
+        }
+    }
+    messages
+}
+
+/// Asks for everything.
+///
+/// # Panics
+///
+/// When an operation fails.
+pub async fn every_one_works(store: &impl LoginStore) {
+    for (name, result) in every(store).await {
+        result.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}

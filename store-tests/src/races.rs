@@ -1,0 +1,202 @@
+//! Two processes at one store: each rule is given two stores that share nothing but the server.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use housekey::records::{LoginId, LoginRecord, LoginStore, Touch};
+use tokio::task::JoinSet;
+
+use crate::{HOUR, NOW, record};
+
+/// How often each race is run.
+const ROUNDS: usize = 20;
+/// How many tasks of each kind are in it.
+const TASKS: usize = 8;
+
+/// All of them.
+///
+/// # Panics
+///
+/// When a rule is broken, or an operation fails.
+pub async fn check<S: LoginStore>(one: Arc<S>, other: Arc<S>) {
+    let stores = [one, other];
+    for _ in 0..ROUNDS {
+        what_is_revoked_is_gone_and_what_logs_in_later_stays(&stores).await;
+        of_two_who_replace_the_same_logins_neither_waits_for_the_other(&stores).await;
+        a_login_that_is_deleted_while_it_is_used_is_gone(&stores).await;
+        a_purge_takes_every_expired_record_once_and_no_other(&stores).await;
+        a_purge_and_a_use_agree_on_who_came_first(&stores).await;
+    }
+}
+
+async fn created<S: LoginStore>(store: &S, record: LoginRecord) -> LoginRecord {
+    assert!(store.create(&record, &[]).await.expect("create"));
+    record
+}
+
+async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let mut before = Vec::new();
+    for _ in 0..TASKS {
+        before.push(created(&*stores[0], record("revoked")).await.id);
+    }
+    let kept = created(&*stores[0], record("revoked")).await.id;
+
+    let mut tasks = JoinSet::new();
+    let mut logins = Vec::new();
+    for (number, old) in before.iter().enumerate() {
+        let (new, old) = (record("revoked"), *old);
+        logins.push(new.id);
+        let [login, revoke] = both(stores, number);
+        tasks.spawn(async move {
+            let created = login.create(&new, &[old]).await.expect("create");
+            assert!(created, "a login goes through whoever is revoked meanwhile");
+            Vec::new()
+        });
+        tasks.spawn(async move {
+            let revoked = revoke.delete_by_user("revoked", Some(&kept)).await;
+            revoked.expect("delete by user")
+        });
+    }
+    let revoked: Vec<LoginId> = tasks.join_all().await.into_iter().flatten().collect();
+    let distinct: BTreeSet<_> = revoked.iter().copied().collect();
+    assert_eq!(distinct.len(), revoked.len(), "nothing is deleted twice");
+    assert!(!distinct.contains(&kept), "what is to stay is not deleted");
+
+    let left = listed(&*stores[1], "revoked").await;
+    let mut expected: BTreeSet<_> = logins
+        .into_iter()
+        .filter(|id| !distinct.contains(id))
+        .collect();
+    expected.insert(kept);
+    assert_eq!(left, expected, "a login is either revoked or there");
+
+    let last = stores[1].delete_by_user("revoked", None).await;
+    assert_eq!(last.expect("delete by user").len(), expected.len());
+    assert_eq!(listed(&*stores[0], "revoked").await, BTreeSet::new());
+}
+
+async fn of_two_who_replace_the_same_logins_neither_waits_for_the_other<S: LoginStore>(
+    stores: &[Arc<S>; 2],
+) {
+    let mut old = Vec::new();
+    for _ in 0..TASKS {
+        old.push(created(&*stores[0], record("replaced")).await.id);
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..TASKS {
+        let [store, _] = both(stores, number);
+        let mut replacing = old.clone();
+        if number % 2 == 0 {
+            replacing.reverse();
+        }
+        tasks.spawn(async move {
+            let created = store.create(&record("replaced"), &replacing).await;
+            assert!(created.expect("create"));
+        });
+    }
+    tasks.join_all().await;
+    let left = stores[1].delete_by_user("replaced", None).await;
+    assert_eq!(left.expect("delete by user").len(), TASKS);
+}
+
+async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let login = created(&*stores[0], record("used")).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..TASKS {
+        let [uses, deletes] = both(stores, number);
+        let login = login.clone();
+        let id = login.id;
+        tasks.spawn(async move {
+            let at = NOW + 100 + number as u64;
+            let touch = Touch {
+                now: at,
+                unless_since: at,
+                expires_at: at + HOUR,
+            };
+            uses.touch(&id, touch).await.expect("touch");
+            uses.update(&login).await.expect("update");
+            false
+        });
+        tasks.spawn(async move {
+            let deleted = deletes.delete(&id).await.expect("delete");
+            let loaded = deletes.load(&id, NOW).await.expect("load");
+            assert_eq!(loaded, None, "after a delete nobody finds it");
+            deleted
+        });
+    }
+    let deleted = tasks.join_all().await;
+    let count = deleted.into_iter().filter(|deleted| *deleted).count();
+    assert_eq!(count, 1, "one deletes, the others are told so");
+    for store in stores {
+        assert_eq!(store.load(&login.id, NOW).await.expect("load"), None);
+        assert_eq!(listed(&**store, "used").await, BTreeSet::new());
+    }
+}
+
+async fn a_purge_takes_every_expired_record_once_and_no_other<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let alive = created(&*stores[0], record("alive")).await;
+    for number in 0..TASKS {
+        let expired = LoginRecord {
+            last_seen_at: NOW - HOUR,
+            expires_at: NOW - number as u64,
+            ..record("expired")
+        };
+        created(&*stores[0], expired).await;
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..TASKS {
+        let [purges, loads] = both(stores, number);
+        let alive = alive.clone();
+        tasks.spawn(async move { purges.delete_expired(NOW, 3).await.expect("purge") });
+        tasks.spawn(async move {
+            let loaded = loads.load(&alive.id, NOW).await.expect("load");
+            assert_eq!(loaded.as_ref(), Some(&alive), "who is there stays");
+            0
+        });
+    }
+    let mut purged: usize = tasks.join_all().await.into_iter().sum();
+    // Who meets another at the same records leaves them to that one.
+    purged += stores[0].delete_expired(NOW, 100).await.expect("purge");
+    assert_eq!(purged, TASKS, "each is counted by the one that deleted it");
+    assert!(stores[1].delete(&alive.id).await.expect("delete"));
+}
+
+async fn a_purge_and_a_use_agree_on_who_came_first<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let brief = LoginRecord {
+        last_seen_at: NOW - HOUR,
+        expires_at: NOW,
+        ..record("brief")
+    };
+    let id = created(&*stores[0], brief).await.id;
+    let [uses, purges] = both(stores, 0);
+    // Its clock is a second behind the other's.
+    let touch = Touch {
+        now: NOW - 1,
+        unless_since: NOW - 60,
+        expires_at: NOW + HOUR,
+    };
+    let (used, purged) = tokio::join!(
+        tokio::spawn(async move { uses.touch(&id, touch).await.expect("touch") }),
+        tokio::spawn(async move { purges.delete_expired(NOW, 1).await.expect("purge") }),
+    );
+    let (used, purged) = (used.expect("touch"), purged.expect("purge"));
+    assert_eq!(purged, usize::from(!used), "either used or purged");
+    let left = stores[1].load(&id, NOW).await.expect("load");
+    assert_eq!(left.is_some(), used, "what was used is there");
+    assert_eq!(stores[0].delete(&id).await.expect("delete"), used);
+}
+
+/// One each, now this way, now that.
+fn both<S>(stores: &[Arc<S>; 2], number: usize) -> [Arc<S>; 2] {
+    let [one, other] = stores.clone();
+    if number % 4 < 2 {
+        [one, other]
+    } else {
+        [other, one]
+    }
+}
+
+async fn listed<S: LoginStore>(store: &S, user_id: &str) -> BTreeSet<LoginId> {
+    let records = store.list_by_user(user_id, NOW).await.expect("list");
+    records.iter().map(|record| record.id).collect()
+}

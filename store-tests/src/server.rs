@@ -1,0 +1,188 @@
+//! A server of one test.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{BufRead, BufReader, PipeReader};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use tempfile::TempDir;
+
+use super::Kind;
+
+/// A server that a test has for itself. It ends with this value, and its data is gone then.
+pub struct Server {
+    kind: Kind,
+    dir: TempDir,
+    running: Option<Running>,
+}
+
+struct Running {
+    /// `scripts/serve`, which has become the server.
+    process: Child,
+    /// Says nothing, and is closed when all processes of the server have ended.
+    ended: Receiver<()>,
+}
+
+impl Server {
+    /// Starts one, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start(kind: Kind) -> Self {
+        let mut server = Self {
+            kind,
+            dir: TempDir::new().expect("a directory"),
+            running: None,
+        };
+        server.start_again();
+        server
+    }
+
+    /// Where it is, with the password. The same after each start.
+    pub fn url(&self) -> String {
+        fs::read_to_string(self.dir.path().join("url")).expect("scripts/serve writes it")
+    }
+
+    /// What it is reached with.
+    pub fn password(&self) -> String {
+        fs::read_to_string(self.dir.path().join("password")).expect("scripts/serve writes it")
+    }
+
+    /// On which port of 127.0.0.1 it is.
+    pub fn port(&self) -> u16 {
+        let port = fs::read_to_string(self.dir.path().join("port"));
+        port.ok()
+            .and_then(|port| port.parse().ok())
+            .expect("scripts/serve writes it")
+    }
+
+    /// Starts it again, with its data, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it runs already, or cannot be started.
+    pub fn start_again(&mut self) {
+        assert!(self.running.is_none(), "it runs already");
+        let serve = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/serve");
+        let (output, input) = std::io::pipe().expect("a pipe");
+        let name = match self.kind {
+            Kind::Postgres => "postgres",
+            Kind::Redis => "redis",
+        };
+        let process = Command::new(serve)
+            .arg(name)
+            .arg(self.dir.path())
+            .stdout(input.try_clone().expect("a pipe"))
+            .stderr(input)
+            .spawn()
+            .expect("scripts/serve can be run");
+        self.running = Some(Running {
+            process,
+            ended: wait_until_ready(output),
+        });
+    }
+
+    /// Kills it (SIGKILL), as a crash does.
+    pub fn kill(&mut self) {
+        self.end("KILL");
+    }
+
+    /// Tells it to stop at once, but in order: SIGTERM, and for PostgreSQL SIGINT, since at SIGTERM that waits for its
+    /// clients to leave.
+    pub fn stop(&mut self) {
+        self.end(match self.kind {
+            Kind::Postgres => "INT",
+            Kind::Redis => "TERM",
+        });
+    }
+
+    /// Holds it (SIGSTOP): it takes connections and answers nothing.
+    pub fn freeze(&self) {
+        signal("STOP", &self.processes());
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        signal("CONT", &self.processes());
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        self.running.as_ref().expect("it runs").processes()
+    }
+
+    fn end(&mut self, name: &str) {
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        let processes = running.processes();
+        signal(name, &[running.process.id()]);
+        signal("CONT", &processes);
+        running.process.wait().expect("it is our child");
+        // PostgreSQL cannot be started again before all processes of the old one have seen its end.
+        let _ = running.ended.recv();
+    }
+}
+
+impl Running {
+    /// The server, which is held by this, and its processes for each connection, if it has such.
+    fn processes(&self) -> Vec<u32> {
+        let parent = self.process.id();
+        // Nobody is born while the parent is held.
+        signal("STOP", &[parent]);
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+            .expect("Linux says which processes a process has");
+        let children = children
+            .split_whitespace()
+            .map(|id| id.parse().expect("a number"));
+        [parent].into_iter().chain(children).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits for the line of the log that says so, and goes on reading what follows.
+fn wait_until_ready(output: PipeReader) -> Receiver<()> {
+    let (ready, is_ready) = channel();
+    let (ends, ended) = channel::<()>();
+    thread::spawn(move || {
+        let _ends = ends;
+        let mut last_lines = VecDeque::new();
+        let mut ready = Some(ready);
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if line.to_lowercase().contains("ready to accept connections")
+                && let Some(ready) = ready.take()
+            {
+                let _ = ready.send(Ok(()));
+            }
+            last_lines.push_back(line);
+            if last_lines.len() > 20 {
+                last_lines.pop_front();
+            }
+        }
+        if let Some(ready) = ready {
+            let _ = ready.send(Err(Vec::from(last_lines).join("\n")));
+        }
+    });
+    match is_ready.recv() {
+        Ok(Ok(())) => ended,
+        Ok(Err(log)) => panic!("the server did not start:\n{log}"),
+        Err(_) => panic!("the server's log cannot be read"),
+    }
+}
+
+/// That one of them has ended meanwhile is no fault.
+fn signal(name: &str, processes: &[u32]) {
+    let sent = Command::new("kill")
+        .arg(format!("-{name}"))
+        .args(processes.iter().map(u32::to_string))
+        .output();
+    sent.expect("kill can be run");
+}
