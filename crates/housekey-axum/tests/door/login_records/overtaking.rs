@@ -1,13 +1,16 @@
 //! Two requests at once, step by step: one is stopped in the middle, another overtakes it.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use housekey_axum::SecretKeys;
+use axum::Router;
+use axum::routing::get;
+use housekey_axum::{ErrorKind, Login, SecretKeys};
 use http::Method;
 
 use super::{SESSION, TOKEN};
-use crate::common::store::{Call, Gate};
-use crate::common::{Browser, DAY, HOUR, KEY, OLD_KEY, START, Site, peer};
+use crate::common::store::{Call, Gate, Stopped};
+use crate::common::{Browser, DAY, HOUR, KEY, Member, OLD_KEY, START, Site, peer};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -237,5 +240,48 @@ async fn what_is_deleted_twice_is_over_once() {
     assert_eq!(browser.who().await, "nobody");
     let answer = slow.go_on().await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "nobody"));
+    assert_eq!(site.store.len(), 0);
+}
+
+#[tokio::test]
+async fn what_comes_after_the_response_is_too_late_and_changes_no_record() {
+    let left: Arc<Mutex<Option<Login<Member>>>> = Arc::default();
+    let keep = Arc::clone(&left);
+    let leave = async move |login: Login<Member>| drop(keep.lock().unwrap().replace(login));
+    let site = Site::stored().and(Router::new().route("/leave", get(leave)));
+    let mut browser = site.browser_of("mia").await;
+    browser.get("/leave").await;
+    let login = left.lock().unwrap().take().unwrap();
+    let mia = site.members.find("mia").unwrap();
+    let before = site.store.of("mia").await;
+    site.store.calls();
+    for result in [
+        login.login_user(&mia).remember(true).await,
+        login.logout_user().await,
+        login.confirm_login(&mia).await,
+        login.update_auth_hash(&mia).await,
+    ] {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::TooLate);
+    }
+    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.of("mia").await, before);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+}
+
+#[tokio::test]
+async fn a_login_that_its_response_overtakes_leaves_no_record_whose_cookie_nobody_has() {
+    let site = Site::stored();
+    let gate = site.store.hold(Call::Create);
+    let left: Arc<Mutex<Option<Stopped<_>>>> = Arc::default();
+    let (keep, mia) = (Arc::clone(&left), site.members.find("mia").unwrap());
+    let leave = async move |login: Login<Member>| {
+        let slow = gate.stop(async move { login.login_user(&mia).await }).await;
+        drop(keep.lock().unwrap().replace(slow));
+    };
+    let site = site.and(Router::new().route("/leave", get(leave)));
+    assert_eq!(site.browser().get("/leave").await.status, 200);
+    let slow = left.lock().unwrap().take().unwrap();
+    let error = slow.go_on().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLate);
     assert_eq!(site.store.len(), 0);
 }

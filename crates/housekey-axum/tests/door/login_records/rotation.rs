@@ -263,3 +263,19 @@ async fn the_secret_of_a_login_is_not_among_the_values_of_its_session() {
         assert_eq!(browser.who().await, "mia, fresh, by Session");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_hands_out_a_secret_is_stored_by_no_cache() {
+    for site in [Site::stored(), Site::stored_flask()] {
+        let mut browser = site.remembered_browser_of("mia").await;
+        browser.restart();
+        // A token that is used, or one of Flask-Login's that gets a record.
+        let answer = browser.get("/who").await;
+        assert!(!answer.set_cookies().is_empty());
+        assert_eq!(
+            answer.header("cache-control").as_deref(),
+            Some("private, no-store")
+        );
+        assert!(answer.header("vary").unwrap().contains("Cookie"));
+    }
+}
