@@ -1,0 +1,2 @@
+-- Returns how many were deleted.
+return purge(ARGV[2], ARGV[3])

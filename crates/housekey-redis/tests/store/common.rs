@@ -1,0 +1,59 @@
+//! Stores, and keys that are gone after their test.
+
+use std::sync::Arc;
+
+use housekey_redis::RedisLoginStore;
+use redis::{Client, Commands as _, Connection, FromRedisValue};
+use store_tests::{Kind, shared_url, unique_name};
+
+/// Keys of its own on the server for all tests.
+pub(crate) struct OwnKeys {
+    pub(crate) prefix: String,
+    client: Client,
+}
+
+impl OwnKeys {
+    pub(crate) fn new() -> Self {
+        let url = shared_url(Kind::Redis);
+        Self {
+            prefix: format!("{}:", unique_name()),
+            client: Client::open(url).expect("REDIS_URL is the URL of a server"),
+        }
+    }
+
+    /// A store with a connection of its own.
+    pub(crate) fn store(&self) -> Arc<RedisLoginStore> {
+        Arc::new(RedisLoginStore::new(self.client.clone()).prefix(&*self.prefix))
+    }
+
+    /// What the server says to a command of somebody else.
+    pub(crate) fn ask<T: FromRedisValue>(&self, command: &str, arguments: &[&str]) -> T {
+        let answer = redis::cmd(command)
+            .arg(arguments)
+            .query(&mut self.connect());
+        answer.expect("the server answers")
+    }
+
+    /// All that there are.
+    pub(crate) fn all(&self) -> Vec<String> {
+        let mut connection = self.connect();
+        let keys = connection.scan_match(format!("{}*", self.prefix));
+        let keys: Result<Vec<String>, _> = keys.expect("the server answers").collect();
+        let mut keys = keys.expect("the server answers");
+        keys.sort();
+        keys
+    }
+
+    fn connect(&self) -> Connection {
+        self.client.get_connection().expect("the server answers")
+    }
+}
+
+impl Drop for OwnKeys {
+    fn drop(&mut self) {
+        let left = self.all();
+        if !left.is_empty() {
+            let _: () = self.connect().del(left).expect("the server answers");
+        }
+    }
+}

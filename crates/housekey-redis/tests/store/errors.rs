@@ -1,0 +1,154 @@
+//! What errors say, and what they do not.
+
+use std::time::Duration;
+
+use housekey::records::LoginStore as _;
+use housekey_redis::RedisLoginStore;
+use redis::Client;
+use store_tests::{Kind, NOW, Server, operations, record};
+use tokio::net::TcpListener;
+
+use super::common::OwnKeys;
+
+/// A server, a client of it, and a command of whoever looks after it.
+fn own_server() -> (Server, Client, impl Fn(&[&str])) {
+    let server = Server::start(Kind::Redis);
+    let client = Client::open(server.url()).expect("the URL of a server");
+    let admin = client.clone();
+    let ask = move |command: &[&str]| {
+        let mut connection = admin.get_connection().expect("the server answers");
+        let (name, arguments) = command.split_first().expect("a command");
+        let done: redis::RedisResult<()> = redis::cmd(name).arg(arguments).query(&mut connection);
+        done.expect("the server does it");
+    };
+    (server, client, ask)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_password_is_said_without_it() {
+    let (server, _, _) = own_server();
+    let wrong = format!("redis://default:hunter2@127.0.0.1:{}/", server.port());
+    let store = RedisLoginStore::new(Client::open(wrong).unwrap());
+    for message in operations::every_one_fails(&store).await {
+        let says = format!("Redis at 127.0.0.1:{}, database 0: ", server.port());
+        assert!(message.starts_with(&says), "{message}");
+        assert!(message.contains("which user and password"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    assert!(!format!("{store:?}").contains("hunter2"), "{store:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_password_is_said() {
+    let (server, _, _) = own_server();
+    let without = format!("redis://127.0.0.1:{}/", server.port());
+    let store = RedisLoginStore::new(Client::open(without).unwrap());
+    let record = record("mia");
+    for error in [
+        store.load(&record.id, NOW).await.unwrap_err(),
+        store.create(&record, &[]).await.unwrap_err(),
+    ] {
+        assert!(
+            error.to_string().contains("which user and password"),
+            "{error}"
+        );
+    }
+    operations::every_one_fails(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_is_said() {
+    let (server, _, ask) = own_server();
+    ask(&[
+        "ACL", "SETUSER", "worker", "on", ">pass", "~other:*", "+@all",
+    ]);
+    let worker = format!("redis://worker:pass@127.0.0.1:{}/", server.port());
+    let store = RedisLoginStore::new(Client::open(worker).unwrap());
+    for message in operations::every_one_fails(&store).await {
+        assert!(
+            message.contains("keys with the store's prefix"),
+            "{message}"
+        );
+    }
+}
+
+/// What the README says such a user needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_prefix_and_few_commands_can_use_it() {
+    let (server, _, ask) = own_server();
+    let mut acl = vec!["ACL", "SETUSER", "worker", "on", ">pass", "~housekey:*"];
+    acl.extend([
+        "+@hash",
+        "+@sortedset",
+        "+@scripting",
+        "+del",
+        "+exists",
+        "+expire",
+        "+ttl",
+    ]);
+    ask(&acl);
+    let worker = format!("redis://worker:pass@127.0.0.1:{}/", server.port());
+    let store = RedisLoginStore::new(Client::open(worker).unwrap());
+    operations::every_one_works(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_became_a_replica_is_said_until_it_is_none() {
+    let (_server, client, ask) = own_server();
+    let store = RedisLoginStore::new(client);
+    operations::every_one_works(&store).await;
+    ask(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = store.create(&record("mia"), &[]).await.unwrap_err();
+    assert!(error.to_string().contains("leads to a replica"), "{error}");
+    ask(&["REPLICAOF", "NO", "ONE"]);
+    operations::every_one_works(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_memory_is_said_and_changes_nothing() {
+    let (_server, client, ask) = own_server();
+    let store = RedisLoginStore::new(client);
+    let old = record("mia");
+    assert!(store.create(&old, &[]).await.unwrap());
+    ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let new = record("mia");
+    let error = store.create(&new, &[old.id]).await.unwrap_err();
+    assert!(error.to_string().contains("more memory"), "{error}");
+    assert_eq!(store.load(&new.id, NOW).await.unwrap(), None);
+    assert_eq!(store.load(&old.id, NOW).await.unwrap(), Some(old));
+    ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    operations::every_one_works(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_somebody_else_are_said() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    let record = record("mia");
+    let key = format!("{}login:{}", keys.prefix, record.id);
+    let says = "give the store one of its own";
+    let _: () = keys.ask("SET", &[&key, "a text"]);
+    let error = store.load(&record.id, NOW).await.unwrap_err();
+    assert!(error.to_string().contains(says), "{error}");
+    let _: () = keys.ask("DEL", &[&key]);
+    let _: () = keys.ask("HSET", &[&key, "user_id", "mia", "version", "hunter2"]);
+    let error = store.load(&record.id, NOW).await.unwrap_err();
+    assert!(error.to_string().contains(says), "{error}");
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+/// Somebody takes the connection and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_answers_is_an_error_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let client = Client::open(format!("redis://127.0.0.1:{port}/")).unwrap();
+    let store = RedisLoginStore::new(client).timeout(Duration::from_millis(200));
+    for message in operations::every_one_fails(&store).await {
+        assert!(message.contains(&format!("127.0.0.1:{port}")), "{message}");
+        assert!(
+            message.contains("has not answered within 200ms"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! What is in Redis, and when Redis deletes it by itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use housekey::records::{LoginRecord, LoginStore as _, Touch, Updated, conformance};
+use housekey_redis::RedisLoginStore;
+use redis::Client;
+use store_tests::{HOUR, Kind, NOW, Server, record};
+
+use super::common::OwnKeys;
+
+const DAY: u64 = 24 * HOUR;
+
+/// In how many seconds Redis deletes the record and the list of its user.
+fn times_left(keys: &OwnKeys, record: &LoginRecord) -> [u64; 2] {
+    let prefix = &keys.prefix;
+    [
+        format!("{prefix}login:{}", record.id),
+        format!("{prefix}user:{}", record.user_id),
+    ]
+    .map(|key| keys.ask("TTL", &[&key]))
+}
+
+/// A second may have passed since.
+fn about(seconds: u64) -> std::ops::RangeInclusive<u64> {
+    seconds - 60..=seconds
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_deletes_a_record_a_day_after_it_has_expired() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    let mut record = record("mia");
+    assert!(store.create(&record, &[]).await.unwrap());
+    for left in times_left(&keys, &record) {
+        assert!(about(HOUR + DAY).contains(&left), "after a login: {left}");
+    }
+
+    let touch = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 50,
+        expires_at: NOW + 100 + 3 * HOUR,
+    };
+    assert!(store.touch(&record.id, touch).await.unwrap());
+    for left in times_left(&keys, &record) {
+        assert!(about(3 * HOUR + DAY).contains(&left), "after a use: {left}");
+    }
+
+    record.last_seen_at = NOW + 100;
+    record.expires_at = NOW + 100 + 2 * HOUR;
+    assert_eq!(store.update(&record).await.unwrap(), Updated::Done);
+    for left in times_left(&keys, &record) {
+        assert!(
+            about(2 * HOUR + DAY).contains(&left),
+            "after a change: {left}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_lives_as_long_as_the_longest_login_in_it() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    for hours in [2, 9, 1] {
+        let record = LoginRecord {
+            expires_at: NOW + hours * HOUR,
+            ..record("mia")
+        };
+        assert!(store.create(&record, &[]).await.unwrap());
+    }
+    let [_, list] = times_left(&keys, &record("mia"));
+    assert!(about(9 * HOUR + DAY).contains(&list), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_redis_has_deleted_by_itself_leaves_the_lists() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    let (gone, kept) = (record("mia"), record("mia"));
+    for record in [&gone, &kept] {
+        assert!(store.create(record, &[]).await.unwrap());
+    }
+    let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, gone.id)]);
+    let listed = store.list_by_user("mia", NOW).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&kept));
+    let index = format!("{}expiry", keys.prefix);
+    let entries: Vec<String> = keys.ask("ZRANGE", &[&index, "0", "-1"]);
+    assert_eq!(entries, [format!("{}mia", kept.id)]);
+    let deleted = store.delete_by_user("mia", None).await.unwrap();
+    assert_eq!(deleted, [kept.id]);
+    assert_eq!(keys.all(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_clear_away_what_redis_has_deleted_by_itself() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    for _ in 0..20 {
+        let old = record("gone");
+        assert!(store.create(&old, &[]).await.unwrap());
+        let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, old.id)]);
+    }
+    let later = NOW + HOUR + DAY;
+    for _ in 0..6 {
+        let new = LoginRecord {
+            last_seen_at: later,
+            expires_at: later + HOUR,
+            ..record("mia")
+        };
+        assert!(store.create(&new, &[]).await.unwrap());
+    }
+    let index = format!("{}expiry", keys.prefix);
+    let count: usize = keys.ask("ZCARD", &[&index]);
+    assert_eq!(count, 6, "only the new ones are in it");
+    let user = format!("{}user:gone", keys.prefix);
+    assert!(!keys.all().contains(&user));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_leaves_no_key_behind() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    conformance::check(&*store).await;
+    let mut moved = record("before");
+    assert!(store.create(&moved, &[]).await.unwrap());
+    moved.user_id = "after".to_owned();
+    assert_eq!(store.update(&moved).await.unwrap(), Updated::Done);
+    assert!(store.list_by_user("before", NOW).await.unwrap().is_empty());
+    assert_eq!(store.list_by_user("after", NOW).await.unwrap().len(), 1);
+    store.delete_expired(u64::MAX, usize::MAX).await.unwrap();
+    assert_eq!(keys.all(), Vec::<String>::new());
+}
+
+/// The server counts which commands it was given, those of scripts too.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_looks_through_the_keys() {
+    let server = Server::start(Kind::Redis);
+    let client = Client::open(server.url()).unwrap();
+    let store = Arc::new(RedisLoginStore::new(client.clone()));
+    conformance::check(&*store).await;
+    conformance::check_races(store, tokio::spawn).await;
+    let asked: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut client.get_connection().unwrap())
+        .unwrap();
+    let asked: BTreeSet<_> = asked
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_")?.split(':').next())
+        .collect();
+    let by_key = [
+        "del",
+        "evalsha",
+        "exists",
+        "expire",
+        "hget",
+        "hincrby",
+        "hmget",
+        "hset",
+        "ttl",
+        "zadd",
+        "zrange",
+        "zrangebyscore",
+        "zrem",
+    ];
+    let connecting = ["auth", "client|setinfo", "hello", "script|load"];
+    let expected: BTreeSet<_> = by_key.into_iter().chain(connecting).collect();
+    assert!(asked.is_superset(&BTreeSet::from(by_key)), "{asked:?}");
+    assert!(asked.is_subset(&expected), "{asked:?}");
+}

@@ -1,0 +1,7 @@
+//! The store on real servers. Run it by `scripts/with-servers cargo test -p housekey-redis`.
+
+mod common;
+mod errors;
+mod faults;
+mod keys;
+mod rules;
