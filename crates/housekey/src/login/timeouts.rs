@@ -58,8 +58,20 @@ impl LoginTimeouts {
         self.absolute
     }
 
-    /// How much of the idle timeout may pass unnoted: that a login was used is written once in this time.
-    pub(crate) fn step(&self) -> Duration {
+    /// How much of the idle timeout may pass unnoted: that a login was used is written once in this time. A twentieth of
+    /// the idle timeout, from a minute to an hour, and half of it at most.
+    ///
+    /// [`LoginInfo::last_seen_at`](crate::LoginInfo::last_seen_at) is that exact, and a page that shows it should not
+    /// promise more.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use housekey::LoginTimeouts;
+    ///
+    /// assert_eq!(LoginTimeouts::EVERYDAY.step(), Duration::from_secs(60 * 60));
+    /// assert_eq!(LoginTimeouts::SENSITIVE.step(), Duration::from_secs(3 * 60));
+    /// ```
+    pub fn step(&self) -> Duration {
         (self.idle / 20).clamp(MINUTE, HOUR).min(self.idle / 2)
     }
 
