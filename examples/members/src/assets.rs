@@ -1,4 +1,4 @@
-//! The stylesheet and the pictures, compiled into the program and served under `/static/`.
+//! The stylesheet, the script and the pictures, compiled into the program and served under `/static/`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,11 +13,16 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: [Asset; 4] = [
     Asset {
         name: "site.css",
         content_type: "text/css; charset=utf-8",
         content: include_str!("../static/site.css"),
+    },
+    Asset {
+        name: "signed-in.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: include_str!("../static/signed-in.js"),
     },
     Asset {
         name: "key.svg",

@@ -60,6 +60,12 @@ impl From<housekey_axum::CoreError> for AppError {
     }
 }
 
+impl From<housekey_axum::Error> for AppError {
+    fn from(error: housekey_axum::Error) -> AppError {
+        AppError::Login(error)
+    }
+}
+
 impl From<minijinja::Error> for AppError {
     fn from(error: minijinja::Error) -> AppError {
         AppError::Template(error)

@@ -1,13 +1,18 @@
-//! A members' site: sign up, sign in, a page for members, a password to change. The whole of it is [`app`].
+//! A members' site: sign up, sign in, a page for members, a password to change, a list of where one is signed in. The
+//! whole of it is [`app`].
 //!
 //! Where to look first: `members` is the table and what housekey asks of it, `pages` what visitors see, `templates`
 //! how `current_user` gets into every page.
 
+mod admin;
 mod assets;
+mod closing;
 mod database;
 mod errors;
 mod forms;
+mod login_store;
 mod members;
+mod moments;
 mod options;
 mod pages;
 mod private;
@@ -15,37 +20,57 @@ mod rules;
 mod secret_key;
 mod security_headers;
 mod templates;
+mod user_agents;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRef};
 use axum::http::{Request, StatusCode};
 use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
 use axum::{Router, body::Body};
 use housekey_axum::{
-    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, SecretKeys, login_required,
+    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, LoginTimeouts, SecretKeys,
+    login_required,
 };
 use tower_http::csrf::CsrfLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
+pub use admin::administer;
+pub use closing::Closing;
 use database::Database;
+use login_store::Store;
 use members::{Member, Members};
-pub use options::Options;
+pub use options::{Command, Options, Timeouts};
+
+/// How often the records of logins that are long over are deleted. They count for nothing before as well.
+const PURGE: Duration = Duration::from_secs(10 * 60);
+
+/// What handlers may ask for with `State`.
+#[derive(Clone, FromRef)]
+struct App {
+    members: Members,
+    timeouts: LoginTimeouts,
+    closing: Closing,
+}
 
 /// Opens the data folder, made if need be, and builds the site on it.
 ///
 /// # Errors
-/// When the folder, the secret key or the database in it cannot be used. The message says what to do.
-pub fn app(options: &Options) -> Result<Router, BoxError> {
-    let data = &options.data;
-    private::make_folder(data)
-        .map_err(|error| format!("cannot make the folder {}: {error}", data.display()))?;
-    let key = SecretKeys::new(secret_key::load_or_create(&data.join("secret-key"))?)?;
-    let members = Members::new(Database::open(&data.join("members.db"))?);
-    let manager = login_manager(key, &members, options.https)?;
+/// When the folder, the secret key, the database in it or the store of the logins cannot be used. The message says what
+/// to do.
+pub async fn app(options: &Options, closing: &Closing) -> Result<Router, BoxError> {
+    let (members, manager) = open(options).await?;
+    let app = App {
+        members,
+        timeouts: options.timeouts.into(),
+        closing: closing.clone(),
+    };
+    let purging = manager.clone();
+    tokio::spawn(async move { purging.purge_logins(|| tokio::time::sleep(PURGE)).await });
 
     let api = Router::new()
         .route("/api/me", get(pages::api::me))
@@ -67,32 +92,57 @@ pub fn app(options: &Options) -> Result<Router, BoxError> {
             "/account",
             get(pages::account::form).post(pages::account::submit),
         )
+        .route("/account/logins", get(pages::logins::list))
+        .route("/account/logins/end", post(pages::logins::end))
+        .route(
+            "/account/logins/end-others",
+            post(pages::logins::end_others),
+        )
+        .route("/events", get(pages::events::until_the_login_ends))
         .merge(api)
         .fallback(pages::not_found)
         .layer(manager.layer())
         // After the login layer, so outside it: a stylesheet is the same for everybody.
         .route("/static/{name}", get(assets::serve))
-        .with_state(members);
+        .with_state(app);
 
     Ok(around(site, options.https))
 }
 
-fn login_manager(
+/// The data folder: the members, and who of them is signed in.
+async fn open(options: &Options) -> Result<(Members, LoginManager<Member>), BoxError> {
+    let data = &options.data;
+    let store = Store::parse(&options.store)?;
+    private::make_folder(data)
+        .map_err(|error| format!("cannot make the folder {}: {error}", data.display()))?;
+    let keys = SecretKeys::new(secret_key::load_or_create(&data.join("secret-key"))?)?;
+    let members = Members::new(Database::open(&data.join("members.db"))?);
+    let manager = login_manager(keys, &members, store, options).await?;
+    Ok((members, manager))
+}
+
+async fn login_manager(
     keys: SecretKeys,
     members: &Members,
-    https: bool,
+    store: Store<'_>,
+    options: &Options,
 ) -> Result<LoginManager<Member>, BoxError> {
     let manager = LoginManager::new(keys, members.clone())
         .login_view("/sign-in")
         .login_message("Please sign in to see that page.")
         .refresh_view("/sign-in")
-        .needs_refresh_message("Please confirm it’s you to go on.");
-    let manager = if https {
-        manager.trusted_proxies(1)
+        .needs_refresh_message("Please confirm it’s you to go on.")
+        .login_timeouts(options.timeouts.into())
+        .client_address(|request| {
+            let ConnectInfo(address) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
+            Some(address.ip().to_canonical())
+        });
+    let manager = if options.https {
+        manager.trusted_proxies(options.proxies.into())
     } else {
         manager.plain_http()
     };
-    Ok(manager.build()?)
+    Ok(store.give_to(manager, &options.data).await?.build()?)
 }
 
 /// What holds for every request. The last layer is the outermost: it sees the request first and the response last.

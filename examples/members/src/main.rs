@@ -1,11 +1,14 @@
-//! `members`: reads the options, starts the logs, serves the site until it is asked to stop.
+//! `members`: reads the options, starts the logs, and serves the site until it is asked to stop, or does what an
+//! administrator wants done.
 
 use std::io::{IsTerminal, stderr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use members::Options;
+use housekey_axum::BoxError;
+use members::{Closing, Command, Options};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -16,8 +19,13 @@ const GRACE: Duration = Duration::from_secs(10);
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    start_logs();
-    match serve(&options).await {
+    // A command says what it did by itself.
+    start_logs(options.command.as_ref().map_or("info", |_| "warn"));
+    let done = match &options.command {
+        None => serve(&options).await,
+        Some(command) => administer(&options, command).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("members: {error}");
@@ -26,8 +34,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(options: &Options) -> Result<(), housekey_axum::BoxError> {
-    let site = members::app(options)?;
+async fn administer(options: &Options, command: &Command) -> Result<(), BoxError> {
+    print!("{}", members::administer(options, command).await?);
+    Ok(())
+}
+
+async fn serve(options: &Options) -> Result<(), BoxError> {
+    let closing = Closing::default();
+    let site = members::app(options, &closing).await?;
     let listener = TcpListener::bind(&options.listen).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}; choose another with --listen",
@@ -39,8 +53,14 @@ async fn serve(options: &Options) -> Result<(), housekey_axum::BoxError> {
         "open for visitors"
     );
 
+    let shutdown = async move {
+        asked_to_stop().await;
+        closing.begin();
+    };
+    // With the address of each connection, which the list of logins shows.
+    let site = site.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
-        result = axum::serve(listener, site).with_graceful_shutdown(asked_to_stop()) => result?,
+        result = axum::serve(listener, site).with_graceful_shutdown(shutdown) => result?,
         () = out_of_patience() => tracing::warn!("stopped while a request was still under way"),
     }
     tracing::info!("closed");
@@ -71,8 +91,8 @@ async fn asked_to_stop() {
 }
 
 /// Lines for a person at a terminal, JSON for whatever collects them otherwise.
-fn start_logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_logs(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr);

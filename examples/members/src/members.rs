@@ -84,6 +84,13 @@ impl Members {
         }
     }
 
+    pub(crate) async fn find_by_name(&self, username: &str) -> rusqlite::Result<Option<Member>> {
+        let name = username.to_owned();
+        let find = move |connection: &Connection| find_with_hash(connection, &name).optional();
+        let found = self.database.run(find).await?;
+        Ok(found.map(|(member, _)| member))
+    }
+
     /// The member with this username and password. `None` takes equally long for a wrong password and an unknown
     /// name, so that nobody can find out who is a member.
     pub(crate) async fn authenticate(

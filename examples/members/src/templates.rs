@@ -15,7 +15,7 @@ use crate::errors::AppError;
 use crate::members::Member;
 
 /// Compiled into the program, so that there is one file to install.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 9] = [
     ("base.html", include_str!("../templates/base.html")),
     ("macros.html", include_str!("../templates/macros.html")),
     ("home.html", include_str!("../templates/home.html")),
@@ -26,6 +26,7 @@ const SOURCES: [(&str, &str); 8] = [
         include_str!("../templates/dashboard.html"),
     ),
     ("account.html", include_str!("../templates/account.html")),
+    ("logins.html", include_str!("../templates/logins.html")),
     ("error.html", include_str!("../templates/error.html")),
 ];
 

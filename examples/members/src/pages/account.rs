@@ -57,7 +57,7 @@ pub(crate) async fn submit(
     login.update_auth_hash(&member).await?;
     page.flash.push(
         "success",
-        "Your password is changed. Other browsers have been signed out.",
+        "Your password is changed. All your other browsers have been signed out.",
     )?;
     Ok(Redirect::to("/account").into_response())
 }

@@ -2,21 +2,32 @@
 
 pub(crate) mod account;
 pub(crate) mod api;
+pub(crate) mod events;
+pub(crate) mod logins;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod sign_up;
 
 use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
 use axum::response::{Html, IntoResponse, Response};
 use housekey_axum::LoginRequired;
 use minijinja::context;
 
 use crate::errors::{self, AppError};
 use crate::members::Member;
-use crate::templates::Page;
+use crate::templates::{self, Page};
 
-pub(crate) async fn home(page: Page) -> Result<Html<String>, AppError> {
-    page.render("home.html", context! {})
+/// The front door stays open while nobody can say who is there: without a greeting, and without a menu.
+pub(crate) async fn home(page: Result<Page, Response>) -> Result<Response, AppError> {
+    match page {
+        Ok(page) => Ok(page.render("home.html", context! {})?.into_response()),
+        Err(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            let html = templates::render("home.html", context! {})?;
+            Ok(([(CACHE_CONTROL, "no-store")], html).into_response())
+        }
+        Err(response) => Ok(response),
+    }
 }
 
 pub(crate) async fn dashboard(

@@ -1,37 +1,51 @@
 //! A site on a port of its own, ChromeDriver, and browsers that share nothing with each other.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::Parser as _;
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
-use members::Options;
+use members::{Closing, Options};
 use serde_json::json;
 
 /// How long a page may take, on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
+const DARK: &str = "--blink-settings=preferredColorScheme=0";
+
 /// The members' site, with a data folder that goes when it goes.
 pub(crate) struct Site {
     url: String,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Site {
     pub(crate) async fn open() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let options = Options {
-            listen: String::new(),
-            data: data.path().join("data"),
-            https: false,
-        };
-        let app = members::app(&options).unwrap();
+        let options = Options::parse_from(["members", "--data", data.path().to_str().unwrap()]);
+        let app = members::app(&options, &Closing::default()).await.unwrap();
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, _data: data }
+        Self { url, data }
+    }
+
+    /// Lets time pass for the login that this user agent made: since it was made, and since it was last used.
+    pub(crate) fn grow_old(&self, user_agent: &str, made: Duration, used: Duration) {
+        let table = rusqlite::Connection::open(self.data.path().join("logins.db")).unwrap();
+        let changed = table.execute(
+            "UPDATE logins SET created_at = created_at - ?2, last_seen_at = last_seen_at - ?3
+             WHERE instr(data, ?1) > 0",
+            (user_agent, made.as_secs(), used.as_secs()),
+        );
+        assert_eq!(changed.unwrap(), 1, "{user_agent}");
     }
 }
 
@@ -65,17 +79,21 @@ impl Chromium {
 
     /// A browser with a profile of its own.
     pub(crate) async fn new_browser<'a>(&self, site: &'a Site) -> Browser<'a> {
-        self.browser(site, "--blink-settings=preferredColorScheme=1")
-            .await
+        self.browser(site, &[LIGHT]).await
     }
 
     pub(crate) async fn new_dark_browser<'a>(&self, site: &'a Site) -> Browser<'a> {
-        self.browser(site, "--blink-settings=preferredColorScheme=0")
+        self.browser(site, &[DARK]).await
+    }
+
+    /// A browser that says it is another one.
+    pub(crate) async fn new_browser_named<'a>(&self, site: &'a Site, name: &str) -> Browser<'a> {
+        self.browser(site, &[LIGHT, &format!("--user-agent={name}")])
             .await
     }
 
-    async fn browser<'a>(&self, site: &'a Site, colours: &str) -> Browser<'a> {
-        let arguments = [
+    async fn browser<'a>(&self, site: &'a Site, more: &[&str]) -> Browser<'a> {
+        let mut arguments = vec![
             "--headless",
             // Chromium's own sandbox does not start for root, as which CI runs.
             "--no-sandbox",
@@ -87,8 +105,8 @@ impl Chromium {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
-            colours,
         ];
+        arguments.extend(more);
         let options = json!({ "goog:chromeOptions": { "args": arguments } });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(options.as_object().unwrap().clone())
@@ -134,6 +152,25 @@ impl Browser<'_> {
     pub(crate) async fn press(&self, selector: &str) {
         let before = self.find("html").await;
         self.tick(selector).await;
+        self.leave(&before, selector).await;
+    }
+
+    /// The same without a mouse: goes from field to field until the button has the focus.
+    pub(crate) async fn press_by_keyboard(&self, selector: &str) {
+        let before = self.find("html").await;
+        let button = self.find(selector).await;
+        for _ in 0..50 {
+            let focused = self.client.active_element().await.unwrap();
+            if focused.element_id() == button.element_id() {
+                focused.send_keys(&Key::Enter.to_string()).await.unwrap();
+                return self.leave(&before, selector).await;
+            }
+            focused.send_keys(&Key::Tab.to_string()).await.unwrap();
+        }
+        panic!("{selector} cannot be reached by keyboard");
+    }
+
+    async fn leave(&self, before: &Element, selector: &str) {
         let pressed = Instant::now();
         while before.tag_name().await.is_ok() {
             assert!(pressed.elapsed() < PATIENCE, "{selector} leads nowhere");
@@ -156,6 +193,24 @@ impl Browser<'_> {
 
     pub(crate) async fn path(&self) -> String {
         self.client.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// Waits until the page has gone there by itself.
+    pub(crate) async fn is_led_to(&self, path_and_query: &str) {
+        let begun = Instant::now();
+        while self.path_and_query().await != path_and_query {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it stays at {}",
+                self.path_and_query().await
+            );
+        }
+        self.client
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::Css("footer"))
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn path_and_query(&self) -> String {

@@ -4,11 +4,19 @@
 
 mod driver;
 
+use std::time::Duration;
+
 use driver::{Chromium, Site};
 
 const USERNAME: &str = "mia";
 const PASSWORD: &str = "a correct horse";
 const NEW_PASSWORD: &str = "a better battery";
+
+const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                      Version/18.5 Mobile/15E148 Safari/604.1";
+const EDGE: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                    Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0";
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 #[tokio::test]
 async fn a_member_comes_in_is_remembered_proves_themselves_and_changes_the_password() {
@@ -26,6 +34,8 @@ async fn a_member_comes_in_is_remembered_proves_themselves_and_changes_the_passw
 
     // Out again: the dashboard asks who is there.
     desk.press("form[action='/sign-out'] button").await;
+    assert_eq!(desk.path().await, "/");
+    assert!(desk.text().await.contains("You are signed out."));
     desk.go("/dashboard").await;
     assert_eq!(desk.path_and_query().await, "/sign-in?next=%2Fdashboard");
 
@@ -57,7 +67,7 @@ async fn a_member_comes_in_is_remembered_proves_themselves_and_changes_the_passw
     desk.submit(&[("password", PASSWORD)]).await;
     assert_eq!(desk.path().await, "/account");
 
-    // A new password: this browser stays in, the other one is out.
+    // A new password: this browser stays in, the other one is out, and its page knows.
     desk.submit(&[
         ("current_password", PASSWORD),
         ("new_password", NEW_PASSWORD),
@@ -66,8 +76,7 @@ async fn a_member_comes_in_is_remembered_proves_themselves_and_changes_the_passw
     assert!(desk.text().await.contains("Your password is changed."));
     desk.go("/dashboard").await;
     assert!(desk.text().await.contains("Hello, mia."));
-    phone.go("/dashboard").await;
-    assert_eq!(phone.path().await, "/sign-in");
+    phone.is_led_to("/sign-in?next=%2Fdashboard").await;
 
     // The remember token of this browser was carried over too.
     desk.lose_cookie("session").await;
@@ -86,6 +95,58 @@ async fn a_member_comes_in_is_remembered_proves_themselves_and_changes_the_passw
     phone.close().await;
 }
 
+#[tokio::test]
+async fn a_member_sees_where_they_are_signed_in_and_ends_what_they_do_not_know() {
+    let site = Site::open().await;
+    let chromium = Chromium::start();
+    let desk = chromium.new_browser(&site).await;
+    let phone = chromium.new_browser_named(&site, IPHONE).await;
+    desk.go("/sign-up").await;
+    desk.submit(&[("username", USERNAME), ("password", PASSWORD)])
+        .await;
+    phone.go("/sign-in").await;
+    phone.tick("input[name=remember]").await;
+    phone
+        .submit(&[("username", USERNAME), ("password", PASSWORD)])
+        .await;
+
+    desk.go("/account").await;
+    desk.press("a[href='/account/logins']").await;
+    let page = desk.text().await;
+    for words in ["This browser", "Safari on iPhone", "Stays signed in"] {
+        assert!(page.contains(words), "no {words} in {page}");
+    }
+
+    // The page that the other browser shows goes by itself, and comes back after signing in.
+    desk.press(".logins li:not([aria-current]) button").await;
+    assert_eq!(desk.path().await, "/account/logins");
+    let page = desk.text().await;
+    assert!(page.contains("Safari on iPhone is signed out."), "{page}");
+    phone.is_led_to("/sign-in?next=%2Fdashboard").await;
+    let fields = [("username", USERNAME), ("password", PASSWORD)];
+    phone.submit(&fields).await;
+    assert_eq!(phone.path().await, "/dashboard");
+
+    // Everywhere else, without a mouse.
+    desk.go("/account/logins").await;
+    desk.press_by_keyboard("form[action$=end-others] button")
+        .await;
+    assert!(
+        desk.text()
+            .await
+            .contains("signed out in the one other place")
+    );
+    phone.is_led_to("/sign-in?next=%2Fdashboard").await;
+
+    // To end the login that one is using is to sign out.
+    desk.press(".logins li[aria-current] button").await;
+    assert_eq!(desk.path().await, "/");
+    assert!(desk.text().await.contains("You are signed out."));
+
+    desk.close().await;
+    phone.close().await;
+}
+
 /// Not a test of anything: takes the README's pictures, in the folder that `SCREENSHOTS` names.
 #[tokio::test]
 #[ignore = "run by scripts/screenshots"]
@@ -96,7 +157,7 @@ async fn pictures_for_the_readme() {
     let site = Site::open().await;
     let chromium = Chromium::start();
 
-    let light = chromium.new_browser(&site).await;
+    let light = chromium.new_browser_named(&site, FIREFOX).await;
     light.size(1100, 720).await;
     light.go("/sign-in").await;
     light.picture(&folder.join("sign-in.png")).await;
@@ -104,6 +165,22 @@ async fn pictures_for_the_readme() {
     light
         .submit(&[("username", USERNAME), ("password", PASSWORD)])
         .await;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    for (name, remember, made, used) in [(IPHONE, true, 24 * 12, 5), (EDGE, false, 26, 20)] {
+        let other = chromium.new_browser_named(&site, name).await;
+        other.go("/sign-in").await;
+        if remember {
+            other.tick("input[name=remember]").await;
+        }
+        other
+            .submit(&[("username", USERNAME), ("password", PASSWORD)])
+            .await;
+        other.close().await;
+        site.grow_old(name, made * HOUR, used * HOUR);
+    }
+    light.go("/account/logins").await;
+    light.picture(&folder.join("logins.png")).await;
     light.close().await;
 
     let dark = chromium.new_dark_browser(&site).await;
@@ -112,8 +189,11 @@ async fn pictures_for_the_readme() {
     dark.tick("input[name=remember]").await;
     dark.submit(&[("username", USERNAME), ("password", PASSWORD)])
         .await;
-    dark.picture(&folder.join("dashboard-dark.png")).await;
+    dark.go("/account/logins").await;
+    dark.picture(&folder.join("logins-dark.png")).await;
     dark.size(520, 900).await;
+    dark.go("/account/logins").await;
+    dark.picture(&folder.join("logins-phone-dark.png")).await;
     dark.go("/account").await;
     dark.submit(&[
         ("current_password", "a wrong horse"),

@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 
 use crate::browser::Browser;
-use crate::{OK, PASSWORD, Site, options};
+use crate::{OK, PASSWORD, Site, app, options};
 
 #[tokio::test]
 async fn an_unknown_address_is_a_page_of_the_site() {
-    let site = Site::open();
+    let site = Site::open().await;
     let answer = site.member("ada").await.get("/nowhere").await;
     answer.shows(StatusCode::NOT_FOUND, "There is no such room");
     answer.shows(StatusCode::NOT_FOUND, "Sign out");
@@ -19,7 +19,7 @@ async fn an_unknown_address_is_a_page_of_the_site() {
 
 #[tokio::test]
 async fn scripts_are_refused_in_json() {
-    let site = Site::open();
+    let site = Site::open().await;
     for path in ["/api/me", "/api/nothing"] {
         let answer = site.browser().get(path).await;
         assert_eq!(
@@ -32,7 +32,7 @@ async fn scripts_are_refused_in_json() {
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut browser = site.browser();
     for path in ["/", "/nowhere", "/dashboard", "/api/me", "/static/site.css"] {
         let answer = browser.get(path).await;
@@ -54,7 +54,7 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn over_https_the_cookies_are_secure_and_browsers_told_to_stay() {
     let data = tempfile::tempdir().unwrap();
-    let mut browser = Browser::new(&members::app(&options(data.path(), true)).unwrap());
+    let mut browser = Browser::new(&app(options(data.path(), &["--https"])).await);
     let answer = browser
         .post(
             "/sign-up",
@@ -80,7 +80,7 @@ async fn over_https_the_cookies_are_secure_and_browsers_told_to_stay() {
 
 #[tokio::test]
 async fn the_stylesheet_is_kept_by_browsers_and_asks_for_no_cookie() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     let page = ada.get("/dashboard").await.body;
     let (_, rest) = page.split_once(r#"rel="stylesheet" href=""#).unwrap();

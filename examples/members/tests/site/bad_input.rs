@@ -8,7 +8,7 @@ type Fields<'a> = &'a [(&'a str, &'a str)];
 
 #[tokio::test]
 async fn a_form_with_missing_or_absurd_fields_is_shown_again() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     let mut visitor = site.browser();
     let long = "x".repeat(5000);
@@ -84,14 +84,14 @@ async fn a_form_with_missing_or_absurd_fields_is_shown_again() {
 
 #[tokio::test]
 async fn a_body_that_is_no_form_counts_as_an_empty_one() {
-    let site = Site::open();
+    let site = Site::open().await;
     let answer = site.browser().post_json("/sign-in", "{}").await;
     answer.shows(StatusCode::UNPROCESSABLE_ENTITY, "Type your username.");
 }
 
 #[tokio::test]
 async fn a_form_shown_again_keeps_the_name_and_never_the_password() {
-    let site = Site::open();
+    let site = Site::open().await;
     let answer = site
         .browser()
         .post(
@@ -105,7 +105,7 @@ async fn a_form_shown_again_keeps_the_name_and_never_the_password() {
 
 #[tokio::test]
 async fn a_flood_of_bytes_is_refused() {
-    let site = Site::open();
+    let site = Site::open().await;
     let answer = site
         .browser()
         .post("/sign-in", &[("username", &"x".repeat(100_000))])
@@ -115,7 +115,7 @@ async fn a_flood_of_bytes_is_refused() {
 
 #[tokio::test]
 async fn a_form_sent_by_another_site_does_nothing() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     for (path, fields) in [
         ("/sign-out", vec![]),
@@ -129,7 +129,7 @@ async fn a_form_sent_by_another_site_does_nothing() {
 
 #[tokio::test]
 async fn a_cookie_that_is_no_cookie_of_ours_is_an_anonymous_visitor() {
-    let site = Site::open();
+    let site = Site::open().await;
     let ada = site.member("ada").await.cookies();
     for (name, cookie) in &ada {
         let forged = format!("{}x", cookie.value);

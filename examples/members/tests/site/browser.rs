@@ -1,18 +1,24 @@
 //! A browser small enough for tests: it keeps cookies, follows nothing, and can be closed.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::extract::ConnectInfo;
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGENT};
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
+#[derive(Clone)]
 pub(crate) struct Browser {
     site: Router,
     cookies: BTreeMap<String, Cookie>,
+    user_agent: Option<&'static str>,
+    forwarded_for: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +40,19 @@ impl Browser {
         Browser {
             site: site.clone(),
             cookies: BTreeMap::new(),
+            user_agent: None,
+            forwarded_for: None,
         }
+    }
+
+    pub(crate) fn named(mut self, user_agent: &'static str) -> Browser {
+        self.user_agent = Some(user_agent);
+        self
+    }
+
+    pub(crate) fn forwarded_for(mut self, addresses: &'static str) -> Browser {
+        self.forwarded_for = Some(addresses);
+        self
     }
 
     pub(crate) fn cookies(&self) -> BTreeMap<String, Cookie> {
@@ -89,10 +107,32 @@ impl Browser {
         self.send(request, Body::from(body.to_owned())).await
     }
 
+    /// An answer of which only the beginning has come.
+    pub(crate) async fn open(&mut self, path: &str) -> Response {
+        self.response(Request::get(path), Body::empty()).await
+    }
+
     async fn send(&mut self, request: Builder, body: Body) -> Answer {
+        let response = self.response(request, body).await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: text(body).await,
+        }
+    }
+
+    async fn response(&mut self, request: Builder, body: Body) -> Response {
         let mut request = request
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))))
             .header("host", "127.0.0.1:3000")
             .header("accept", "text/html");
+        if let Some(user_agent) = self.user_agent {
+            request = request.header(USER_AGENT, user_agent);
+        }
+        if let Some(addresses) = self.forwarded_for {
+            request = request.header("x-forwarded-for", addresses);
+        }
         if !self.cookies.is_empty() {
             let pairs: Vec<String> = self
                 .cookies
@@ -110,13 +150,7 @@ impl Browser {
         for cookie in response.headers().get_all(SET_COOKIE) {
             self.keep(cookie.to_str().unwrap());
         }
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.into()).unwrap(),
-        }
+        response
     }
 
     fn keep(&mut self, set_cookie: &str) {
@@ -162,6 +196,12 @@ impl Answer {
         assert_eq!(self.status, status, "{self:?}");
         assert!(self.body.contains(text), "no {text:?} in {}", self.body);
     }
+}
+
+/// All of it: waits for the end of a stream.
+pub(crate) async fn text(body: Body) -> String {
+    let bytes = body.collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.into()).unwrap()
 }
 
 fn encode(value: &str) -> String {

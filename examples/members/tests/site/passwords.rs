@@ -11,7 +11,7 @@ const WERKZEUG_HASH: &str = "scrypt:32768:8:1$a1b2c3d4e5f6g7h8$\
 
 #[tokio::test]
 async fn a_new_password_turns_every_other_browser_out() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut here = site.member("ada").await;
     let mut there = site.browser();
     there
@@ -33,7 +33,7 @@ async fn a_new_password_turns_every_other_browser_out() {
     here.post("/account", &fields).await.leads_to("/account");
     here.get("/account").await.shows(
         OK,
-        "Your password is changed. Other browsers have been signed out.",
+        "Your password is changed. All your other browsers have been signed out.",
     );
     there
         .get("/dashboard")
@@ -60,7 +60,7 @@ async fn a_new_password_turns_every_other_browser_out() {
 
 #[tokio::test]
 async fn an_old_hash_is_renewed_at_sign_in_and_nobody_is_out() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut first = site.member("ada").await;
     let table = site.table();
     table
@@ -79,7 +79,7 @@ async fn an_old_hash_is_renewed_at_sign_in_and_nobody_is_out() {
 
 #[tokio::test]
 async fn a_closed_account_is_out_at_the_next_request() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     site.table()
         .execute("UPDATE members SET active = 0", [])

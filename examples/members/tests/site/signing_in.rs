@@ -6,7 +6,7 @@ use crate::{OK, PASSWORD, Site, start};
 
 #[tokio::test]
 async fn who_signs_up_is_in_and_welcomed_once() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     ada.get("/dashboard")
         .await
@@ -18,7 +18,7 @@ async fn who_signs_up_is_in_and_welcomed_once() {
 
 #[tokio::test]
 async fn who_signs_out_is_out() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     ada.post("/sign-out", &[]).await.leads_to("/");
     ada.get("/").await.shows(OK, "You are signed out");
@@ -34,7 +34,7 @@ async fn who_signs_out_is_out() {
 
 #[tokio::test]
 async fn sign_in_leads_back_to_where_one_wanted_to_go() {
-    let site = Site::open();
+    let site = Site::open().await;
     site.member("ada").await;
     let mut ada = site.browser();
     ada.get("/account")
@@ -54,7 +54,7 @@ async fn sign_in_leads_back_to_where_one_wanted_to_go() {
 
 #[tokio::test]
 async fn next_never_leads_to_another_site() {
-    let site = Site::open();
+    let site = Site::open().await;
     site.member("ada").await;
     for next in [
         "https://evil.example/",
@@ -73,7 +73,7 @@ async fn next_never_leads_to_another_site() {
 
 #[tokio::test]
 async fn who_is_signed_in_needs_no_form() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     ada.get("/sign-in?next=%2Faccount")
         .await
@@ -83,7 +83,7 @@ async fn who_is_signed_in_needs_no_form() {
 
 #[tokio::test]
 async fn a_form_sent_while_signed_out_is_not_sent_on_to_the_sign_in_page() {
-    let site = Site::open();
+    let site = Site::open().await;
     let fields = [
         ("current_password", PASSWORD),
         ("new_password", "another password"),
@@ -99,7 +99,7 @@ async fn a_form_sent_while_signed_out_is_not_sent_on_to_the_sign_in_page() {
 
 #[tokio::test]
 async fn a_remembered_member_comes_back_but_is_asked_again_where_it_matters() {
-    let site = Site::open();
+    let site = Site::open().await;
     site.member("ada").await;
     let mut ada = site.browser();
     ada.post(
@@ -148,7 +148,7 @@ async fn a_remembered_member_comes_back_but_is_asked_again_where_it_matters() {
 
 #[tokio::test]
 async fn who_did_not_ask_to_be_remembered_is_forgotten() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
     ada.reopen();
     ada.get("/dashboard")
@@ -158,7 +158,7 @@ async fn who_did_not_ask_to_be_remembered_is_forgotten() {
 
 #[tokio::test]
 async fn to_confirm_as_another_member_is_to_sign_in_as_that_one() {
-    let site = Site::open();
+    let site = Site::open().await;
     site.member("grace").await;
     let mut browser = site.member("ada").await;
     browser
@@ -170,15 +170,15 @@ async fn to_confirm_as_another_member_is_to_sign_in_as_that_one() {
 
 #[tokio::test]
 async fn a_restart_logs_nobody_out() {
-    let site = Site::open();
+    let site = Site::open().await;
     let mut ada = site.member("ada").await;
-    ada.visit(&start(site.data.path()));
+    ada.visit(&start(site.data.path()).await);
     ada.get("/dashboard").await.shows(OK, "Hello, ada.");
 }
 
 #[tokio::test]
 async fn scripts_are_told_who_they_are_in_json() {
-    let site = Site::open();
+    let site = Site::open().await;
     let nobody = site.browser().get("/api/me").await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
     assert_eq!(nobody.header("content-type"), "application/problem+json");

@@ -1,0 +1,98 @@
+//! Times in words, and no more exact than they are known.
+
+use std::time::{Duration, SystemTime};
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// `just now`, `3 hours ago`.
+pub(crate) fn ago(then: SystemTime, now: SystemTime) -> String {
+    match age(then, now) {
+        age if age < Duration::from_secs(MINUTE) => "just now".to_owned(),
+        age => format!("{} ago", long(age)),
+    }
+}
+
+/// When something was last used, where use is noted only once in a `step`: it may have been used since.
+pub(crate) fn last_used(noted: SystemTime, now: SystemTime, step: Duration) -> String {
+    match age(noted, now) {
+        age if age < step => format!("within the last {}", one(&long(step))),
+        age => format!("about {} ago", long(age)),
+    }
+}
+
+/// `a minute`, `12 minutes`, `an hour`, `3 days`: in whole units, of which the rest is left out.
+pub(crate) fn long(duration: Duration) -> String {
+    let (count, unit) = match duration.as_secs() {
+        seconds if seconds < MINUTE => (seconds, "second"),
+        seconds if seconds < HOUR => (seconds / MINUTE, "minute"),
+        seconds if seconds < DAY => (seconds / HOUR, "hour"),
+        seconds => (seconds / DAY, "day"),
+    };
+    match (count, unit) {
+        (1, "hour") => "an hour".to_owned(),
+        (1, _) => format!("a {unit}"),
+        _ => format!("{count} {unit}s"),
+    }
+}
+
+/// `hour` for `an hour`.
+fn one(long: &str) -> &str {
+    let rest = long.strip_prefix("an ").or(long.strip_prefix("a "));
+    rest.unwrap_or(long)
+}
+
+/// A time that is still to come was noted by a clock that is ahead, and counts as now.
+fn age(then: SystemTime, now: SystemTime) -> Duration {
+    now.duration_since(then).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn before(seconds: u64) -> (SystemTime, SystemTime) {
+        (NOW, NOW + Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_past_is_told_in_one_unit() {
+        for (seconds, words) in [
+            (0, "just now"),
+            (59, "just now"),
+            (60, "a minute ago"),
+            (12 * 60 + 59, "12 minutes ago"),
+            (60 * 60, "an hour ago"),
+            (24 * 60 * 60 - 1, "23 hours ago"),
+            (24 * 60 * 60, "a day ago"),
+            (400 * 24 * 60 * 60, "400 days ago"),
+        ] {
+            let (then, now) = before(seconds);
+            assert_eq!(ago(then, now), words);
+        }
+        let (now, then) = before(30);
+        assert_eq!(ago(then, now), "just now", "a clock that is ahead");
+    }
+
+    #[test]
+    fn the_last_use_is_told_no_more_exactly_than_it_is_noted() {
+        let hour = Duration::from_secs(HOUR);
+        let minutes = Duration::from_secs(3 * MINUTE);
+        let minute = Duration::from_secs(MINUTE);
+        for (seconds, step, words) in [
+            (0, hour, "within the last hour"),
+            (59 * 60, hour, "within the last hour"),
+            (60 * 60, hour, "about an hour ago"),
+            (26 * 60 * 60, hour, "about a day ago"),
+            (20, minutes, "within the last 3 minutes"),
+            (4 * 60, minutes, "about 4 minutes ago"),
+            (59, minute, "within the last minute"),
+        ] {
+            let (then, now) = before(seconds);
+            assert_eq!(last_used(then, now, step), words);
+        }
+    }
+}

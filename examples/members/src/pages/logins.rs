@@ -1,0 +1,89 @@
+//! `/account/logins`: where a member is signed in, and how to end what they do not know.
+//!
+//! All of it needs a fresh login: whoever finds a browser open must not sign its owner out everywhere else.
+
+use std::time::SystemTime;
+
+use axum::extract::State;
+use axum::response::{Html, Redirect};
+use housekey_axum::{Flash, FreshLoginRequired, Login, LoginTimeouts};
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::sign_out;
+use crate::errors::AppError;
+use crate::forms::Fields;
+use crate::members::Member;
+use crate::moments;
+use crate::templates::Page;
+use crate::user_agents;
+
+const HERE: &str = "/account/logins";
+
+pub(crate) async fn list(
+    _: FreshLoginRequired<Member>,
+    page: Page,
+    login: Login<Member>,
+    State(timeouts): State<LoginTimeouts>,
+) -> Result<Html<String>, AppError> {
+    let (now, step) = (SystemTime::now(), timeouts.step());
+    let logins = login.logins().await?;
+    let logins: Vec<Value> = logins
+        .iter()
+        .map(|login| {
+            context! {
+                id => login.id.to_string(),
+                program => user_agents::heading(login.user_agent.as_deref()),
+                current => login.current,
+                since => moments::ago(login.created_at, now),
+                last_used => moments::last_used(login.last_seen_at, now, step),
+                address => login.address.map(|address| address.to_string()),
+                remembered => login.remembered,
+            }
+        })
+        .collect();
+    page.render(
+        "logins.html",
+        context! { logins, step => moments::long(step) },
+    )
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Choice {
+    login: String,
+}
+
+pub(crate) async fn end(
+    _: FreshLoginRequired<Member>,
+    login: Login<Member>,
+    flash: Flash,
+    Fields(form): Fields<Choice>,
+) -> Result<Redirect, AppError> {
+    let logins = login.logins().await?;
+    let chosen = logins.iter().find(|it| it.id.to_string() == form.login);
+    match chosen {
+        Some(chosen) if chosen.current => return sign_out::submit(login, flash).await,
+        Some(chosen) if login.end_login(&chosen.id).await? => {
+            let program = user_agents::heading(chosen.user_agent.as_deref());
+            flash.push("success", &format!("{program} is signed out."))?;
+        }
+        // Ended meanwhile, or never theirs.
+        _ => flash.push("success", "That one was signed out already.")?,
+    }
+    Ok(Redirect::to(HERE))
+}
+
+pub(crate) async fn end_others(
+    _: FreshLoginRequired<Member>,
+    login: Login<Member>,
+    flash: Flash,
+) -> Result<Redirect, AppError> {
+    let message = match login.end_other_logins().await? {
+        0 => "You were signed in nowhere else.".to_owned(),
+        1 => "You are signed out in the one other place.".to_owned(),
+        count => format!("You are signed out in the {count} other places."),
+    };
+    flash.push("success", &message)?;
+    Ok(Redirect::to(HERE))
+}

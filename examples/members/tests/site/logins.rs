@@ -1,0 +1,321 @@
+//! Where one is signed in: seeing it, and ending it.
+
+use axum::http::StatusCode;
+
+use crate::browser::{Answer, Browser};
+use crate::{OK, PASSWORD, Site, app, options, start};
+
+const FIREFOX: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0";
+const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                      Version/17.5 Mobile/15E148 Safari/604.1";
+
+const HERE: &str = "/account/logins";
+const END: &str = "/account/logins/end";
+const END_OTHERS: &str = "/account/logins/end-others";
+
+/// One entry of the list, as its markup.
+fn entry<'a>(page: &'a Answer, program: &str) -> &'a str {
+    let found = entries(page).find(|entry| entry.contains(&format!(">{program}</h2>")));
+    found.unwrap_or_else(|| panic!("no {program} in {}", page.body))
+}
+
+fn entries(page: &Answer) -> impl Iterator<Item = &str> {
+    assert_eq!(page.status, OK, "{page:?}");
+    let (_, list) = page
+        .body
+        .split_once(r#"<ul class="sheet logins">"#)
+        .unwrap();
+    let (list, _) = list.split_once("</ul>").unwrap();
+    list.split("<li").skip(1)
+}
+
+/// The number in the entry's form.
+fn number(entry: &str) -> String {
+    let (_, rest) = entry.split_once(r#"name="login" value=""#).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn desk_and_phone(site: &Site) -> (Browser, Browser) {
+    site.member("ada").await.post("/sign-out", &[]).await;
+    let desk = site.browser().named(FIREFOX);
+    let phone = site.browser().named(IPHONE);
+    (
+        site.sign_in(desk, "ada", false).await,
+        site.sign_in(phone, "ada", true).await,
+    )
+}
+
+async fn is_in(browser: &mut Browser) -> bool {
+    let answer = browser.get("/dashboard").await;
+    match answer.status {
+        OK => true,
+        _ => {
+            answer.leads_to("/sign-in?next=%2Fdashboard");
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_browsers_see_each_other_and_know_themselves() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    for (browser, own, other) in [
+        (&mut desk, "Firefox on Windows", "Safari on iPhone"),
+        (&mut phone, "Safari on iPhone", "Firefox on Windows"),
+    ] {
+        let page = browser.get(HERE).await;
+        assert_eq!(entries(&page).count(), 2);
+        let (own, other) = (entry(&page, own), entry(&page, other));
+        assert!(own.contains("This browser"), "{own}");
+        assert!(own.contains("Last used just now"), "{own}");
+        assert!(!other.contains("This browser"), "{other}");
+        assert!(other.contains("Last used within the last hour"), "{other}");
+        for entry in [own, other] {
+            assert!(entry.contains("Signed in just now<br>"), "{entry}");
+            assert!(entry.contains("From 127.0.0.1</p>"), "{entry}");
+            let remembered = entry.contains("Stays signed in");
+            assert_eq!(remembered, entry.contains("iPhone"), "{entry}");
+        }
+        page.shows(OK, "Use is noted once in an hour at most");
+    }
+}
+
+#[tokio::test]
+async fn nobody_sees_the_logins_of_others() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let mut grace = site.member("grace").await;
+    let number = number(entries(&ada.get(HERE).await).next().unwrap());
+    assert_eq!(entries(&grace.get(HERE).await).count(), 1);
+
+    grace.post(END, &[("login", &number)]).await.leads_to(HERE);
+    grace
+        .get(HERE)
+        .await
+        .shows(OK, "That one was signed out already.");
+    grace.post(END_OTHERS, &[]).await.leads_to(HERE);
+    assert!(is_in(&mut ada).await);
+}
+
+#[tokio::test]
+async fn what_is_ended_is_over_at_its_next_request_even_if_it_was_remembered() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    let page = desk.get(HERE).await;
+    let chosen = number(entry(&page, "Safari on iPhone"));
+    desk.post(END, &[("login", &chosen)]).await.leads_to(HERE);
+    let page = desk.get(HERE).await;
+    page.shows(OK, "Safari on iPhone is signed out.");
+    assert_eq!(entries(&page).count(), 1);
+    assert!(!page.body.contains("Sign out everywhere else"));
+
+    assert!(!is_in(&mut phone).await);
+    phone.reopen();
+    assert!(!is_in(&mut phone).await);
+    assert!(is_in(&mut desk).await);
+
+    desk.post(END, &[("login", &chosen)]).await.leads_to(HERE);
+    desk.get(HERE)
+        .await
+        .shows(OK, "That one was signed out already.");
+}
+
+#[tokio::test]
+async fn to_end_this_login_is_to_sign_out() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    let page = desk.get(HERE).await;
+    let own = number(entry(&page, "Firefox on Windows"));
+    desk.post(END, &[("login", &own)]).await.leads_to("/");
+    desk.get("/").await.shows(OK, "You are signed out.");
+    assert!(!is_in(&mut desk).await);
+    assert!(is_in(&mut phone).await);
+}
+
+#[tokio::test]
+async fn everywhere_else_is_everywhere_but_here() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    let mut tablet = site.sign_in(site.browser(), "ada", true).await;
+    let mut grace = site.member("grace").await;
+    for message in [
+        "You are signed out in the 2 other places.",
+        "You were signed in nowhere else.",
+    ] {
+        desk.post(END_OTHERS, &[]).await.leads_to(HERE);
+        desk.get(HERE).await.shows(OK, message);
+    }
+    assert!(!is_in(&mut phone).await);
+    assert!(!is_in(&mut tablet).await);
+    assert!(is_in(&mut desk).await);
+    assert!(is_in(&mut grace).await);
+}
+
+#[tokio::test]
+async fn all_of_it_needs_a_fresh_login_and_a_form_of_this_site() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    let number = number(entry(&desk.get(HERE).await, "Firefox on Windows"));
+    let fields = [("login", number.as_str())];
+
+    phone.reopen();
+    let back = "/sign-in?next=%2Faccount%2Flogins";
+    phone.get(HERE).await.leads_to(back);
+    let mut nobody = site.browser();
+    nobody.get(HERE).await.leads_to(back);
+    for browser in [&mut phone, &mut nobody] {
+        for path in [END, END_OTHERS] {
+            browser.post(path, &fields).await.leads_to("/sign-in");
+        }
+    }
+    for path in [END, END_OTHERS] {
+        desk.post_from("cross-site", path, &fields)
+            .await
+            .shows(StatusCode::FORBIDDEN, "The form was sent by another site");
+        assert_eq!(
+            desk.get(path).await.status,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a link ends nothing"
+        );
+    }
+    assert!(is_in(&mut desk).await);
+    assert!(is_in(&mut phone).await);
+}
+
+#[tokio::test]
+async fn a_copied_cookie_is_worthless_after_signing_out() {
+    let site = Site::open().await;
+    site.member("ada").await;
+    let mut ada = site.sign_in(site.browser(), "ada", true).await;
+    let mut session = ada.clone();
+    let mut token = ada.clone();
+    token.reopen();
+    assert!(is_in(&mut session.clone()).await);
+
+    ada.post("/sign-out", &[]).await.leads_to("/");
+    assert!(!is_in(&mut session).await);
+    assert!(!is_in(&mut token).await);
+}
+
+#[tokio::test]
+async fn what_browsers_say_of_themselves_is_escaped() {
+    let site = Site::open().await;
+    let sly = site.browser().named("</h2><script>alert(1)</script>");
+    site.member("ada").await;
+    let mut ada = site.sign_in(sly, "ada", false).await;
+    let page = ada.get(HERE).await;
+    entry(&page, "An unknown browser");
+    assert!(!page.body.contains("alert(1)"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn addresses_are_those_that_the_proxies_saw() {
+    let forwarded = "198.51.100.1, 203.0.113.7, 192.0.2.9";
+    for (more, address) in [
+        (&["--https"][..], "192.0.2.9"),
+        (&["--https", "--proxies", "2"], "203.0.113.7"),
+        (&["--https", "--proxies", "4"], "127.0.0.1"),
+        (&[], "127.0.0.1"),
+    ] {
+        let site = Site::open_with(more).await;
+        site.member("ada").await;
+        let browser = site.browser().named(FIREFOX).forwarded_for(forwarded);
+        let mut ada = site.sign_in(browser, "ada", false).await;
+        let page = ada.get(HERE).await;
+        let line = format!("From {address}</p>");
+        assert!(
+            entry(&page, "Firefox on Windows").contains(&line),
+            "{more:?}: {}",
+            page.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_as_exact_as_the_timeouts_let_it_be() {
+    for (profile, last_used) in [
+        ("everyday", "within the last hour"),
+        ("sensitive", "within the last 3 minutes"),
+        ("critical", "within the last minute"),
+    ] {
+        let site = Site::open_with(&["--timeouts", profile]).await;
+        let (mut desk, _phone) = desk_and_phone(&site).await;
+        let page = desk.get(HERE).await;
+        let phone = entry(&page, "Safari on iPhone");
+        assert!(phone.contains(last_used), "{profile}: {phone}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_signs_everybody_out_only_where_logins_are_in_memory() {
+    for (store, still_in) in [("sqlite", true), ("memory", false)] {
+        let more = ["--store", store];
+        let site = Site::open_with(&more).await;
+        let (mut desk, mut phone) = desk_and_phone(&site).await;
+        let restarted = app(options(site.data.path(), &more)).await;
+        for browser in [&mut desk, &mut phone] {
+            browser.visit(&restarted);
+            assert_eq!(is_in(browser).await, still_in, "{store}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_the_site_does_not_have_is_refused_at_the_start() {
+    let data = tempfile::tempdir().unwrap();
+    for (store, answer) in [
+        ("sqllite", "choose sqlite, memory"),
+        ("mysql://db/", "--store mysql is none"),
+    ] {
+        let options = options(data.path(), &["--store", store]);
+        let refused = members::app(&options, &members::Closing::default()).await;
+        let said = refused.expect_err("it is refused").to_string();
+        assert!(said.contains(answer), "{store}: {said}");
+    }
+    assert_eq!(
+        std::fs::read_dir(data.path()).unwrap().count(),
+        0,
+        "nothing was made for it"
+    );
+}
+
+#[tokio::test]
+async fn logins_that_are_long_over_do_not_stay_in_the_file() {
+    let site = Site::open().await;
+    site.member("ada").await;
+    let table = site.logins();
+    let count = || -> usize {
+        table
+            .query_one("SELECT count(*) FROM logins", [], |row| row.get(0))
+            .unwrap()
+    };
+    table
+        .execute("UPDATE logins SET expires_at = 1", [])
+        .unwrap();
+    assert_eq!(count(), 1);
+    let _restarted = start(site.data.path()).await;
+    // It is done in the background, so at some time.
+    let purged = async {
+        while count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    assert!(tokio::time::timeout(patience, purged).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_account_page_leads_there() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let account = ada.get("/account").await;
+    account.shows(OK, r#"href="/account/logins""#);
+    let fields = [
+        ("current_password", PASSWORD),
+        ("new_password", "another password"),
+    ];
+    ada.post("/account", &fields).await.leads_to("/account");
+    assert_eq!(entries(&ada.get(HERE).await).count(), 1);
+}
