@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+#[cfg(feature = "redis")]
+use housekey_axum::records::LoginId;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use housekey_axum::records::LoginStore;
 use housekey_axum::records::MemoryLoginStore;
 use housekey_axum::{BoxError, LoginManagerBuilder};
 use housekey_sqlite::SqliteLoginStore;
@@ -51,12 +55,42 @@ impl Store<'_> {
         Ok(match self {
             Store::Sqlite => manager.login_store(SqliteLoginStore::open(data.join("logins.db"))?),
             Store::Memory => manager.login_store(MemoryLoginStore::new()),
-            Store::Postgres(_) => return Err(not_built_with("postgres")),
-            Store::Redis(_) => return Err(not_built_with("redis")),
+            Store::Postgres(address) => manager.login_store(postgres(address).await?),
+            Store::Redis(address) => manager.login_store(redis(address).await?),
         })
     }
 }
 
+#[cfg(feature = "postgres")]
+async fn postgres(address: &str) -> Result<impl LoginStore, BoxError> {
+    let pool = sqlx::PgPool::connect_lazy(address)
+        .map_err(|error| format!("--store postgres: the address cannot be read ({error})"))?;
+    let store = housekey_postgres::PostgresLoginStore::new(pool);
+    store.create_table().await?;
+    Ok(store)
+}
+
+#[cfg(feature = "redis")]
+async fn redis(address: &str) -> Result<impl LoginStore, BoxError> {
+    let client = redis::Client::open(address)
+        .map_err(|error| format!("--store redis: the address cannot be read ({error})"))?;
+    let store = housekey_redis::RedisLoginStore::new(client);
+    // It connects when it is first asked: a server that is not there is better noticed now.
+    store.load(&LoginId::from_bytes([0; 16]), 0).await?;
+    Ok(store)
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn postgres(_: &str) -> Result<MemoryLoginStore, BoxError> {
+    Err(not_built_with("postgres"))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn redis(_: &str) -> Result<MemoryLoginStore, BoxError> {
+    Err(not_built_with("redis"))
+}
+
+#[cfg(not(all(feature = "postgres", feature = "redis")))]
 fn not_built_with(feature: &str) -> BoxError {
     format!("this program was built without {feature}; build it with `--features {feature}`").into()
 }

@@ -35,10 +35,11 @@ pub struct Options {
     ///
     /// memory is the program's own: when it ends, everybody is signed out, and no other program sees who is in.
     ///
-    /// postgres://USER:PASSWORD@HOST/DATABASE is a table of a PostgreSQL server, which is made when it is missing.
+    /// postgres://USER:PASSWORD@HOST/DATABASE is a table of a PostgreSQL server, which is made when it is missing. The
+    /// program has to be built with the feature postgres.
     ///
     /// redis://USER:PASSWORD@HOST/ are keys of a Redis server. As it comes, Redis forgets after a power cut what was
-    /// written lately; see housekey-redis.
+    /// written lately; see housekey-redis. The program has to be built with the feature redis.
     ///
     /// All programs of one site need the same one. An address with a password is better set in the environment: others
     /// can see the arguments of a program.

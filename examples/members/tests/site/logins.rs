@@ -281,6 +281,21 @@ async fn a_store_that_the_site_does_not_have_is_refused_at_the_start() {
     );
 }
 
+#[cfg(not(any(feature = "postgres", feature = "redis")))]
+#[tokio::test]
+async fn a_store_that_was_left_out_of_the_program_is_named_with_how_to_get_it() {
+    let data = tempfile::tempdir().unwrap();
+    for (store, answer) in [
+        ("postgres://db/", "build it with `--features postgres`"),
+        ("redis://db/", "build it with `--features redis`"),
+    ] {
+        let options = options(data.path(), &["--store", store]);
+        let refused = members::app(&options, &members::Closing::default()).await;
+        let said = refused.expect_err("it is refused").to_string();
+        assert!(said.contains(answer), "{store}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn logins_that_are_long_over_do_not_stay_in_the_file() {
     let site = Site::open().await;

@@ -9,6 +9,8 @@ mod bad_input;
 mod browser;
 mod logins;
 mod passwords;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod servers;
 mod signing_in;
 mod streams;
 
