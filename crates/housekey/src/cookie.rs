@@ -73,9 +73,11 @@ impl<'a> Values<'a> {
     /// The values of each of these cookies. Empty ones and those that no browser would send count as absent.
     pub(crate) fn of<const N: usize>(headers: &'a HeaderMap, names: [&str; N]) -> [Self; N] {
         let mut found = [const { Self::NONE }; N];
-        for (pair_name, value) in pairs(headers).take(MOST_PAIRS) {
+        for pair in pairs(headers).take(MOST_PAIRS) {
             for (name, values) in names.iter().zip(&mut found) {
-                if pair_name == name.as_bytes() && name.len() + value.len() <= LONGEST_COOKIE {
+                if let Some(value) = value_of(pair, name)
+                    && name.len() + value.len() <= LONGEST_COOKIE
+                {
                     values.add(value);
                 }
             }
@@ -101,18 +103,21 @@ impl<'a> Values<'a> {
     }
 }
 
-/// All pairs of all `Cookie` fields: split at `;`, then at the first `=`, spaces and tabs trimmed. A pair without `=`
-/// or without a name is no pair.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+/// All pairs of all `Cookie` fields, without what stands around them.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(COOKIE)
         .iter()
         .flat_map(|field| split_at_semicolons(field.as_bytes()))
-        .filter_map(|pair| {
-            let equals = memchr::memchr(b'=', pair)?;
-            let name = trim(&pair[..equals]);
-            (!name.is_empty()).then(|| (name, trim(&pair[equals + 1..])))
-        })
+        .map(trim)
+}
+
+/// What stands behind the first `=` of a pair, if it is this name that stands before it. The name has no `=` itself. A
+/// pair without a name is no pair.
+fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let rest = pair.strip_prefix(name.as_bytes())?;
+    let value = trim(rest).strip_prefix(b"=")?;
+    (!name.is_empty()).then(|| trim(value))
 }
 
 fn split_at_semicolons(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -61,6 +61,7 @@ mod session;
 mod signing;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod user;
 mod visit;
 

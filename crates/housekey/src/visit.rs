@@ -6,8 +6,7 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -27,6 +26,7 @@ use crate::next_url::NextUrl;
 use crate::records::Updated;
 use crate::remember::RememberState;
 use crate::session::{Flash, Flashes, Session};
+use crate::turn::{Turn, Turns};
 use crate::user::{User, downcast};
 
 /// One request, as one login manager sees it. Clones are the same visit.
@@ -41,11 +41,10 @@ struct Inner {
     core: Arc<Core>,
     /// Where the request wanted to go, before any router took a prefix off.
     target: Option<PathAndQuery>,
-    opened: AtomicBool,
-    /// Boxed, so that a visit which nobody opens stays small.
-    state: Mutex<Option<Box<VisitState>>>,
+    /// Empty until somebody opens the visit. Boxed, so that one which nobody opens stays small.
+    state: OnceLock<Box<Mutex<VisitState>>>,
     /// Held while the user is being loaded, so that two who ask at once cause one look-up.
-    loading: async_lock::Mutex<()>,
+    loading: Turns,
 }
 
 /// A user of the application, and what is known of their login.
@@ -65,9 +64,8 @@ impl Visit {
             inner: Arc::new(Inner {
                 core,
                 target: uri.path_and_query().cloned(),
-                opened: AtomicBool::new(false),
-                state: Mutex::new(None),
-                loading: async_lock::Mutex::new(()),
+                state: OnceLock::new(),
+                loading: Turns::new(),
             }),
         }
     }
@@ -107,13 +105,9 @@ impl Visit {
 
     /// Reads the cookies, unless somebody has already.
     pub fn open(&self, request: &Parts) -> OpenVisit {
-        if !self.inner.opened.load(Ordering::Acquire) {
-            let mut state = self.lock();
-            if state.is_none() {
-                *state = Some(Box::new(VisitState::read(&self.inner.core, request)));
-                self.inner.opened.store(true, Ordering::Release);
-            }
-        }
+        self.inner
+            .state
+            .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.core, request))));
         OpenVisit {
             visit: self.clone(),
         }
@@ -127,22 +121,16 @@ impl Visit {
     /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
     /// if all were well.
     pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
-        if !self.inner.opened.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        match self.lock().as_mut() {
-            Some(state) => state.write(&self.inner.core, headers),
+        match self.inner.state.get() {
+            Some(state) => lock(state).write(&self.inner.core, headers),
             None => Ok(()),
         }
     }
+}
 
-    /// A hook or a handler that panicked while it held the lock has changed whole values only.
-    fn lock(&self) -> MutexGuard<'_, Option<Box<VisitState>>> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+/// A hook or a handler that panicked while it held the lock has changed whole values only.
+fn lock(state: &Mutex<VisitState>) -> MutexGuard<'_, VisitState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Visit {
@@ -161,12 +149,12 @@ impl OpenVisit {
     /// Does something with the state and delivers the events afterwards, so that a hook may look at the visit.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut VisitState, &Core) -> T) -> T {
         let core = &self.visit.inner.core;
-        let mut guard = self.visit.lock();
-        let state = guard.as_mut().expect("an open visit has a state");
-        let result = act(state, core);
+        let state = self.visit.inner.state.get();
+        let mut state = lock(state.expect("an open visit has a state"));
+        let result = act(&mut state, core);
         if !state.events.is_empty() {
             let events = std::mem::take(&mut state.events);
-            drop(guard);
+            drop(state);
             events.iter().for_each(|event| core.deliver(event));
         }
         result
@@ -218,32 +206,30 @@ impl OpenVisit {
     ///
     /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] when that is not known at the moment. Nothing is remembered of it: the next call asks
     /// again.
-    pub async fn current_user<U: User>(
-        &self,
-        request: &Parts,
-    ) -> Result<Option<Current<U>>, Error> {
-        if self.is_unasked() {
-            let _turn = self.turn().await;
-            if self.is_unasked() {
-                self.load(request).await?;
+    pub async fn current_user<U: User>(&self, request: &Parts) -> Known<U> {
+        let core = &self.visit.inner.core;
+        let first_time = self.with(|state, core| match state.known(core) {
+            Some(known) => Err(known),
+            None => Ok(!std::mem::replace(&mut state.accessed, true)),
+        });
+        match first_time {
+            Err(known) => return known,
+            Ok(true) => core.deliver(&Event::Accessed),
+            Ok(false) => {}
+        }
+        let _turn = self.turn().await;
+        let mut step = match self.with(VisitState::begin) {
+            Ok(step) => step,
+            Err(known) => return known,
+        };
+        loop {
+            let answer = core.answer(&step.search, request, step.now).await;
+            let answer = answer.inspect_err(|_| core.deliver(&Event::LoadFailed))?;
+            match self.with(|state, core| state.go_on(core, step, answer)) {
+                Ok(next) => step = next,
+                Err(known) => return known,
             }
         }
-        self.with(|state, core| {
-            let Who::Somebody(user, source) = &state.who else {
-                return Ok(None);
-            };
-            let Some(user) = downcast(Arc::clone(user)) else {
-                return Err(Error::new(
-                    ErrorKind::MissingLayer,
-                    "the login manager of this route is one for users of another type",
-                ));
-            };
-            Ok(Some(Current {
-                user,
-                source: *source,
-                fresh: state.is_fresh(core.settings.fresh_within, core.settings.trust_fresh_flag),
-            }))
-        })
     }
 
     /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
@@ -263,40 +249,77 @@ impl OpenVisit {
         self.with(|state, core| state.is_fresh(Some(within), core.settings.trust_fresh_flag))
     }
 
-    fn is_unasked(&self) -> bool {
-        self.with(|state, _| matches!(state.who, Who::NotAsked))
-    }
-
-    /// Asks the application and the store what the search wants to know, until it is over.
-    async fn load(&self, request: &Parts) -> Result<(), Error> {
-        let core = &self.visit.inner.core;
-        if self.with(|state, _| !std::mem::replace(&mut state.accessed, true)) {
-            core.deliver(&Event::Accessed);
-        }
-        let (mut search, mut generation, now) =
-            self.with(|state, core| (state.search(core), state.generation, state.now));
-        loop {
-            if matches!(search, Search::Over) {
-                return Ok(());
-            }
-            let answer = core.answer(&search, request, now).await;
-            let answer = answer.inspect_err(|_| core.deliver(&Event::LoadFailed))?;
-            (search, generation) = self.with(|state, core| {
-                let search = if state.generation == generation {
-                    state.search_on(core, search, answer)
-                } else if matches!(state.who, Who::NotAsked) {
-                    state.search(core)
-                } else {
-                    Search::Over
-                };
-                (search, state.generation)
-            });
-        }
-    }
-
     /// One at a time: who is looking for the user, or changing who it is together with the store.
-    pub(crate) async fn turn(&self) -> async_lock::MutexGuard<'_, ()> {
-        self.visit.inner.loading.lock().await
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.visit.inner.loading.take().await
+    }
+}
+
+/// What is to be asked next, and of which login, while it is not known who is there.
+struct Step {
+    search: Search,
+    generation: u32,
+    now: u64,
+}
+
+/// Who is there; `None` is an anonymous visitor.
+type Known<U> = Result<Option<Current<U>>, Error>;
+
+impl VisitState {
+    /// Who is there, if the search for them is over.
+    fn known<U: User>(&self, core: &Core) -> Option<Known<U>> {
+        let (user, source) = match &self.who {
+            Who::NotAsked => return None,
+            Who::Nobody => return Some(Ok(None)),
+            Who::Somebody(user, source) => (Arc::clone(user), *source),
+        };
+        let Some(user) = downcast(user) else {
+            return Some(Err(Error::new(
+                ErrorKind::MissingLayer,
+                "the login manager of this route is one for users of another type",
+            )));
+        };
+        let settings = &core.settings;
+        Some(Ok(Some(Current {
+            user,
+            source,
+            fresh: self.is_fresh(settings.fresh_within, settings.trust_fresh_flag),
+        })))
+    }
+
+    fn begin<U: User>(&mut self, core: &Core) -> Result<Step, Known<U>> {
+        match self.who {
+            Who::NotAsked => {
+                let search = self.search(core);
+                self.next(core, search)
+            }
+            _ => self.next(core, Search::Over),
+        }
+    }
+
+    /// Goes on with an answer, unless somebody logged in or out since it was asked for.
+    fn go_on<U: User>(
+        &mut self,
+        core: &Core,
+        asked: Step,
+        answer: Answer,
+    ) -> Result<Step, Known<U>> {
+        if self.generation != asked.generation {
+            return self.begin(core);
+        }
+        let search = self.search_on(core, asked.search, answer);
+        self.next(core, search)
+    }
+
+    fn next<U: User>(&self, core: &Core, search: Search) -> Result<Step, Known<U>> {
+        match search {
+            Search::Over => Err(self.known(core).unwrap_or(Ok(None))),
+            search => Ok(Step {
+                search,
+                generation: self.generation,
+                now: self.now,
+            }),
+        }
     }
 }
 

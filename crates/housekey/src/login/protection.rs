@@ -16,7 +16,7 @@ use http::request::Parts;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::{equal_in_constant_time, hex_encode};
+use crate::signing::{equal_in_constant_time, hex_encode, hex_of_16};
 
 /// What happens to a session that comes from another browser or address than it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +74,18 @@ pub(crate) struct Client {
     pub(crate) address: Option<IpAddr>,
 }
 
+impl Client {
+    fn user_agent(&self) -> Option<&[u8]> {
+        self.user_agent.as_ref().map(HeaderValue::as_bytes)
+    }
+}
+
 impl SessionIdentifier {
     /// The digest that a session made for this client keeps.
     pub(crate) fn of(self, client: &Client) -> String {
-        let user_agent = client.user_agent.as_ref().map(HeaderValue::as_bytes);
+        let user_agent = client.user_agent();
         match self {
-            Self::UserAgent => hex_encode(&Sha256::digest(user_agent.unwrap_or_default())[..16]),
+            Self::UserAgent => digest_of(user_agent).map(char::from).iter().collect(),
             Self::FlaskLogin06 => {
                 let address = client.address.map(|address| address.to_string());
                 let mut preimage = Vec::with_capacity(256);
@@ -106,11 +112,22 @@ impl SessionIdentifier {
             equal_in_constant_time(identifier.of(client).as_bytes(), kept.as_bytes())
         };
         match self {
-            Self::UserAgent => is(self),
+            Self::UserAgent => {
+                equal_in_constant_time(&digest_of(client.user_agent()), kept.as_bytes())
+            }
             Self::FlaskLogin06 => is(self) || is(Self::FlaskLogin07),
             Self::FlaskLogin07 => is(self) || is(Self::FlaskLogin06),
         }
     }
+}
+
+/// The first half of its SHA-256, in hexadecimal.
+fn digest_of(user_agent: Option<&[u8]>) -> [u8; 32] {
+    let digest: [u8; 32] = Sha256::digest(user_agent.unwrap_or_default()).into();
+    let (half, _) = digest
+        .split_first_chunk()
+        .expect("32 bytes are more than 16");
+    hex_of_16(half)
 }
 
 /// A header as WSGI hands it to Python and Python encodes it again: each byte a Latin-1 character, in UTF-8.

@@ -174,7 +174,8 @@ impl RememberCookie {
 /// The remember token in one request: what came, and what is to become of it.
 #[derive(Debug, Default)]
 pub(crate) struct RememberState {
-    sent: Vec<Vec<u8>>,
+    /// The values of the cookie. Joined by the semicolon, which is in no cookie's value.
+    sent: Vec<u8>,
     change: Change,
 }
 
@@ -182,7 +183,7 @@ pub(crate) struct RememberState {
 enum Change {
     #[default]
     Keep,
-    Issue(NewToken),
+    Issue(Box<NewToken>),
     Delete,
 }
 
@@ -200,11 +201,7 @@ pub(crate) struct NewToken {
 impl RememberState {
     pub(crate) fn new(values: &Values<'_>) -> Self {
         Self {
-            sent: values
-                .as_slice()
-                .iter()
-                .map(|value| value.to_vec())
-                .collect(),
+            sent: values.as_slice().join(&b';'),
             change: Change::Keep,
         }
     }
@@ -214,25 +211,31 @@ impl RememberState {
         &self,
         cookie: &RememberCookie,
         now: u64,
-    ) -> Option<Result<Claims, Rejection>> {
+    ) -> Option<Result<Box<Claims>, Rejection>> {
         if matches!(self.change, Change::Delete) {
             return None;
         }
-        match self.sent.as_slice() {
-            [] => None,
-            [value] => Some(cookie.verify(value, now).map_err(Into::into)),
-            _ if cookie.attributes.is_host_only() => Some(Err(Rejection::Ambiguous)),
-            several => {
-                let mut valid = several
-                    .iter()
-                    .filter_map(|value| cookie.verify(value, now).ok());
-                Some(match (valid.next(), valid.next()) {
-                    (Some(only), None) => Ok(only),
-                    (None, _) => Err(Rejection::BadSignature),
-                    (Some(_), Some(_)) => Err(Rejection::Ambiguous),
-                })
-            }
+        if self.sent.is_empty() {
+            return None;
         }
+        if !self.sent.contains(&b';') {
+            return Some(
+                cookie
+                    .verify(&self.sent, now)
+                    .map(Box::new)
+                    .map_err(Into::into),
+            );
+        }
+        if cookie.attributes.is_host_only() {
+            return Some(Err(Rejection::Ambiguous));
+        }
+        let several = self.sent.split(|byte| *byte == b';');
+        let mut valid = several.filter_map(|value| cookie.verify(value, now).ok());
+        Some(match (valid.next(), valid.next()) {
+            (Some(only), None) => Ok(Box::new(only)),
+            (None, _) => Err(Rejection::BadSignature),
+            (Some(_), Some(_)) => Err(Rejection::Ambiguous),
+        })
     }
 
     /// Whether this user's login is or will be remembered by this browser.
@@ -254,7 +257,7 @@ impl RememberState {
 
     /// A new token goes out with the response.
     pub(crate) fn issue(&mut self, token: NewToken) {
-        self.change = Change::Issue(token);
+        self.change = Change::Issue(Box::new(token));
     }
 
     /// The token that came, if it is one that belongs to a record.
@@ -297,7 +300,7 @@ impl RememberState {
     }
 
     /// What the token says that came, if the settings want it refreshed and nothing else is to become of it.
-    pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Claims> {
+    pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Box<Claims>> {
         let wanted =
             cookie.refresh_each_request && !cookie.rotates() && matches!(self.change, Change::Keep);
         wanted.then(|| self.read(cookie, now))??.ok()

@@ -19,6 +19,7 @@ pub use keys::SecretKeys;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
 
 /// The URL-safe alphabet without padding, which every part of a signed value uses.
 pub(crate) fn base64_encode(bytes: &[u8]) -> String {
@@ -35,30 +36,32 @@ pub(crate) fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Lower case, as Python's `hexdigest` writes it.
 pub(crate) fn hex_encode(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)].into());
-        text.push(DIGITS[usize::from(byte & 15)].into());
+    let digits = bytes.iter().flat_map(|byte| hex_digits(*byte));
+    digits.map(char::from).collect()
+}
+
+/// As [`hex_encode`], without an allocation: 16 bytes are 32 digits.
+pub(crate) fn hex_of_16(bytes: &[u8; 16]) -> [u8; 32] {
+    let mut text = [0; 32];
+    for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *digits = hex_digits(*byte);
     }
     text
 }
 
-/// Compares secrets in time that depends on their length alone. Eight bytes at a time, since each comparison passes
-/// a barrier that keeps the compiler from being clever.
+fn hex_digits(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)])
+}
+
+/// Compares secrets in time that depends on their length alone. All differences are gathered before any is looked
+/// at, behind a barrier that keeps the compiler from being clever.
 pub(crate) fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
-    use subtle::{Choice, ConstantTimeEq as _};
     if one.len() != other.len() {
         return false;
     }
-    let (one_words, one_rest) = one.as_chunks::<8>();
-    let (other_words, other_rest) = other.as_chunks::<8>();
-    let words_equal = one_words
-        .iter()
-        .zip(other_words)
-        .map(|(one, other)| u64::from_ne_bytes(*one).ct_eq(&u64::from_ne_bytes(*other)))
-        .fold(Choice::from(1), |all, equal| all & equal);
-    (words_equal & one_rest.ct_eq(other_rest)).into()
+    let differences = one.iter().zip(other).map(|(one, other)| one ^ other);
+    let gathered = differences.fold(0, |all, difference| all | difference);
+    gathered.ct_eq(&0).into()
 }
 
 #[cfg(test)]

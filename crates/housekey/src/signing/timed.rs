@@ -108,7 +108,7 @@ fn read_timestamp(text: &[u8]) -> Option<u64> {
 }
 
 fn split_at_last_dot(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let dot = value.iter().rposition(|byte| *byte == b'.')?;
+    let dot = memchr::memrchr(b'.', value)?;
     Some((&value[..dot], &value[dot + 1..]))
 }
 

@@ -42,9 +42,9 @@ pub(crate) enum Search {
     /// The user with the id in the session.
     SessionUser(String),
     /// The record of a remember token.
-    RememberedRecord(Claims, LoginToken),
+    RememberedRecord(Box<Claims>, LoginToken),
     /// The user whom a valid remember token names.
-    RememberedUser(Claims),
+    RememberedUser(Box<Claims>),
     /// Whomever the request itself proves.
     RequestUser,
     /// A record is to be changed before the search goes on.
@@ -253,7 +253,7 @@ impl VisitState {
     fn check_remembered_user(
         &mut self,
         core: &Core,
-        claims: Claims,
+        claims: Box<Claims>,
         user: Arc<dyn User>,
     ) -> Search {
         if !user.is_active() {

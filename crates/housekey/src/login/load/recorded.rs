@@ -33,7 +33,7 @@ pub(crate) struct Restoration {
     /// The record as it is to be.
     pub(crate) next: Live,
     successors: Successors,
-    claims: Claims,
+    claims: Box<Claims>,
     token: LoginToken,
     user: Arc<dyn User>,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Adoption {
     /// By a session that a peer made.
     Session,
     /// By a remember token that does not rotate.
-    Token(Claims),
+    Token(Box<Claims>),
 }
 
 impl fmt::Debug for Write {
@@ -201,7 +201,7 @@ impl VisitState {
     pub(super) fn check_remembered_record(
         &mut self,
         records: &Records,
-        claims: Claims,
+        claims: Box<Claims>,
         token: LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
@@ -233,7 +233,7 @@ impl VisitState {
         &mut self,
         core: &Core,
         records: &Records,
-        claims: Claims,
+        claims: Box<Claims>,
         token: &LoginToken,
         live: Box<Live>,
         user: Arc<dyn User>,

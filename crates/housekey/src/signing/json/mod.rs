@@ -74,14 +74,15 @@ impl Object {
             entries: Vec::with_capacity(8),
         };
         scan_object(&source, |name, value| {
-            let name = if source.as_bytes()[name.clone()].contains(&b'\\') {
+            let range = name.range;
+            let name = if name.is_escaped {
                 // With its quotation marks, it is a JSON string.
-                match serde_json::from_str::<String>(&source[name.start - 1..name.end + 1]) {
+                match serde_json::from_str::<String>(&source[range.start - 1..range.end + 1]) {
                     Ok(decoded) => Name::Text(Text::Owned(decoded.into())),
-                    Err(_) => Name::Undecodable(name),
+                    Err(_) => Name::Undecodable(range),
                 }
             } else {
-                Name::Text(Text::Borrowed(name))
+                Name::Text(Text::Borrowed(range))
             };
             object.entries.push(Entry {
                 name,
@@ -99,11 +100,12 @@ impl Object {
         }
     }
 
-    /// Compares bytes, which spares looking for the characters' boundaries.
+    /// Compares bytes, which spares looking for the characters' boundaries, and lengths before that.
     fn is_named(&self, entry: &Entry, name: &str) -> bool {
         match &entry.name {
             Name::Text(Text::Borrowed(range)) => {
-                self.source.as_bytes()[range.clone()] == *name.as_bytes()
+                range.len() == name.len()
+                    && self.source.as_bytes()[range.clone()] == *name.as_bytes()
             }
             Name::Text(Text::Owned(text)) => **text == *name,
             Name::Undecodable(_) => false,

@@ -5,9 +5,15 @@ use std::ops::Range;
 /// Deeper nesting is refused, so that no recursion can run out of stack.
 pub(super) const DEEPEST: usize = 128;
 
-/// Hands over where each name (between its quotation marks) and each value of an object stands, and nothing but white
-/// space behind it.
-pub(super) fn scan_object(text: &str, entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+/// Where a string stands between its quotation marks, and whether it has escapes.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub(super) range: Range<usize>,
+    pub(super) is_escaped: bool,
+}
+
+/// Hands over each name of an object and where its value stands, and nothing but white space behind it.
+pub(super) fn scan_object(text: &str, entry: impl FnMut(Name, Range<usize>)) -> Option<()> {
     let mut scanner = Scanner::new(text);
     scanner.object(DEEPEST, entry)?;
     scanner.white_space();
@@ -50,15 +56,14 @@ impl<'a> Scanner<'a> {
 
     /// White space, then this byte.
     fn token(&mut self, byte: u8) -> Option<()> {
-        self.white_space();
+        // Most often without any.
+        if self.peek()? != byte {
+            self.white_space();
+        }
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn object(
-        &mut self,
-        depth: usize,
-        mut entry: impl FnMut(Range<usize>, Range<usize>),
-    ) -> Option<()> {
+    fn object(&mut self, depth: usize, mut entry: impl FnMut(Name, Range<usize>)) -> Option<()> {
         self.token(b'{')?;
         if self.token(b'}').is_some() {
             return Some(());
@@ -103,26 +108,26 @@ impl<'a> Scanner<'a> {
         Some(start..self.at)
     }
 
-    /// The range between the quotation marks.
-    fn string(&mut self) -> Option<Range<usize>> {
+    fn string(&mut self) -> Option<Name> {
         self.token(b'"')?;
         let start = self.at;
+        let mut is_escaped = false;
         loop {
-            let rest = &self.bytes[self.at..];
-            let plain = memchr::memchr2(b'"', b'\\', rest)?;
-            // Without an early end, so that many bytes are looked at in one step.
-            let lowest = rest[..plain]
-                .iter()
-                .fold(u8::MAX, |low, byte| low.min(*byte));
-            if lowest < 0x20 {
-                return None;
+            self.at += plain_length(&self.bytes[self.at..]);
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(Name {
+                        range: start..self.at - 1,
+                        is_escaped,
+                    });
+                }
+                b'\\' => {
+                    is_escaped = true;
+                    self.escape()?;
+                }
+                _ => return None,
             }
-            self.at += plain;
-            if rest[plain] == b'"' {
-                self.at += 1;
-                return Some(start..self.at - 1);
-            }
-            self.escape()?;
         }
     }
 
@@ -141,18 +146,40 @@ impl<'a> Scanner<'a> {
     }
 
     fn scalar(&mut self) -> Option<()> {
-        let start = self.at;
-        while matches!(
-            self.peek(),
-            Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.')
-        ) {
-            self.at += 1;
-        }
-        match &self.bytes[start..self.at] {
+        let rest = &self.bytes[self.at..];
+        let is_part = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.');
+        let end = rest.iter().position(|byte| !is_part(byte));
+        let scalar = &rest[..end.unwrap_or(rest.len())];
+        self.at += scalar.len();
+        match scalar {
             b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity" => Some(()),
             number => is_number(number).then_some(()),
         }
     }
+}
+
+/// How many bytes of a string stand for themselves before one that does not: a quotation mark, a backslash, a control
+/// character. Eight bytes at a time.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let marks = mark_special(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return 8 * index + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let special = rest
+        .iter()
+        .position(|byte| matches!(byte, ..0x20 | b'"' | b'\\'));
+    bytes.len() - rest.len() + special.unwrap_or(rest.len())
+}
+
+/// Sets the highest bit of the first special byte. Bytes behind that one may be marked without being special.
+fn mark_special(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
 
 fn is_number(text: &[u8]) -> bool {
@@ -181,4 +208,26 @@ fn is_number(text: &[u8]) -> bool {
 fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     text.split_at(end.unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_ends_its_plain_part_at_the_first_special_byte_wherever_that_is() {
+        for length in 0..20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    for filling in [b'a', 0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xff] {
+                        let mut bytes = vec![filling; length];
+                        bytes[at] = byte;
+                        let is_special = byte < 0x20 || byte == b'"' || byte == b'\\';
+                        let expected = if is_special { at } else { length };
+                        assert_eq!(plain_length(&bytes), expected, "{bytes:?}");
+                    }
+                }
+            }
+        }
+    }
 }
