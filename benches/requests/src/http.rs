@@ -1,0 +1,337 @@
+//! What is left of the bare site's throughput over HTTP: each server on one core, the load on the other.
+//!
+//! A round measures all contenders, one right after another, and compares each with its bare site in the same round.
+//! The tables have the medians of the rounds.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::Http;
+use crate::progress::Progress;
+use crate::requests::{Kind, LOGIN_PAGE, cookies_set, navigation};
+use crate::sites::{BoxError, CONTENDERS, Contender, Server};
+use crate::tables::{Bar, Row, Table, chart, docs, median};
+use crate::users::UsersIn;
+
+/// The cores of the servers and of the load.
+const SERVER_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+/// Connections that are kept open, each with one request at a time.
+const CONNECTIONS: &str = "16";
+
+/// Measures all, and gives the tables; writes the charts if that is wanted.
+pub(crate) fn measure_all(options: &Http) -> Result<Vec<Table>, BoxError> {
+    let mut tables = Vec::new();
+    for users in [UsersIn::Memory, UsersIn::Sqlite] {
+        let ratios = measure(options, users)?;
+        if options.write && users == UsersIn::Memory {
+            draw(&ratios)?;
+        }
+        tables.push(ratios.table);
+    }
+    Ok(tables)
+}
+
+struct Ratios {
+    table: Table,
+    /// By row, and in each by kind.
+    ratios: Vec<(Contender, [f64; 3])>,
+}
+
+fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
+    let title = format!(
+        "Over HTTP, of the bare site's throughput, users in {}",
+        users.label()
+    );
+    let mut table = Table::new(
+        &format!("http-{}", users.name()),
+        &title,
+        &Kind::ALL.map(Kind::name),
+    );
+    let mut running = Vec::new();
+    for contender in CONTENDERS {
+        if let Some(variable) = contender.missing_variable() {
+            table.notes.push(format!(
+                "{}: left out, since {variable} is not set.",
+                contender.name
+            ));
+            continue;
+        }
+        let site = Running::start(contender, users)
+            .map_err(|error| format!("{}: {error}", contender.name))?;
+        table.note_cookies(contender.name, &site.sets_cookies);
+        running.push(site);
+    }
+
+    // By contender, kind and round: requests a second.
+    let mut rates = vec![[const { Vec::new() }; 3]; running.len()];
+    let mut progress = Progress::new(&title, options.rounds);
+    for _ in 0..options.rounds {
+        for (kind, _) in Kind::ALL.iter().enumerate() {
+            for (site, rates) in running.iter().zip(&mut rates) {
+                let rate = site.load(kind, options.seconds)?;
+                rates[kind].push(rate);
+            }
+        }
+        progress.step();
+    }
+
+    let bare_of = |contender: Contender| {
+        let is_bare = |other: &Running| other.contender.name == contender.bare;
+        running
+            .iter()
+            .position(is_bare)
+            .ok_or("its bare site was not measured")
+    };
+    let mut ratios = Vec::new();
+    for (site, own) in running.iter().zip(&rates) {
+        let bare = &rates[bare_of(site.contender)?];
+        let ratio = |kind: usize| {
+            let rounds = own[kind].iter().zip(&bare[kind]);
+            median(rounds.map(|(own, bare)| own / bare).collect())
+        };
+        let by_kind = [0, 1, 2].map(ratio);
+        let cells = by_kind
+            .iter()
+            .zip(own)
+            .map(|(ratio, own)| match site.contender.is_bare() {
+                true => format!("({:.0} a second)", median(own.clone())),
+                false => format!("{ratio:.2}"),
+            });
+        table.rows.push(Row {
+            name: site.contender.name.to_owned(),
+            cells: cells.collect(),
+        });
+        ratios.push((site.contender, by_kind));
+    }
+    Ok(Ratios { table, ratios })
+}
+
+fn draw(ratios: &Ratios) -> Result<(), BoxError> {
+    for (index, kind) in Kind::ALL.into_iter().enumerate() {
+        let others = ratios
+            .ratios
+            .iter()
+            .filter(|(contender, _)| !contender.is_bare());
+        let mut bars: Vec<_> = others
+            .map(|(contender, by_kind)| Bar {
+                name: contender.name.to_owned(),
+                ratio: by_kind[index],
+            })
+            .collect();
+        bars.sort_by(|one, other| other.ratio.total_cmp(&one.ratio));
+        let title = format!("{}: share of the bare site's throughput", kind.title());
+        let file = docs().join(format!("images/bench-{}.svg", kind.name()));
+        std::fs::write(file, chart(&title, &bars))?;
+    }
+    Ok(())
+}
+
+/// A server, which is stopped when this is dropped.
+struct Running {
+    contender: Contender,
+    server: Child,
+    /// `127.0.0.1:PORT`.
+    address: String,
+    login: Vec<String>,
+    sets_cookies: Vec<&'static str>,
+    /// Of users and logins.
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(contender: Contender, users: UsersIn) -> Result<Self, BoxError> {
+        let folder = tempfile::tempdir()?;
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", SERVER_CORE]);
+        let (mut server, address) = match contender.server() {
+            Server::Flask { with_login } => {
+                let address = crate::sites::listener()?.local_addr()?.to_string();
+                let site = concat!(env!("CARGO_MANIFEST_DIR"), "/flask");
+                let gunicorn = concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../../interop/.venv/bin/gunicorn"
+                );
+                command
+                    .args([
+                        gunicorn,
+                        "--chdir",
+                        site,
+                        "--workers=1",
+                        "--worker-class=gthread",
+                    ])
+                    .args([
+                        "--threads=1",
+                        "--keep-alive=60",
+                        "--log-level=error",
+                        "--bind",
+                        &address,
+                    ])
+                    .arg("measured:app")
+                    .env("WITH_LOGIN", u8::from(with_login).to_string())
+                    .env("USERS", users.name())
+                    .env("FOLDER", folder.path())
+                    .env("PYTHONDONTWRITEBYTECODE", "1");
+                (command.spawn()?, address)
+            }
+            Server::Axum | Server::Actix { .. } => {
+                let mut server = command
+                    .arg(std::env::current_exe()?)
+                    .args(["serve", contender.name, "--users", users.name()])
+                    .arg("--folder")
+                    .arg(folder.path())
+                    .stdout(Stdio::piped())
+                    .spawn()?;
+                let stdout = server.stdout.take().ok_or("a server without its output")?;
+                let mut line = String::new();
+                BufReader::new(stdout).read_line(&mut line)?;
+                (server, line.trim().to_owned())
+            }
+        };
+        if let Err(error) = wait_for(&mut server, &address) {
+            let _ = server.kill();
+            return Err(error);
+        }
+        let mut site = Self {
+            contender,
+            server,
+            address,
+            login: Vec::new(),
+            sets_cookies: Vec::new(),
+            _folder: folder,
+        };
+        let answer = site.ask("POST", LOGIN_PAGE, &navigation(&[]))?;
+        if answer.status != StatusCode::NO_CONTENT {
+            return Err(format!("nobody can sign in: {}", answer.status).into());
+        }
+        site.login = cookies_set(&answer.headers);
+        for kind in Kind::ALL {
+            let answer = site.ask("GET", kind.path(), &navigation(&kind.cookies(&site.login)))?;
+            if let Some(fault) = kind.fault(answer.status, &answer.headers, &answer.body) {
+                return Err(format!("it answers {} with {fault}", kind.path()).into());
+            }
+            if !cookies_set(&answer.headers).is_empty() {
+                site.sets_cookies.push(kind.name());
+            }
+        }
+        Ok(site)
+    }
+
+    /// Requests a second.
+    fn load(&self, kind: usize, seconds: u32) -> Result<f64, BoxError> {
+        let kind = Kind::ALL[kind];
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS]);
+        command.arg(format!("-d{seconds}s"));
+        for (name, value) in &navigation(&kind.cookies(&self.login)) {
+            // Spelled otherwise, wrk would send a second one.
+            let name = if name == "host" {
+                "Host"
+            } else {
+                name.as_str()
+            };
+            command
+                .arg("-H")
+                .arg(format!("{name}: {}", value.to_str()?));
+        }
+        let output = command
+            .arg(format!("http://{}{}", self.address, kind.path()))
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let figure = |line: &str| {
+            line.trim()
+                .strip_prefix("Requests/sec:")?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let complaint = said
+            .lines()
+            .find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
+        match (said.lines().find_map(figure), complaint) {
+            (Some(rate), None) => Ok(rate),
+            (_, complaint) => Err(format!(
+                "{}, {}: wrk says {}{}",
+                self.contender.name,
+                kind.name(),
+                complaint.unwrap_or("nothing of its rate"),
+                String::from_utf8_lossy(&output.stderr)
+            )
+            .into()),
+        }
+    }
+
+    /// One request on a connection of its own.
+    fn ask(&self, method: &str, path: &str, headers: &HeaderMap) -> Result<Answer, BoxError> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut request = format!("{method} {path} HTTP/1.1\r\n");
+        for (name, value) in headers {
+            request += &format!("{name}: {}\r\n", value.to_str()?);
+        }
+        request += "content-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Answer::parse(&answer).ok_or_else(|| format!("no answer of HTTP's: {answer:?}").into())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // gunicorn takes its worker along when it is asked, and not when it is killed.
+        let asked = Command::new("kill")
+            .arg(self.server.id().to_string())
+            .status();
+        if asked.is_err() {
+            let _ = self.server.kill();
+        }
+        let _ = self.server.wait();
+    }
+}
+
+/// Waits until something listens.
+fn wait_for(server: &mut Child, address: &str) -> Result<(), BoxError> {
+    for _ in 0..200 {
+        if let Some(status) = server.try_wait()? {
+            return Err(format!("the server ended at once: {status}").into());
+        }
+        if TcpStream::connect(address).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err("the server does not answer".into())
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            let name: HeaderName = name.parse().ok()?;
+            Some((name, HeaderValue::from_str(value.trim()).ok()?))
+        };
+        let mut headers = HeaderMap::new();
+        lines.filter_map(header).for_each(|(name, value)| {
+            headers.append(name, value);
+        });
+        Some(Self {
+            status,
+            headers,
+            body: body.to_owned(),
+        })
+    }
+}

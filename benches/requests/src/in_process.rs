@@ -1,0 +1,270 @@
+//! What a request costs in this process, without a network: in nanoseconds or in allocations.
+//!
+//! Rounds are interleaved: each asks every contender, in an order that turns, so that whatever else the machine does
+//! meets all of them. The tables have the medians of the rounds, and the medians of the differences to the bare site in
+//! the same round.
+
+use std::hint::black_box;
+#[cfg(not(feature = "allocations"))]
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use tokio::runtime::Runtime;
+use tower::Service as _;
+
+use crate::progress::Progress;
+use crate::requests::{Kind, cookies_set, navigation};
+use crate::sites::{BARE_AXUM, BoxError, CONTENDERS, Server};
+use crate::tables::{Row, Table, median};
+use crate::users::{Users, UsersIn};
+use crate::{InProcess, detail, requests};
+
+/// Requests that are made beforehand. Few enough to stay in the processor's cache.
+const BATCH: usize = 32;
+
+/// A site and what it is asked.
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    /// Which of the others it is compared with.
+    pub(crate) bare: usize,
+    pub(crate) site: Router,
+    pub(crate) request: axum::http::Request<()>,
+}
+
+/// Why an answer is not what it has to be.
+pub(crate) type Fault<'a> = &'a dyn Fn(StatusCode, &HeaderMap, &str) -> Option<String>;
+
+impl Asked {
+    /// Asks once, and complains about what is not as it has to be.
+    pub(crate) async fn new(
+        name: impl Into<String>,
+        bare: usize,
+        site: &Router,
+        (path, headers): (&str, &HeaderMap),
+        fault: Fault<'_>,
+    ) -> Result<(Self, bool), BoxError> {
+        let mut request = axum::http::Request::new(());
+        *request.uri_mut() = path.parse()?;
+        *request.headers_mut() = headers.clone();
+        let asked = Self {
+            name: name.into(),
+            bare,
+            site: site.clone(),
+            request,
+        };
+        let response = call(&asked.site, asked.request()).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.into_body().collect().await?.to_bytes();
+        match fault(status, &headers, &String::from_utf8_lossy(&body)) {
+            Some(fault) => Err(format!("{} answers {path} with {fault}", asked.name).into()),
+            None => Ok((asked, !cookies_set(&headers).is_empty())),
+        }
+    }
+
+    /// The request, anew. It costs the same for every contender, give or take the cookies.
+    fn request(&self) -> Request {
+        self.request.clone().map(|()| Body::empty())
+    }
+}
+
+async fn call(site: &Router, request: Request) -> Response {
+    match site.clone().call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// The cookies that a browser has after signing in.
+pub(crate) async fn sign_in(site: &Router, path: &str) -> Result<Vec<String>, BoxError> {
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = path.parse()?;
+    *request.headers_mut() = navigation(&[]);
+    let response = call(site, request).await;
+    if response.status() != StatusCode::NO_CONTENT {
+        return Err(format!("nobody can sign in: {}", response.status()).into());
+    }
+    Ok(cookies_set(response.headers()))
+}
+
+/// Measures all, and gives the tables.
+pub(crate) fn measure_all(runtime: &Runtime, options: &InProcess) -> Result<Vec<Table>, BoxError> {
+    let mut tables = Vec::new();
+    for users in [UsersIn::Memory, UsersIn::Sqlite] {
+        let folder = tempfile::tempdir()?;
+        let (asked, mut table) = runtime.block_on(beside_peers(users, folder.path()))?;
+        let costs = rounds(runtime, &asked, options, &table.title);
+        fill(&mut table, &asked, &costs, Kind::ALL.len());
+        tables.push(table);
+    }
+    let asked = runtime.block_on(detail::contenders())?;
+    let mut table = Table::new(
+        "detail",
+        &format!("housekey in detail, {UNIT}"),
+        &["a request", "over axum alone"],
+    );
+    let costs = rounds(runtime, &asked, options, &table.title);
+    for (asked, over) in asked.iter().zip(over_bare(&asked, &costs)) {
+        table.rows.push(Row {
+            name: asked.name.clone(),
+            cells: vec![format!("{:.0}", over.own), format!("{:.0}", over.over)],
+        });
+    }
+    tables.push(table);
+    Ok(tables)
+}
+
+/// Asks one contender alone, without measuring: for a profiler.
+pub(crate) fn ask_only(runtime: &Runtime, name: &str, options: &InProcess) -> Result<(), BoxError> {
+    let folder = tempfile::tempdir()?;
+    let mut all = runtime.block_on(detail::contenders())?;
+    all.extend(
+        runtime
+            .block_on(beside_peers(UsersIn::Memory, folder.path()))?
+            .0,
+    );
+    let Some(only) = all.iter().find(|asked| asked.name == name) else {
+        let names: Vec<_> = all.iter().map(|asked| asked.name.as_str()).collect();
+        return Err(format!("there is no {name:?}; there are: {}", names.join(" | ")).into());
+    };
+    cost(runtime, only, options.iterations);
+    Ok(())
+}
+
+/// Every contender of axum's with each kind of request, and the table that they fill.
+async fn beside_peers(
+    users: UsersIn,
+    folder: &std::path::Path,
+) -> Result<(Vec<Asked>, Table), BoxError> {
+    let mut table = Table::new(
+        &format!("in-process-{}", users.name()),
+        &format!(
+            "In process, {UNIT} over axum alone, users in {}",
+            users.label()
+        ),
+        &Kind::ALL.map(Kind::name),
+    );
+    let users = Users::new(users, folder).await?;
+    let mut all: Vec<Asked> = Vec::new();
+    for contender in CONTENDERS {
+        if !matches!(contender.server(), Server::Axum) {
+            continue;
+        }
+        if let Some(variable) = contender.missing_variable() {
+            table.notes.push(format!(
+                "{}: left out, since {variable} is not set.",
+                contender.name
+            ));
+            continue;
+        }
+        let site = contender.router(users.clone(), folder).await?;
+        let login = sign_in(&site, requests::LOGIN_PAGE).await?;
+        let mut sets_cookies = Vec::new();
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+            let name = format!("{}, {}", contender.name, kind.name());
+            let headers = navigation(&kind.cookies(&login));
+            let fault = |status, headers: &HeaderMap, body: &str| kind.fault(status, headers, body);
+            let to = (kind.path(), &headers);
+            let (asked, sets) = Asked::new(name, index, &site, to, &fault).await?;
+            all.push(asked);
+            if sets {
+                sets_cookies.push(kind.name());
+            }
+        }
+        table.note_cookies(contender.name, &sets_cookies);
+        table.rows.push(Row {
+            name: contender.name.to_owned(),
+            cells: Vec::new(),
+        });
+    }
+    Ok((all, table))
+}
+
+/// Fills rows of as many cells as there are kinds: the bare site's with what it costs, others with what they add.
+fn fill(table: &mut Table, asked: &[Asked], costs: &[Vec<f64>], kinds: usize) {
+    let over = over_bare(asked, costs);
+    for (row, cells) in table.rows.iter_mut().zip(over.chunks(kinds)) {
+        let is_bare = row.name == BARE_AXUM;
+        row.cells = cells
+            .iter()
+            .map(|cell| match is_bare {
+                true => format!("({:.0} alone)", cell.own),
+                false => format!("{:.0}", cell.over),
+            })
+            .collect();
+    }
+}
+
+struct Over {
+    own: f64,
+    over: f64,
+}
+
+fn over_bare(asked: &[Asked], costs: &[Vec<f64>]) -> Vec<Over> {
+    let both = asked.iter().zip(costs);
+    both.map(|(asked, own)| {
+        let over = own.iter().zip(&costs[asked.bare]);
+        Over {
+            own: median(own.clone()),
+            over: median(over.map(|(own, bare)| own - bare).collect()),
+        }
+    })
+    .collect()
+}
+
+/// What a request cost each contender, round by round.
+fn rounds(runtime: &Runtime, all: &[Asked], options: &InProcess, title: &str) -> Vec<Vec<f64>> {
+    let mut costs = vec![Vec::new(); all.len()];
+    let mut progress = Progress::new(title, options.rounds);
+    for asked in all {
+        cost(runtime, asked, options.iterations);
+    }
+    for round in 0..options.rounds as usize {
+        for turn in 0..all.len() {
+            let index = (round + turn) % all.len();
+            costs[index].push(cost(runtime, &all[index], options.iterations));
+        }
+        progress.step();
+    }
+    costs
+}
+
+/// What a request costs, on average.
+fn cost(runtime: &Runtime, asked: &Asked, iterations: u32) -> f64 {
+    let batches = iterations.div_ceil(BATCH as u32);
+    let mut cost = 0.0;
+    for _ in 0..batches {
+        let requests: Vec<_> = (0..BATCH).map(|_| asked.request()).collect();
+        cost += cost_of(|| runtime.block_on(ask(asked, requests)));
+    }
+    cost / (f64::from(batches) * BATCH as f64)
+}
+
+async fn ask(asked: &Asked, requests: Vec<Request>) {
+    for request in requests {
+        black_box(call(&asked.site, request).await);
+    }
+}
+
+#[cfg(not(feature = "allocations"))]
+pub(crate) const UNIT: &str = "ns";
+
+#[cfg(not(feature = "allocations"))]
+fn cost_of(act: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    act();
+    start.elapsed().as_nanos() as f64
+}
+
+#[cfg(feature = "allocations")]
+pub(crate) const UNIT: &str = "allocations";
+
+#[cfg(feature = "allocations")]
+fn cost_of(act: impl FnOnce()) -> f64 {
+    allocation_counter::measure(act).count_total as f64
+}

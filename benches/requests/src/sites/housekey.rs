@@ -1,0 +1,120 @@
+//! axum with housekey: the safe preset.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use housekey_axum::records::MemoryLoginStore;
+use housekey_axum::{
+    BoxError, Error, LoginManager, LoginManagerExt as _, LoginRequired, SecretKeys, User,
+    UserLoader,
+};
+use housekey_postgres::PostgresLoginStore;
+use housekey_redis::RedisLoginStore;
+use housekey_sqlite::SqliteLoginStore;
+
+use super::{greeting, with_public_pages};
+use crate::requests::LOGIN_PAGE;
+use crate::users::{MIA, Member, Users};
+
+/// What a login is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// Cookies alone.
+    Stateless,
+    /// Cookies alone, which end when the password changes.
+    AuthHash,
+    /// A record in a store, and an auth hash as before.
+    Memory,
+    Sqlite,
+    Postgres,
+    Redis,
+}
+
+struct Account {
+    member: Member,
+    has_auth_hash: bool,
+}
+
+impl User for Account {
+    fn id(&self) -> String {
+        self.member.id.clone()
+    }
+
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        self.has_auth_hash.then(|| self.member.stamp.clone())
+    }
+}
+
+struct Accounts {
+    users: Users,
+    have_auth_hash: bool,
+}
+
+impl Accounts {
+    async fn find(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        let member = self.users.find(id).await?;
+        Ok(member.map(|member| Account {
+            member,
+            has_auth_hash: self.have_auth_hash,
+        }))
+    }
+}
+
+impl UserLoader<Account> for Accounts {
+    async fn load_user(&self, id: &str) -> Result<Option<Account>, BoxError> {
+        self.find(id).await
+    }
+}
+
+pub(super) async fn site(users: Users, login: Login, folder: &Path) -> Result<Router, BoxError> {
+    let have_auth_hash = login != Login::Stateless;
+    let accounts = Accounts {
+        users: users.clone(),
+        have_auth_hash,
+    };
+    let keys = SecretKeys::new("b1946ac92492d2347c6235b4d2611184")?;
+    let manager = LoginManager::new(keys, accounts).login_view(LOGIN_PAGE);
+    let manager = match login {
+        Login::Stateless | Login::AuthHash => manager,
+        Login::Memory => manager.login_store(MemoryLoginStore::new()),
+        Login::Sqlite => manager.login_store(SqliteLoginStore::open(folder.join("logins.db"))?),
+        Login::Postgres => {
+            let pool = sqlx_for_postgres::PgPool::connect(&std::env::var("DATABASE_URL")?).await?;
+            let store = PostgresLoginStore::new(pool);
+            store.create_table().await?;
+            manager.login_store(store)
+        }
+        Login::Redis => {
+            let client = redis::Client::open(std::env::var("REDIS_URL")?)?;
+            manager.login_store(RedisLoginStore::new(client))
+        }
+    };
+    let sign_in = async move |login: housekey_axum::Login<Account>| {
+        let accounts = Accounts {
+            users: users.clone(),
+            have_auth_hash,
+        };
+        sign_in(&accounts, login).await
+    };
+    let own = Router::new()
+        .route("/dashboard", get(dashboard))
+        .route("/sign-in", post(sign_in));
+    Ok(with_public_pages(own).layer(manager.build()?.layer()))
+}
+
+async fn dashboard(LoginRequired(account): LoginRequired<Account>) -> String {
+    greeting(&account.member.name)
+}
+
+async fn sign_in(
+    accounts: &Accounts,
+    login: housekey_axum::Login<Account>,
+) -> Result<StatusCode, Error> {
+    match accounts.find(MIA).await {
+        Ok(Some(mia)) => login.login_user(&mia).await?,
+        _ => return Ok(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

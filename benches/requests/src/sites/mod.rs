@@ -1,0 +1,163 @@
+//! The contenders: the same site on each of the libraries, as its own documentation advises.
+
+mod actix;
+mod axum_login;
+mod axum_session_auth;
+mod bare;
+mod housekey;
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use ::axum::Router;
+use ::axum::response::{IntoResponse, Response};
+use ::axum::routing::get;
+
+use crate::requests::PUBLIC;
+use crate::users::Users;
+
+pub(crate) use actix::serve as serve_actix;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A site that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contender {
+    /// What the tables and the command line call it.
+    pub(crate) name: &'static str,
+    /// The site without logins that it is compared with.
+    pub(crate) bare: &'static str,
+    kind: SiteKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SiteKind {
+    Bare,
+    Housekey(housekey::Login),
+    AxumLogin(axum_login::Sessions),
+    AxumSessionAuth,
+    Actix { with_identity: bool },
+    Flask { with_login: bool },
+}
+
+pub(crate) const BARE_AXUM: &str = "axum";
+const BARE_ACTIX: &str = "actix-web";
+const BARE_FLASK: &str = "Flask";
+
+/// All of them; the bare ones stand before those that are compared with them.
+pub(crate) const CONTENDERS: [Contender; 14] = {
+    use SiteKind::*;
+    use axum_login::Sessions;
+    use housekey::Login;
+    const fn on(bare: &'static str, name: &'static str, kind: SiteKind) -> Contender {
+        Contender { name, bare, kind }
+    }
+    [
+        on(BARE_AXUM, BARE_AXUM, Bare),
+        on(BARE_AXUM, "housekey", Housekey(Login::Stateless)),
+        on(BARE_AXUM, "housekey, auth hash", Housekey(Login::AuthHash)),
+        on(BARE_AXUM, "housekey, memory", Housekey(Login::Memory)),
+        on(BARE_AXUM, "housekey, SQLite", Housekey(Login::Sqlite)),
+        on(BARE_AXUM, "housekey, PostgreSQL", Housekey(Login::Postgres)),
+        on(BARE_AXUM, "housekey, Redis", Housekey(Login::Redis)),
+        on(BARE_AXUM, "axum-login, memory", AxumLogin(Sessions::Memory)),
+        on(BARE_AXUM, "axum-login, SQLite", AxumLogin(Sessions::Sqlite)),
+        on(BARE_AXUM, "axum_session_auth", AxumSessionAuth),
+        on(
+            BARE_ACTIX,
+            BARE_ACTIX,
+            Actix {
+                with_identity: false,
+            },
+        ),
+        on(
+            BARE_ACTIX,
+            "actix-identity",
+            Actix {
+                with_identity: true,
+            },
+        ),
+        on(BARE_FLASK, BARE_FLASK, Flask { with_login: false }),
+        on(BARE_FLASK, "Flask-Login", Flask { with_login: true }),
+    ]
+};
+
+impl Contender {
+    pub(crate) fn is_bare(&self) -> bool {
+        self.name == self.bare
+    }
+
+    /// Which program serves it.
+    pub(crate) fn server(&self) -> Server {
+        match self.kind {
+            SiteKind::Actix { with_identity } => Server::Actix { with_identity },
+            SiteKind::Flask { with_login } => Server::Flask { with_login },
+            _ => Server::Axum,
+        }
+    }
+
+    /// Whether it needs a server that the environment names. `None` when it names one or none is needed.
+    pub(crate) fn missing_variable(&self) -> Option<&'static str> {
+        let variable = match self.kind {
+            SiteKind::Housekey(housekey::Login::Postgres) => "DATABASE_URL",
+            SiteKind::Housekey(housekey::Login::Redis) => "REDIS_URL",
+            _ => return None,
+        };
+        std::env::var_os(variable).is_none().then_some(variable)
+    }
+
+    /// The site, for those that are axum's.
+    pub(crate) async fn router(&self, users: Users, folder: &Path) -> Result<Router, BoxError> {
+        let router = match self.kind {
+            SiteKind::Bare => bare::site(users),
+            SiteKind::Housekey(login) => housekey::site(users, login, folder).await?,
+            SiteKind::AxumLogin(sessions) => axum_login::site(users, sessions, folder).await?,
+            SiteKind::AxumSessionAuth => axum_session_auth::site(users).await?,
+            SiteKind::Actix { .. } | SiteKind::Flask { .. } => {
+                return Err(format!("{} is no site of axum's", self.name).into());
+            }
+        };
+        // As axum::serve does, or every request would put the layers around the handler anew.
+        Ok(router.with_state(()))
+    }
+}
+
+/// What serves a contender.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Server {
+    Axum,
+    Actix { with_identity: bool },
+    Flask { with_login: bool },
+}
+
+/// A port that the system chose.
+pub(crate) fn listener() -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Every site has these routes besides its own.
+pub(crate) fn with_public_pages<S: Clone + Send + Sync + 'static>(own: Router<S>) -> Router<S> {
+    own.route("/", get(public))
+        .route("/about", get(public))
+        .route("/articles/{title}", get(public))
+        .route("/static/{*path}", get(public))
+}
+
+pub(crate) async fn public() -> String {
+    PUBLIC.to_owned()
+}
+
+pub(crate) fn greeting(name: &str) -> String {
+    format!("Hello {name}")
+}
+
+/// For what cannot fail in a measurement that is worth something.
+fn failed(error: impl std::fmt::Display) -> Response {
+    (
+        ::axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+        error.to_string(),
+    )
+        .into_response()
+}
