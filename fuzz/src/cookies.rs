@@ -164,7 +164,7 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
 }
 
 /// Whom a token of Flask-Login's names, however Werkzeug's quoting spells it.
-fn in_flask_token(value: &[u8]) -> Option<String> {
+pub fn in_flask_token(value: &[u8]) -> Option<String> {
     let value = match value {
         [b'"', inner @ .., b'"'] => unquoted(inner),
         plain => plain.to_vec(),

@@ -8,3 +8,4 @@ pub mod formats;
 pub mod next;
 pub mod sessions;
 pub mod site;
+pub mod tokens;

@@ -32,3 +32,8 @@ fn what_next_claims_holds_for_its_seeds() {
 fn what_sessions_claims_holds_for_its_seeds() {
     feed("sessions", housekey_fuzz::sessions::check);
 }
+
+#[test]
+fn what_tokens_claims_holds_for_its_seeds() {
+    feed("tokens", housekey_fuzz::tokens::check);
+}
