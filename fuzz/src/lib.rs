@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod asker;
 pub mod cookies;
+pub mod door;
 pub mod formats;
 pub mod next;
 pub mod sessions;

@@ -77,7 +77,7 @@ fn is_accepted(visit: &OpenVisit, request: &Parts, next: &str, origins: &[&str])
         let target = page.join(&location).expect("a browser can follow it");
         let is_listed = |origin: &&str| Url::parse(origin).unwrap().origin() == target.origin();
         assert!(
-            target.origin() == page.origin() || origins.iter().any(|origin| is_listed(origin)),
+            target.origin() == page.origin() || origins.iter().any(is_listed),
             "{next:?} leads to {target}"
         );
         assert!(!target.path().starts_with("//"), "{target}");

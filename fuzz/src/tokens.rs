@@ -145,9 +145,10 @@ fn in_a_session(lines: &[u8]) {
 
     match serde_json::from_str::<Map<String, Value>>(&text) {
         Ok(read) if value.len() < 3000 => {
-            let owner = ["mia", "ben"].into_iter().zip(tokens).find(|(id, token)| {
-                read["_user_id"] == Value::from(*id) && read["_login"] == Value::from(*token)
-            });
+            let owner = ["mia", "ben"]
+                .into_iter()
+                .zip(tokens)
+                .find(|(id, token)| read["_user_id"] == **id && read["_login"] == **token);
             let owner = owner.map(|(id, _)| id);
             // Whoever signs can also put something else into the session, which ends the login.
             let mut others = read.clone();

@@ -37,3 +37,8 @@ fn what_sessions_claims_holds_for_its_seeds() {
 fn what_tokens_claims_holds_for_its_seeds() {
     feed("tokens", housekey_fuzz::tokens::check);
 }
+
+#[test]
+fn what_door_claims_holds_for_its_seeds() {
+    feed("door", housekey_fuzz::door::check);
+}
