@@ -42,3 +42,8 @@ fn what_tokens_claims_holds_for_its_seeds() {
 fn what_door_claims_holds_for_its_seeds() {
     feed("door", housekey_fuzz::door::check);
 }
+
+#[test]
+fn what_forms_claims_holds_for_its_seeds() {
+    feed("forms", housekey_fuzz::forms::check);
+}
