@@ -1,8 +1,8 @@
 //! Whatever a holder of the key has signed as a session: it is read or refused as a plain model says, it comes back
 //! from the browser as it was, and nothing panics on the way.
 //!
-//! The first byte says what the others are: `j` JSON text, `z` text that is compressed, `b` text that stands in it
-//! a thousand times, `r` a stream for zlib, `p` the whole payload, `t` the time of signing.
+//! The first byte says what the others are: `j` JSON text, `z` text that is compressed, `b` a piece of a string that is
+//! a thousand such pieces long, `r` a stream for zlib, `p` the whole payload, `t` the time of signing.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
