@@ -1,7 +1,7 @@
-//! What people and programs type: the members' site's forms, names, passwords and user agents, and what stands in a
-//! users table.
+//! What people and programs say of themselves: user agents and addresses, the members' site's forms, names and
+//! passwords, and what stands in a users table.
 //!
-//! The first byte says what the others are: `u` a user agent, `f` a line with a content type and the body of a form,
+//! The first byte says what the others are: `u` two clients, `f` a line with a content type and the body of a form,
 //! `p` a line with a stored hash and a password.
 
 use axum::body::Body;
@@ -11,7 +11,7 @@ use http::{HeaderValue, Request};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::passwords;
+use crate::{clients, passwords};
 
 // The site keeps them to itself.
 #[allow(dead_code)]
@@ -24,7 +24,11 @@ mod user_agents;
 
 pub fn check(bytes: &[u8]) {
     match bytes.split_first() {
-        Some((b'u', text)) => user_agent(&String::from_utf8_lossy(text)),
+        Some((b'u', clients)) => {
+            if let Some(shown) = clients::check(clients) {
+                user_agent(&shown);
+            }
+        }
         Some((b'f', form)) => submitted(form),
         Some((b'p', stored)) => passwords::check(stored),
         _ => {}

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod asker;
+mod clients;
 pub mod cookies;
 pub mod door;
 pub mod formats;
