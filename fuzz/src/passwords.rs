@@ -18,13 +18,13 @@ static PASSWORDS: LazyLock<[Passwords; 2]> = LazyLock::new(|| {
     [argon2id, pbkdf2]
 });
 
-/// A line with a stored text, in which 1 stands for the key that is right; behind it the password.
+/// A line with a stored text, at whose end 1 stands for the key that is right; behind it the password.
 pub fn check(bytes: &[u8]) {
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
     let stored = String::from_utf8_lossy(lines.next().unwrap_or_default());
     let password = String::from_utf8_lossy(lines.next().unwrap_or_default());
     let (stored, is_meant) = match right_key(&stored, &password) {
-        Some(key) => (stored.replace('\u{1}', &key), true),
+        Some(key) => (format!("{}{key}", &stored[..stored.len() - 1]), true),
         None => (stored.into_owned(), false),
     };
 

@@ -80,11 +80,14 @@ fn timed(template: &[u8]) {
     let named = || {
         let text = std::str::from_utf8(&payload).ok()?;
         let parts: Vec<_> = text.split('~').collect();
-        let id = String::from_utf8(from_base64(parts[0])?).ok()?;
-        let lives = parts.len() == 3 && parts[2].parse::<u64>().is_ok();
+        let [id, bound_to, seconds] = parts[..] else {
+            return None;
+        };
+        let id = String::from_utf8(from_base64(id)?).ok()?;
+        seconds.parse::<u64>().ok()?;
         // Those who have an auth hash are in for its digest only.
-        let is_bound = !id.starts_with('m') || (id == "mia" && parts[1] == digest);
-        (lives && is_bound).then_some(id)
+        let is_bound = !id.starts_with('m') || (id == "mia" && bound_to == digest);
+        is_bound.then_some(id)
     };
     if let Some(found) = who_sends(&STATELESS, TOKEN, &value) {
         assert_eq!(found, named());
