@@ -67,6 +67,9 @@ pub fn check(bytes: &[u8]) {
 /// The key for the place that the text leaves open, if it does so at its end.
 fn right_key(stored: &str, password: &str) -> Option<String> {
     let open = stored.strip_suffix('\u{1}')?;
+    if !open.ends_with('$') {
+        return None;
+    }
     let (length, is_hex) = match open {
         _ if open.starts_with('$') => (32, false),
         _ if open.starts_with("scrypt") || open.starts_with("pbkdf2:sha512") => (64, true),
