@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_lite::future::yield_now;
+
 use super::{LoginId, LoginRecord, LoginStore, Touch, Updated};
 use crate::error::BoxError;
+
+/// How many expired records are deleted in one go: others wait meanwhile.
+const PURGE: usize = 100;
 
 /// Keeps login records in memory: for tests, and for a single process that may sign everybody out when it restarts.
 /// Clones are the same store.
@@ -75,6 +80,15 @@ impl Tables {
             }
         }
         Some(record)
+    }
+
+    fn remove_expired(&mut self, now: u64, most: usize) -> usize {
+        let expired = self.by_expiry.range(..=now).flat_map(|(_, ids)| ids);
+        let expired: Vec<_> = expired.take(most).copied().collect();
+        for id in &expired {
+            self.remove(id);
+        }
+        expired.len()
     }
 
     fn of_user(&self, user_id: &str) -> Vec<LoginId> {
@@ -161,23 +175,26 @@ impl LoginStore for MemoryLoginStore {
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        let mut tables = self.lock();
-        let expired: Vec<_> = tables
-            .by_expiry
-            .range(..=now)
-            .flat_map(|(_, ids)| ids)
-            .take(limit)
-            .copied()
-            .collect();
-        for id in &expired {
-            tables.remove(id);
+        let mut deleted = 0;
+        while deleted < limit {
+            let most = PURGE.min(limit - deleted);
+            let batch = self.lock().remove_expired(now, most);
+            deleted += batch;
+            if batch < most {
+                break;
+            }
+            // Nothing here ever waits: without this, a purge would keep its thread from all other tasks. Also after the
+            // last batch, since whoever purges asks for more.
+            yield_now().await;
         }
-        Ok(expired.len())
+        Ok(deleted)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::poll_once;
+
     use super::super::conformance;
     use super::*;
 
@@ -188,6 +205,36 @@ mod tests {
             let store = Arc::new(MemoryLoginStore::new());
             conformance::check(&*store).await;
             conformance::check_races(store, tokio::spawn).await;
+        });
+    }
+
+    #[test]
+    fn a_purge_lets_others_have_their_turn_in_between() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = MemoryLoginStore::new();
+            for number in 0..1000_u64 {
+                let mut id = [0; 16];
+                id[..8].copy_from_slice(&number.to_be_bytes());
+                let record = LoginRecord {
+                    id: LoginId::from_bytes(id),
+                    user_id: "mia".to_owned(),
+                    version: 0,
+                    created_at: 0,
+                    last_seen_at: 0,
+                    expires_at: number / 990,
+                    data: String::new(),
+                };
+                assert!(store.create(&record, &[]).await.unwrap());
+            }
+            let mut purge = Box::pin(store.delete_expired(0, 980));
+            for left in [900, 800, 700, 600, 500, 400, 300, 200, 100, 20] {
+                assert!(poll_once(&mut purge).await.is_none());
+                assert_eq!(store.len(), left);
+            }
+            assert_eq!(poll_once(&mut purge).await.unwrap().unwrap(), 980);
+            assert_eq!(store.delete_expired(0, 1000).await.unwrap(), 10);
+            assert_eq!(store.len(), 10, "those that have not expired");
         });
     }
 
