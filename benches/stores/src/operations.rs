@@ -174,7 +174,7 @@ pub(crate) async fn measure(
     let each = operations.div_ceil(ROUNDS);
     let mut progress = Progress::new(
         "measuring".to_owned(),
-        (ROUNDS * Operation::ALL.len()) as u64,
+        ((1 + ROUNDS) * Operation::ALL.len()) as u64,
     );
     round(contenders, 0, WARM_UP, |_, _, _| {}, &mut progress).await?;
     for number in 0..ROUNDS {

@@ -174,7 +174,9 @@ impl Backend for Redis {
     async fn add(&self, records: impl Iterator<Item = LoginRecord> + Send) -> Result<(), BoxError> {
         let mut records = records.peekable();
         while records.peek().is_some() {
+            // As one transaction, after which a server that is careful waits for its disk once, and not all the time.
             let mut pipeline = Pipeline::new();
+            pipeline.atomic();
             for record in records.by_ref().take(CHUNK) {
                 self.create(&mut pipeline, &record);
             }
