@@ -14,7 +14,7 @@ mod progress;
 mod purge;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,15 +32,9 @@ use report::Sizes;
 
 /// Where `--write` puts the tables.
 fn documentation() -> PathBuf {
-    [
-        env!("CARGO_MANIFEST_DIR"),
-        "..",
-        "..",
-        "docs",
-        "BENCHMARKS.md",
-    ]
-    .iter()
-    .collect()
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = package.ancestors().nth(2).unwrap_or(package);
+    repository.join("docs/BENCHMARKS.md")
 }
 
 #[tokio::main]
@@ -86,7 +80,7 @@ async fn bench(places: Arc<Places>, options: Arc<Options>) -> Result<(), BoxErro
     let start = Instant::now();
     let mut report = about(&places, &options).await?;
     for table in measure_sizes(&places, &options).await? {
-        report.push_str("\n");
+        report.push('\n');
         report.push_str(&report::sizes(&table));
     }
     let live = options.records[0];
@@ -98,7 +92,7 @@ async fn bench(places: Arc<Places>, options: Arc<Options>) -> Result<(), BoxErro
             measure_purge(&places, *kind, live, expired).await?,
         ));
     }
-    report.push_str("\n");
+    report.push('\n');
     report.push_str(&report::purges(live, expired, &purged));
 
     print!("{report}");

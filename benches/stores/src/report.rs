@@ -90,13 +90,19 @@ const END: &str = "<!-- /stores -->";
 
 /// Puts the report between its marks in a file, which has them.
 pub(crate) fn put(file: &Path, report: &str) -> Result<(), BoxError> {
+    Ok(fs::write(file, with_report(file, report)?)?)
+}
+
+/// Whether [`put`] will find its place, before anything is measured for it.
+pub(crate) fn has_place(file: &Path) -> Result<(), BoxError> {
+    with_report(file, "").map(drop)
+}
+
+fn with_report(file: &Path, report: &str) -> Result<String, BoxError> {
     let name = file.display();
-    let text = fs::read_to_string(file).map_err(|error| {
-        format!("{name}: {error}; --write puts the tables there between {BEGIN} and {END}")
-    })?;
-    let text = between(&text, report)
-        .ok_or_else(|| format!("{name}: {BEGIN} and after it {END} are not there, once each"))?;
-    Ok(fs::write(file, text)?)
+    let text = fs::read_to_string(file).map_err(|error| format!("--write: {name}: {error}"))?;
+    let wanted = || format!("--write: {name} has no {BEGIN} with a {END} after it, once each");
+    Ok(between(&text, report).ok_or_else(wanted)?)
 }
 
 fn between(text: &str, report: &str) -> Option<String> {
@@ -112,18 +118,6 @@ fn between(text: &str, report: &str) -> Option<String> {
         "{before}{BEGIN}\n\n{}\n\n{END}{after}",
         report.trim()
     ))
-}
-
-/// Whether [`put`] will find its place, before anything is measured for it.
-pub(crate) fn has_place(file: &Path) -> Result<(), BoxError> {
-    let name = file.display();
-    let text = fs::read_to_string(file).map_err(|error| format!("--write: {name}: {error}"))?;
-    match between(&text, "") {
-        Some(_) => Ok(()),
-        None => {
-            Err(format!("--write: {name} has no {BEGIN} with a {END} after it, once each").into())
-        }
-    }
 }
 
 #[cfg(test)]
