@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// What many operations took.
+/// What many operations took, round by round.
 #[derive(Clone, Default)]
-pub(crate) struct Figures(Vec<Duration>);
+pub(crate) struct Figures(Vec<Vec<Duration>>);
 
 impl Figures {
-    pub(crate) fn extend(&mut self, more: Vec<Duration>) {
-        self.0.extend(more);
+    pub(crate) fn add_round(&mut self, round: Vec<Duration>) {
+        self.0.push(round);
     }
 
     pub(crate) fn median(&self) -> Option<Duration> {
@@ -17,18 +17,36 @@ impl Figures {
 
     /// What one of a hundred takes longer than. Of fewer it would be the longest.
     pub(crate) fn p99(&self) -> Option<Duration> {
-        self.at(0.99).filter(|_| self.0.len() >= 100)
+        let count = self.0.iter().flatten().count();
+        self.at(0.99).filter(|_| count >= 100)
     }
 
     pub(crate) fn max(&self) -> Option<Duration> {
-        self.0.iter().max().copied()
+        self.0.iter().flatten().max().copied()
+    }
+
+    /// How many times as long as others these took: the median in each round, and the median of the rounds.
+    pub(crate) fn ratio_to(&self, others: &Self) -> Option<f64> {
+        let rounds = self.0.iter().zip(&others.0);
+        let ratios = rounds.map(|(own, others)| {
+            let own = at(own.clone(), 0.5)?.as_secs_f64();
+            Some(own / at(others.clone(), 0.5)?.as_secs_f64())
+        });
+        let mut ratios: Vec<f64> = ratios.collect::<Option<_>>()?;
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied()
     }
 
     fn at(&self, part: f64) -> Option<Duration> {
-        let mut sorted = self.0.clone();
-        sorted.sort();
-        sorted.get((sorted.len() as f64 * part) as usize).copied()
+        at(self.0.iter().flatten().copied().collect(), part)
     }
+}
+
+fn at(mut durations: Vec<Duration>, part: f64) -> Option<Duration> {
+    durations.sort();
+    durations
+        .get((durations.len() as f64 * part) as usize)
+        .copied()
 }
 
 /// With three digits: `1.23 µs`, `45.6 ms`.
@@ -76,14 +94,27 @@ mod tests {
     fn the_median_is_in_the_middle_and_one_of_a_hundred_takes_longer_than_the_p99() {
         let mut figures = Figures::default();
         assert_eq!(figures.median(), None);
-        figures.extend((1..=99).rev().map(Duration::from_secs).collect());
+        figures.add_round((1..=99).rev().map(Duration::from_secs).collect());
         assert_eq!(figures.median(), Some(Duration::from_secs(50)));
         assert_eq!(figures.p99(), None);
-        figures.extend(vec![Duration::from_secs(100)]);
+        figures.add_round(vec![Duration::from_secs(100)]);
         assert_eq!(figures.p99(), Some(Duration::from_secs(100)));
-        figures.extend((101..=200).map(Duration::from_secs).collect());
+        figures.add_round((101..=200).map(Duration::from_secs).collect());
         assert_eq!(figures.p99(), Some(Duration::from_secs(199)));
         assert_eq!(figures.max(), Some(Duration::from_secs(200)));
+    }
+
+    /// A round in which the machine was twice as slow does not count for one of them alone.
+    #[test]
+    fn what_is_compared_was_measured_in_the_same_round() {
+        let (mut own, mut others) = (Figures::default(), Figures::default());
+        assert_eq!(own.ratio_to(&others), None);
+        for (slowness, ratio) in [(1, 3), (20, 3), (1, 3), (50, 1), (2, 100)] {
+            let round = |seconds| vec![Duration::from_secs(seconds); 3];
+            others.add_round(round(slowness));
+            own.add_round(round(slowness * ratio));
+        }
+        assert_eq!(own.ratio_to(&others), Some(3.0));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod purge;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -212,6 +212,9 @@ async fn filled<B: Backend>(
     let records = population.expired(expired).chain(population.first());
     let records = Progress::new(what, count).over(records);
     backend.fill(records).await?;
+    // What is left to be written is written now, and not while something is measured. Where there is no such program,
+    // it is written when the system thinks fit.
+    let _ = tokio::task::spawn_blocking(|| Command::new("sync").status()).await?;
     Ok(Filled {
         backend,
         population,

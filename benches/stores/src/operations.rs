@@ -12,7 +12,7 @@ use crate::population::{LIFETIME, Population};
 use crate::progress::Progress;
 
 /// In how many rounds everything is measured.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 40;
 /// Before it counts: connections are made, statements are prepared.
 const WARM_UP: usize = 20;
 /// How many records a purge deletes.
@@ -180,7 +180,7 @@ pub(crate) async fn measure(
     for number in 0..ROUNDS {
         let keep = |contender: usize, operation: usize, took| {
             let of_contender: &mut [Figures; Operation::ALL.len()] = &mut figures[contender];
-            of_contender[operation].extend(took);
+            of_contender[operation].add_round(took);
         };
         round(contenders, number, each, keep, &mut progress).await?;
     }

@@ -161,7 +161,7 @@ fn come<S: LoginStore + Clone>(
         }
     }
     let mut traffic = Traffic::default();
-    traffic.loads.extend(loads);
-    traffic.touches.extend(touches);
+    traffic.loads.add_round(loads);
+    traffic.touches.add_round(touches);
     Ok((traffic, population))
 }
