@@ -14,8 +14,9 @@ use crate::readers::Readers;
 use crate::table::Table;
 use crate::writer::Writer;
 
-/// How many expired records one transaction deletes: other writes come in between.
-const PURGE: usize = 200;
+/// How many expired records one transaction deletes: other writes wait for it. Each is on pages of its own in the
+/// indexes, so that a larger transaction takes longer and saves little.
+const PURGE: usize = 50;
 
 /// Keeps login records in a table of an SQLite file. Clones share the connections; several stores, and several
 /// processes, may use one file.

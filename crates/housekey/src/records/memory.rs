@@ -2,15 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_lite::future::yield_now;
 
 use super::{LoginId, LoginRecord, LoginStore, Touch, Updated};
 use crate::error::BoxError;
 
+/// How many expired records are deleted in one go: others wait meanwhile.
+const PURGE: usize = 20;
+/// How often a purge lets others go first, at most, before it goes on: it must come to its end also under any load.
+const PATIENCE: usize = 1000;
+
 /// Keeps login records in memory: for tests, and for a single process that may sign everybody out when it restarts.
 /// Clones are the same store.
 #[derive(Clone, Default)]
-pub struct MemoryLoginStore(Arc<Mutex<Tables>>);
+pub struct MemoryLoginStore(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    tables: Mutex<Tables>,
+    /// How many threads want the lock, or are just about to have it.
+    waiting: AtomicUsize,
+}
 
 /// The records, and the ways to them: by user, and by when they expire.
 #[derive(Default)]
@@ -37,7 +52,22 @@ impl MemoryLoginStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let Shared { tables, waiting } = &*self.0;
+        waiting.fetch_add(1, Ordering::Relaxed);
+        let tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.fetch_sub(1, Ordering::Relaxed);
+        tables
+    }
+
+    /// For a purge: lets others run, and those who wait have the lock. It is nobody's until they have woken up, and a
+    /// purge that went on would have it again before.
+    async fn let_others(&self) {
+        for _ in 0..PATIENCE {
+            yield_now().await;
+            if self.0.waiting.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+        }
     }
 }
 
@@ -75,6 +105,12 @@ impl Tables {
             }
         }
         Some(record)
+    }
+
+    fn remove_expired(&mut self, now: u64, most: usize) -> Vec<LoginRecord> {
+        let expired = self.by_expiry.range(..=now).flat_map(|(_, ids)| ids);
+        let expired: Vec<_> = expired.take(most).copied().collect();
+        expired.iter().filter_map(|id| self.remove(id)).collect()
     }
 
     fn of_user(&self, user_id: &str) -> Vec<LoginId> {
@@ -161,23 +197,28 @@ impl LoginStore for MemoryLoginStore {
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        let mut tables = self.lock();
-        let expired: Vec<_> = tables
-            .by_expiry
-            .range(..=now)
-            .flat_map(|(_, ids)| ids)
-            .take(limit)
-            .copied()
-            .collect();
-        for id in &expired {
-            tables.remove(id);
+        let mut deleted = 0;
+        while deleted < limit {
+            let most = PURGE.min(limit - deleted);
+            let expired = self.lock().remove_expired(now, most);
+            let batch = expired.len();
+            // Without the lock: an allocator may tidy up after many of them.
+            drop(expired);
+            deleted += batch;
+            if batch < most {
+                break;
+            }
+            // Also after the last batch, since whoever purges asks for more.
+            self.let_others().await;
         }
-        Ok(expired.len())
+        Ok(deleted)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::poll_once;
+
     use super::super::conformance;
     use super::*;
 
@@ -189,6 +230,65 @@ mod tests {
             conformance::check(&*store).await;
             conformance::check_races(store, tokio::spawn).await;
         });
+    }
+
+    #[test]
+    fn a_purge_lets_others_have_their_turn_in_between() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = expired_but_for_ten().await;
+            let mut purge = Box::pin(store.delete_expired(0, 980));
+            let mut left = 1000;
+            let deleted = loop {
+                if let Some(deleted) = poll_once(&mut purge).await {
+                    break deleted.unwrap();
+                }
+                assert!(left - store.len() <= PURGE, "{left}, then {}", store.len());
+                left = store.len();
+            };
+            assert_eq!((deleted, left), (980, 20));
+            assert_eq!(store.delete_expired(0, 1000).await.unwrap(), 10);
+            assert_eq!(store.len(), 10, "those that have not expired");
+        });
+    }
+
+    #[test]
+    fn a_purge_goes_on_when_nobody_waits_any_more_or_when_it_has_waited_often() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = expired_but_for_ten().await;
+            let waiting = &store.0.waiting;
+            let mut purge = Box::pin(store.delete_expired(0, 1000));
+            waiting.store(1, Ordering::Relaxed);
+            for _ in 0..PATIENCE {
+                assert!(poll_once(&mut purge).await.is_none());
+                assert_eq!(store.len(), 1000 - PURGE);
+            }
+            assert!(poll_once(&mut purge).await.is_none());
+            assert_eq!(store.len(), 1000 - 2 * PURGE, "it has waited often");
+            waiting.store(0, Ordering::Relaxed);
+            assert!(poll_once(&mut purge).await.is_none());
+            assert_eq!(store.len(), 1000 - 3 * PURGE, "nobody waits");
+        });
+    }
+
+    async fn expired_but_for_ten() -> MemoryLoginStore {
+        let store = MemoryLoginStore::new();
+        for number in 0..1000_u64 {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            let record = LoginRecord {
+                id: LoginId::from_bytes(id),
+                user_id: "mia".to_owned(),
+                version: 0,
+                created_at: 0,
+                last_seen_at: 0,
+                expires_at: number / 990,
+                data: String::new(),
+            };
+            assert!(store.create(&record, &[]).await.unwrap());
+        }
+        store
     }
 
     #[test]

@@ -1,0 +1,169 @@
+//! A schema of PostgreSQL, with a table for each size.
+
+use housekey::records::{LoginId, LoginRecord};
+use housekey_postgres::PostgresLoginStore;
+use sqlx::postgres::PgPoolCopyExt as _;
+use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
+
+use super::Backend;
+use crate::BoxError;
+
+/// How many bytes are sent at a time.
+const CHUNK: usize = 1 << 16;
+
+pub(crate) struct PostgresServer {
+    pool: PgPool,
+    schema: String,
+}
+
+pub(crate) struct Postgres {
+    store: PostgresLoginStore,
+    pool: PgPool,
+    table: String,
+    select: &'static str,
+}
+
+impl PostgresServer {
+    /// Takes a schema for itself, which must not be there.
+    pub(crate) async fn claim(url: &str, schema: &str) -> Result<Self, BoxError> {
+        let pool = PgPool::connect(url).await?;
+        let create = format!("CREATE SCHEMA {schema}");
+        if let Err(error) = pool.execute(AssertSqlSafe(create)).await {
+            return Err(format!(
+                "PostgreSQL: {error}; if nobody measures there at the moment, an earlier run has left the schema \
+                 {schema} behind: drop it"
+            )
+            .into());
+        }
+        Ok(Self {
+            pool,
+            schema: schema.to_owned(),
+        })
+    }
+
+    pub(crate) async fn open(&self, name: &str) -> Result<Postgres, BoxError> {
+        let table = format!("{}.logins_{name}", self.schema);
+        let store = PostgresLoginStore::new(self.pool.clone()).table(&table)?;
+        store.create_table().await?;
+        // Made once for each table of a run.
+        let select = format!("SELECT data FROM {table} WHERE id = $1").leak();
+        Ok(Postgres {
+            store,
+            pool: self.pool.clone(),
+            table,
+            select,
+        })
+    }
+
+    pub(crate) async fn about(&self) -> Result<String, BoxError> {
+        let sql = "SELECT current_setting('server_version'), current_setting('shared_buffers'), \
+                   current_setting('synchronous_commit')";
+        let row = sqlx::query(sql).fetch_one(&self.pool).await?;
+        let setting = |index| row.try_get::<String, _>(index);
+        let (version, buffers, commit) = (setting(0)?, setting(1)?, setting(2)?);
+        Ok(format!(
+            "PostgreSQL {version}, shared_buffers = {buffers}, synchronous_commit = {commit}"
+        ))
+    }
+
+    pub(crate) async fn remove(&self) -> Result<(), BoxError> {
+        let drop = format!(
+            "SET client_min_messages = warning; DROP SCHEMA {} CASCADE",
+            self.schema
+        );
+        self.pool
+            .execute(sqlx::raw_sql(AssertSqlSafe(drop)))
+            .await?;
+        Ok(())
+    }
+}
+
+impl Backend for Postgres {
+    type Store = PostgresLoginStore;
+
+    const PLAIN: Option<&'static str> = Some("plain `SELECT data … WHERE id`");
+
+    fn store(&self) -> &PostgresLoginStore {
+        &self.store
+    }
+
+    async fn add(&self, records: impl Iterator<Item = LoginRecord> + Send) -> Result<(), BoxError> {
+        let copy = format!(
+            "COPY {} (id, user_id, version, created_at, last_seen_at, expires_at, data) FROM STDIN (FORMAT binary)",
+            self.table
+        );
+        let mut copy = self.pool.copy_in_raw(&copy).await?;
+        let mut bytes = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+        for record in records {
+            row(&mut bytes, &record)?;
+            if bytes.len() >= CHUNK {
+                copy.send(&bytes[..]).await?;
+                bytes.clear();
+            }
+        }
+        bytes.extend((-1_i16).to_be_bytes());
+        copy.send(&bytes[..]).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    async fn fill(
+        &self,
+        records: impl Iterator<Item = LoginRecord> + Send,
+    ) -> Result<(), BoxError> {
+        let table = &self.table;
+        // An index is made quicker than it grows.
+        let drop = format!("DROP INDEX {table}_user_id, {table}_expires_at");
+        self.pool.execute(AssertSqlSafe(drop)).await?;
+        self.add(records).await?;
+        let create = self.store.create_table_sql();
+        self.pool
+            .execute(sqlx::raw_sql(AssertSqlSafe(create)))
+            .await?;
+        let vacuum = format!("VACUUM (ANALYZE) {table}");
+        self.pool.execute(AssertSqlSafe(vacuum)).await?;
+        // Not everybody may. Then the server does it when its time has come.
+        let _ = self.pool.execute("CHECKPOINT").await;
+        Ok(())
+    }
+
+    async fn plain(&self, id: &LoginId) -> Result<bool, BoxError> {
+        let select = sqlx::query_scalar::<_, String>(self.select).bind(&id.as_bytes()[..]);
+        Ok(select.fetch_optional(&self.pool).await?.is_some())
+    }
+
+    async fn raw(&self, record: &LoginRecord) -> Result<String, BoxError> {
+        let sql = format!(
+            "SELECT logins::text FROM {} logins WHERE id = $1",
+            self.table
+        );
+        let select = sqlx::query_scalar(AssertSqlSafe(sql)).bind(&record.id.as_bytes()[..]);
+        Ok(select.fetch_one(&self.pool).await?)
+    }
+}
+
+/// As `COPY` takes it.
+fn row(bytes: &mut Vec<u8>, record: &LoginRecord) -> Result<(), BoxError> {
+    // How many fields there are.
+    bytes.extend(7_i16.to_be_bytes());
+    let mut field = |value: &[u8]| -> Result<(), BoxError> {
+        bytes.extend(i32::try_from(value.len())?.to_be_bytes());
+        bytes.extend(value);
+        Ok(())
+    };
+    let LoginRecord {
+        id,
+        user_id,
+        version,
+        created_at,
+        last_seen_at,
+        expires_at,
+        data,
+    } = record;
+    field(id.as_bytes())?;
+    field(user_id.as_bytes())?;
+    for number in [version, created_at, last_seen_at, expires_at] {
+        field(&i64::try_from(*number)?.to_be_bytes())?;
+    }
+    field(data.as_bytes())
+}

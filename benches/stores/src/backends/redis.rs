@@ -1,0 +1,258 @@
+//! Keys of Redis, with a prefix for each size.
+
+use std::time::Duration;
+
+use housekey::records::{LoginId, LoginRecord};
+use housekey_redis::RedisLoginStore;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Pipeline};
+
+use super::Backend;
+use crate::BoxError;
+
+/// How many records, or keys, are sent at a time.
+const CHUNK: usize = 1000;
+/// How much longer than a record lives the store has Redis keep it.
+const MARGIN: u64 = 24 * 60 * 60;
+
+pub(crate) struct RedisServer {
+    client: Client,
+    connection: MultiplexedConnection,
+    prefix: String,
+}
+
+pub(crate) struct Redis {
+    store: RedisLoginStore,
+    connection: MultiplexedConnection,
+    prefix: String,
+}
+
+impl RedisServer {
+    /// Takes a prefix for itself, which no key may have.
+    pub(crate) async fn claim(url: &str, name: &str) -> Result<Self, BoxError> {
+        let client = Client::open(url)?;
+        // The library's own limit is half a second; many keys at once take longer.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let server = Self {
+            client,
+            connection,
+            prefix: format!("{}:", name.replace('_', "-")),
+        };
+        // Of two that start at once, one has it.
+        let taken = format!("{}taken", server.prefix);
+        let is_mine: bool = redis::cmd("SETNX")
+            .arg(&taken)
+            .arg("by a bench of login stores")
+            .query_async(&mut server.connection.clone())
+            .await?;
+        if is_mine && server.keys().await? == [taken] {
+            return Ok(server);
+        }
+        if is_mine {
+            server.delete(&[format!("{}taken", server.prefix)]).await?;
+        }
+        Err(format!(
+            "Redis has keys that start with {}; if nobody measures there at the moment, an earlier run has left them \
+             behind: delete them",
+            server.prefix
+        )
+        .into())
+    }
+
+    pub(crate) fn open(&self, name: &str) -> Redis {
+        let prefix = format!("{}{name}:", self.prefix);
+        Redis {
+            store: RedisLoginStore::new(self.client.clone()).prefix(prefix.clone()),
+            connection: self.connection.clone(),
+            prefix,
+        }
+    }
+
+    pub(crate) async fn about(&self) -> Result<String, BoxError> {
+        let version = info(&self.connection, "server", "redis_version").await?;
+        let (_, fsync): (String, String) = redis::cmd("CONFIG")
+            .arg("GET")
+            .arg("appendfsync")
+            .query_async(&mut self.connection.clone())
+            .await
+            // Not everybody may ask.
+            .unwrap_or_default();
+        let log = match info(&self.connection, "persistence", "aof_enabled").await? == "1" {
+            true => format!("with a log, appendfsync = {fsync}"),
+            false => "without a log".to_owned(),
+        };
+        Ok(format!("Redis {version} {log}"))
+    }
+
+    pub(crate) async fn remove(&self) -> Result<(), BoxError> {
+        for keys in self.keys().await?.chunks(CHUNK) {
+            self.delete(keys).await?;
+        }
+        Ok(())
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, BoxError> {
+        let mut all = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let page: (u64, Vec<String>) = redis::cmd("SCAN")
+                .arg(cursor)
+                .arg("MATCH")
+                .arg(format!("{}*", self.prefix))
+                .arg("COUNT")
+                .arg(CHUNK)
+                .query_async(&mut self.connection.clone())
+                .await?;
+            cursor = page.0;
+            all.extend(page.1);
+            if cursor == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BoxError> {
+        let mut unlink = redis::cmd("UNLINK");
+        let unlink = unlink.arg(keys);
+        Ok(unlink.query_async(&mut self.connection.clone()).await?)
+    }
+}
+
+impl Redis {
+    fn login_key(&self, id: &LoginId) -> String {
+        format!("{}login:{id}", self.prefix)
+    }
+
+    fn user_key(&self, record: &LoginRecord) -> String {
+        format!("{}user:{}", self.prefix, record.user_id)
+    }
+
+    fn expiry_key(&self) -> String {
+        format!("{}expiry", self.prefix)
+    }
+
+    /// What the scripts of the store do to create a record.
+    fn create(&self, pipeline: &mut Pipeline, record: &LoginRecord) {
+        let LoginRecord { id, user_id, .. } = record;
+        let (login, user) = (self.login_key(id), self.user_key(record));
+        let seconds = record.expires_at - record.last_seen_at + MARGIN;
+        pipeline
+            .cmd("HSET")
+            .arg(&login)
+            .arg(&["user_id", user_id])
+            .arg(("version", record.version))
+            .arg(("created_at", record.created_at))
+            .arg(("last_seen_at", record.last_seen_at))
+            .arg(("expires_at", record.expires_at))
+            .arg(&["data", &record.data])
+            .ignore();
+        let mut add = |key: &str, entry: String| {
+            let add = pipeline.cmd("ZADD").arg(key);
+            add.arg(record.expires_at).arg(entry).ignore();
+        };
+        add(&self.expiry_key(), format!("{id}{user_id}"));
+        add(&user, id.to_string());
+        // All records here live equally long, and so does the list of a user.
+        for key in [login, user] {
+            pipeline.cmd("EXPIRE").arg(key).arg(seconds).ignore();
+        }
+    }
+}
+
+impl Backend for Redis {
+    type Store = RedisLoginStore;
+
+    const PLAIN: Option<&'static str> = Some("plain `HGET … data`");
+
+    fn store(&self) -> &RedisLoginStore {
+        &self.store
+    }
+
+    async fn add(&self, records: impl Iterator<Item = LoginRecord> + Send) -> Result<(), BoxError> {
+        let mut records = records.peekable();
+        while records.peek().is_some() {
+            // As one transaction, after which a server that is careful waits for its disk once, and not all the time.
+            let mut pipeline = Pipeline::new();
+            pipeline.atomic();
+            for record in records.by_ref().take(CHUNK) {
+                self.create(&mut pipeline, &record);
+            }
+            pipeline
+                .query_async::<()>(&mut self.connection.clone())
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn fill(
+        &self,
+        records: impl Iterator<Item = LoginRecord> + Send,
+    ) -> Result<(), BoxError> {
+        self.add(records).await?;
+        let ask = |field| info(&self.connection, "persistence", field);
+        if ask("aof_enabled").await? == "0" {
+            return Ok(());
+        }
+        // It would do that some time during the measuring. When it is about it already, it says so.
+        let rewrite = redis::cmd("BGREWRITEAOF");
+        let _ = rewrite
+            .query_async::<String>(&mut self.connection.clone())
+            .await;
+        while ask("aof_rewrite_in_progress").await? == "1"
+            || ask("aof_rewrite_scheduled").await? == "1"
+        {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    async fn plain(&self, id: &LoginId) -> Result<bool, BoxError> {
+        let mut get = redis::cmd("HGET");
+        let get = get.arg(self.login_key(id)).arg("data");
+        let data: Option<String> = get.query_async(&mut self.connection.clone()).await?;
+        Ok(data.is_some())
+    }
+
+    async fn raw(&self, record: &LoginRecord) -> Result<String, BoxError> {
+        let (login, user) = (self.login_key(&record.id), self.user_key(record));
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("HGETALL").arg(&login);
+        pipeline.cmd("OBJECT").arg("ENCODING").arg(&login);
+        for key in [&user, &self.expiry_key()] {
+            pipeline
+                .cmd("ZRANGE")
+                .arg(key)
+                .arg(&["0", "-1", "WITHSCORES"]);
+        }
+        for key in [&login, &user] {
+            pipeline.cmd("TTL").arg(key);
+        }
+        type Raw = (Vec<String>, String, Vec<String>, Vec<String>, u64, u64);
+        let (mut fields, encoding, of_user, all, login, user): Raw =
+            pipeline.query_async(&mut self.connection.clone()).await?;
+        // They have no order.
+        fields.sort();
+        let minutes = [login, user].map(|seconds| (seconds + 30) / 60);
+        Ok(format!(
+            "{fields:?} {encoding} {of_user:?} {all:?} {minutes:?}"
+        ))
+    }
+}
+
+/// One of the things that the server says about itself.
+async fn info(
+    connection: &MultiplexedConnection,
+    section: &str,
+    field: &str,
+) -> Result<String, BoxError> {
+    let mut command = redis::cmd("INFO");
+    let command = command.arg(section);
+    let text: String = command.query_async(&mut connection.clone()).await?;
+    let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+    let found = lines.find(|(name, _)| *name == field);
+    let (_, value) = found.ok_or_else(|| format!("Redis says nothing of {field}"))?;
+    Ok(value.to_owned())
+}

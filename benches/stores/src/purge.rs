@@ -1,0 +1,167 @@
+//! Loads and touches as requests bring them, while nothing else goes on, and while expired records are purged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use housekey::records::LoginStore;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use crate::BoxError;
+use crate::backends::Backend;
+use crate::figures::Figures;
+use crate::operations::{Filled, next_touch};
+use crate::population::Population;
+use crate::progress::Progress;
+
+/// As much as `LoginManager::delete_expired_logins` asks for at a time.
+const BATCH: usize = 1000;
+/// How long from one request to the next. Each loads a record.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Of how many requests one notes that the login was used.
+const TOUCHES: u64 = 20;
+/// How long there is nothing but requests.
+const CALM: Duration = Duration::from_secs(5);
+
+/// What the operations took that requests need.
+#[derive(Default)]
+pub(crate) struct Traffic {
+    pub(crate) loads: Figures,
+    pub(crate) touches: Figures,
+}
+
+pub(crate) struct Purged {
+    pub(crate) calm: Traffic,
+    pub(crate) during: Traffic,
+    pub(crate) took: Duration,
+}
+
+/// Purges so many expired records, which are in the store beside the live ones.
+pub(crate) async fn measure<B: Backend>(
+    what: String,
+    filled: Filled<B>,
+    expired: u64,
+) -> Result<Purged, BoxError> {
+    let Filled {
+        backend,
+        population,
+    } = filled;
+    let store = backend.store();
+    let now = population.now;
+
+    let requests = Requests::start(store.clone(), population);
+    tokio::time::sleep(CALM).await;
+    let (calm, population) = requests.end().await?;
+
+    let mut progress = Progress::new(what, expired);
+    let requests = Requests::start(store.clone(), population);
+    let start = Instant::now();
+    let mut purged = 0;
+    loop {
+        let batch = store.delete_expired(now, BATCH).await?;
+        purged += batch as u64;
+        progress.add(batch as u64);
+        if batch < BATCH {
+            break;
+        }
+    }
+    let took = start.elapsed();
+    let (during, _) = requests.end().await?;
+    if purged != expired {
+        return Err(format!("{expired} records had expired, and {purged} were purged").into());
+    }
+    Ok(Purged { calm, during, took })
+}
+
+type Outcome = Result<(Traffic, Population), BoxError>;
+
+/// Requests that come from outside, whether the ones before have been answered or not.
+struct Requests {
+    thread: Option<thread::JoinHandle<Outcome>>,
+    enough: Arc<AtomicBool>,
+}
+
+impl Requests {
+    fn start<S: LoginStore + Clone>(store: S, population: Population) -> Self {
+        let (runtime, enough) = (Handle::current(), Arc::new(AtomicBool::new(false)));
+        let until = Arc::clone(&enough);
+        // A thread that does nothing else: what keeps the runtime from its work does not keep requests from coming.
+        let thread = thread::spawn(move || come(&store, population, &runtime, &until));
+        Self {
+            thread: Some(thread),
+            enough,
+        }
+    }
+
+    /// No more come. Those that are there are waited for.
+    async fn end(mut self) -> Outcome {
+        self.enough.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().expect("it is taken once");
+        let waiting = tokio::task::spawn_blocking(|| thread.join());
+        waiting
+            .await?
+            .map_err(|_| "the thread of requests panicked")?
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.enough.store(true, Ordering::Relaxed);
+    }
+}
+
+enum Answered {
+    Load(Duration),
+    Touch(Duration),
+}
+
+fn come<S: LoginStore + Clone>(
+    store: &S,
+    mut population: Population,
+    runtime: &Handle,
+    enough: &AtomicBool,
+) -> Outcome {
+    let mut requests: JoinSet<Result<Answered, BoxError>> = JoinSet::new();
+    for number in 0_u64.. {
+        if enough.load(Ordering::Relaxed) {
+            break;
+        }
+        thread::sleep(PAUSE);
+        let (id, _) = population.any();
+        let (store, now, came) = (store.clone(), population.now, Instant::now());
+        if number.is_multiple_of(TOUCHES) {
+            let touch = next_touch(&mut population);
+            requests.spawn_on(
+                async move {
+                    // Not noted when one that came later has overtaken it.
+                    store.touch(&id, touch).await?;
+                    Ok(Answered::Touch(came.elapsed()))
+                },
+                runtime,
+            );
+        } else {
+            requests.spawn_on(
+                async move {
+                    match store.load(&id, now).await? {
+                        Some(_) => Ok(Answered::Load(came.elapsed())),
+                        None => Err("a live record was not found".into()),
+                    }
+                },
+                runtime,
+            );
+        }
+    }
+    let (mut loads, mut touches) = (Vec::new(), Vec::new());
+    for answered in runtime.block_on(requests.join_all()) {
+        match answered? {
+            Answered::Load(took) => loads.push(took),
+            Answered::Touch(took) => touches.push(took),
+        }
+    }
+    let mut traffic = Traffic::default();
+    traffic.loads.add_round(loads);
+    traffic.touches.add_round(touches);
+    Ok((traffic, population))
+}

@@ -1,0 +1,179 @@
+//! The tables, in Markdown, and their place in the documentation.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::BoxError;
+use crate::figures::{Figures, counted, three_digits, written};
+use crate::purge::Purged;
+
+/// What one store took for its operations.
+pub(crate) struct Sizes {
+    pub(crate) store: &'static str,
+    pub(crate) records: Vec<u64>,
+    /// The operation's name, and the figures with each number of records.
+    pub(crate) operations: Vec<(String, Vec<Figures>)>,
+}
+
+/// A store's operations: a median and a p99 for each number of records, and how the largest compares to the smallest.
+pub(crate) fn sizes(of: &Sizes) -> String {
+    let mut table = format!("| {} |", of.store);
+    for count in &of.records {
+        let count = counted(*count);
+        let _ = write!(table, " {count} records, median | p99 |");
+    }
+    let (first, last) = (of.records[0], of.records[of.records.len() - 1]);
+    let compares = of.records.len() > 1;
+    if compares {
+        let _ = write!(table, " {} / {} |", counted(last), counted(first));
+    }
+    table += "\n|---|";
+    table += &"--:|".repeat(of.records.len() * 2 + usize::from(compares));
+    for (name, figures) in &of.operations {
+        let _ = write!(table, "\n| {name} |");
+        for figures in figures {
+            let (median, p99) = (written(figures.median()), written(figures.p99()));
+            let _ = write!(table, " {median} | {p99} |");
+        }
+        if compares {
+            let ratio = figures[figures.len() - 1].ratio_to(&figures[0]);
+            let ratio = ratio.map_or("–".to_owned(), three_digits);
+            let _ = write!(table, " {ratio} |");
+        }
+    }
+    table + "\n"
+}
+
+/// What requests took, without and with a purge.
+pub(crate) fn purges(live: u64, expired: u64, stores: &[(&'static str, Purged)]) -> String {
+    let mut table =
+        "| | median | p99 | longest | median, purging | p99, purging | longest, purging |\n\
+         |---|--:|--:|--:|--:|--:|--:|"
+            .to_owned();
+    for (store, purged) in stores {
+        let Purged { calm, during, .. } = purged;
+        for (name, calm, during) in [
+            ("load", &calm.loads, &during.loads),
+            ("touch", &calm.touches, &during.touches),
+        ] {
+            let _ = write!(table, "\n| {store}, {name} |");
+            for figures in [calm, during] {
+                for figure in [figures.median(), figures.p99(), figures.max()] {
+                    let _ = write!(table, " {} |", written(figure));
+                }
+            }
+        }
+    }
+    let (live, purged) = (counted(live), counted(expired));
+    let _ = write!(
+        table,
+        "\n\n| purge of {purged} expired records beside {live} live ones | took | records a second |\n|---|--:|--:|"
+    );
+    for (store, purged) in stores {
+        let took = purged.took;
+        let rate = (expired as f64 / took.as_secs_f64()) as u64;
+        let (took, rate) = (written(Some(took)), counted(rate));
+        let _ = write!(table, "\n| {store} | {took} | {rate} |");
+    }
+    table + "\n"
+}
+
+const BEGIN: &str = "<!-- stores -->";
+const END: &str = "<!-- /stores -->";
+
+/// Puts the report between its marks in a file, which has them.
+pub(crate) fn put(file: &Path, report: &str) -> Result<(), BoxError> {
+    Ok(fs::write(file, with_report(file, report)?)?)
+}
+
+/// Whether [`put`] will find its place, before anything is measured for it.
+pub(crate) fn has_place(file: &Path) -> Result<(), BoxError> {
+    with_report(file, "").map(drop)
+}
+
+fn with_report(file: &Path, report: &str) -> Result<String, BoxError> {
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| format!("--write: {name}: {error}"))?;
+    let wanted = || format!("--write: {name} has no {BEGIN} with a {END} after it, once each");
+    Ok(between(&text, report).ok_or_else(wanted)?)
+}
+
+fn between(text: &str, report: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    if [before, after]
+        .iter()
+        .any(|part| part.contains(BEGIN) || part.contains(END))
+    {
+        return None;
+    }
+    Some(format!(
+        "{before}{BEGIN}\n\n{}\n\n{END}{after}",
+        report.trim()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn figures(microseconds: u64) -> Figures {
+        let mut figures = Figures::default();
+        figures.add_round(vec![Duration::from_micros(microseconds); 100]);
+        figures
+    }
+
+    #[test]
+    fn a_store_has_its_sizes_side_by_side_and_how_they_compare() {
+        let table = sizes(&Sizes {
+            store: "SQLite",
+            records: vec![10_000, 1_000_000],
+            operations: vec![("load".to_owned(), vec![figures(10), figures(25)])],
+        });
+        assert_eq!(
+            table,
+            "| SQLite | 10,000 records, median | p99 | 1,000,000 records, median | p99 | 1,000,000 / 10,000 |\n\
+             |---|--:|--:|--:|--:|--:|\n\
+             | load | 10.0 µs | 10.0 µs | 25.0 µs | 25.0 µs | 2.50 |\n"
+        );
+    }
+
+    #[test]
+    fn one_size_is_compared_to_nothing() {
+        let table = sizes(&Sizes {
+            store: "memory",
+            records: vec![1000],
+            operations: vec![("load".to_owned(), vec![figures(1)])],
+        });
+        assert_eq!(
+            table,
+            "| memory | 1,000 records, median | p99 |\n|---|--:|--:|\n| load | 1.00 µs | 1.00 µs |\n"
+        );
+    }
+
+    #[test]
+    fn the_report_takes_the_place_of_the_one_before() {
+        let text = "# A\n<!-- stores -->\n\n| old |\n\n<!-- /stores -->\nB\n";
+        let new = between(text, "| new |\n").unwrap();
+        assert_eq!(
+            new,
+            "# A\n<!-- stores -->\n\n| new |\n\n<!-- /stores -->\nB\n"
+        );
+        assert_eq!(between(&new, "| new |\n").unwrap(), new);
+    }
+
+    #[test]
+    fn a_text_without_a_clear_place_is_left_alone() {
+        for text in [
+            "",
+            "<!-- stores -->",
+            "<!-- /stores --> <!-- stores -->",
+            "<!-- stores --> <!-- /stores --> <!-- stores --> <!-- /stores -->",
+        ] {
+            assert_eq!(between(text, "x"), None, "{text}");
+        }
+    }
+}
