@@ -163,7 +163,10 @@ impl<E: Into<Error>> From<E> for LoginRejection {
 impl IntoResponse for LoginRejection {
     fn into_response(self) -> Response {
         match self.0 {
-            Kind::Denied(response) => response.map(Body::from),
+            Kind::Denied(response) => response.map(|text| match text.is_empty() {
+                true => Body::empty(),
+                false => Body::from(text),
+            }),
             Kind::Error(error) => error.into_response(),
         }
     }

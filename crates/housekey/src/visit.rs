@@ -438,10 +438,13 @@ impl VisitState {
             }
         }
 
-        add_to_vary(headers, "Cookie");
-        if self.asked_request {
-            add_to_vary(headers, "Authorization");
-        }
+        add_to_vary(
+            headers,
+            match self.asked_request {
+                true => "Cookie, Authorization",
+                false => "Cookie",
+            },
+        );
         // Flask-Login's order: the remember token first.
         let session = match self.reads_only {
             true => None,
@@ -461,12 +464,18 @@ impl VisitState {
     }
 }
 
-/// Adds a field name to `Vary`, unless that is `*` or has it.
-fn add_to_vary(headers: &mut HeaderMap, name: &'static str) {
-    let present =
-        list(headers, &header::VARY).any(|field| field == "*" || field.eq_ignore_ascii_case(name));
-    if !present {
-        headers.append(header::VARY, HeaderValue::from_static(name));
+/// Adds these field names to `Vary`, unless that is `*` or has them.
+fn add_to_vary(headers: &mut HeaderMap, names: &'static str) {
+    if !headers.contains_key(header::VARY) {
+        headers.insert(header::VARY, HeaderValue::from_static(names));
+        return;
+    }
+    for name in names.split(", ") {
+        let present = list(headers, &header::VARY)
+            .any(|field| field == "*" || field.eq_ignore_ascii_case(name));
+        if !present {
+            headers.append(header::VARY, HeaderValue::from_static(name));
+        }
     }
 }
 

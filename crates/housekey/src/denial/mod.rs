@@ -3,12 +3,13 @@
 //! The decision, first match wins:
 //!
 //! 1. The routes' own word ([`Scope::answer_as`]) beats every header.
-//! 2. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
+//! 2. `Sec-Fetch-Mode: navigate`: a person, since no script can set it.
+//! 3. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
 //!    into the fragment.
-//! 3. A Turbo frame, the opening of a WebSocket, or `X-Requested-With: XMLHttpRequest`: 401.
-//! 4. `Sec-Fetch-Mode`: `navigate` is a person, everything else is not.
-//! 5. A body of JSON: 401.
-//! 6. `Accept`: a person's browser asks for HTML by name.
+//! 4. A Turbo frame, the opening of a WebSocket, or `X-Requested-With: XMLHttpRequest`: 401.
+//! 5. Any other `Sec-Fetch-Mode`: 401.
+//! 6. A body of JSON: 401.
+//! 7. `Accept`: a person's browser asks for HTML by name.
 //!
 //! A person is sent to the login page with 303, never with 307 or 308, which would post the form again, to there.
 //! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
@@ -16,10 +17,12 @@
 
 mod negotiate;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 
 use crate::event::Event;
@@ -29,6 +32,9 @@ use crate::next_url::build_login_url;
 use crate::visit::OpenVisit;
 
 use negotiate::Asker;
+
+const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
+const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
 /// How those are answered who may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +174,9 @@ impl OpenVisit {
     }
 }
 
+/// What a negotiated answer depends on: how it came out that nobody is there, and who is asking.
+const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
+
 struct Denial<'a> {
     visit: &'a OpenVisit,
     core: &'a Core,
@@ -203,22 +212,20 @@ impl Denial<'_> {
             },
         };
         if answer == AnswerAs::Negotiated {
-            response.headers_mut().insert(
-                header::VARY,
-                HeaderValue::from_static("Accept, Sec-Fetch-Mode, HX-Request"),
-            );
+            response
+                .headers_mut()
+                .insert(header::VARY, HeaderValue::from_static(VARY));
         }
         response
     }
 
     /// To the login page; or a plain refusal when there is none, or when this is it.
-    fn redirect(&self, status: StatusCode, next: Option<String>) -> Response<String> {
+    fn redirect(&self, status: StatusCode, next: Option<Cow<'_, str>>) -> Response<String> {
         let Some(view) = self.view() else {
             return self.refuse(Asker::Person);
         };
         self.flash_message();
-        let location = self.login_url(view, next);
-        let Ok(location) = HeaderValue::from_str(&location) else {
+        let Ok(location) = HeaderValue::try_from(self.login_url(view, next.as_deref())) else {
             return self.refuse(Asker::Person);
         };
         let mut response = Response::new(String::new());
@@ -235,10 +242,10 @@ impl Denial<'_> {
             let page = self
                 .request
                 .headers
-                .get("hx-current-url")
+                .get(HX_CURRENT_URL)
                 .and_then(|url| self.same_origin_path(url));
-            if let Ok(url) = HeaderValue::from_str(&self.login_url(view, page)) {
-                response.headers_mut().insert("hx-redirect", url);
+            if let Ok(url) = HeaderValue::try_from(self.login_url(view, page.as_deref())) {
+                response.headers_mut().insert(HX_REDIRECT, url);
             }
         }
         response
@@ -345,12 +352,12 @@ impl Denial<'_> {
     }
 
     /// The login page's URL with the way back in it, or in the session.
-    fn login_url(&self, view: &str, next: Option<String>) -> String {
+    fn login_url(&self, view: &str, next: Option<&str>) -> String {
         let settings = &self.core.settings;
         let next = next.filter(|next| self.core.is_safe_next(next));
         let force_host = settings.force_host.as_deref();
         if settings.next_in_session {
-            if let Some(next) = &next {
+            if let Some(next) = next {
                 // Without room for it, people come to the login page all the same, and not back.
                 let _ = self.visit.with(|state, core| {
                     state.if_it_fits(core, |state| {
@@ -362,19 +369,20 @@ impl Denial<'_> {
             }
             return build_login_url(view, None, &settings.next_field, force_host);
         }
-        build_login_url(view, next.as_deref(), &settings.next_field, force_host)
+        build_login_url(view, next, &settings.next_field, force_host)
     }
 
     /// Where the person was going; after a form that was posted, the page that the form was on.
-    fn way_back(&self) -> Option<String> {
+    fn way_back(&self) -> Option<Cow<'_, str>> {
         if matches!(self.request.method, Method::GET | Method::HEAD) {
             return self.own_target();
         }
-        self.same_origin_path(self.request.headers.get(header::REFERER)?)
+        let page = self.same_origin_path(self.request.headers.get(header::REFERER)?)?;
+        Some(page.into())
     }
 
-    fn own_target(&self) -> Option<String> {
-        self.visit.visit().target().map(ToString::to_string)
+    fn own_target(&self) -> Option<Cow<'_, str>> {
+        self.visit.visit().target().map(written_out)
     }
 
     /// The path of a URL that the client names, if it is on the host that the client called.
@@ -385,8 +393,16 @@ impl Denial<'_> {
         let same = url.authority()?.as_str().eq_ignore_ascii_case(host);
         same.then(|| {
             url.path_and_query()
-                .map_or("/".to_owned(), ToString::to_string)
+                .map_or_else(|| "/".to_owned(), ToString::to_string)
         })
+    }
+}
+
+/// As it is displayed: a query that stood right behind a host gets its slash.
+fn written_out(target: &PathAndQuery) -> Cow<'_, str> {
+    match target.as_str() {
+        path if path.starts_with('/') => path.into(),
+        _ => target.to_string().into(),
     }
 }
 

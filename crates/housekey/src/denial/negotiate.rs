@@ -1,7 +1,12 @@
 //! Who is asking: a person at a browser, a program, or htmx on behalf of a page.
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
+
+const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const TURBO_FRAME: HeaderName = HeaderName::from_static("turbo-frame");
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// More of an `Accept` field than this is not read.
 const LONGEST_ACCEPT: usize = 4096;
@@ -21,26 +26,26 @@ pub(super) enum Asker {
 impl Asker {
     pub(super) fn of(request: &Parts) -> Self {
         let headers = &request.headers;
-        let is = |name: &str, value: &str| {
+        let is = |name: HeaderName, value: &str| {
             headers
                 .get(name)
                 .is_some_and(|found| found.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
         };
-        if is("hx-request", "true") {
+        // No script can set this one.
+        if is(SEC_FETCH_MODE, "navigate") {
+            return Self::Person;
+        }
+        if is(HX_REQUEST, "true") {
             return Self::Htmx;
         }
-        if headers.contains_key("turbo-frame") {
+        if headers.contains_key(TURBO_FRAME) {
             return Self::Fragment;
         }
-        if is("upgrade", "websocket") || is("x-requested-with", "XMLHttpRequest") {
+        if is(header::UPGRADE, "websocket")
+            || is(X_REQUESTED_WITH, "XMLHttpRequest")
+            || headers.contains_key(SEC_FETCH_MODE)
+        {
             return Self::Program;
-        }
-        if headers.contains_key("sec-fetch-mode") {
-            return if is("sec-fetch-mode", "navigate") {
-                Self::Person
-            } else {
-                Self::Program
-            };
         }
         if has_json_body(headers) {
             return Self::Program;

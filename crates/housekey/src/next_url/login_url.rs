@@ -26,22 +26,33 @@ pub(crate) fn build_login_url(
     next_field: &str,
     force_host: Option<&str>,
 ) -> String {
-    let mut login = UrlParts::split(login_view);
-    if let Some(next_url) = next_url {
-        let next = login.relative_to_me(next_url);
-        let mut query = parse_query(login.query);
-        match query.iter_mut().find(|(name, _)| name == next_field) {
-            Some((_, value)) => *value = next,
-            None => query.push((next_field.to_owned(), next)),
-        }
-        let encoded: Vec<_> = query
-            .iter()
-            .map(|(name, value)| format!("{}={}", quote_plus(name), quote_plus(value)))
-            .collect();
-        return login.join(&encoded.join("&"), force_host);
+    let login = UrlParts::split(login_view);
+    let Some(next_url) = next_url else {
+        return login.join(login.query, force_host);
+    };
+    let next = login.relative_to_me(next_url);
+    let mut query = String::with_capacity(
+        login.query.len() + next_field.len() + next.len() + "=%2F%3F%3D".len(),
+    );
+    let mut is_in = false;
+    for (name, value) in parse_query(login.query) {
+        let replaced = !is_in && name == next_field;
+        is_in |= replaced;
+        push_pair(&mut query, &name, if replaced { next } else { &value });
     }
-    let query = std::mem::take(&mut login.query);
-    login.join(query, force_host)
+    if !is_in {
+        push_pair(&mut query, next_field, next);
+    }
+    login.join(&query, force_host)
+}
+
+fn push_pair(query: &mut String, name: &str, value: &str) {
+    if !query.is_empty() {
+        query.push('&');
+    }
+    push_quoted(query, name);
+    query.push('=');
+    push_quoted(query, value);
 }
 
 /// A URL as Python's `urlsplit` takes it apart, which is how Flask-Login looks at it.
@@ -51,6 +62,8 @@ struct UrlParts<'a> {
     host: &'a str,
     path: &'a str,
     query: &'a str,
+    /// Both, with the question mark if the query is not empty.
+    path_and_query: &'a str,
 }
 
 impl<'a> UrlParts<'a> {
@@ -76,20 +89,19 @@ impl<'a> UrlParts<'a> {
             host,
             path,
             query,
+            path_and_query: if query.is_empty() { path } else { rest },
         }
     }
 
     /// Flask-Login's `make_next_param`.
-    fn relative_to_me(&self, next_url: &str) -> String {
+    fn relative_to_me<'b>(&self, next_url: &'b str) -> &'b str {
         let next = UrlParts::split(next_url);
         let same_scheme = self.scheme.is_empty() || self.scheme == next.scheme;
         let same_host = self.host.is_empty() || self.host == next.host;
-        if !(same_scheme && same_host) {
-            return next_url.to_owned();
-        }
-        match next.query {
-            "" => next.path.to_owned(),
-            query => format!("{}?{query}", next.path),
+        if same_scheme && same_host {
+            next.path_and_query
+        } else {
+            next_url
         }
     }
 
@@ -98,7 +110,9 @@ impl<'a> UrlParts<'a> {
             Some(forced) if self.host.is_empty() => forced,
             _ => self.host,
         };
-        let mut url = String::new();
+        let parts = [self.scheme, host, self.path, query];
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let mut url = String::with_capacity(length + "://?".len());
         if !self.scheme.is_empty() {
             url.push_str(self.scheme);
             url.push(':');
@@ -117,7 +131,7 @@ impl<'a> UrlParts<'a> {
 }
 
 /// Python's `parse_qsl(keep_blank_values=True)`.
-fn parse_query(query: &str) -> Vec<(String, String)> {
+fn parse_query(query: &str) -> impl Iterator<Item = (String, String)> {
     let decode = |text: &str| {
         percent_decode_str(&text.replace('+', " "))
             .decode_utf8_lossy()
@@ -127,32 +141,27 @@ fn parse_query(query: &str) -> Vec<(String, String)> {
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
+        .map(move |(name, value)| (decode(name), decode(value)))
 }
 
 /// The value of one parameter of a query.
 pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
-    let (_, value) = parse_query(query)
-        .into_iter()
-        .find(|(found, _)| found == name)?;
+    let (_, value) = parse_query(query).find(|(found, _)| found == name)?;
     Some(value)
 }
 
 /// Python's `quote_plus`.
-fn quote_plus(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut quoted = String::with_capacity(text.len() + 8);
+fn push_quoted(quoted: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
-                quoted.push(byte as char)
+                quoted.push(char::from(byte));
             }
             b' ' => quoted.push('+'),
             _ => {
-                let _ = write!(quoted, "%{byte:02X}");
+                let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
+                quoted.extend(['%', digit(byte >> 4), digit(byte & 15)]);
             }
         }
     }
-    quoted
 }

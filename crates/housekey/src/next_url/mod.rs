@@ -84,7 +84,9 @@ impl NextUrl {
 impl Core {
     /// Safe to go to, and not the login page again.
     pub(crate) fn is_safe_next(&self, next: &str) -> bool {
-        let path = |url: &str| url.split(['?', '#']).next().unwrap_or_default().to_owned();
+        fn path(url: &str) -> &str {
+            url.split(['?', '#']).next().unwrap_or_default()
+        }
         let views = [&self.settings.login_view, &self.settings.refresh_view];
         let is_login_page = views
             .into_iter()

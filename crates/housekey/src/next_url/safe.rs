@@ -27,7 +27,9 @@ impl AllowedOrigins {
 
     /// Whether a browser that is sent to `next` stays on this site or goes to a listed origin.
     pub(crate) fn is_safe(&self, next: &str) -> bool {
-        if next.chars().count() > LONGEST || next.contains('\\') || next.chars().any(is_control) {
+        if next.chars().count() > LONGEST
+            || next.bytes().any(|byte| byte == b'\\' || is_control(byte))
+        {
             return false;
         }
         if next.starts_with('/') {
@@ -88,7 +90,7 @@ impl Origin {
 fn is_local_path(next: &str) -> bool {
     let path = next.split(['?', '#']).next().unwrap_or_default();
     let decoded = percent_decode_str(path).decode_utf8_lossy();
-    !decoded.chars().any(is_control) && is_single_slashed(&decoded)
+    !decoded.bytes().any(is_control) && is_single_slashed(&decoded)
 }
 
 /// Whether the decoded path begins with one slash, as it stands and with its dots resolved. Which dots are resolved,
@@ -96,18 +98,17 @@ fn is_local_path(next: &str) -> bool {
 /// the front of a path that has both.
 fn is_single_slashed(path: &str) -> bool {
     let leads_away = path.starts_with("//") || path.starts_with("/\\");
-    let segments: Vec<&str> = path.split(['/', '\\']).skip(1).collect();
-    let is_dotted = segments
-        .iter()
-        .any(|segment| matches!(*segment, "." | ".."));
-    let is_doubled = segments
-        .iter()
-        .rev()
-        .skip(1)
-        .any(|segment| segment.is_empty());
+    let is_dotted = path
+        .split(['/', '\\'])
+        .any(|segment| matches!(segment, "." | ".."));
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let is_doubled = path
+        .as_bytes()
+        .windows(2)
+        .any(|pair| pair.iter().all(is_slash));
     !(leads_away || (is_dotted && is_doubled))
 }
 
-fn is_control(c: char) -> bool {
-    c.is_ascii_control()
+fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control()
 }

@@ -125,7 +125,7 @@ pub(in super::super) fn what_was_made_for_a_user_is_not_stored() {
     stranger.who();
     assert!(!stranger.headers.contains_key("cache-control"));
     let vary: Vec<_> = stranger.headers.get_all("vary").iter().collect();
-    assert_eq!(vary, ["Cookie", "Authorization"]);
+    assert_eq!(vary, ["Cookie, Authorization"]);
 }
 
 pub(in super::super) fn a_page_that_looks_at_nobody_depends_on_nobody() {
