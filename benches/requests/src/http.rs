@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use bench_report::{Progress, Row, Table, document, median};
 
 use crate::Http;
-use crate::progress::Progress;
-use crate::requests::{Kind, LOGIN_PAGE, cookies_set, navigation};
+use crate::chart::{Bar, chart};
+use crate::requests::{Kind, LOGIN_PAGE, cookies_note, cookies_set, navigation};
 use crate::sites::{BoxError, CONTENDERS, Contender, Server};
-use crate::tables::{Bar, Row, Table, chart, docs, median};
 use crate::users::UsersIn;
 
 /// The cores of the servers and of the load.
@@ -63,7 +63,9 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
         }
         let site = Running::start(contender, users)
             .map_err(|error| format!("{}: {error}", contender.name))?;
-        table.note_cookies(contender.name, &site.sets_cookies);
+        table
+            .notes
+            .extend(cookies_note(contender.name, &site.sets_cookies));
         running.push(site);
     }
 
@@ -125,7 +127,7 @@ fn draw(ratios: &Ratios) -> Result<(), BoxError> {
             .collect();
         bars.sort_by(|one, other| other.ratio.total_cmp(&one.ratio));
         let title = format!("{}: share of the bare site's throughput", kind.title());
-        let file = docs().join(format!("images/bench-{}.svg", kind.name()));
+        let file = document::folder().join(format!("images/bench-{}.svg", kind.name()));
         std::fs::write(file, chart(&title, &bars))?;
     }
     Ok(())

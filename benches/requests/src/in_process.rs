@@ -13,14 +13,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
+use bench_report::{Progress, Row, Table, median};
 use http_body_util::BodyExt as _;
 use tokio::runtime::Runtime;
 use tower::Service as _;
 
-use crate::progress::Progress;
-use crate::requests::{Kind, cookies_set, navigation};
+use crate::requests::{Kind, cookies_note, cookies_set, navigation};
 use crate::sites::{BARE_AXUM, BoxError, CONTENDERS, Server};
-use crate::tables::{Row, Table, median};
 use crate::users::{Users, UsersIn};
 use crate::{InProcess, detail, requests};
 
@@ -176,7 +175,9 @@ async fn beside_peers(
                 sets_cookies.push(kind.name());
             }
         }
-        table.note_cookies(contender.name, &sets_cookies);
+        table
+            .notes
+            .extend(cookies_note(contender.name, &sets_cookies));
         table.rows.push(Row {
             name: contender.name.to_owned(),
             cells: Vec::new(),

@@ -1,17 +1,17 @@
 //! What a request costs, on bare frameworks and on those with a login library: in this process and over HTTP.
 
+mod chart;
 mod detail;
 mod http;
 mod in_process;
-mod progress;
 mod requests;
 mod sites;
-mod tables;
 mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bench_report::{Table, document};
 use clap::{Args, Parser, Subcommand};
 use sites::{BoxError, CONTENDERS, Server};
 use tokio::runtime::Runtime;
@@ -99,12 +99,16 @@ fn in_process(options: &InProcess) -> Result<(), BoxError> {
     publish(&in_process::measure_all(&runtime, options)?, options.write)
 }
 
-fn publish(measured: &[tables::Table], write: bool) -> Result<(), BoxError> {
+fn publish(measured: &[Table], write: bool) -> Result<(), BoxError> {
     for table in measured {
         println!("{}", table.markdown());
     }
     match write {
-        true => tables::write(measured),
+        true => document::write(
+            measured
+                .iter()
+                .map(|table| (table.mark.as_str(), table.markdown())),
+        ),
         false => Ok(()),
     }
 }

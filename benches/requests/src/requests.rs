@@ -121,3 +121,9 @@ pub(crate) fn cookies_set(headers: &HeaderMap) -> Vec<String> {
     };
     cookies.map(pair).collect()
 }
+
+/// Setting a cookie costs something too.
+pub(crate) fn cookies_note(name: &str, kinds: &[&str]) -> Option<String> {
+    let kinds = (!kinds.is_empty()).then(|| kinds.join(", "))?;
+    Some(format!("{name} sets a cookie with each answer: {kinds}."))
+}

@@ -5,7 +5,6 @@
 //! meets all of it.
 
 mod backends;
-mod figures;
 mod operations;
 mod options;
 mod places;
@@ -14,13 +13,12 @@ mod progress;
 mod purge;
 mod report;
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Instant;
 
 use backends::{Backend, Memory};
-use figures::{Figures, counted};
+use bench_report::{Figures, counted, document};
 use housekey::BoxError;
 use operations::{Contender, Filled, Operation};
 use options::{Kind, Options};
@@ -30,12 +28,8 @@ use progress::Progress;
 use purge::Purged;
 use report::Sizes;
 
-/// Where `--write` puts the tables.
-fn documentation() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let repository = package.ancestors().nth(2).unwrap_or(package);
-    repository.join("docs/BENCHMARKS.md")
-}
+/// Between which marks `--write` puts the tables.
+const MARK: &str = "stores";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -58,7 +52,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), BoxError> {
     if options.write {
-        report::has_place(&documentation())?;
+        document::has_place(MARK)?;
     }
     let places = Arc::new(Places::claim(&options).await?);
     let mut bench = tokio::spawn(bench(Arc::clone(&places), Arc::new(options)));
@@ -101,7 +95,7 @@ async fn bench(places: Arc<Places>, options: Arc<Options>) -> Result<(), BoxErro
         std::fs::write(file, &report).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     if options.write {
-        report::put(&documentation(), &report)?;
+        document::write([(MARK, report)])?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use bench_report::Figures;
 use housekey::records::{LoginStore as _, Touch};
 
 use crate::BoxError;
 use crate::backends::Backend;
-use crate::figures::Figures;
 use crate::population::{LIFETIME, Population};
 use crate::progress::Progress;
 

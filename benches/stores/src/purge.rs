@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bench_report::Figures;
 use housekey::records::LoginStore;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::BoxError;
 use crate::backends::Backend;
-use crate::figures::Figures;
 use crate::operations::{Filled, next_touch};
 use crate::population::Population;
 use crate::progress::Progress;

@@ -1,11 +1,9 @@
-//! The tables, in Markdown, and their place in the documentation.
+//! The tables, in Markdown.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
-use crate::BoxError;
-use crate::figures::{Figures, counted, three_digits, written};
+use bench_report::{Figures, counted, three_digits, written};
+
 use crate::purge::Purged;
 
 /// What one store took for its operations.
@@ -79,41 +77,6 @@ pub(crate) fn purges(live: u64, expired: u64, stores: &[(&'static str, Purged)])
     table + "\n"
 }
 
-const BEGIN: &str = "<!-- stores -->";
-const END: &str = "<!-- /stores -->";
-
-/// Puts the report between its marks in a file, which has them.
-pub(crate) fn put(file: &Path, report: &str) -> Result<(), BoxError> {
-    Ok(fs::write(file, with_report(file, report)?)?)
-}
-
-/// Whether [`put`] will find its place, before anything is measured for it.
-pub(crate) fn has_place(file: &Path) -> Result<(), BoxError> {
-    with_report(file, "").map(drop)
-}
-
-fn with_report(file: &Path, report: &str) -> Result<String, BoxError> {
-    let name = file.display();
-    let text = fs::read_to_string(file).map_err(|error| format!("--write: {name}: {error}"))?;
-    let wanted = || format!("--write: {name} has no {BEGIN} with a {END} after it, once each");
-    Ok(between(&text, report).ok_or_else(wanted)?)
-}
-
-fn between(text: &str, report: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    if [before, after]
-        .iter()
-        .any(|part| part.contains(BEGIN) || part.contains(END))
-    {
-        return None;
-    }
-    Some(format!(
-        "{before}{BEGIN}\n\n{}\n\n{END}{after}",
-        report.trim()
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -152,28 +115,5 @@ mod tests {
             table,
             "| memory | 1,000 records, median | p99 |\n|---|--:|--:|\n| load | 1.00 µs | 1.00 µs |\n"
         );
-    }
-
-    #[test]
-    fn the_report_takes_the_place_of_the_one_before() {
-        let text = "# A\n<!-- stores -->\n\n| old |\n\n<!-- /stores -->\nB\n";
-        let new = between(text, "| new |\n").unwrap();
-        assert_eq!(
-            new,
-            "# A\n<!-- stores -->\n\n| new |\n\n<!-- /stores -->\nB\n"
-        );
-        assert_eq!(between(&new, "| new |\n").unwrap(), new);
-    }
-
-    #[test]
-    fn a_text_without_a_clear_place_is_left_alone() {
-        for text in [
-            "",
-            "<!-- stores -->",
-            "<!-- /stores --> <!-- stores -->",
-            "<!-- stores --> <!-- /stores --> <!-- stores --> <!-- /stores -->",
-        ] {
-            assert_eq!(between(text, "x"), None, "{text}");
-        }
     }
 }

@@ -3,38 +3,40 @@
 use std::time::Duration;
 
 /// What many operations took, round by round.
-#[derive(Clone, Default)]
-pub(crate) struct Figures(Vec<Vec<Duration>>);
+#[derive(Clone, Debug, Default)]
+pub struct Figures(Vec<Vec<Duration>>);
 
 impl Figures {
-    pub(crate) fn add_round(&mut self, round: Vec<Duration>) {
+    /// The durations of one more round, in any order.
+    pub fn add_round(&mut self, round: Vec<Duration>) {
         self.0.push(round);
     }
 
-    pub(crate) fn median(&self) -> Option<Duration> {
+    /// What half of them take longer than, over all rounds. `None` when there are none.
+    pub fn median(&self) -> Option<Duration> {
         self.at(0.5)
     }
 
     /// What one of a hundred takes longer than. Of fewer it would be the longest.
-    pub(crate) fn p99(&self) -> Option<Duration> {
+    pub fn p99(&self) -> Option<Duration> {
         let count = self.0.iter().flatten().count();
         self.at(0.99).filter(|_| count >= 100)
     }
 
-    pub(crate) fn max(&self) -> Option<Duration> {
+    /// The longest.
+    pub fn max(&self) -> Option<Duration> {
         self.0.iter().flatten().max().copied()
     }
 
     /// How many times as long as others these took: the median in each round, and the median of the rounds.
-    pub(crate) fn ratio_to(&self, others: &Self) -> Option<f64> {
+    pub fn ratio_to(&self, others: &Self) -> Option<f64> {
         let rounds = self.0.iter().zip(&others.0);
         let ratios = rounds.map(|(own, others)| {
             let own = at(own.clone(), 0.5)?.as_secs_f64();
             Some(own / at(others.clone(), 0.5)?.as_secs_f64())
         });
-        let mut ratios: Vec<f64> = ratios.collect::<Option<_>>()?;
-        ratios.sort_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied()
+        let ratios: Vec<f64> = ratios.collect::<Option<_>>()?;
+        (!ratios.is_empty()).then(|| median(ratios))
     }
 
     fn at(&self, part: f64) -> Option<Duration> {
@@ -49,8 +51,16 @@ fn at(mut durations: Vec<Duration>, part: f64) -> Option<Duration> {
         .copied()
 }
 
+/// # Panics
+///
+/// When there are no values.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// With three digits: `1.23 µs`, `45.6 ms`.
-pub(crate) fn written(duration: Option<Duration>) -> String {
+pub fn written(duration: Option<Duration>) -> String {
     let Some(duration) = duration else {
         return "–".to_owned();
     };
@@ -64,7 +74,8 @@ pub(crate) fn written(duration: Option<Duration>) -> String {
     format!("{} {unit}", three_digits(number))
 }
 
-pub(crate) fn three_digits(number: f64) -> String {
+/// `1.23`, `45.6`, `789`
+pub fn three_digits(number: f64) -> String {
     let decimals = match number {
         ..9.995 => 2,
         ..99.95 => 1,
@@ -74,7 +85,7 @@ pub(crate) fn three_digits(number: f64) -> String {
 }
 
 /// `1,000,000`
-pub(crate) fn counted(number: u64) -> String {
+pub fn counted(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
