@@ -1,0 +1,90 @@
+//! A server in a process of its own, and which core has what.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use bench_report::BoxError;
+
+use crate::site::Site;
+
+/// The cores of the server and of the load: the load must never wait for the server's work, or it would ask late for
+/// what it measures. On one core the server has less room than it could have, and each way of hashing the same.
+const SERVER_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+
+/// Whether programs can be kept on their cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pinned {
+    Yes,
+    No,
+}
+
+/// Keeps this process, which is the load, on its core. Threads that are started later stay there too.
+pub(crate) fn pin_the_load() -> Pinned {
+    let mut taskset = Command::new("taskset");
+    taskset.args(["--cpu-list", "--pid", LOAD_CORE]);
+    taskset.arg(std::process::id().to_string());
+    taskset.stdout(Stdio::null()).stderr(Stdio::null());
+    match taskset.status() {
+        Ok(status) if status.success() => Pinned::Yes,
+        _ => {
+            eprintln!(
+                "without taskset and two cores, the load and the server get in each other's way"
+            );
+            Pinned::No
+        }
+    }
+}
+
+/// A server, which is stopped when this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(site: Site, folder: &Path, pinned: Pinned) -> Result<Self, BoxError> {
+        let program = std::env::current_exe()?;
+        let mut command = match pinned {
+            Pinned::Yes => {
+                let mut taskset = Command::new("taskset");
+                taskset.args(["--cpu-list", SERVER_CORE]).arg(program);
+                taskset
+            }
+            Pinned::No => Command::new(program),
+        };
+        let mut process = command
+            .args(["serve", site.name(), "--folder"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        match address(&mut process) {
+            Ok(address) => Ok(Self { process, address }),
+            Err(error) => {
+                let _ = process.kill();
+                let _ = process.wait();
+                Err(format!("the server does not come up: {error}").into())
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+fn address(process: &mut Child) -> Result<SocketAddr, BoxError> {
+    let stdout = process.stdout.take().ok_or("it has no output")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    Ok(line.trim().parse()?)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
