@@ -1,13 +1,14 @@
 //! docs/BENCHMARKS.md, and the places in it for what was measured: between `<!-- mark -->` and `<!-- /mark -->`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::BoxError;
 
 /// The folder of the documentation.
 pub fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).join("docs")
 }
 
 fn file() -> PathBuf {
