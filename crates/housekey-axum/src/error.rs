@@ -163,6 +163,7 @@ impl<E: Into<Error>> From<E> for LoginRejection {
 impl IntoResponse for LoginRejection {
     fn into_response(self) -> Response {
         match self.0 {
+            // A redirect has no text, and an empty body spares an allocation.
             Kind::Denied(response) => response.map(|text| match text.is_empty() {
                 true => Body::empty(),
                 false => Body::from(text),

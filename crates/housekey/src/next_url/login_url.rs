@@ -1,6 +1,6 @@
 //! The URL of a login page with the way back in its query, built as Flask-Login builds it.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode_str, percent_encode_byte};
 
 /// The URL of a login page with the way back in its query: Flask-Login's `login_url`.
 ///
@@ -158,10 +158,7 @@ fn push_quoted(quoted: &mut String, text: &str) {
                 quoted.push(char::from(byte));
             }
             b' ' => quoted.push('+'),
-            _ => {
-                let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
-                quoted.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-            }
+            _ => quoted.push_str(percent_encode_byte(byte)),
         }
     }
 }

@@ -84,14 +84,11 @@ impl NextUrl {
 impl Core {
     /// Safe to go to, and not the login page again.
     pub(crate) fn is_safe_next(&self, next: &str) -> bool {
-        fn path(url: &str) -> &str {
-            url.split(['?', '#']).next().unwrap_or_default()
-        }
         let views = [&self.settings.login_view, &self.settings.refresh_view];
         let is_login_page = views
             .into_iter()
             .flatten()
-            .any(|view| path(view) == path(next));
+            .any(|view| safe::path_of(view) == safe::path_of(next));
         self.settings.next_origins.is_safe(next) && !is_login_page
     }
 }

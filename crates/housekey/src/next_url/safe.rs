@@ -88,8 +88,7 @@ impl Origin {
 
 /// `next` begins with `/` and holds no backslash or control character as it stands.
 fn is_local_path(next: &str) -> bool {
-    let path = next.split(['?', '#']).next().unwrap_or_default();
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let decoded = percent_decode_str(path_of(next)).decode_utf8_lossy();
     !decoded.bytes().any(is_control) && is_single_slashed(&decoded)
 }
 
@@ -107,6 +106,11 @@ fn is_single_slashed(path: &str) -> bool {
         .windows(2)
         .any(|pair| pair.iter().all(is_slash));
     !(leads_away || (is_dotted && is_doubled))
+}
+
+/// What stands before the query and the fragment.
+pub(super) fn path_of(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 fn is_control(byte: u8) -> bool {
