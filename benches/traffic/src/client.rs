@@ -157,6 +157,13 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
+    /// Those of a browser that had none before this answer.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let mut cookies = Self::default();
+        cookies.take(answer);
+        cookies
+    }
+
     /// Takes over what an answer sets and deletes.
     pub(crate) fn take(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {

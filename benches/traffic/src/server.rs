@@ -21,6 +21,13 @@ pub(crate) enum Pinned {
     No,
 }
 
+impl Pinned {
+    /// What has to be said below the figures.
+    pub(crate) fn note(self) -> Option<String> {
+        (self == Self::No).then(|| "The load and the server shared all cores.".to_owned())
+    }
+}
+
 /// Keeps this process, which is the load, on its core. Threads that are started later stay there too.
 pub(crate) fn pin_the_load() -> Pinned {
     let mut taskset = Command::new("taskset");

@@ -174,11 +174,7 @@ impl Soaking {
             after.open_files,
             after.records
         ));
-        if pinned == Pinned::No {
-            table
-                .notes
-                .push("The load and the server shared all cores.".to_owned());
-        }
+        table.notes.extend(pinned.note());
         if wrong > 0 {
             let first = self.tally.first_wrong().join("\n  ");
             faults.push(format!(

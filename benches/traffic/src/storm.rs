@@ -123,9 +123,7 @@ impl Pages {
             let form = credentials(&name, PASSWORD, false);
             let answer = connection.post(LOGIN, &Cookies::default(), form).await?;
             answer.must_have_signed_in()?;
-            let mut cookies = Cookies::default();
-            cookies.take(&answer);
-            readers.push((name, cookies));
+            readers.push((name, Cookies::of(&answer)));
         }
         let anonymous = connection.get(ACCOUNT, &Cookies::default()).await?;
         anonymous.must_be_anonymous()?;
@@ -237,9 +235,7 @@ impl Answers {
         match answer.status {
             StatusCode::SEE_OTHER => {
                 answer.must_have_signed_in()?;
-                let mut cookies = Cookies::default();
-                cookies.take(&answer);
-                let page = connection.get(ACCOUNT, &cookies).await?;
+                let page = connection.get(ACCOUNT, &Cookies::of(&answer)).await?;
                 page.must_be_page_of(&name)?;
                 self.signed_in += 1;
             }
@@ -272,11 +268,7 @@ fn table(title: &str, rounds: &[Vec<Round>; SITES.len()], pinned: Pinned) -> Tab
         1 => "One round.".to_owned(),
         _ => format!("Medians of {count} rounds; answers of all of them."),
     });
-    if pinned == Pinned::No {
-        table
-            .notes
-            .push("The load and the server shared all cores.".to_owned());
-    }
+    table.notes.extend(pinned.note());
     table
 }
 

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use bench_report::BoxError;
 use fastrand::Rng;
 
-use crate::client::{Connection, Cookies, credentials};
+use crate::client::{Answer, Connection, Cookies, credentials};
 use crate::site::{ACCOUNT, IDLE, LOGIN, LOGOUT, PASSWORD, name};
 
 /// The longest pause between two requests of a browser.
@@ -293,25 +293,25 @@ impl<'a> Visitor<'a> {
     }
 
     async fn sees_their_page(&mut self, what: &'static str) -> Result<(), BoxError> {
-        self.pause().await;
-        self.tally.requested();
-        let answer = self.connection.get(ACCOUNT, &self.cookies).await?;
-        answer
-            .must_be_page_of(self.name)
-            .map_err(|error| format!("{what}: {error}"))?;
-        self.cookies.take(&answer);
-        self.tally.was_right(what);
-        Ok(())
+        let name = self.name;
+        self.ask_for_page(what, |answer| answer.must_be_page_of(name))
+            .await
     }
 
     /// Is sent to the login page.
     async fn is_stopped(&mut self, what: &'static str) -> Result<(), BoxError> {
+        self.ask_for_page(what, Answer::must_be_anonymous).await
+    }
+
+    async fn ask_for_page(
+        &mut self,
+        what: &'static str,
+        must_be: impl FnOnce(&Answer) -> Result<(), BoxError>,
+    ) -> Result<(), BoxError> {
         self.pause().await;
         self.tally.requested();
         let answer = self.connection.get(ACCOUNT, &self.cookies).await?;
-        answer
-            .must_be_anonymous()
-            .map_err(|error| format!("{what}: {error}"))?;
+        must_be(&answer).map_err(|error| format!("{what}: {error}"))?;
         self.cookies.take(&answer);
         self.tally.was_right(what);
         Ok(())
