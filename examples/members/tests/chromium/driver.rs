@@ -1,6 +1,6 @@
 //! A site on a port of its own, ChromeDriver, and browsers that share nothing with each other.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -56,25 +56,41 @@ pub(crate) struct Chromium {
 }
 
 impl Chromium {
+    /// The port that ChromeDriver takes for IPv4 has to be free for IPv6 as well, or it ends at once: another start takes
+    /// another port.
     pub(crate) fn start() -> Self {
+        let mut said = String::new();
+        for _ in 0..5 {
+            match Self::start_once() {
+                Ok(chromium) => return chromium,
+                Err(words) => said.push_str(&words),
+            }
+        }
+        panic!("ChromeDriver said on which port it listens in none of five starts, but:\n{said}");
+    }
+
+    fn start_once() -> Result<Self, String> {
+        let mut errors = tempfile::tempfile().unwrap();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(errors.try_clone().unwrap())
             .spawn()
             .expect("chromedriver starts: scripts/test installs it, or says how");
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                Some(port.trim_end_matches('.').to_owned())
-            })
-            .expect("chromedriver says on which port it listens");
-        Self {
-            driver,
-            url: format!("http://127.0.0.1:{port}"),
+        let mut said = String::new();
+        for line in BufReader::new(driver.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+                return Ok(Self { driver, url });
+            }
+            said += &(line + "\n");
         }
+        let _ = driver.kill();
+        said += &format!("({})\n", driver.wait().unwrap());
+        errors.rewind().unwrap();
+        errors.read_to_string(&mut said).unwrap();
+        Err(said)
     }
 
     /// A browser with a profile of its own.
