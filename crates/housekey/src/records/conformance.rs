@@ -46,6 +46,7 @@ pub async fn check(store: &impl LoginStore) {
     an_update_brings_nothing_back(store).await;
     a_touch_notes_the_use_once_a_step(store).await;
     a_touch_leaves_everything_else(store).await;
+    a_touch_that_comes_too_late_does_nothing(store).await;
     deleting_is_said_once(store).await;
     a_users_records_are_found_by_exactly_that_id(store).await;
     all_but_one_of_a_user_are_deleted(store).await;
@@ -342,6 +343,27 @@ async fn a_touch_leaves_everything_else(store: &impl LoginStore) {
         Updated::Done,
         "a record can be updated after it was touched"
     );
+}
+
+async fn a_touch_that_comes_too_late_does_nothing(store: &impl LoginStore) {
+    let record = created(store, record("late")).await;
+    let touch = |now: u64| Touch {
+        now,
+        unless_since: now - 60,
+        expires_at: now + HOUR,
+    };
+    for late in [0, 1, HOUR] {
+        let late = touch(record.expires_at + late);
+        let wrote = store.touch(&record.id, late).await.expect("touch");
+        assert!(
+            !wrote,
+            "at {}, it expires at {}",
+            late.now, record.expires_at
+        );
+    }
+    assert_eq!(load(store, &record.id).await, Some(record.clone()));
+    let in_time = touch(record.expires_at - 1);
+    assert!(store.touch(&record.id, in_time).await.expect("touch"));
 }
 
 async fn deleting_is_said_once(store: &impl LoginStore) {

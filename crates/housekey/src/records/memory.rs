@@ -156,7 +156,9 @@ impl LoginStore for MemoryLoginStore {
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
         let mut tables = self.lock();
-        let due = |record: &LoginRecord| record.last_seen_at < touch.unless_since;
+        let due = |record: &LoginRecord| {
+            record.last_seen_at < touch.unless_since && record.expires_at > touch.now
+        };
         if !tables.records.get(id).is_some_and(due) {
             return Ok(false);
         }

@@ -39,8 +39,9 @@ pub trait LoginStore: Send + Sync + 'static {
         changed: &LoginRecord,
     ) -> impl Future<Output = Result<Updated, BoxError>> + Send;
 
-    /// Notes that a login was used. Does nothing (`false`) when the record is gone, or when somebody else has noted it
-    /// since [`unless_since`](Touch::unless_since): of many requests at once, one writes. Leaves the version as it is.
+    /// Notes that a login was used. Does nothing (`false`) when the record is gone or had expired at
+    /// [`touch.now`](Touch::now), or when somebody else has noted it since [`unless_since`](Touch::unless_since): of many
+    /// requests at once, one writes. Leaves the version as it is.
     fn touch(
         &self,
         id: &LoginId,
