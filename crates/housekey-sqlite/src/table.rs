@@ -3,7 +3,9 @@
 use std::fmt;
 
 use housekey::records::{LoginId, LoginRecord, Touch, Updated};
-use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{
+    Connection, MAIN_DB, OptionalExtension as _, Row, TransactionBehavior, ffi, params,
+};
 
 use crate::fault::Fault;
 
@@ -78,7 +80,7 @@ impl Table {
             exists: format!("SELECT 1 FROM \"{name}\" WHERE id = ?1"),
             touch: format!(
                 "UPDATE \"{name}\" SET last_seen_at = ?2, expires_at = max(expires_at, ?3) \
-                 WHERE id = ?1 AND last_seen_at < ?4"
+                 WHERE id = ?1 AND last_seen_at < ?4 AND +expires_at > ?2"
             ),
             delete: format!("DELETE FROM \"{name}\" WHERE id = ?1"),
             // With NULL, which no id is, this is all of them.
@@ -92,11 +94,19 @@ impl Table {
         }
     }
 
-    /// Makes the table and its indexes if they are missing. Takes the write lock in any case: a file that cannot be
-    /// written is better noticed at the start, and of two programs that start at once, one makes them.
+    /// Makes the table and its indexes if they are missing. Takes the write lock, so of two programs that start at once
+    /// one makes them.
     pub(crate) fn prepare(&self, connection: &mut Connection) -> Result<(), Fault> {
         let name = &self.name;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Then what was to begin a write has begun a read. It is better noticed now than at the first login.
+        if transaction.is_readonly(MAIN_DB)? {
+            return Err(rusqlite::Error::SqliteFailure(
+                ffi::Error::new(ffi::SQLITE_READONLY),
+                None,
+            )
+            .into());
+        }
         transaction.execute_batch(&self.create)?;
         self.check(&transaction)?;
         for column in ["user_id", "expires_at"] {
@@ -412,7 +422,7 @@ mod tests {
         assert_eq!(table.load(&connection, &id, u64::MAX).unwrap(), None);
 
         let touch = Touch {
-            now: u64::MAX,
+            now: end - 1,
             unless_since: u64::MAX,
             expires_at: u64::MAX,
         };

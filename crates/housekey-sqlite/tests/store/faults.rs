@@ -176,13 +176,22 @@ fn what_is_no_database_is_refused() {
 #[test]
 fn a_file_that_cannot_be_written_is_refused() {
     let (folder, path) = file();
-    drop(SqliteLoginStore::open(&path).unwrap());
-    // The number of a format that SQLite may read and not write: no right of a user's, so it is the same for root.
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[18] = 3;
-    let copy = folder.path().join("read-only.db");
-    fs::write(&copy, bytes).unwrap();
-    assert!(refusal(&copy).contains("this user may not write to it"));
+    let open = || Connection::open(&path).unwrap();
+    open().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    let without_table = fs::read(&path).unwrap();
+    let _store = SqliteLoginStore::open(&path).unwrap();
+    // Writes everything into the file itself.
+    let busy = open().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    assert_eq!(busy, Ok(0));
+    let with_table = fs::read(&path).unwrap();
+    assert!(with_table.len() > without_table.len());
+    for mut bytes in [without_table, with_table] {
+        // The number of a format that SQLite may read and not write: no right of a user's, so it is the same for root.
+        bytes[18] = 3;
+        let copy = folder.path().join(format!("{}-bytes.db", bytes.len()));
+        fs::write(&copy, bytes).unwrap();
+        assert!(refusal(&copy).contains("this user may not write to it"));
+    }
 }
 
 #[test]
