@@ -8,6 +8,8 @@ mod bad_days;
 mod bad_input;
 mod browser;
 mod logins;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod outages;
 mod passwords;
 #[cfg(all(feature = "postgres", feature = "redis"))]
 mod servers;
