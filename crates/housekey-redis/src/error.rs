@@ -40,6 +40,15 @@ impl Error {
                 source: None,
             };
         }
+        if repeats_arguments(&error) {
+            return Self {
+                message: format!(
+                    "{server} does not know a command that the store needs; it needs EVALSHA, EVAL, SCRIPT LOAD and \
+                     HMGET under these names"
+                ),
+                source: None,
+            };
+        }
         Self {
             message: format!("{server}: {error}; {advice}"),
             source: Some(error),
@@ -52,6 +61,13 @@ fn is_unreadable(error: &RedisError) -> bool {
         error.kind(),
         ErrorKind::Parse | ErrorKind::UnexpectedReturnType
     )
+}
+
+/// To a command that it does not know, since somebody has renamed it, a server answers with all that was sent.
+fn repeats_arguments(error: &RedisError) -> bool {
+    error
+        .detail()
+        .is_some_and(|detail| detail.contains("unknown command"))
 }
 
 const WRITTEN_BY_OTHERS: &str =

@@ -6,6 +6,7 @@ use housekey::records::LoginStore as _;
 use housekey_redis::RedisLoginStore;
 use redis::Client;
 use store_tests::{Kind, NOW, Server, operations, record};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
 use super::common::OwnKeys;
@@ -150,5 +151,47 @@ async fn a_server_that_never_answers_is_an_error_in_time() {
             message.contains("has not answered within 200ms"),
             "{message}"
         );
+    }
+}
+
+/// A server whose owner has renamed commands repeats the arguments of one that it does not know any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_repeats_of_a_command_that_it_does_not_know_is_not_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(know_no_command(listener));
+    let store = RedisLoginStore::new(Client::open(format!("redis://127.0.0.1:{port}/")).unwrap());
+    let record = record("nobody-must-know-them");
+    let error = store.create(&record, &[]).await.unwrap_err();
+    let said = format!("{error} {:?}", error.source());
+    assert!(said.contains("does not know a command"), "{said}");
+    for part in [&record.user_id, &record.id.to_string(), &record.data] {
+        assert!(!said.contains(part), "{said}");
+    }
+    for message in operations::every_one_fails(&store).await {
+        assert!(message.contains("does not know a command"), "{message}");
+    }
+}
+
+/// Answers as Redis does. A command is a line with the number of its parts, and two lines for each of them.
+async fn know_no_command(listener: TcpListener) {
+    let (mut connection, _) = listener.accept().await.expect("a connection");
+    let (from, mut to) = connection.split();
+    let mut lines = BufReader::new(from).lines();
+    let mut line = async || lines.next_line().await.expect("a line or the end");
+    while let Some(count) = line().await {
+        let count = count.strip_prefix('*').and_then(|count| count.parse().ok());
+        let mut parts = Vec::new();
+        for _ in 0..count.expect("a command begins with their number") {
+            let _length = line().await;
+            parts.extend(line().await);
+        }
+        let (name, arguments) = parts.split_first().expect("a command has a name");
+        let answer = format!(
+            "-ERR unknown command '{name}', with args beginning with: '{}'\r\n",
+            arguments.join("' '")
+        );
+        let sent = to.write_all(answer.as_bytes()).await;
+        sent.expect("somebody listens");
     }
 }
