@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, Entry, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, Uri};
@@ -466,8 +466,8 @@ impl VisitState {
 
 /// Adds these field names to `Vary`, unless that is `*` or has them.
 fn add_to_vary(headers: &mut HeaderMap, names: &'static str) {
-    if !headers.contains_key(header::VARY) {
-        headers.insert(header::VARY, HeaderValue::from_static(names));
+    if let Entry::Vacant(none) = headers.entry(header::VARY) {
+        none.insert(HeaderValue::from_static(names));
         return;
     }
     for name in names.split(", ") {
@@ -482,11 +482,8 @@ fn add_to_vary(headers: &mut HeaderMap, names: &'static str) {
 /// A response that was made for somebody, or that hands out a cookie, must not be stored by a shared cache. What the
 /// handler said about caching stands, except that a cookie is never public.
 fn keep_private(headers: &mut HeaderMap, sets_cookies: bool) {
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("private, no-store"),
-        );
+    if let Entry::Vacant(none) = headers.entry(header::CACHE_CONTROL) {
+        none.insert(HeaderValue::from_static("private, no-store"));
         return;
     }
     let name = |directive: &str| {

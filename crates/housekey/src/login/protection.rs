@@ -11,12 +11,14 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::{equal_in_constant_time, hex_encode, hex_of_16};
+use crate::signing::{equal_in_constant_time, hex_encode};
 
 /// What happens to a session that comes from another browser or address than it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,13 +123,15 @@ impl SessionIdentifier {
     }
 }
 
-/// The first half of its SHA-256, in hexadecimal.
-fn digest_of(user_agent: Option<&[u8]>) -> [u8; 32] {
-    let digest: [u8; 32] = Sha256::digest(user_agent.unwrap_or_default()).into();
-    let (half, _) = digest
-        .split_first_chunk()
-        .expect("32 bytes are more than 16");
-    hex_of_16(half)
+/// Twelve bytes of its SHA-256, in base64: every request carries and compares them, and who wants to seem the same browser
+/// sends the same header, so more of them would keep nobody out.
+fn digest_of(user_agent: Option<&[u8]>) -> [u8; 16] {
+    let digest = Sha256::digest(user_agent.unwrap_or_default());
+    let mut text = [0; 16];
+    URL_SAFE_NO_PAD
+        .encode_slice(&digest[..12], &mut text)
+        .expect("12 bytes are 16 characters");
+    text
 }
 
 /// A header as WSGI hands it to Python and Python encodes it again: each byte a Latin-1 character, in UTF-8.

@@ -36,21 +36,10 @@ pub(crate) fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Lower case, as Python's `hexdigest` writes it.
 pub(crate) fn hex_encode(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| hex_digits(*byte));
-    digits.map(char::from).collect()
-}
-
-/// As [`hex_encode`], without an allocation: 16 bytes are 32 digits.
-pub(crate) fn hex_of_16(bytes: &[u8; 16]) -> [u8; 32] {
-    let mut text = [0; 32];
-    for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
-        *digits = hex_digits(*byte);
-    }
-    text
-}
-
-fn hex_digits(byte: u8) -> [u8; 2] {
-    [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)])
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 /// Compares secrets in time that depends on their length alone. All differences are gathered before any is looked
