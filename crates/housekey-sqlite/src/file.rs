@@ -1,5 +1,6 @@
 //! The database file, and connections to it that know when it is no longer that file.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,8 +34,6 @@ pub(crate) enum Mode {
     Read,
     /// Write, durably.
     Write,
-    /// The same, and make the file if there is none.
-    Create,
 }
 
 impl File {
@@ -53,7 +52,8 @@ impl File {
     }
 
     fn try_to_prepare(&self) -> Result<Open, Fault> {
-        let mut connection = self.connection(Mode::Create)?;
+        make(&self.path);
+        let mut connection = self.connection(Mode::Write)?;
         // With a write-ahead log, readers and the writer do not wait for each other. The file remembers it.
         let mode: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -87,8 +87,7 @@ impl File {
 
     fn connection(&self, mode: Mode) -> Result<Connection, Fault> {
         // Readers too may have to write to the index of the log.
-        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        flags.set(OpenFlags::SQLITE_OPEN_CREATE, mode == Mode::Create);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         if mode == Mode::Read {
             connection.busy_timeout(Duration::ZERO)?;
@@ -101,6 +100,16 @@ impl File {
         }
         Ok(connection)
     }
+}
+
+/// Makes an empty file, unless there is one, for this user alone: it will say who was signed in, when and from where. SQLite
+/// gives the files that it keeps beside it the same permissions, and says what is wrong when there is no file then.
+fn make(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 /// Which file it is, whatever its name.
@@ -134,14 +143,39 @@ impl Identity {
 mod tests {
     use super::*;
 
+    fn file(folder: &Path) -> File {
+        File {
+            path: folder.join("logins.db"),
+            table: Table::new("logins").unwrap(),
+            busy_timeout: Duration::from_millis(1234),
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_and_those_beside_it_are_for_this_user_and_one_that_is_there_stays_as_it_is() {
+        use std::fs;
+        use std::os::unix::fs::PermissionsExt;
+        for (there, mode) in [(None, 0o600), (Some(0o640), 0o640)] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = file(folder.path());
+            if let Some(mode) = there {
+                fs::write(&file.path, "").unwrap();
+                fs::set_permissions(&file.path, PermissionsExt::from_mode(mode)).unwrap();
+            }
+            let _open = file.prepare().unwrap();
+            let files = fs::read_dir(folder.path()).unwrap();
+            let modes: Vec<_> = files
+                .map(|file| file.unwrap().metadata().unwrap().permissions().mode() & 0o777)
+                .collect();
+            assert_eq!(modes, [mode; 3], "the file, its log, and the log's index");
+        }
+    }
+
     #[test]
     fn what_is_answered_is_on_the_disk_and_readers_do_not_wait_for_it() {
         let folder = tempfile::tempdir().unwrap();
-        let file = File {
-            path: folder.path().join("logins.db"),
-            table: Table::new("logins").unwrap(),
-            busy_timeout: Duration::from_millis(1234),
-        };
+        let file = file(folder.path());
         let prepared = file.prepare().unwrap();
         for open in [prepared, file.open(Mode::Write).unwrap()] {
             for (pragma, expected) in [
