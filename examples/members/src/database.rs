@@ -8,6 +8,8 @@ use housekey_axum::BoxError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::Semaphore;
 
+use crate::private;
+
 /// Each is applied once, in this order, and never edited afterwards: a change is a new file at the end.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/1-members.sql")];
 
@@ -32,6 +34,7 @@ struct Pool {
 impl Database {
     /// Opens the file, or makes it, and brings its tables up to date. Blocks: meant for the start of the program.
     pub(crate) fn open(path: &Path) -> Result<Database, BoxError> {
+        private::make_database(path)?;
         let connection = prepare(path).map_err(|error| explain(path, &error))?;
         let pool = Pool {
             path: path.to_owned(),
@@ -73,7 +76,7 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        idle.map_or_else(|| connect(&self.path, OpenFlags::empty()), Ok)
+        idle.map_or_else(|| connect(&self.path), Ok)
     }
 
     fn put_back(&self, connection: Connection) {
@@ -85,8 +88,8 @@ impl Pool {
 }
 
 /// Without `SQLITE_OPEN_CREATE`, a file that vanishes is an error, not an empty database in which nobody exists.
-fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -94,7 +97,7 @@ fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 fn prepare(path: &Path) -> Result<Connection, OpenError> {
-    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    let mut connection = connect(path)?;
     // With a write-ahead log readers and the writer do not wait for each other. The file remembers the setting.
     connection.pragma_update(None, "journal_mode", "wal")?;
     migrate(&mut connection)?;

@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use housekey_axum::BoxError;
+
 /// Makes the folder and those above it. One that is there already is left as it is.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
@@ -11,6 +13,17 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// The place of a database: an empty file, unless there is one already. SQLite takes it for a new database, and gives the
+/// files that it keeps beside it the same permissions.
+pub(crate) fn make_database(path: &Path) -> Result<(), BoxError> {
+    match new_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(format!("cannot make the database {}: {error}", path.display()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a file that was not there before.

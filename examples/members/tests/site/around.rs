@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::browser::Browser;
-use crate::{OK, PASSWORD, Site, app, options};
+use crate::{OK, PASSWORD, Site, app, options, start};
 
 #[tokio::test]
 async fn an_unknown_address_is_a_page_of_the_site() {
@@ -99,4 +99,34 @@ async fn the_stylesheet_is_kept_by_browsers_and_asks_for_no_cookie() {
         ada.get("/static/site.css").await.header("cache-control"),
         "no-cache"
     );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_the_site_keeps_is_for_its_own_user_even_where_others_may_enter() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let data = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(data.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let router = start(data.path()).await;
+    let mut ada = Browser::new(&router);
+    ada.post("/sign-up", &[("username", "ada"), ("password", PASSWORD)])
+        .await
+        .leads_to("/dashboard");
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(data.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        names.push(file.file_name());
+        assert_eq!(mode, 0o600, "{names:?}");
+    }
+    for name in [
+        "secret-key",
+        "members.db",
+        "members.db-wal",
+        "logins.db",
+        "logins.db-wal",
+    ] {
+        assert!(names.contains(&name.into()), "no {name} in {names:?}");
+    }
 }
