@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use crate::in_process::{Asked, Fault, sign_in};
 use crate::requests::{Kind, LOGIN_PAGE, navigation};
-use crate::sites::{BoxError, greeting, public, with_public_pages};
+use crate::sites::{BoxError, Site, greeting, public, with_public_pages};
 
 /// All of them. The first is the one that the others are compared with.
 pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
@@ -28,7 +28,9 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
     let safe = members_only().layer(safe.build()?.layer()).with_state(());
     let flask = members_only().layer(flask.build()?.layer()).with_state(());
 
-    let signed_in = async |site: &Router, query: &str| -> Result<HeaderMap, BoxError> {
+    let [bare, nothing, safe, flask] = [bare, nothing, safe, flask].map(Site::Axum);
+
+    let signed_in = async |site: &Site, query: &str| -> Result<HeaderMap, BoxError> {
         let login = sign_in(site, &format!("{LOGIN_PAGE}{query}")).await?;
         let cookies = Kind::Protected.cookies(&login);
         let is_compressed = cookies.iter().any(|cookie| cookie.contains("session=."));

@@ -14,7 +14,7 @@ use bench_report::{Progress, Row, Table, document, median};
 use crate::Http;
 use crate::chart::{Bar, chart};
 use crate::requests::{Kind, LOGIN_PAGE, cookies_note, cookies_set, navigation};
-use crate::sites::{BoxError, CONTENDERS, Contender, Server};
+use crate::sites::{Answer, BoxError, CONTENDERS, Contender, Server};
 use crate::users::UsersIn;
 
 /// The cores of the servers and of the load.
@@ -150,7 +150,7 @@ impl Running {
         let folder = tempfile::tempdir()?;
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", SERVER_CORE]);
-        let (mut server, address) = match contender.server() {
+        let address = match contender.server() {
             Server::Flask { with_login } => {
                 let address = crate::sites::listener()?.local_addr()?.to_string();
                 let site = concat!(env!("CARGO_MANIFEST_DIR"), "/flask");
@@ -178,34 +178,32 @@ impl Running {
                     .env("USERS", users.name())
                     .env("FOLDER", folder.path())
                     .env("PYTHONDONTWRITEBYTECODE", "1");
-                (command.spawn()?, address)
+                Some(address)
             }
             Server::Axum | Server::Actix { .. } => {
-                let mut server = command
+                command
                     .arg(std::env::current_exe()?)
                     .args(["serve", contender.name, "--users", users.name()])
                     .arg("--folder")
                     .arg(folder.path())
-                    .stdout(Stdio::piped())
-                    .spawn()?;
-                let stdout = server.stdout.take().ok_or("a server without its output")?;
-                let mut line = String::new();
-                BufReader::new(stdout).read_line(&mut line)?;
-                (server, line.trim().to_owned())
+                    .stdout(Stdio::piped());
+                None
             }
         };
-        if let Err(error) = wait_for(&mut server, &address) {
-            let _ = server.kill();
-            return Err(error);
-        }
         let mut site = Self {
             contender,
-            server,
-            address,
+            server: command.spawn()?,
+            address: address.unwrap_or_default(),
             login: Vec::new(),
             sets_cookies: Vec::new(),
             _folder: folder,
         };
+        // Ours chooses its port itself, and says which.
+        if let Some(stdout) = site.server.stdout.take() {
+            BufReader::new(stdout).read_line(&mut site.address)?;
+            site.address.truncate(site.address.trim_end().len());
+        }
+        wait_for(&mut site.server, &site.address)?;
         let answer = site.ask("POST", LOGIN_PAGE, &navigation(&[]))?;
         if answer.status != StatusCode::NO_CONTENT {
             return Err(format!("nobody can sign in: {}", answer.status).into());
@@ -279,7 +277,7 @@ impl Running {
         stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        Answer::parse(&answer).ok_or_else(|| format!("no answer of HTTP's: {answer:?}").into())
+        parse(&answer).ok_or_else(|| format!("no answer of HTTP's: {answer:?}").into())
     }
 }
 
@@ -310,30 +308,22 @@ fn wait_for(server: &mut Child, address: &str) -> Result<(), BoxError> {
     Err("the server does not answer".into())
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn parse(text: &str) -> Option<Self> {
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let mut lines = head.lines();
-        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let header = |line: &str| {
-            let (name, value) = line.split_once(':')?;
-            let name: HeaderName = name.parse().ok()?;
-            Some((name, HeaderValue::from_str(value.trim()).ok()?))
-        };
-        let mut headers = HeaderMap::new();
-        lines.filter_map(header).for_each(|(name, value)| {
-            headers.append(name, value);
-        });
-        Some(Self {
-            status,
-            headers,
-            body: body.to_owned(),
-        })
-    }
+fn parse(text: &str) -> Option<Answer> {
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let name: HeaderName = name.parse().ok()?;
+        Some((name, HeaderValue::from_str(value.trim()).ok()?))
+    };
+    let mut headers = HeaderMap::new();
+    lines.filter_map(header).for_each(|(name, value)| {
+        headers.append(name, value);
+    });
+    Some(Answer {
+        status,
+        headers,
+        body: body.to_owned(),
+    })
 }

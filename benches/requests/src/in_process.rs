@@ -4,22 +4,15 @@
 //! meets all of them. The tables have the medians of the rounds, and the medians of the differences to the bare site in
 //! the same round.
 
-use std::hint::black_box;
 #[cfg(not(feature = "allocations"))]
 use std::time::Instant;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bench_report::{Progress, Row, Table, median};
-use http_body_util::BodyExt as _;
 use tokio::runtime::Runtime;
-use tower::Service as _;
 
 use crate::requests::{Kind, cookies_note, cookies_set, navigation};
-use crate::sites::{BARE_AXUM, BoxError, CONTENDERS, Server};
+use crate::sites::{BoxError, CONTENDERS, Server, Site};
 use crate::users::{Users, UsersIn};
 use crate::{InProcess, detail, requests};
 
@@ -30,65 +23,54 @@ const BATCH: usize = 32;
 pub(crate) struct Asked {
     pub(crate) name: String,
     /// Which of the others it is compared with.
-    pub(crate) bare: usize,
-    pub(crate) site: Router,
-    pub(crate) request: axum::http::Request<()>,
+    bare: usize,
+    site: Site,
+    request: Request<()>,
 }
 
 /// Why an answer is not what it has to be.
 pub(crate) type Fault<'a> = &'a dyn Fn(StatusCode, &HeaderMap, &str) -> Option<String>;
 
 impl Asked {
-    /// Asks once, and complains about what is not as it has to be.
+    /// Asks once, and complains about what is not as it has to be. Says, too, whether the answer sets a cookie.
     pub(crate) async fn new(
         name: impl Into<String>,
         bare: usize,
-        site: &Router,
+        site: &Site,
         (path, headers): (&str, &HeaderMap),
         fault: Fault<'_>,
     ) -> Result<(Self, bool), BoxError> {
-        let mut request = axum::http::Request::new(());
-        *request.uri_mut() = path.parse()?;
-        *request.headers_mut() = headers.clone();
         let asked = Self {
             name: name.into(),
             bare,
             site: site.clone(),
-            request,
+            request: request(Method::GET, path, headers)?,
         };
-        let response = call(&asked.site, asked.request()).await;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.into_body().collect().await?.to_bytes();
-        match fault(status, &headers, &String::from_utf8_lossy(&body)) {
+        let answer = asked.site.answer(&asked.request).await?;
+        match fault(answer.status, &answer.headers, &answer.body) {
             Some(fault) => Err(format!("{} answers {path} with {fault}", asked.name).into()),
-            None => Ok((asked, !cookies_set(&headers).is_empty())),
+            None => Ok((asked, !cookies_set(&answer.headers).is_empty())),
         }
-    }
-
-    /// The request, anew. It costs the same for every contender, give or take the cookies.
-    fn request(&self) -> Request {
-        self.request.clone().map(|()| Body::empty())
     }
 }
 
-async fn call(site: &Router, request: Request) -> Response {
-    match site.clone().call(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
+fn request(method: Method, path: &str, headers: &HeaderMap) -> Result<Request<()>, BoxError> {
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse()?;
+    *request.headers_mut() = headers.clone();
+    Ok(request)
 }
 
 /// The cookies that a browser has after signing in.
-pub(crate) async fn sign_in(site: &Router, path: &str) -> Result<Vec<String>, BoxError> {
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = path.parse()?;
-    *request.headers_mut() = navigation(&[]);
-    let response = call(site, request).await;
-    if response.status() != StatusCode::NO_CONTENT {
-        return Err(format!("nobody can sign in: {}", response.status()).into());
+pub(crate) async fn sign_in(site: &Site, path: &str) -> Result<Vec<String>, BoxError> {
+    let answer = site
+        .answer(&request(Method::POST, path, &navigation(&[]))?)
+        .await?;
+    if answer.status != StatusCode::NO_CONTENT {
+        return Err(format!("nobody can sign in: {}", answer.status).into());
     }
-    Ok(cookies_set(response.headers()))
+    Ok(cookies_set(&answer.headers))
 }
 
 /// Measures all, and gives the tables.
@@ -135,7 +117,7 @@ pub(crate) fn ask_only(runtime: &Runtime, name: &str, options: &InProcess) -> Re
     Ok(())
 }
 
-/// Every contender of axum's with each kind of request, and the table that they fill.
+/// Every contender but those in Python with each kind of request, and the table that they fill.
 async fn beside_peers(
     users: UsersIn,
     folder: &std::path::Path,
@@ -143,15 +125,17 @@ async fn beside_peers(
     let mut table = Table::new(
         &format!("in-process-{}", users.name()),
         &format!(
-            "In process, {UNIT} over axum alone, users in {}",
+            "In process, {UNIT} over the bare site, users in {}",
             users.label()
         ),
         &Kind::ALL.map(Kind::name),
     );
     let users = Users::new(users, folder).await?;
     let mut all: Vec<Asked> = Vec::new();
+    // Those that are compared with a bare site follow it.
+    let mut bare = 0;
     for contender in CONTENDERS {
-        if !matches!(contender.server(), Server::Axum) {
+        if matches!(contender.server(), Server::Flask { .. }) {
             continue;
         }
         if let Some(variable) = contender.missing_variable() {
@@ -161,7 +145,10 @@ async fn beside_peers(
             ));
             continue;
         }
-        let site = contender.router(users.clone(), folder).await?;
+        if contender.is_bare() {
+            bare = all.len();
+        }
+        let site = contender.site(users.clone(), folder).await?;
         let login = sign_in(&site, requests::LOGIN_PAGE).await?;
         let mut sets_cookies = Vec::new();
         for (index, kind) in Kind::ALL.into_iter().enumerate() {
@@ -169,7 +156,7 @@ async fn beside_peers(
             let headers = navigation(&kind.cookies(&login));
             let fault = |status, headers: &HeaderMap, body: &str| kind.fault(status, headers, body);
             let to = (kind.path(), &headers);
-            let (asked, sets) = Asked::new(name, index, &site, to, &fault).await?;
+            let (asked, sets) = Asked::new(name, bare + index, &site, to, &fault).await?;
             all.push(asked);
             if sets {
                 sets_cookies.push(kind.name());
@@ -186,18 +173,18 @@ async fn beside_peers(
     Ok((all, table))
 }
 
-/// Fills rows of as many cells as there are kinds: the bare site's with what it costs, others with what they add.
+/// Fills rows of as many cells as there are kinds: a bare site's with what it costs, others with what they add.
 fn fill(table: &mut Table, asked: &[Asked], costs: &[Vec<f64>], kinds: usize) {
-    let over = over_bare(asked, costs);
-    for (row, cells) in table.rows.iter_mut().zip(over.chunks(kinds)) {
-        let is_bare = row.name == BARE_AXUM;
-        row.cells = cells
-            .iter()
-            .map(|cell| match is_bare {
-                true => format!("({:.0} alone)", cell.own),
-                false => format!("{:.0}", cell.over),
-            })
-            .collect();
+    let cells: Vec<_> = over_bare(asked, costs)
+        .into_iter()
+        .enumerate()
+        .map(|(index, cell)| match asked[index].bare == index {
+            true => format!("({:.0} alone)", cell.own),
+            false => format!("{:.0}", cell.over),
+        })
+        .collect();
+    for (row, cells) in table.rows.iter_mut().zip(cells.chunks(kinds)) {
+        row.cells = cells.to_vec();
     }
 }
 
@@ -240,16 +227,10 @@ fn cost(runtime: &Runtime, asked: &Asked, iterations: u32) -> f64 {
     let batches = iterations.div_ceil(BATCH as u32);
     let mut cost = 0.0;
     for _ in 0..batches {
-        let requests: Vec<_> = (0..BATCH).map(|_| asked.request()).collect();
-        cost += cost_of(|| runtime.block_on(ask(asked, requests)));
+        let batch = asked.site.batch(&asked.request, BATCH);
+        cost += cost_of(|| runtime.block_on(batch));
     }
     cost / (f64::from(batches) * BATCH as f64)
-}
-
-async fn ask(asked: &Asked, requests: Vec<Request>) {
-    for request in requests {
-        black_box(call(&asked.site, request).await);
-    }
 }
 
 #[cfg(not(feature = "allocations"))]

@@ -6,15 +6,23 @@ mod axum_session_auth;
 mod bare;
 mod housekey;
 
+use std::hint::black_box;
 use std::net::TcpListener;
 use std::path::Path;
+use std::pin::Pin;
 
 use ::axum::Router;
+use ::axum::body::Body;
+use ::axum::http::{HeaderMap, Request, StatusCode};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::get;
+use http_body_util::BodyExt as _;
+use tower::Service as _;
 
 use crate::requests::PUBLIC;
 use crate::users::Users;
+
+use actix::ActixSite;
 
 pub(crate) use actix::serve as serve_actix;
 
@@ -40,7 +48,7 @@ enum SiteKind {
     Flask { with_login: bool },
 }
 
-pub(crate) const BARE_AXUM: &str = "axum";
+const BARE_AXUM: &str = "axum";
 const BARE_ACTIX: &str = "actix-web";
 const BARE_FLASK: &str = "Flask";
 
@@ -120,6 +128,75 @@ impl Contender {
         // As axum::serve does, or every request would put the layers around the handler anew.
         Ok(router.with_state(()))
     }
+
+    /// The site in this process, for those that can be in one of Rust's.
+    pub(crate) async fn site(&self, users: Users, folder: &Path) -> Result<Site, BoxError> {
+        Ok(match self.kind {
+            SiteKind::Actix { with_identity } => {
+                Site::Actix(ActixSite::new(users, with_identity).await)
+            }
+            _ => Site::Axum(self.router(users, folder).await?),
+        })
+    }
+}
+
+/// A site in this process, without a server. Clones are the same site.
+#[derive(Clone)]
+pub(crate) enum Site {
+    Axum(Router),
+    Actix(ActixSite),
+}
+
+/// What a site answers.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Site {
+    pub(crate) async fn answer(&self, request: &Request<()>) -> Result<Answer, BoxError> {
+        let router = match self {
+            Self::Axum(router) => router,
+            Self::Actix(site) => return site.answer(request).await,
+        };
+        let (head, body) = ask(router, with_body(request)).await.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
+    }
+
+    /// Makes as many requests, which are asked when the future is polled.
+    pub(crate) fn batch(
+        &self,
+        request: &Request<()>,
+        count: usize,
+    ) -> Pin<Box<dyn Future<Output = ()>>> {
+        let router = match self {
+            Self::Axum(router) => router.clone(),
+            Self::Actix(site) => return site.batch(request, count),
+        };
+        let requests: Vec<_> = (0..count).map(|_| with_body(request)).collect();
+        Box::pin(async move {
+            for request in requests {
+                black_box(ask(&router, request).await);
+            }
+        })
+    }
+}
+
+fn with_body(request: &Request<()>) -> Request<Body> {
+    request.clone().map(|()| Body::empty())
+}
+
+async fn ask(router: &Router, request: Request<Body>) -> Response {
+    match router.clone().call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 /// What serves a contender.
@@ -155,9 +232,5 @@ pub(crate) fn greeting(name: &str) -> String {
 
 /// For what cannot fail in a measurement that is worth something.
 fn failed(error: impl std::fmt::Display) -> Response {
-    (
-        ::axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-        error.to_string(),
-    )
-        .into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
 }
