@@ -102,8 +102,8 @@ impl File {
     }
 }
 
-/// Makes an empty file, unless there is one, for this user alone: it will say who was signed in, when and from where. SQLite
-/// gives the files that it keeps beside it the same permissions, and says what is wrong when there is no file then.
+/// Makes an empty file, unless there is one, for this user alone: it will say who was signed in, when and from where.
+/// SQLite gives the files that it keeps beside it the same permissions, and says what is wrong when there is no file then.
 fn make(path: &Path) {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

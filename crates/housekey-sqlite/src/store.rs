@@ -132,8 +132,9 @@ impl SqliteLoginStoreBuilder {
         self
     }
 
-    /// Opens the file, and makes what is missing: the file, which on Unix only this user can read, the table, its indexes.
-    /// One that is there keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks: meant for the start of the program.
+    /// Opens the file, and makes what is missing: the file, the table, its indexes. On Unix only this user can read a file
+    /// that is made; one that is there keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks:
+    /// meant for the start of the program.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// The place of a database: an empty file, unless there is one already. SQLite takes it for a new database, and gives the
-/// files that it keeps beside it the same permissions.
+/// The place of a database: an empty file, unless there is one already. SQLite takes it for a new database, and gives
+/// the files that it keeps beside it the same permissions.
 pub(crate) fn make_database(path: &Path) -> Result<(), BoxError> {
     match new_file(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
