@@ -102,9 +102,10 @@ impl OpenVisit {
                 }
             })?;
             let token = state.session_token();
-            Ok((token.filter(|(_, owner)| *owner == user_id), user_id))
+            let is_theirs = state.session_token_is_of(&user_id);
+            Ok((token.filter(|_| is_theirs), user_id))
         })?;
-        let Some((token, _)) = token else {
+        let Some(token) = token else {
             // A peer's login, which gets its record at the next look.
             return match records.adopts {
                 true => renew(None),
@@ -238,10 +239,7 @@ impl OpenVisit {
         let (tokens, now) = self.with(|state, core| {
             let remembered = state.remember.login_token(&core.remember, state.now);
             let tokens = [
-                (
-                    state.session_token().map(|(token, _)| token),
-                    Purpose::Session,
-                ),
+                (state.session_token(), Purpose::Session),
                 (remembered, Purpose::Remember),
             ];
             (tokens, state.now)

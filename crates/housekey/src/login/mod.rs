@@ -111,11 +111,15 @@ impl VisitState {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Which record the session names, and whose that is.
-    pub(crate) fn session_token(&self) -> Option<(LoginToken, String)> {
-        let value = self.session.text(keys::TOKEN)?;
-        let (token, owner) = LoginToken::in_session(&value)?;
-        Some((token, owner.to_owned()))
+    /// Which record the session names.
+    pub(crate) fn session_token(&self) -> Option<LoginToken> {
+        LoginToken::in_session(&self.session.text(keys::TOKEN)?)
+    }
+
+    /// Whether the session names the record as this user's.
+    pub(crate) fn session_token_is_of(&self, user_id: &str) -> bool {
+        let value = self.session.text(keys::TOKEN);
+        value.is_some_and(|value| LoginToken::owner_in_session(&value) == Some(user_id))
     }
 
     /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules

@@ -289,13 +289,17 @@ async fn an_update_brings_nothing_back(store: &impl LoginStore) {
     assert_eq!(list(store, "ended").await, []);
 }
 
-async fn a_touch_notes_the_use_once_a_step(store: &impl LoginStore) {
-    let record = created(store, record("busy")).await;
-    let touch = |now: u64| Touch {
+/// A use that is noted once a minute, and lets the login live for an hour.
+fn touch(now: u64) -> Touch {
+    Touch {
         now,
         unless_since: now - 60,
         expires_at: now + HOUR,
-    };
+    }
+}
+
+async fn a_touch_notes_the_use_once_a_step(store: &impl LoginStore) {
+    let record = created(store, record("busy")).await;
     for (now, writes) in [
         (NOW + 60, false),
         (NOW + 61, true),
@@ -347,11 +351,6 @@ async fn a_touch_leaves_everything_else(store: &impl LoginStore) {
 
 async fn a_touch_that_comes_too_late_does_nothing(store: &impl LoginStore) {
     let record = created(store, record("late")).await;
-    let touch = |now: u64| Touch {
-        now,
-        unless_since: now - 60,
-        expires_at: now + HOUR,
-    };
     for late in [0, 1, HOUR] {
         let late = touch(record.expires_at + late);
         let wrote = store.touch(&record.id, late).await.expect("touch");

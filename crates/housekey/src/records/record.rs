@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::{base64_decode, base64_encode};
+use crate::signing::{base64_decode_array, base64_encode};
 
 /// One login of one browser, as a [`LoginStore`](super::LoginStore) keeps it. A store needs the first fields to find
 /// and to expire records; it neither reads nor changes [`data`](Self::data).
@@ -70,8 +70,7 @@ impl FromStr for LoginId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        base64_decode(text.as_bytes())
-            .and_then(|bytes| bytes.try_into().ok())
+        base64_decode_array(text.as_bytes())
             .map(Self)
             .ok_or_else(|| {
                 Error::new(

@@ -34,6 +34,13 @@ pub(crate) fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The same, of so many bytes and no others.
+pub(crate) fn base64_decode_array<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    (length == N).then_some(bytes)
+}
+
 /// Lower case, as Python's `hexdigest` writes it.
 pub(crate) fn hex_encode(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);

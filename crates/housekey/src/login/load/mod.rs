@@ -131,8 +131,14 @@ impl VisitState {
     /// Compares the client with the one that the session was made for, and does what follows. `true` when the login was
     /// ended.
     pub(super) fn protect(&mut self, core: &Core, user_id: &str) -> bool {
+        let protection = self.protection(core);
+        self.follow(core, protection, user_id)
+    }
+
+    /// Does what follows from the session's being from this browser or from another. `true` when the login was ended.
+    fn follow(&mut self, core: &Core, protection: Protection, user_id: &str) -> bool {
         let was_fresh = self.session.is_true(keys::FRESH);
-        let ended = match self.protection(core) {
+        let ended = match protection {
             Protection::Fits => return false,
             Protection::Unbound => {
                 // Without room for it, the session stays unbound, as it came.

@@ -76,7 +76,7 @@ impl VisitState {
     pub(super) fn search_session(&mut self, core: &Core, id: Option<String>) -> Search {
         let records = core.records.as_ref();
         match (records, records.and_then(|_| self.session_token()), id) {
-            (_, Some((token, _)), id) => Search::SessionRecord(id, token),
+            (_, Some(token), id) => Search::SessionRecord(id, token),
             (Some(records), None, Some(id)) if !records.adopts => {
                 self.login_ended(core, id, EndReason::NoRecord)
             }
@@ -104,9 +104,8 @@ impl VisitState {
         token: &LoginToken,
         found: Option<LoginRecord>,
     ) -> Search {
-        let owner = self.session_token().map(|(_, owner)| owner);
         let id = match id {
-            Some(id) if owner.as_ref() == Some(&id) => id,
+            Some(id) if self.session_token_is_of(&id) => id,
             // A peer that logs out, or logs in somebody else, leaves our token behind.
             by => {
                 let ours =
@@ -142,13 +141,13 @@ impl VisitState {
 
     /// What session protection ends, it ends on the server too: a thief who has the cookie can claim to be any browser.
     fn protect_recorded(&mut self, core: &Core, login: LoginId, user_id: String) -> Search {
-        if self.protection(core) != Protection::Ends {
-            self.protect(core, &user_id);
-            return Search::SessionUser(user_id);
-        }
-        match self.reads_only {
-            true => self.nobody(),
-            false => Search::Write(Write::Delete(login, Ending::Protected { user_id })),
+        match self.protection(core) {
+            Protection::Ends if self.reads_only => self.nobody(),
+            Protection::Ends => Search::Write(Write::Delete(login, Ending::Protected { user_id })),
+            protection => {
+                self.follow(core, protection, &user_id);
+                Search::SessionUser(user_id)
+            }
         }
     }
 
@@ -170,7 +169,7 @@ impl VisitState {
             return self.adopt_session(core, records, id, user);
         };
         if live.outdated
-            && let Some((token, _)) = self.session_token()
+            && let Some(token) = self.session_token()
         {
             let next = records.redigested(live, &token, self.now);
             return Search::Write(Write::Redigest(Box::new(next), user));
