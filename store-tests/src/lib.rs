@@ -4,13 +4,16 @@
 //!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
 //! - [`races`]: two processes at one store.
 //! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
+//! - [`Crowd`]: many at once who do something again and again, for traffic of other kinds.
 
+mod crowd;
 mod network;
 pub mod operations;
 pub mod races;
 mod server;
 mod traffic;
 
+pub use crowd::{Busy, Crowd};
 pub use network::Network;
 pub use server::Server;
 pub use traffic::Traffic;

@@ -2,15 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use housekey::BoxError;
 use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-use crate::operations::{HUNG, answer};
+use crate::crowd::{Busy, Crowd};
+use crate::operations::answer;
 use crate::{HOUR, NOW, record};
 
 /// How many use the store at once.
@@ -18,67 +15,39 @@ const WORKERS: usize = 8;
 
 /// Many who log in, use their logins, change and end them, and remember every answer. Errors are what a server that goes
 /// away makes; an answer, once given, must stay true.
-pub struct Traffic {
-    stop: Arc<AtomicBool>,
-    workers: Vec<Worker>,
-}
+pub struct Traffic<S>(Crowd<Worker<S>>);
 
-struct Worker {
-    seen: watch::Receiver<Seen>,
-    task: JoinHandle<Answers>,
-}
-
-/// How many rounds of a worker came to their end, and how many ended with an error.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    rounds: usize,
-    errors: usize,
+struct Worker<S> {
+    store: Arc<S>,
+    user_id: String,
+    answers: Answers,
+    /// The last login, if that is known.
+    last: Option<LoginId>,
 }
 
 /// What the store has said. What is unknown since an error is not in it.
 #[derive(Default)]
 struct Answers(HashMap<LoginId, Option<LoginRecord>>);
 
-impl Traffic {
+impl<S: LoginStore> Traffic<S> {
     /// Starts it.
-    pub fn start<S: LoginStore>(store: &Arc<S>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let workers = (0..WORKERS)
-            .map(|number| {
-                let (sender, seen) = watch::channel(Seen::default());
-                let (store, stop) = (Arc::clone(store), Arc::clone(&stop));
-                Worker {
-                    seen,
-                    task: tokio::spawn(work(store, stop, sender, format!("worker {number}"))),
-                }
-            })
-            .collect();
-        Self { stop, workers }
+    pub fn start(store: &Arc<S>) -> Self {
+        Self(Crowd::start((0..WORKERS).map(|number| Worker {
+            store: Arc::clone(store),
+            user_id: format!("worker {number}"),
+            answers: Answers::default(),
+            last: None,
+        })))
     }
 
     /// Waits until everybody has got through some rounds without an error.
     pub async fn flows(&mut self) {
-        self.each(|before, now| now.rounds >= before.rounds + 5)
-            .await;
+        self.0.get_through(5).await;
     }
 
     /// Waits until everybody has met an error.
     pub async fn fails(&mut self) {
-        self.each(|before, now| now.errors > before.errors).await;
-    }
-
-    async fn each(&mut self, enough: impl Fn(Seen, Seen) -> bool) {
-        let before: Vec<_> = self
-            .workers
-            .iter()
-            .map(|worker| *worker.seen.borrow())
-            .collect();
-        for (worker, before) in self.workers.iter_mut().zip(before) {
-            let seen = worker.seen.wait_for(|now| enough(before, *now));
-            let seen = timeout(HUNG, seen).await;
-            seen.expect("it comes to that")
-                .expect("a worker failed; its message is above");
-        }
+        self.0.fail().await;
     }
 
     /// Ends it, and compares what is in the store with what it has said.
@@ -86,12 +55,10 @@ impl Traffic {
     /// # Panics
     ///
     /// When something is lost that was answered.
-    pub async fn end<S: LoginStore>(self, store: &S) {
-        self.stop.store(true, Ordering::SeqCst);
+    pub async fn end(self, store: &S) {
         let mut count = 0;
-        for worker in self.workers {
-            let answers = worker.task.await.expect("a worker failed");
-            for (id, expected) in answers.0 {
+        for (worker, _) in self.0.end().await {
+            for (id, expected) in worker.answers.0 {
                 let loaded = answer(store.load(&id, NOW)).await.expect("load");
                 assert_eq!(loaded, expected, "what was answered is so");
                 count += 1;
@@ -101,24 +68,16 @@ impl Traffic {
     }
 }
 
-async fn work<S: LoginStore>(
-    store: Arc<S>,
-    stop: Arc<AtomicBool>,
-    seen: watch::Sender<Seen>,
-    user_id: String,
-) -> Answers {
-    let mut answers = Answers::default();
-    let mut last = None;
-    while !stop.load(Ordering::SeqCst) {
-        let done = answers.round(&*store, &user_id, last).await;
-        last = done.as_ref().ok().copied();
-        seen.send_modify(|seen| match done {
-            Ok(_) => seen.rounds += 1,
-            Err(_) => seen.errors += 1,
-        });
-        tokio::task::yield_now().await;
+impl<S: LoginStore> Busy for Worker<S> {
+    fn name(&self) -> &str {
+        &self.user_id
     }
-    answers
+
+    async fn round(&mut self) -> bool {
+        let round = self.answers.round(&*self.store, &self.user_id, self.last);
+        self.last = round.await.ok();
+        self.last.is_some()
+    }
 }
 
 impl Answers {

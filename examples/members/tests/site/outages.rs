@@ -1,20 +1,10 @@
 //! The server that keeps the logins goes away and comes back while members use the site.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 use axum::http::StatusCode;
-use store_tests::{Kind, Server};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use store_tests::{Busy, Crowd, Kind, Server};
 
 use crate::browser::{Answer, Browser, text};
 use crate::{OK, PASSWORD, Site};
-
-/// Longer than anything takes that is not stuck.
-const STUCK: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_postgresql_does_in_mid_traffic_no_login_and_no_logout_is_lost() {
@@ -68,22 +58,10 @@ enum Habit {
 
 /// People of all habits. Each answer is looked at; whoever gets a wrong one panics.
 struct Traffic {
-    stop: Arc<AtomicBool>,
-    people: Vec<Visible>,
-}
-
-/// What is seen of somebody from outside.
-struct Visible {
-    habit: Habit,
-    seen: watch::Receiver<Seen>,
-    task: JoinHandle<Person>,
-}
-
-/// How often somebody got through with what they wanted, and how often they were told that it cannot be done now.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    rounds: usize,
-    refusals: usize,
+    /// Those who read what is open.
+    readers: Crowd<Person>,
+    /// Those who need the server.
+    members: Crowd<Person>,
 }
 
 struct Person {
@@ -99,116 +77,90 @@ struct Refused;
 
 impl Traffic {
     async fn start(site: &Site) -> Self {
-        let mut people = Vec::new();
+        let nobody = Person::new("nobody", Habit::ReadsWhatIsOpen, site.browser());
+        let barbara = Person::sign_up(site, "barbara", Habit::ReadsWhatIsOpen).await;
+        let mut members = Vec::new();
         for (name, habit) in [
             ("ada", Habit::StaysIn),
             ("grace", Habit::StaysIn),
-            ("barbara", Habit::ReadsWhatIsOpen),
             ("frances", Habit::ComesBack),
             ("radia", Habit::ComesBack),
             ("jean", Habit::SignsInAndOut),
             ("kay", Habit::SignsInAndOut),
         ] {
-            site.member(name).await;
-            people.push(Person {
-                name,
-                habit,
-                browser: site.sign_in(site.browser(), name, true).await,
-                ended: Vec::new(),
-            });
+            members.push(Person::sign_up(site, name, habit).await);
         }
-        people.push(Person {
-            name: "nobody",
-            habit: Habit::ReadsWhatIsOpen,
-            browser: site.browser(),
-            ended: Vec::new(),
-        });
-
-        let stop = Arc::new(AtomicBool::new(false));
-        let people = people.into_iter().map(|person| {
-            let (sender, seen) = watch::channel(Seen::default());
-            Visible {
-                habit: person.habit,
-                seen,
-                task: tokio::spawn(person.live(Arc::clone(&stop), sender)),
-            }
-        });
         Self {
-            people: people.collect(),
-            stop,
+            readers: Crowd::start([nobody, barbara]),
+            members: Crowd::start(members),
         }
     }
 
     /// Waits until everybody has got through with some things.
     async fn flows(&mut self) {
-        self.each(|_, before, now| now.rounds >= before.rounds + 3)
-            .await;
+        self.readers.get_through(3).await;
+        self.members.get_through(3).await;
     }
 
     /// Waits until everybody who needs the server has been refused something, and the others have not noticed.
     async fn is_refused(&mut self) {
-        self.each(|habit, before, now| match habit {
-            Habit::ReadsWhatIsOpen => now.rounds > before.rounds,
-            _ => now.refusals > before.refusals,
-        })
-        .await;
-    }
-
-    async fn each(&mut self, enough: impl Fn(Habit, Seen, Seen) -> bool) {
-        let before: Vec<Seen> = self.people.iter().map(|one| *one.seen.borrow()).collect();
-        for (one, before) in self.people.iter_mut().zip(before) {
-            let habit = one.habit;
-            let seen = one.seen.wait_for(|now| enough(habit, before, *now));
-            timeout(STUCK, seen)
-                .await
-                .unwrap_or_else(|_| panic!("{habit:?} is stuck at {before:?}"))
-                .expect("a person met something wrong; the message is above");
-        }
+        self.members.fail().await;
+        self.readers.get_through(1).await;
     }
 
     /// Ends it. Whoever was in still is, and who went out cannot come in again with what they had.
     async fn end(self) {
-        self.stop.store(true, Ordering::SeqCst);
-        for one in self.people {
-            let mut person = one.task.await.unwrap();
-            match person.habit {
-                Habit::ReadsWhatIsOpen => assert_eq!(one.seen.borrow().refusals, 0),
-                Habit::SignsInAndOut => {
-                    assert!(!person.ended.is_empty(), "{} was out", person.name);
-                    for mut thief in person.ended {
-                        let answer = thief.get("/dashboard").await;
-                        answer.leads_to("/sign-in?next=%2Fdashboard");
-                    }
+        for (_, refusals) in self.readers.end().await {
+            assert_eq!(refusals, 0);
+        }
+        for (mut person, _) in self.members.end().await {
+            if person.habit == Habit::SignsInAndOut {
+                assert!(!person.ended.is_empty(), "{} was out", person.name);
+                for mut thief in person.ended {
+                    let answer = thief.get("/dashboard").await;
+                    answer.leads_to("/sign-in?next=%2Fdashboard");
                 }
-                Habit::StaysIn | Habit::ComesBack => {
-                    let hello = format!("Hello, {}.", person.name);
-                    let answer = person.browser.get("/dashboard").await;
-                    answer.shows(OK, &hello);
-                }
+            } else {
+                let hello = format!("Hello, {}.", person.name);
+                let answer = person.browser.get("/dashboard").await;
+                answer.shows(OK, &hello);
             }
         }
     }
 }
 
+impl Busy for Person {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn round(&mut self) -> bool {
+        let done = match self.habit {
+            Habit::ReadsWhatIsOpen => self.read_what_is_open().await,
+            Habit::StaysIn => self.see_the_dashboard().await,
+            Habit::ComesBack => {
+                self.browser.reopen();
+                self.see_the_dashboard().await
+            }
+            Habit::SignsInAndOut => self.sign_in_and_out().await,
+        };
+        done.is_ok()
+    }
+}
+
 impl Person {
-    async fn live(mut self, stop: Arc<AtomicBool>, seen: watch::Sender<Seen>) -> Self {
-        while !stop.load(Ordering::SeqCst) {
-            let done = match self.habit {
-                Habit::ReadsWhatIsOpen => self.read_what_is_open().await,
-                Habit::StaysIn => self.see_the_dashboard().await,
-                Habit::ComesBack => {
-                    self.browser.reopen();
-                    self.see_the_dashboard().await
-                }
-                Habit::SignsInAndOut => self.sign_in_and_out().await,
-            };
-            seen.send_modify(|seen| match done {
-                Ok(()) => seen.rounds += 1,
-                Err(Refused) => seen.refusals += 1,
-            });
-            tokio::task::yield_now().await;
+    fn new(name: &'static str, habit: Habit, browser: Browser) -> Self {
+        Self {
+            name,
+            habit,
+            browser,
+            ended: Vec::new(),
         }
-        self
+    }
+
+    async fn sign_up(site: &Site, name: &'static str, habit: Habit) -> Self {
+        site.member(name).await;
+        Self::new(name, habit, site.sign_in(site.browser(), name, true).await)
     }
 
     async fn read_what_is_open(&mut self) -> Result<(), Refused> {
