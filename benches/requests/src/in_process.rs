@@ -175,16 +175,13 @@ async fn beside_peers(
 
 /// Fills rows of as many cells as there are kinds: a bare site's with what it costs, others with what they add.
 fn fill(table: &mut Table, asked: &[Asked], costs: &[Vec<f64>], kinds: usize) {
-    let cells: Vec<_> = over_bare(asked, costs)
-        .into_iter()
-        .enumerate()
-        .map(|(index, cell)| match asked[index].bare == index {
-            true => format!("({:.0} alone)", cell.own),
-            false => format!("{:.0}", cell.over),
-        })
-        .collect();
-    for (row, cells) in table.rows.iter_mut().zip(cells.chunks(kinds)) {
-        row.cells = cells.to_vec();
+    for (index, over) in over_bare(asked, costs).into_iter().enumerate() {
+        table.rows[index / kinds]
+            .cells
+            .push(match asked[index].bare == index {
+                true => format!("({:.0} alone)", over.own),
+                false => format!("{:.0}", over.over),
+            });
     }
 }
 

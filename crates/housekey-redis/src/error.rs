@@ -33,25 +33,20 @@ impl Error {
 
     pub(crate) fn failed(client: &Client, error: RedisError) -> Self {
         let (server, advice) = (server_name(client), advice(&error));
-        if is_unreadable(&error) {
-            // Its own message shows what was read.
-            return Self {
-                message: format!("{server}: the answer cannot be read; {advice}"),
-                source: None,
-            };
-        }
-        if repeats_arguments(&error) {
-            return Self {
-                message: format!(
-                    "{server} does not know a command that the store needs; it needs EVALSHA, EVAL, SCRIPT LOAD and \
-                     HMGET under these names"
-                ),
-                source: None,
-            };
-        }
+        // Words that show what was read, or what was sent, are not repeated.
+        let (said, source) = if is_unreadable(&error) {
+            (": the answer cannot be read".to_owned(), None)
+        } else if repeats_arguments(&error) {
+            (
+                " does not know a command that the store needs".to_owned(),
+                None,
+            )
+        } else {
+            (format!(": {error}"), Some(error))
+        };
         Self {
-            message: format!("{server}: {error}; {advice}"),
-            source: Some(error),
+            message: format!("{server}{said}; {advice}"),
+            source,
         }
     }
 }
@@ -76,6 +71,9 @@ const WRITTEN_BY_OTHERS: &str =
 fn advice(error: &RedisError) -> &'static str {
     match error.kind() {
         _ if is_unreadable(error) => WRITTEN_BY_OTHERS,
+        _ if repeats_arguments(error) => {
+            "it needs EVALSHA, EVAL, SCRIPT LOAD and HMGET under these names"
+        }
         ErrorKind::Io => "see whether it runs; the store connects again by itself",
         ErrorKind::AuthenticationFailed => "see which user and password the client was given",
         ErrorKind::InvalidClientConfig => "see how the client was made",

@@ -39,6 +39,7 @@ pub(crate) enum Mode {
 impl File {
     /// Makes what is missing: the file, the table and its indexes. Blocks.
     pub(crate) fn prepare(&self) -> Result<Open, Fault> {
+        make(&self.path);
         let deadline = Instant::now() + self.busy_timeout;
         loop {
             match self.try_to_prepare() {
@@ -52,7 +53,6 @@ impl File {
     }
 
     fn try_to_prepare(&self) -> Result<Open, Fault> {
-        make(&self.path);
         let mut connection = self.connection(Mode::Write)?;
         // With a write-ahead log, readers and the writer do not wait for each other. The file remembers it.
         let mode: String =

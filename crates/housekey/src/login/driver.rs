@@ -102,8 +102,8 @@ impl OpenVisit {
                 }
             })?;
             let token = state.session_token();
-            let is_theirs = state.session_token_is_of(&user_id);
-            Ok((token.filter(|_| is_theirs), user_id))
+            let token = token.filter(|_| state.session_token_is_of(&user_id));
+            Ok((token, user_id))
         })?;
         let Some(token) = token else {
             // A peer's login, which gets its record at the next look.

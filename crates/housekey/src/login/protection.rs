@@ -11,14 +11,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::{equal_in_constant_time, hex_encode};
+use crate::signing::{base64_decode_array, base64_encode, equal_in_constant_time, hex_encode};
 
 /// What happens to a session that comes from another browser or address than it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +85,7 @@ impl SessionIdentifier {
     pub(crate) fn of(self, client: &Client) -> String {
         let user_agent = client.user_agent();
         match self {
-            Self::UserAgent => digest_of(user_agent).map(char::from).iter().collect(),
+            Self::UserAgent => base64_encode(&digest_of(user_agent)),
             Self::FlaskLogin06 => {
                 let address = client.address.map(|address| address.to_string());
                 let mut preimage = Vec::with_capacity(256);
@@ -115,7 +113,9 @@ impl SessionIdentifier {
         };
         match self {
             Self::UserAgent => {
-                equal_in_constant_time(&digest_of(client.user_agent()), kept.as_bytes())
+                base64_decode_array(kept.as_bytes()).is_some_and(|kept: [u8; 12]| {
+                    equal_in_constant_time(&digest_of(client.user_agent()), &kept)
+                })
             }
             Self::FlaskLogin06 => is(self) || is(Self::FlaskLogin07),
             Self::FlaskLogin07 => is(self) || is(Self::FlaskLogin06),
@@ -123,15 +123,11 @@ impl SessionIdentifier {
     }
 }
 
-/// Twelve bytes of its SHA-256, in base64: every request carries and compares them, and who wants to seem the same browser
-/// sends the same header, so more of them would keep nobody out.
-fn digest_of(user_agent: Option<&[u8]>) -> [u8; 16] {
-    let digest = Sha256::digest(user_agent.unwrap_or_default());
-    let mut text = [0; 16];
-    URL_SAFE_NO_PAD
-        .encode_slice(&digest[..12], &mut text)
-        .expect("12 bytes are 16 characters");
-    text
+/// The first bytes of its SHA-256: every request carries and compares them, and who wants to seem the same browser sends
+/// the same header, so more of them would keep nobody out.
+fn digest_of(user_agent: Option<&[u8]>) -> [u8; 12] {
+    let digest: [u8; 32] = Sha256::digest(user_agent.unwrap_or_default()).into();
+    *digest.first_chunk().expect("32 bytes are more than 12")
 }
 
 /// A header as WSGI hands it to Python and Python encodes it again: each byte a Latin-1 character, in UTF-8.

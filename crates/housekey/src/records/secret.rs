@@ -71,15 +71,19 @@ impl LoginToken {
 
     /// The token in a session's value.
     pub(crate) fn in_session(value: &str) -> Option<Self> {
-        Self::owner_in_session(value)?;
-        Self::parse(&value[..TEXT_LENGTH])
+        Self::parse(split(value)?.0)
     }
 
     /// Whose login it is by a session's value.
     pub(crate) fn owner_in_session(value: &str) -> Option<&str> {
-        let (_, owner) = value.split_at_checked(TEXT_LENGTH)?;
-        owner.strip_prefix('.')
+        Some(split(value)?.1)
     }
+}
+
+/// A session's value: the token's text and the owner.
+fn split(value: &str) -> Option<(&str, &str)> {
+    let (token, owner) = value.split_at_checked(TEXT_LENGTH)?;
+    Some((token, owner.strip_prefix('.')?))
 }
 
 /// Never the secret.
