@@ -154,6 +154,25 @@ pub(crate) struct Attributes {
     pub(crate) http_only: bool,
     pub(crate) same_site: Option<SameSite>,
     pub(crate) partitioned: bool,
+    /// Where the cookie was before.
+    pub(crate) former_paths: Vec<String>,
+}
+
+/// As many names above a host as a cookie is deleted for.
+const MOST_PARENTS: usize = 4;
+
+/// The names that a cookie set at this host may have as its `Domain`: its own, and all above it that have a dot.
+fn parents(host: &str) -> impl Iterator<Item = &str> {
+    let is_name = host.bytes().all(is_domain)
+        && host.split('.').all(|label| !label.is_empty())
+        && host.parse::<std::net::IpAddr>().is_err();
+    let host = Some(host).filter(|_| is_name);
+    std::iter::successors(host, |name| Some(name.split_once('.')?.1))
+        .filter(|name| name.contains('.'))
+}
+
+fn is_domain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.'
 }
 
 impl Attributes {
@@ -173,20 +192,16 @@ impl Attributes {
                 format!("{name:?} is no cookie name (letters, digits and !#$%&'*+-.^_`|~)"),
             );
         }
-        if !self.path.starts_with('/') || !self.path.bytes().all(is_attribute) {
-            return wrong(
-                "path",
-                format!(
-                    "{:?} must begin with / and may hold no ; or control character",
-                    self.path
-                ),
-            );
+        for path in std::iter::once(&self.path).chain(&self.former_paths) {
+            if !path.starts_with('/') || !path.bytes().all(is_attribute) {
+                return wrong(
+                    "path",
+                    format!("{path:?} must begin with / and may hold no ; or control character"),
+                );
+            }
         }
         if let Some(domain) = &self.domain
-            && (domain.is_empty()
-                || !domain
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'))
+            && (domain.is_empty() || !domain.bytes().all(is_domain))
         {
             return wrong(
                 "domain",
@@ -280,6 +295,42 @@ impl Attributes {
         text
     }
 
+    /// The same cookie with other attributes, as earlier settings may have left it in a browser that calls the site by this
+    /// name: with and without `Domain`, partitioned and not, for former paths. Without [`Self`].
+    pub(crate) fn elsewhere(&self, host: Option<&str>) -> Vec<Self> {
+        let mut domains = vec![None];
+        if !self.is_host_only() {
+            domains.extend(self.domain.clone().map(Some));
+            let parents = host.into_iter().flat_map(parents).take(MOST_PARENTS);
+            domains.extend(parents.map(|parent| Some(parent.to_owned())));
+        }
+        let mut all: Vec<Self> = Vec::new();
+        for domain in domains {
+            for path in std::iter::once(&self.path).chain(&self.former_paths) {
+                for partitioned in [false, true] {
+                    let other = Self {
+                        domain: domain.clone(),
+                        path: path.clone(),
+                        partitioned,
+                        ..self.clone()
+                    };
+                    // Browsers take no partitioned cookie that is not Secure.
+                    let possible = !partitioned || self.secure;
+                    if possible && !other.is_as(self) && !all.iter().any(|one| other.is_as(one)) {
+                        all.push(other);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Whether a browser would take the one for the other.
+    fn is_as(&self, other: &Self) -> bool {
+        (&self.domain, &self.path, self.partitioned)
+            == (&other.domain, &other.path, other.partitioned)
+    }
+
     /// Whether a browser accepts this name from this very site only, so that two values of it can be no accident.
     pub(crate) fn is_host_only(&self) -> bool {
         self.name.starts_with("__Host-")
@@ -317,6 +368,15 @@ impl CookieSettings {
     /// Sends the cookie for this path and what is below it: `/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.0.path = path.into();
+        self
+    }
+
+    /// Where the cookie was before [`path`](Self::path) was changed: a login and a logout delete it there too. Where it was
+    /// with another `Domain` or partitioning, they know by themselves.
+    ///
+    /// Without this, a browser that still has the old cookie keeps sending it, and is signed in again by it after a logout.
+    pub fn former_path(mut self, path: impl Into<String>) -> Self {
+        self.0.former_paths.push(path.into());
         self
     }
 

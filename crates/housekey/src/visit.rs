@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderName, Uri};
 
-use crate::cookie::Values;
+use crate::cookie::{Attributes, Values};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::Event;
 use crate::login::load::{Answer, Search, Write};
@@ -25,7 +25,7 @@ use crate::manager::Core;
 use crate::next_url::NextUrl;
 use crate::records::Updated;
 use crate::remember::RememberState;
-use crate::session::{Flash, Flashes, Session};
+use crate::session::{Change, Flash, Flashes, Session};
 use crate::turn::{Turn, Turns};
 use crate::user::{User, downcast};
 
@@ -91,8 +91,7 @@ impl Visit {
             && (one.marks.iter().any(|mark| other.marks.contains(mark))
                 || one
                     .cookie_names()
-                    .iter()
-                    .any(|name| other.cookie_names().contains(name)))
+                    .any(|name| other.cookie_names().any(|other| other == name)))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -246,7 +245,7 @@ impl OpenVisit {
     /// Whether the current user's login is fresh and no older than this. `false` before
     /// [`current_user`](Self::current_user) was asked.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
-        self.with(|state, core| state.is_fresh(Some(within), core.settings.trust_fresh_flag))
+        self.with(|state, core| state.is_fresh(core, Some(within)))
     }
 
     /// One at a time: who is looking for the user, or changing who it is together with the store.
@@ -279,11 +278,10 @@ impl VisitState {
                 "the login manager of this route is one for users of another type",
             )));
         };
-        let settings = &core.settings;
         Some(Ok(Some(Current {
             user,
             source,
-            fresh: self.is_fresh(settings.fresh_within, settings.trust_fresh_flag),
+            fresh: self.is_fresh(core, core.settings.fresh_within),
         })))
     }
 
@@ -324,6 +322,19 @@ impl VisitState {
 }
 
 impl Core {
+    /// The name that the browser called, where cookies could have been set for more than that.
+    fn host(&self, request: &Parts) -> Option<String> {
+        if self.session_cookie.main.attributes.is_host_only()
+            && self.remember.attributes.is_host_only()
+        {
+            return None;
+        }
+        let host = request.headers.get(header::HOST);
+        let host = host.and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| request.uri.host())?;
+        Some(host.split(':').next().unwrap_or_default().to_owned())
+    }
+
     async fn answer(&self, search: &Search, request: &Parts, now: u64) -> Result<Answer, Error> {
         Ok(match (search, &self.records) {
             (Search::SessionUser(id), _) => Answer::User(self.load_user(id).await?),
@@ -357,12 +368,17 @@ impl Core {
                 store.touch(login, *touch).await?;
                 Ok(Updated::Done)
             }
-            Write::Redigest(next, _) => store.update(&next.record).await,
+            Write::Refresh(next, _) => store.update(&next.record).await,
             Write::Delete(login, _) => {
                 self.end(records, login).await?;
                 Ok(Updated::Done)
             }
-            Write::Restore(restoration) => store.update(&restoration.next.record).await,
+            Write::Restore(restoration) => {
+                let record = &restoration.next.record;
+                let updated = store.update(record).await?;
+                self.watched.wake(&record.id);
+                Ok(updated)
+            }
             Write::Adopt(new, ..) => {
                 store.create_new(&new.live.record, &[]).await?;
                 Ok(Updated::Done)
@@ -384,14 +400,10 @@ impl VisitState {
     pub(crate) fn read(core: &Core, request: &Parts) -> Self {
         let settings = &core.settings;
         let now = core.now();
-        let [sessions, remember_tokens] = Values::of(
-            &request.headers,
-            [
-                &core.session_cookie.attributes.name,
-                &core.remember.attributes.name,
-            ],
-        );
-        let (session, arrival) = core.session_cookie.read(&sessions, now);
+        let [session, values] = core.session_cookie.names();
+        let names = [session, values, &core.remember.attributes.name];
+        let [sessions, values, remember_tokens] = Values::of(&request.headers, names);
+        let (session, arrival) = core.session_cookie.read(&sessions, &values, now);
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
@@ -414,6 +426,8 @@ impl VisitState {
             personal: false,
             asked_request: false,
             missing_digest: None,
+            replaced: false,
+            host: core.host(request),
             written: false,
             events: Vec::new(),
         }
@@ -427,11 +441,13 @@ impl VisitState {
         if (refreshes || self.missing_digest.is_some())
             && let Some(id) = self.session_user_id()
         {
-            if refreshes {
+            if refreshes && !sets_cookie(headers, &core.remember.attributes.name) {
                 self.refresh_remember_token(core, &id);
             }
             if let Some(digest) = self.missing_digest.take()
-                && core.session_cookie.is_written(&self.session, &self.arrival)
+                && core
+                    .session_cookie
+                    .is_main_written(&self.session, &self.arrival)
             {
                 // Without room for it, the session counts without it, as it did until now.
                 let _ = self.if_it_fits(core, |state| state.write_auth_hash(&id, Some(&digest)));
@@ -445,16 +461,9 @@ impl VisitState {
                 false => "Cookie",
             },
         );
-        // Flask-Login's order: the remember token first.
-        let session = match self.reads_only {
-            true => None,
-            false => core
-                .session_cookie
-                .write(&self.session, &self.arrival, self.now)?,
-        };
-        let cookies = [self.remember.write(&core.remember, self.now), session];
-        let sets_cookies = cookies.iter().any(Option::is_some);
-        for cookie in cookies.into_iter().flatten() {
+        let cookies = self.cookies(core, headers)?;
+        let sets_cookies = !cookies.is_empty();
+        for cookie in cookies {
             headers.append(header::SET_COOKIE, cookie);
         }
         if self.personal || sets_cookies {
@@ -462,6 +471,67 @@ impl VisitState {
         }
         Ok(())
     }
+
+    /// What goes to the browser, in Flask-Login's order: the remember token first.
+    fn cookies(&self, core: &Core, headers: &HeaderMap) -> Result<Vec<HeaderValue>, Error> {
+        let mut cookies = Cookies {
+            state: self,
+            headers,
+            sent: Vec::new(),
+        };
+        let remember = self.remember.write(&core.remember, self.now);
+        cookies.send(
+            &core.remember.attributes,
+            self.remember.was_sent(),
+            remember,
+        );
+        if !self.reads_only {
+            let session = &core.session_cookie;
+            let [main, values] = session.write(&self.session, &self.arrival, self.now)?;
+            cookies.send(&session.main.attributes, self.arrival.main.sent, main);
+            if let Some(cookie) = &session.values {
+                cookies.send(&cookie.attributes, self.arrival.values.sent, values);
+            }
+        }
+        Ok(cookies.sent)
+    }
+}
+
+/// The `Set-Cookie` fields of a response.
+struct Cookies<'a> {
+    state: &'a VisitState,
+    /// What the handler has put into the response.
+    headers: &'a HeaderMap,
+    sent: Vec<HeaderValue>,
+}
+
+impl Cookies<'_> {
+    fn send(&mut self, cookie: &Attributes, came: bool, change: Change) {
+        let (header, everywhere) = match change {
+            Change::Keep => return,
+            // A cookie of the handler's own, for instance a logout that it forwards from a Flask peer, is not undone by
+            // sending again what nobody changed. A change that the handler made through housekey is its later word.
+            Change::Again(_) if sets_cookie(self.headers, &cookie.name) => return,
+            Change::Set(header) | Change::Again(header) => (header, self.state.replaced),
+            Change::Delete => (cookie.delete(), true),
+        };
+        // A cookie is known by more than its name: what came may be one that earlier settings left elsewhere in the browser,
+        // and a logout or a login must hold for that too. First of all, since a browser that knows nothing of partitions takes
+        // those for one.
+        if came && everywhere {
+            let elsewhere = cookie.elsewhere(self.state.host.as_deref());
+            self.sent.extend(elsewhere.iter().map(Attributes::delete));
+        }
+        self.sent.push(header);
+    }
+}
+
+/// Whether a `Set-Cookie` of this name is there already.
+fn sets_cookie(headers: &HeaderMap, name: &str) -> bool {
+    headers.get_all(header::SET_COOKIE).iter().any(|field| {
+        let rest = field.as_bytes().strip_prefix(name.as_bytes());
+        rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
+    })
 }
 
 /// Adds these field names to `Vary`, unless that is `*` or has them.

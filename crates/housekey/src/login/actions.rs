@@ -39,6 +39,7 @@ impl VisitState {
             Some(token) => self.remember.issue(token),
             None => self.remember.delete(),
         }
+        self.replaced = true;
         self.changed();
         self.event(Event::LoggedIn {
             user_id,
@@ -118,6 +119,7 @@ impl VisitState {
         // once a clock or a key is put right, it would count again.
         self.session.clear();
         self.remember.delete();
+        self.replaced = true;
         self.changed();
         self.who = Who::Nobody;
         self.event(Event::LoggedOut { user_id });

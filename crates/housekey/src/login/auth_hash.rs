@@ -39,7 +39,7 @@ impl AuthHashes {
     }
 
     /// Compares what a login kept with the user as they are now. `missing` is the verdict when the user has an auth
-    /// hash and the login kept none.
+    /// hash and the login kept none; a login that kept one of a user who has none any more is over.
     pub(crate) fn check(
         &self,
         user: &dyn User,
@@ -47,11 +47,12 @@ impl AuthHashes {
         kept: Option<&str>,
         missing: AuthHash,
     ) -> AuthHash {
-        let Some(hash) = user.session_auth_hash() else {
-            return AuthHash::Matches;
-        };
-        let Some(kept) = kept else {
-            return missing;
+        let (hash, kept) = match (user.session_auth_hash(), kept) {
+            (Some(hash), Some(kept)) => (hash, kept),
+            (Some(_), None) => return missing,
+            // A stamp that was taken away is a change like any other.
+            (None, Some(_)) => return AuthHash::Changed,
+            (None, None) => return AuthHash::Matches,
         };
         let message: [&[u8]; 3] = [&length(id), id.as_bytes(), &hash];
         match self

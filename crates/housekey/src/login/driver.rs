@@ -4,18 +4,36 @@
 //! refuses or cannot do is an error, with everything as it was.
 
 use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, MaxLogins, Records, Renewed, WhenFull};
+use super::records::{Issued, LoginInfo, MaxLogins, Records, Remembered, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event};
 use crate::manager::Core;
-use crate::records::secret::{LoginToken, Purpose};
+use crate::records::secret::LoginToken;
 use crate::records::{LoginId, Updated};
+use crate::remember::ClaimsKind;
+use crate::session::SessionMap;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
 /// How often a record that others change at the same time is read again before giving up.
 const MOST_TRIES: usize = 10;
+
+/// The logins that end when their browser logs out or in.
+#[derive(Default)]
+struct OwnLogins {
+    logins: Vec<LoginId>,
+    /// Whose remember tokens somebody else has a copy of, as those show that this browser came with.
+    stolen_of: Vec<String>,
+}
+
+impl OwnLogins {
+    fn add(&mut self, login: LoginId) {
+        if !self.logins.contains(&login) {
+            self.logins.push(login);
+        }
+    }
+}
 
 /// Why a login is renewed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +57,8 @@ impl OpenVisit {
             Ok(new)
         })?;
 
-        let mut replaced = self.own_logins(records).await?;
+        let own = self.own_logins(records).await?;
+        let mut replaced = own.logins;
         let user_id = &new.live.record.user_id;
         let ended = self.make_room(records, user_id, &replaced).await?;
         replaced.extend(&ended);
@@ -48,6 +67,7 @@ impl OpenVisit {
             .create_new(&new.live.record, &replaced)
             .await?;
         replaced.iter().for_each(|login| core.watched.wake(login));
+        self.tell_of_theft(own.stolen_of);
         for _ in &ended {
             core.deliver(&Event::LoginEnded {
                 user_id: user_id.clone(),
@@ -151,7 +171,10 @@ impl OpenVisit {
             let auth_hash = auth_hash.clone();
             let (next, renewed) = records.renewed(&live, auth_hash, renewal, is_remembered, now);
             match records.store.update(&next.record).await? {
-                Updated::Done => return Ok(renewed),
+                Updated::Done => {
+                    self.visit().core().watched.wake(&token.id);
+                    return Ok(renewed);
+                }
                 Updated::Conflict => {}
                 Updated::Gone => return Err(no_record()),
             }
@@ -216,8 +239,7 @@ impl OpenVisit {
             return Err(no_store());
         };
         let (user_id, current) = self.with(|state, core| {
-            let settings = &core.settings;
-            if !state.is_fresh(settings.fresh_within, settings.trust_fresh_flag) {
+            if !state.is_fresh(core, core.settings.fresh_within) {
                 return Err(Error::new(
                     ErrorKind::NotFresh,
                     "a list of logins is for somebody who has just proved who they are: let the handler ask for a \
@@ -234,34 +256,57 @@ impl OpenVisit {
         Ok((records, user_id, current))
     }
 
-    /// The logins whose secrets this browser has: that of its session, and that of its remember token.
-    async fn own_logins(&self, records: &Records) -> Result<Vec<LoginId>, Error> {
-        let (tokens, now) = self.with(|state, core| {
-            let remembered = state.remember.login_token(&core.remember, state.now);
-            let tokens = [
-                (state.session_token(), Purpose::Session),
-                (remembered, Purpose::Remember),
-            ];
-            (tokens, state.now)
+    /// The logins whose secrets this browser has, by all values of its cookies: a cookie that earlier settings left beside
+    /// the present one counts as well.
+    async fn own_logins(&self, records: &Records) -> Result<OwnLogins, Error> {
+        let (sessions, remembered, now) = self.with(|state, core| {
+            let sessions = state.sessions().filter_map(SessionMap::token);
+            let remembered = state.remember.all(&core.remember, state.now);
+            (
+                sessions.collect::<Vec<_>>(),
+                remembered.collect::<Vec<_>>(),
+                state.now,
+            )
         });
-        let mut own = Vec::new();
-        for (token, purpose) in tokens {
-            let Some(token) = token else { continue };
-            if !own.contains(&token.id)
-                && let Some(record) = records.store.load(&token.id, now).await?
-                && records.owns(&token, purpose, &record, now)
+        let mut own = OwnLogins::default();
+        for token in sessions {
+            if let Some(record) = records.store.load(&token.id, now).await?
+                && records.owns(&token, &record, now)
             {
-                own.push(token.id);
+                own.add(token.id);
+            }
+        }
+        for claims in remembered {
+            let ClaimsKind::Rotating(token) = &claims.kind else {
+                continue;
+            };
+            let found = records.store.load(&token.id, now).await?;
+            match records.check_remember(token, &claims, found, now) {
+                Remembered::Valid(_) => own.add(token.id),
+                Remembered::Gone => {}
+                Remembered::Stolen(login) => {
+                    own.add(login);
+                    own.stolen_of.push(claims.user_id);
+                }
             }
         }
         Ok(own)
     }
 
     async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
-        for login in self.own_logins(records).await? {
-            self.visit().core().end(records, &login).await?;
+        let own = self.own_logins(records).await?;
+        for login in &own.logins {
+            self.visit().core().end(records, login).await?;
         }
+        self.tell_of_theft(own.stolen_of);
         Ok(())
+    }
+
+    fn tell_of_theft(&self, stolen_of: Vec<String>) {
+        for user_id in stolen_of {
+            let stolen = Event::RememberTokenStolen { user_id };
+            self.visit().core().deliver(&stolen);
+        }
     }
 
     /// The logins that have to end before this user may have another one, those apart that end anyway.

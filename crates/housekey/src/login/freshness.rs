@@ -7,15 +7,12 @@
 use std::time::Duration;
 
 use super::{LoginSource, VisitState, Who, keys};
-
-/// A clock that is this far behind the one that made the login is not yet a lie.
-const CLOCK_SKEW: u64 = 5;
+use crate::manager::Core;
 
 impl VisitState {
-    /// Whether the current user's login is fresh, and no older than `within`.
-    ///
-    /// `trust_flag` says what a session counts for that has no time in it, as a Flask peer makes them.
-    pub(crate) fn is_fresh(&self, within: Option<Duration>, trust_flag: bool) -> bool {
+    /// Whether the current user's login is fresh, and no older than `within`. What a session counts for that has no time
+    /// in it, as a Flask peer makes them, the settings say.
+    pub(crate) fn is_fresh(&self, core: &Core, within: Option<Duration>) -> bool {
         let by_session = matches!(self.who, Who::Somebody(_, LoginSource::Session));
         if !by_session || !self.session.is_true(keys::FRESH) {
             return false;
@@ -25,10 +22,12 @@ impl VisitState {
         };
         match self.session.number(keys::FRESH_AT) {
             Some(at) => {
-                at <= self.now.saturating_add(CLOCK_SKEW)
+                at <= self
+                    .now
+                    .saturating_add(core.settings.clock_tolerance.as_secs())
                     && self.now.saturating_sub(at) <= within.as_secs()
             }
-            None => trust_flag,
+            None => core.settings.trust_fresh_flag,
         }
     }
 

@@ -76,6 +76,10 @@ pub(crate) struct VisitState {
     pub(crate) asked_request: bool,
     /// A digest that the session lacks, to go with it whenever it is next written.
     pub(crate) missing_digest: Option<String>,
+    /// Whether somebody logged in or out in this request.
+    pub(crate) replaced: bool,
+    /// The name that the browser called, where cookies may have been set for more than that.
+    pub(crate) host: Option<String>,
     /// Whether the response has been written, so that no change can reach the browser any more.
     pub(crate) written: bool,
     /// Delivered once the state is no longer locked, so that a hook may look at it.
@@ -113,7 +117,12 @@ impl VisitState {
 
     /// Which record the session names.
     pub(crate) fn session_token(&self) -> Option<LoginToken> {
-        LoginToken::in_session(&self.session.text(keys::TOKEN)?)
+        self.session.token()
+    }
+
+    /// All sessions that came under the name of the cookie, the one that counts first.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &SessionMap> {
+        std::iter::once(&self.session).chain(&self.arrival.others)
     }
 
     /// Whether the session names the record as this user's.

@@ -11,7 +11,7 @@ use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
 use crate::event::EndReason;
-use crate::records::data::{LoginData, Previous, Remember};
+use crate::records::data::{LoginData, Previous, Remember, Spent};
 use crate::records::secret::{Digests, LoginToken, Purpose};
 use crate::records::{LoginId, LoginRecord, Store, Touch};
 use crate::remember::Claims;
@@ -34,6 +34,8 @@ pub(crate) struct Records {
     pub(crate) adopts: bool,
     /// Whether using a remember token puts off its end.
     pub(crate) remember_slides: bool,
+    /// By how many seconds the machines' clocks may differ.
+    pub(crate) clock_tolerance: u64,
 }
 
 /// How many logins a user may have at once, and what happens beyond.
@@ -60,7 +62,8 @@ pub(crate) struct Live {
     pub(crate) data: LoginData,
     /// The cookie's secret was replaced moments ago. It reads, and changes nothing.
     pub(crate) in_grace: bool,
-    /// The digest was made with an older key.
+    /// The record is to be written again: its digest was made with an older key, or it does not know yet that its browser
+    /// had what a remember token gave it.
     pub(crate) outdated: bool,
 }
 
@@ -70,13 +73,16 @@ pub(crate) struct Dead {
     pub(crate) reason: EndReason,
     /// A record that nothing can use any more.
     pub(crate) delete: Option<LoginId>,
+    /// Another request of this browser may have replaced the cookie moments ago, so that this one must not touch it.
+    pub(crate) under_way: bool,
 }
 
 /// What a remember token is good for.
 #[derive(Debug)]
 pub(crate) enum Remembered {
     /// A session. In grace if the token was used moments ago, by another request of the same browser, so that its
-    /// successor is out.
+    /// successors are out. A token that was used and whose successors nobody ever came with counts as unused: the answer
+    /// was lost.
     Valid(Box<Live>),
     /// There is no such login (any more).
     Gone,
@@ -167,6 +173,7 @@ impl Records {
         let dead = |reason| Dead {
             reason,
             delete: None,
+            under_way: false,
         };
         let Some(record) = found else {
             return Err(dead(EndReason::RecordGone));
@@ -178,31 +185,31 @@ impl Records {
             return Err(dead(EndReason::RecordGone));
         }
         let used = self.digests.verify(token, Purpose::Session, &data.session);
-        let in_grace = used.is_none()
-            && data.previous.as_ref().is_some_and(|previous| {
-                now <= previous.until && self.is_of(token, Purpose::Session, &previous.digest)
-            });
+        let previous = data.previous.as_ref().filter(|previous| {
+            used.is_none() && self.is_of(token, Purpose::Session, &previous.digest)
+        });
+        let in_grace = previous.is_some_and(|previous| now <= previous.until);
         if used.is_none() && !in_grace {
-            return Err(dead(EndReason::CookieReplaced));
+            return Err(Dead {
+                under_way: previous.is_some_and(|previous| self.is_under_way(previous.until, now)),
+                ..dead(EndReason::CookieReplaced)
+            });
         }
         if let Some(reason) = self.timeout(&record, &data, now) {
             return Err(Dead {
                 reason,
                 // A remembered browser comes back to its record.
                 delete: data.remember.is_none().then_some(record.id),
+                under_way: false,
             });
         }
         Ok(Box::new(Live {
+            outdated: used == Some(KeyUsed::Fallback)
+                || used.is_some() && data.spent_token().is_some_and(|spent| !spent.arrived),
             record,
             data,
             in_grace,
-            outdated: used == Some(KeyUsed::Fallback),
         }))
-    }
-
-    /// Whether a login is over by the clock, be it remembered or not.
-    pub(crate) fn has_timed_out(&self, record: &LoginRecord, now: u64) -> bool {
-        LoginData::read(record).is_none_or(|data| self.timeout(record, &data, now).is_some())
     }
 
     fn timeout(&self, record: &LoginRecord, data: &LoginData, now: u64) -> Option<EndReason> {
@@ -231,21 +238,25 @@ impl Records {
         let Some(remember) = data.remember.as_ref().filter(|it| now < it.expires_at) else {
             return Remembered::Gone;
         };
-        let current = self.is_of(token, Purpose::Remember, &remember.digest);
-        let again = !current
-            && remember.previous.as_ref().is_some_and(|previous| {
-                now <= previous.until && self.is_of(token, Purpose::Remember, &previous.digest)
-            });
-        if !current && !again {
-            return match (claims.issued_at, remember.withdrawn_at) {
-                (Some(issued), Some(withdrawn)) if issued < withdrawn => Remembered::Gone,
-                _ => Remembered::Stolen(record.id),
-            };
-        }
+        let spent = match self.is_of(token, Purpose::Remember, &remember.digest) {
+            true => None,
+            false => Some(self.spent(remember, token)),
+        };
+        let in_grace = match spent {
+            None => false,
+            Some(Some(spent)) if self.is_under_way(spent.until, now) => true,
+            Some(Some(spent)) if !spent.arrived => false,
+            _ => {
+                return match (claims.issued_at, remember.withdrawn_at) {
+                    (Some(issued), Some(withdrawn)) if issued < withdrawn => Remembered::Gone,
+                    _ => Remembered::Stolen(record.id),
+                };
+            }
+        };
         Remembered::Valid(Box::new(Live {
             record,
             data,
-            in_grace: again,
+            in_grace,
             outdated: false,
         }))
     }
@@ -259,7 +270,10 @@ impl Records {
         client: &Client,
         now: u64,
     ) -> (Live, Successors) {
-        let successors = self.successors(token);
+        let remember = live.data.remember.as_ref();
+        let spent = remember.and_then(|remember| self.spent(remember, token));
+        let again = spent.map_or(0, |spent| spent.again + 1);
+        let successors = self.successors(token, again);
         let mut data = LoginData {
             session: self.digests.digest(&successors.session, Purpose::Session),
             previous: None,
@@ -271,9 +285,12 @@ impl Records {
         };
         if let Some(remember) = &mut data.remember {
             let next = self.digests.digest(&successors.remember, Purpose::Remember);
-            remember.previous = Some(Previous {
-                digest: std::mem::replace(&mut remember.digest, next),
+            remember.digest = next;
+            remember.previous = Some(Spent {
+                digest: self.digests.digest(token, Purpose::Remember),
                 until: now.saturating_add(REMEMBER_WINDOW),
+                again,
+                arrived: false,
             });
             if self.remember_slides {
                 remember.expires_at = now.saturating_add(remember.duration);
@@ -284,7 +301,8 @@ impl Records {
 
     /// What the first use of a token gave out, if that is what the record still holds.
     pub(crate) fn given_out(&self, live: &Live, token: &LoginToken) -> Option<Successors> {
-        let successors = self.successors(token);
+        let spent = self.spent(live.data.remember.as_ref()?, token)?;
+        let successors = self.successors(token, spent.again);
         let holds = self.is_of(&successors.session, Purpose::Session, &live.data.session)
             && live.data.remember.as_ref().is_some_and(|remember| {
                 self.is_of(&successors.remember, Purpose::Remember, &remember.digest)
@@ -292,11 +310,23 @@ impl Records {
         holds.then_some(successors)
     }
 
-    fn successors(&self, token: &LoginToken) -> Successors {
+    fn successors(&self, token: &LoginToken, again: u32) -> Successors {
+        let successor = |purpose| self.digests.successor(token, purpose, again);
         Successors {
-            session: self.digests.successor(token, Purpose::Session),
-            remember: self.digests.successor(token, Purpose::Remember),
+            session: successor(Purpose::Session),
+            remember: successor(Purpose::Remember),
         }
+    }
+
+    /// What the record knows of this token, if it is the one that was used last.
+    fn spent<'a>(&self, remember: &'a Remember, token: &LoginToken) -> Option<&'a Spent> {
+        let spent = remember.previous.as_ref();
+        spent.filter(|spent| self.is_of(token, Purpose::Remember, &spent.digest))
+    }
+
+    /// Whether a request may still be under way with what was good until then, by a clock that may differ.
+    fn is_under_way(&self, until: u64, now: u64) -> bool {
+        now <= until.saturating_add(self.clock_tolerance)
     }
 
     /// The login with a new secret in place of the session's. Only a proof starts the absolute timeout anew, and only a
@@ -348,12 +378,15 @@ impl Records {
         (token, Duration::from_secs(left))
     }
 
-    /// The login with its digest made by the key that signs now.
-    pub(crate) fn redigested(&self, live: &Live, token: &LoginToken, now: u64) -> Live {
-        let data = LoginData {
+    /// The login with its digest made by the key that signs now, after its browser came with this token.
+    pub(crate) fn brought_up_to_date(&self, live: &Live, token: &LoginToken, now: u64) -> Live {
+        let mut data = LoginData {
             session: self.digests.digest(token, Purpose::Session),
             ..live.data.clone()
         };
+        if let Some(spent) = data.spent_token_mut() {
+            spent.arrived = true;
+        }
         self.changed(live, data, now)
     }
 
@@ -388,25 +421,16 @@ impl Records {
         })
     }
 
-    /// Whether the cookie that carries this token may end the login: it holds the secret, or held it moments ago.
-    pub(crate) fn owns(
-        &self,
-        token: &LoginToken,
-        purpose: Purpose,
-        record: &LoginRecord,
-        now: u64,
-    ) -> bool {
+    /// Whether the session that carries this token may end the login: it holds the secret, or held it moments ago. What was
+    /// replaced before that ends nothing, or a worthless copy could sign its owner out.
+    pub(crate) fn owns(&self, token: &LoginToken, record: &LoginRecord, now: u64) -> bool {
         let Some(data) = LoginData::read(record) else {
             return false;
         };
-        let (digest, previous) = match (purpose, &data.remember) {
-            (Purpose::Session, _) => (&data.session, &data.previous),
-            (Purpose::Remember, Some(remember)) => (&remember.digest, &remember.previous),
-            (Purpose::Remember, None) => return false,
-        };
-        self.is_of(token, purpose, digest)
-            || previous.as_ref().is_some_and(|previous| {
-                now <= previous.until && self.is_of(token, purpose, &previous.digest)
+        self.is_of(token, Purpose::Session, &data.session)
+            || data.previous.as_ref().is_some_and(|previous| {
+                self.is_under_way(previous.until, now)
+                    && self.is_of(token, Purpose::Session, &previous.digest)
             })
     }
 

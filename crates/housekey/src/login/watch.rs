@@ -12,6 +12,7 @@ use super::{LoginSource, Who};
 use crate::error::{Error, ErrorKind};
 use crate::manager::Core;
 use crate::records::LoginId;
+use crate::records::secret::LoginToken;
 use crate::visit::OpenVisit;
 
 /// Waits until a login is over. A request is looked at once, when it comes; a WebSocket or a stream of events that it
@@ -43,6 +44,8 @@ use crate::visit::OpenVisit;
 pub struct LoginWatch {
     core: Arc<Core>,
     login: LoginId,
+    /// The secret that opened it.
+    token: LoginToken,
     user_id: String,
     /// As it was in the beginning.
     auth_hash: Option<Vec<u8>>,
@@ -59,11 +62,14 @@ impl OpenVisit {
         if core.records.is_none() {
             return Err(super::driver::no_store());
         }
-        self.with(|state, _| match (&state.who, &state.live) {
-            (Who::Somebody(user, source), Some(live)) if *source != LoginSource::Request => {
+        self.with(|state, _| match (&state.who, &state.live, state.session_token()) {
+            (Who::Somebody(user, source), Some(live), Some(token))
+                if *source != LoginSource::Request =>
+            {
                 Ok(LoginWatch {
                     core: Arc::clone(core),
                     login: live.record.id,
+                    token,
                     user_id: user.id(),
                     auth_hash: user.session_auth_hash(),
                 })
@@ -78,7 +84,8 @@ impl OpenVisit {
 
 impl LoginWatch {
     /// Returns when the login is over, for whatever reason: logged out, ended from elsewhere, timed out, its user gone or
-    /// not active any more, or another auth hash.
+    /// not active any more, or another auth hash. Also when the secret that opened it is worthless: half a minute after the
+    /// user proved themselves again, which is meant to end copies. Their own page connects again with the new one.
     ///
     /// What this process does to the login is noticed at once. For the rest (another process, the clock, the users table)
     /// it is looked at again after each `pause`, which is your runtime's sleep: 15 seconds or so. Looking does not count
@@ -115,10 +122,9 @@ impl LoginWatch {
             return Ok(true);
         };
         let now = self.core.now();
-        let Some(record) = records.store.load(&self.login, now).await? else {
-            return Ok(true);
-        };
-        if record.user_id != self.user_id || records.has_timed_out(&record, now) {
+        let found = records.store.load(&self.login, now).await?;
+        let checked = records.check_session(&self.token, &self.user_id, found, now);
+        if checked.is_err() {
             return Ok(true);
         }
         let user = self.core.load_user(&self.user_id).await?;
@@ -340,6 +346,19 @@ mod tests {
             assert!(over.is_ok(), "{name}");
             assert_eq!(looks, 3, "{name}");
         }
+    }
+
+    /// A copy of the session opened the stream; then its owner proves herself, which is meant to end copies.
+    #[test]
+    fn a_watch_ends_with_the_secret_that_opened_it() {
+        let site = site();
+        respond(&site.manager, &site.cookie, |visit| {
+            block_on(Login::new(visit).confirm_login(&Member { active: true })).unwrap();
+        });
+        assert!(!block_on(site.watch.is_over()).unwrap(), "it is under way");
+        site.now.fetch_add(31, Ordering::SeqCst);
+        assert!(block_on(site.watch.is_over()).unwrap());
+        assert_eq!(block_on(site.manager.logins_of("mia")).unwrap().len(), 1);
     }
 
     #[test]

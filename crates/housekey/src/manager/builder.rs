@@ -25,7 +25,7 @@ use crate::login::watch::Watched;
 use crate::records::secret::Digests;
 use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
-use crate::session::{FlashMessage, SessionCookie};
+use crate::session::{FlashMessage, SessionCookie, SignedCookie};
 use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
 use crate::user::{ErasedLoader, User, UserLoader, erase};
@@ -78,6 +78,10 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// The session cookie's name and attributes: Flask's `SESSION_COOKIE_*`.
+    ///
+    /// In the safe preset this cookie has the login alone. What the application stores in the session, and flashed messages,
+    /// are in a second cookie with the same attributes and a name that ends in `-values`, so that an answer which stores a
+    /// value can never bring back or take away a login. In the `flask` preset both are in one, as in Flask.
     ///
     /// ```
     /// # use housekey::*;
@@ -414,6 +418,16 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// The surroundings, and the end.
 impl<U: User> LoginManagerBuilder<U> {
+    /// By how much the clocks of the machines that share these logins may differ: one minute, at most ten. A cookie that is
+    /// from further in the future counts for nothing until the clocks agree, and is left where it is. Requests that are under
+    /// way while a secret is replaced get this much longer too. Whole seconds count.
+    ///
+    /// Set the clocks by NTP all the same: timeouts are only as exact as they are.
+    pub fn clock_tolerance(mut self, tolerance: Duration) -> Self {
+        self.settings.clock_tolerance = tolerance;
+        self
+    }
+
     /// Calls this at every event. It runs on the thread of the request, so it should be quick. Several hooks are called
     /// in the order in which they were given.
     pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> Self {
@@ -444,15 +458,26 @@ impl<U: User> LoginManagerBuilder<U> {
         let remember_format = check_store(&settings, self.store.is_some())?;
         warn_without_address(&settings);
         let keys = &self.keys;
+        let clock_tolerance = settings.clock_tolerance.as_secs();
         let signing_keys = match settings.session_signature {
             SessionSignature::Flask => keys.for_flask_session(&settings.session_salt),
             SessionSignature::Sha256 => {
                 keys.for_purpose(&["housekey", "session", &settings.session_cookie.name])
             }
         };
+        let values = settings.values_cookie();
         let session_cookie = SessionCookie {
-            attributes: settings.session_cookie.clone(),
-            signer: TimedSigner::new(signing_keys),
+            values: values.map(|attributes| SignedCookie {
+                signer: TimedSigner::new(
+                    keys.for_purpose(&["housekey", "session values", &attributes.name]),
+                    clock_tolerance,
+                ),
+                attributes,
+            }),
+            main: SignedCookie {
+                attributes: settings.session_cookie.clone(),
+                signer: TimedSigner::new(signing_keys, clock_tolerance),
+            },
             lifetime: settings.session_lifetime,
             refresh: settings.session_refresh,
             max_size: settings.max_cookie_size,
@@ -463,6 +488,7 @@ impl<U: User> LoginManagerBuilder<U> {
             remember_format,
             settings.remember_duration,
             settings.remember_refresh_each_request,
+            clock_tolerance,
         );
         let records = self.store.map(|store| Records {
             store,
@@ -471,11 +497,12 @@ impl<U: User> LoginManagerBuilder<U> {
             max_logins: settings.max_logins,
             adopts: settings.session_signature == SessionSignature::Flask,
             remember_slides: settings.remember_refresh_each_request,
+            clock_tolerance,
         });
         let core = Core {
             records,
             watched: Watched::default(),
-            marks: [session_cookie.signer.marks(), remember.marks()].concat(),
+            marks: [session_cookie.main.signer.marks(), remember.marks()].concat(),
             session_cookie,
             remember,
             auth_hashes: AuthHashes::new(keys),

@@ -9,6 +9,9 @@ use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::remember::RememberFormat;
 use crate::signing::SecretKeys;
 
+/// Clocks that differ by more are not set at all.
+const MOST_TOLERANCE: Duration = Duration::from_secs(10 * 60);
+
 pub(super) fn setting(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Setting, message.into())
 }
@@ -42,16 +45,26 @@ pub(super) fn warn_without_address(settings: &Settings) {
 pub(super) fn check(settings: &Settings) -> Result<(), Error> {
     settings.session_cookie.check("session_cookie")?;
     settings.remember_cookie.check("remember_cookie")?;
-    if settings.session_cookie.name == settings.remember_cookie.name {
-        return Err(setting(format!(
-            "remember_cookie_name: the session cookie is named {} too; the two need different names",
-            settings.session_cookie.name
-        )));
+    let values = settings.values_cookie().map(|cookie| cookie.name);
+    for name in [Some(&settings.session_cookie.name), values.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if *name == settings.remember_cookie.name {
+            return Err(setting(format!(
+                "remember_cookie_name: a cookie of the session is named {name} too; the two need different names"
+            )));
+        }
     }
     check_duration("session_lifetime", settings.session_lifetime)?;
     check_duration("remember_duration", settings.remember_duration)?;
     if let Some(within) = settings.fresh_within {
         check_duration("fresh_within", within)?;
+    }
+    if settings.clock_tolerance > MOST_TOLERANCE {
+        return Err(setting(
+            "clock_tolerance: more than ten minutes; set the machines' clocks by NTP and choose less",
+        ));
     }
     if let SessionRefresh::OlderThan(age) = settings.session_refresh
         && age >= settings.session_lifetime
@@ -105,7 +118,8 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         }
         if timeouts.idle() > settings.session_lifetime {
             return Err(setting(
-                "login_timeouts: the idle timeout is longer than session_lifetime, after which the cookie is gone;                  make that longer, or the timeout shorter",
+                "login_timeouts: the idle timeout is longer than session_lifetime, after which the cookie is gone; \
+                 make that longer, or the timeout shorter",
             ));
         }
     }

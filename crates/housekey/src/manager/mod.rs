@@ -206,9 +206,13 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn cookie_names(&self) -> [&str; 2] {
-        [&self.session_cookie.attributes, &self.remember.attributes]
-            .map(|attributes| attributes.name.as_str())
+    /// The names of all cookies.
+    pub(crate) fn cookie_names(&self) -> impl Iterator<Item = &str> {
+        let session = self.session_cookie.names();
+        let names = session
+            .into_iter()
+            .chain([self.remember.attributes.name.as_str()]);
+        names.filter(|name| !name.is_empty())
     }
 
     /// Seconds since 1970. A clock before that is taken for its beginning.

@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) identifier: SessionIdentifier,
     pub(crate) client_address: Option<ClientAddress>,
     pub(crate) trusted_proxies: usize,
+    /// By how much the clocks of the machines that share the logins may differ.
+    pub(crate) clock_tolerance: Duration,
     pub(crate) fresh_within: Option<Duration>,
     /// Whether a fresh session without a time in it counts as fresh under an age rule.
     pub(crate) trust_fresh_flag: bool,
@@ -113,6 +115,7 @@ impl Settings {
             identifier: SessionIdentifier::UserAgent,
             client_address: None,
             trusted_proxies: 0,
+            clock_tolerance: Duration::from_secs(60),
             fresh_within: Some(HOUR),
             trust_fresh_flag: false,
             missing_auth_hash: AuthHash::Changed,
@@ -159,6 +162,15 @@ impl Settings {
         }
     }
 
+    /// The cookie of the values beside the login, where they are apart.
+    pub(crate) fn values_cookie(&self) -> Option<Attributes> {
+        let apart = self.session_signature == SessionSignature::Sha256;
+        apart.then(|| Attributes {
+            name: format!("{}-values", self.session_cookie.name),
+            ..self.session_cookie.clone()
+        })
+    }
+
     /// Names without a prefix, cookies without Secure: what browsers take over plain HTTP.
     pub(crate) fn plain_http(&mut self) {
         for cookie in [&mut self.session_cookie, &mut self.remember_cookie] {
@@ -183,5 +195,6 @@ fn cookie(name: &str, secure: bool, same_site: Option<SameSite>) -> Attributes {
         http_only: true,
         same_site,
         partitioned: false,
+        former_paths: Vec::new(),
     }
 }

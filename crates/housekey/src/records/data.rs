@@ -35,12 +35,26 @@ pub(crate) struct Previous {
     pub(crate) until: u64,
 }
 
+/// A remember token that was used, and what is known of its successors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    pub(crate) digest: String,
+    /// Until when all uses of it are given the same successors, in seconds since 1970.
+    pub(crate) until: u64,
+    /// How often it was used again because nobody had used its successors.
+    #[serde(default)]
+    pub(crate) again: u32,
+    /// Whether a browser came with a successor, so that it had the answer.
+    #[serde(default)]
+    pub(crate) arrived: bool,
+}
+
 /// The rotating remember token of a login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Remember {
     pub(crate) digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) previous: Option<Previous>,
+    pub(crate) previous: Option<Spent>,
     /// When a change of the auth hash took the token away that was out. A copy from before is worth nothing, and that it
     /// comes is no theft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +69,15 @@ impl LoginData {
     /// `None` when it was not written here. Such a record counts for nothing.
     pub(crate) fn read(record: &LoginRecord) -> Option<Self> {
         serde_json::from_str(&record.data).ok()
+    }
+
+    /// The remember token that was used last.
+    pub(crate) fn spent_token(&self) -> Option<&Spent> {
+        self.remember.as_ref()?.previous.as_ref()
+    }
+
+    pub(crate) fn spent_token_mut(&mut self) -> Option<&mut Spent> {
+        self.remember.as_mut()?.previous.as_mut()
     }
 
     pub(crate) fn to_json(&self) -> String {

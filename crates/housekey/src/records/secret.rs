@@ -130,11 +130,18 @@ impl Digests {
 
     /// The secret that comes after a remember token's. It follows from the token and the secret key, so that several
     /// requests which use one token at once are all given the same successor, and none is left with one that does not
-    /// count. Whoever has the one token and not the key cannot compute it.
-    pub(crate) fn successor(&self, remember: &LoginToken, purpose: Purpose) -> LoginToken {
-        let tag =
-            self.successors
-                .sign(&[purpose.label(), remember.id.as_bytes(), &remember.secret]);
+    /// count. It needs the key to be computed. `again` is how often the token was used before without its successors'
+    /// having been used: each time they are others.
+    pub(crate) fn successor(
+        &self,
+        remember: &LoginToken,
+        purpose: Purpose,
+        again: u32,
+    ) -> LoginToken {
+        let (id, secret) = (remember.id.as_bytes(), &remember.secret);
+        let tag = self
+            .successors
+            .sign(&[purpose.label(), id, secret, &again.to_be_bytes()]);
         let secret = tag.as_bytes().try_into();
         LoginToken {
             id: remember.id,
@@ -271,7 +278,7 @@ mod tests {
     fn a_successor_follows_from_the_token_the_purpose_and_the_key() {
         let token = LoginToken::generate();
         let of = |key: &str, token: &LoginToken, purpose| {
-            digests(keys(key)).successor(token, purpose).to_text()
+            digests(keys(key)).successor(token, purpose, 0).to_text()
         };
         let next = of(KEY, &token, Purpose::Remember);
         assert_eq!(next, of(KEY, &token, Purpose::Remember));

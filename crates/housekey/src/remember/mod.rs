@@ -27,6 +27,7 @@ use crate::signing::timed::Refused;
 
 use crate::records::LoginId;
 use crate::records::secret::LoginToken;
+use crate::session;
 use flask::FlaskTokens;
 use rotating::RotatingTokens;
 use timed::TimedTokens;
@@ -89,11 +90,12 @@ impl RememberCookie {
         format: RememberFormat,
         duration: Duration,
         refresh_each_request: bool,
+        clock_tolerance: u64,
     ) -> Self {
         Self {
-            timed: TimedTokens::new(keys, &attributes.name),
+            timed: TimedTokens::new(keys, &attributes.name, clock_tolerance),
             flask: FlaskTokens::new(keys),
-            rotating: RotatingTokens::new(keys, &attributes.name),
+            rotating: RotatingTokens::new(keys, &attributes.name, clock_tolerance),
             attributes,
             duration,
             refresh_each_request,
@@ -218,24 +220,39 @@ impl RememberState {
         if self.sent.is_empty() {
             return None;
         }
-        if !self.sent.contains(&b';') {
-            return Some(
-                cookie
-                    .verify(&self.sent, now)
-                    .map(Box::new)
-                    .map_err(Into::into),
-            );
+        let mut refused = None;
+        let mut valid = Vec::new();
+        for value in self.values() {
+            match cookie.verify(value, now) {
+                Ok(claims) => valid.push(claims),
+                // One that may count again outweighs one that never will.
+                Err(Refused::Expired) => refused = refused.or(Some(Refused::Expired)),
+                Err(why) => refused = Some(why),
+            }
         }
-        if cookie.attributes.is_host_only() {
-            return Some(Err(Rejection::Ambiguous));
-        }
-        let several = self.sent.split(|byte| *byte == b';');
-        let mut valid = several.filter_map(|value| cookie.verify(value, now).ok());
-        Some(match (valid.next(), valid.next()) {
-            (Some(only), None) => Ok(Box::new(only)),
-            (None, _) => Err(Rejection::BadSignature),
-            (Some(_), Some(_)) => Err(Rejection::Ambiguous),
+        let agree = valid.windows(2).all(|two| two[0].user_id == two[1].user_id);
+        let newest = valid.into_iter().max_by_key(|claims| claims.issued_at);
+        Some(match newest {
+            Some(claims) if agree => Ok(Box::new(claims)),
+            Some(_) => Err(Rejection::Ambiguous),
+            None => Err(refused.unwrap_or(Refused::BadSignature).into()),
         })
+    }
+
+    /// What all valid tokens say that came with the request, whatever becomes of them.
+    pub(crate) fn all(&self, cookie: &RememberCookie, now: u64) -> impl Iterator<Item = Claims> {
+        self.values()
+            .filter_map(move |value| cookie.verify(value, now).ok())
+    }
+
+    /// Whether the browser has a cookie of this name, valid or not.
+    pub(crate) fn was_sent(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let values = self.sent.split(|byte| *byte == b';');
+        values.filter(|value| !value.is_empty())
     }
 
     /// Whether this user's login is or will be remembered by this browser.
@@ -261,7 +278,7 @@ impl RememberState {
     }
 
     /// The token that came, if it is one that belongs to a record.
-    pub(crate) fn login_token(&self, cookie: &RememberCookie, now: u64) -> Option<LoginToken> {
+    fn login_token(&self, cookie: &RememberCookie, now: u64) -> Option<LoginToken> {
         match self.read(cookie, now)?.ok()?.kind {
             ClaimsKind::Rotating(token) => Some(token),
             ClaimsKind::Flask | ClaimsKind::Timed { .. } => None,
@@ -306,12 +323,16 @@ impl RememberState {
         wanted.then(|| self.read(cookie, now))??.ok()
     }
 
-    /// The header that does what was decided. A deletion goes only to a browser that has something to delete.
-    pub(crate) fn write(&self, cookie: &RememberCookie, now: u64) -> Option<HeaderValue> {
+    /// What becomes of the cookie. A deletion goes only to a browser that has something to delete.
+    pub(crate) fn write(&self, cookie: &RememberCookie, now: u64) -> session::Change {
         match &self.change {
-            Change::Keep => None,
-            Change::Issue(token) => cookie.set(token, now),
-            Change::Delete => (!self.sent.is_empty()).then(|| cookie.attributes.delete()),
+            Change::Keep => session::Change::Keep,
+            Change::Issue(token) => match cookie.set(token, now) {
+                Some(header) => session::Change::Set(header),
+                None => session::Change::Keep,
+            },
+            Change::Delete if self.was_sent() => session::Change::Delete,
+            Change::Delete => session::Change::Keep,
         }
     }
 }

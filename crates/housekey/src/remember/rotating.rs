@@ -12,12 +12,9 @@ use crate::signing::{SecretKeys, base64_decode, base64_encode};
 pub(crate) struct RotatingTokens(TimedSigner);
 
 impl RotatingTokens {
-    pub(crate) fn new(keys: &SecretKeys, cookie_name: &str) -> Self {
-        Self(TimedSigner::new(keys.for_purpose(&[
-            "housekey",
-            "rotating remember token",
-            cookie_name,
-        ])))
+    pub(crate) fn new(keys: &SecretKeys, cookie_name: &str, tolerance: u64) -> Self {
+        let keys = keys.for_purpose(&["housekey", "rotating remember token", cookie_name]);
+        Self(TimedSigner::new(keys, tolerance))
     }
 
     /// As [`KeyRing::marks`](crate::signing::keys::KeyRing::marks).

@@ -1,5 +1,10 @@
-//! The session's cookie: reading it, writing it, and when to write it again.
+//! The session's cookies: reading them, writing them, and when to write them again.
+//!
+//! Flask has one cookie for everything, and so has the `flask` preset. In the safe preset the login has a cookie of its own,
+//! and the application's values have another beside it. An answer sends only what its request changed, so a slow request
+//! that stores a value takes nobody's login away, brings none back, and puts no old secret in the place of a new one.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -7,6 +12,7 @@ use http::HeaderValue;
 use super::SessionMap;
 use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
+use crate::login::keys;
 use crate::manager::SessionRefresh;
 use crate::signing::keys::KeyUsed;
 use crate::signing::payload;
@@ -16,20 +22,39 @@ use crate::signing::timed::{Refused, TimedSigner};
 const SIGNATURE_ROOM: usize = 1 + 11 + 1 + 43;
 
 pub(crate) struct SessionCookie {
-    pub(crate) attributes: Attributes,
-    pub(crate) signer: TimedSigner,
+    /// The session's, or the login's where the values have another.
+    pub(crate) main: SignedCookie,
+    /// The values', where they are apart.
+    pub(crate) values: Option<SignedCookie>,
     pub(crate) lifetime: Duration,
     pub(crate) refresh: SessionRefresh,
     pub(crate) max_size: usize,
 }
 
+/// A cookie and the keys that sign it.
+pub(crate) struct SignedCookie {
+    pub(crate) attributes: Attributes,
+    pub(crate) signer: TimedSigner,
+}
+
 /// How the session came with the request.
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
-    /// Whether the browser has a cookie of this name, valid or not: only then is there one to delete.
-    pub(crate) sent: bool,
+    pub(crate) main: CookieArrival,
+    pub(crate) values: CookieArrival,
     /// Why the cookie, if there was one, counts for nothing.
     pub(crate) rejected: Option<Rejected>,
+    /// The other sessions that came under the same name.
+    pub(crate) others: Vec<SessionMap>,
+    had_login: bool,
+    values_owner: Option<String>,
+}
+
+/// How one cookie came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CookieArrival {
+    /// Whether the browser has a cookie of this name, valid or not: only then is there one to delete.
+    pub(crate) sent: bool,
     age: Duration,
     fallback_key: bool,
 }
@@ -37,47 +62,107 @@ pub(crate) struct Arrival {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
     Invalid(Refused),
-    /// Several different values, so that one of them was planted.
+    /// Several valid values that do not agree on who is there, so that one of them was planted.
     Ambiguous,
 }
 
+/// What becomes of one cookie.
+pub(crate) enum Change {
+    Keep,
+    Set(HeaderValue),
+    /// Nobody changed it: so that it lives on, or is signed by the present key.
+    Again(HeaderValue),
+    Delete,
+}
+
 impl SessionCookie {
+    /// The names of the cookies, the empty one for one that there is not.
+    pub(crate) fn names(&self) -> [&str; 2] {
+        let values = self.values.as_ref();
+        [
+            &self.main.attributes.name,
+            values.map_or("", |values| &values.attributes.name),
+        ]
+    }
+
     /// The session that the request carries, empty when there is none that counts.
-    pub(crate) fn read(&self, values: &Values<'_>, now: u64) -> (SessionMap, Arrival) {
-        match values.as_slice() {
-            [] => Default::default(),
-            [value] => self
-                .open(value, now)
-                .unwrap_or_else(|refused| rejected(Rejected::Invalid(refused))),
-            _ if self.attributes.is_host_only() => rejected(Rejected::Ambiguous),
-            several => {
-                let mut valid = several
-                    .iter()
-                    .filter_map(|value| self.open(value, now).ok());
-                match (valid.next(), valid.next()) {
-                    (Some(only), None) => only,
-                    (None, _) => rejected(Rejected::Invalid(Refused::BadSignature)),
-                    (Some(_), Some(_)) => rejected(Rejected::Ambiguous),
-                }
+    pub(crate) fn read(
+        &self,
+        sessions: &Values<'_>,
+        values: &Values<'_>,
+        now: u64,
+    ) -> (SessionMap, Arrival) {
+        let (mut session, mut arrival) = self.read_main(sessions, now);
+        arrival.had_login = session.has_login();
+        if let Some(cookie) = &self.values
+            && !values.as_slice().is_empty()
+        {
+            if !session.has_login() {
+                // What is left of a login belongs to nobody.
+                session = SessionMap::default();
+            }
+            let owner = session.owner();
+            let found = cookie.open_all(values, now, self.lifetime).0;
+            let mut ours = found
+                .into_iter()
+                .filter(|(values, _)| values.values_owner() == owner);
+            arrival.values.sent = true;
+            let chosen = match cookie.attributes.is_host_only() || owner.is_some() {
+                true => ours.max_by_key(|(_, arrival)| Reverse(arrival.age)),
+                // A neighbour may have planted one of two.
+                false => ours.next().filter(|_| ours.next().is_none()),
+            };
+            if let Some((found, arrived)) = chosen {
+                session.join(&found);
+                arrival.values = arrived;
+                arrival.values_owner = owner;
             }
         }
+        (session, arrival)
     }
 
-    fn open(&self, value: &[u8], now: u64) -> Result<(SessionMap, Arrival), Refused> {
-        let verified = self.signer.verify(value, now, self.lifetime)?;
-        let session = payload::decode(verified.payload)
-            .and_then(SessionMap::parse)
-            .ok_or(Refused::BadPayload)?;
-        let arrival = Arrival {
-            sent: true,
-            rejected: None,
-            age: verified.age,
-            fallback_key: verified.key == KeyUsed::Fallback,
+    fn read_main(&self, sessions: &Values<'_>, now: u64) -> (SessionMap, Arrival) {
+        if sessions.as_slice().is_empty() {
+            return Default::default();
+        }
+        if let [only] = sessions.as_slice()
+            && let Ok((session, main)) = self.main.open(only, now, self.lifetime)
+        {
+            let arrival = Arrival {
+                main,
+                ..Arrival::default()
+            };
+            return (session, arrival);
+        }
+        let (mut valid, refused) = self.main.open_all(sessions, now, self.lifetime);
+        let chosen = match valid.len() {
+            0 => Err(Rejected::Invalid(refused.unwrap_or(Refused::BadSignature))),
+            1 => Ok(0),
+            _ => choose(&valid, self.main.attributes.is_host_only()).ok_or(Rejected::Ambiguous),
         };
-        Ok((session, arrival))
+        let (session, main, rejected) = match chosen {
+            Ok(chosen) => {
+                let (session, main) = valid.swap_remove(chosen);
+                (session, main, None)
+            }
+            Err(rejected) => {
+                let main = CookieArrival {
+                    sent: true,
+                    ..CookieArrival::default()
+                };
+                (SessionMap::default(), main, Some(rejected))
+            }
+        };
+        let arrival = Arrival {
+            main,
+            rejected,
+            others: valid.into_iter().map(|(session, _)| session).collect(),
+            ..Arrival::default()
+        };
+        (session, arrival)
     }
 
-    /// The header that takes the session as it now is to the browser, if it has to go there.
+    /// What takes the session as it now is to the browser: the change of its cookie, and of its values' cookie.
     ///
     /// # Errors
     ///
@@ -88,68 +173,173 @@ impl SessionCookie {
         session: &SessionMap,
         arrival: &Arrival,
         now: u64,
-    ) -> Result<Option<HeaderValue>, Error> {
-        if session.is_empty() {
-            return Ok((session.is_modified() && arrival.sent).then(|| self.attributes.delete()));
-        }
-        if !self.is_written(session, arrival) {
-            return Ok(None);
-        }
-        let value = self.signer.sign(&payload::encode(&session.to_json()), now);
-        let expires = session.is_permanent().then(|| expiry(now, self.lifetime));
-        match self.attributes.set(&value, expires) {
-            Some(header) if self.attributes.name.len() + value.len() <= self.max_size => {
-                Ok(Some(header))
+    ) -> Result<[Change; 2], Error> {
+        let Some(cookie) = &self.values else {
+            let gone = session.is_modified() && arrival.main.sent;
+            let write = self.is_main_written(session, arrival);
+            let (modified, permanent) = (session.is_modified(), session.is_permanent());
+            let main = match (session.is_empty(), write) {
+                (true, _) if gone => Change::Delete,
+                (true, _) | (_, false) => Change::Keep,
+                _ => self.set(&self.main, session, modified, permanent, now)?,
+            };
+            return Ok([main, Change::Keep]);
+        };
+        let permanent = session.is_permanent();
+        let main = if session.has_login() {
+            match self.is_main_written(session, arrival) {
+                true => {
+                    let modified = session.is_login_modified();
+                    self.set(&self.main, &session.login_part(), modified, permanent, now)?
+                }
+                false => Change::Keep,
             }
+        } else if arrival.main.sent && (arrival.had_login || session.is_cleared()) {
+            Change::Delete
+        } else {
+            Change::Keep
+        };
+        let modified = session.are_values_modified()
+            || (arrival.values.sent && session.owner() != arrival.values_owner);
+        let values = if modified || self.is_sent_again(&arrival.values, permanent) {
+            let part = session.values_part();
+            match part.is_empty() {
+                true if arrival.values.sent => Change::Delete,
+                true => Change::Keep,
+                false => self.set(cookie, &part, modified, permanent, now)?,
+            }
+        } else {
+            Change::Keep
+        };
+        Ok([main, values])
+    }
+
+    fn set(
+        &self,
+        cookie: &SignedCookie,
+        part: &SessionMap,
+        modified: bool,
+        permanent: bool,
+        now: u64,
+    ) -> Result<Change, Error> {
+        let value = cookie.signer.sign(&payload::encode(&part.to_json()), now);
+        let expires = permanent.then(|| expiry(now, self.lifetime));
+        let name = &cookie.attributes.name;
+        match cookie.attributes.set(&value, expires) {
+            Some(header) if name.len() + value.len() <= self.max_size => Ok(match modified {
+                true => Change::Set(header),
+                false => Change::Again(header),
+            }),
             // A peer wrote it, and packed it better. The browser keeps the one that it has.
-            _ if !session.is_modified() => Ok(None),
-            _ => Err(self.too_large(value.len())),
+            _ if !modified => Ok(Change::Keep),
+            _ => Err(self.too_large(name.len() + value.len())),
         }
     }
 
-    /// Whether the session goes to the browser again.
-    pub(crate) fn is_written(&self, session: &SessionMap, arrival: &Arrival) -> bool {
-        session.is_modified() || arrival.fallback_key || self.is_due(session, arrival)
+    /// Whether the login goes to the browser again.
+    pub(crate) fn is_main_written(&self, session: &SessionMap, arrival: &Arrival) -> bool {
+        let modified = match self.values {
+            Some(_) => session.is_login_modified(),
+            None => session.is_modified(),
+        };
+        modified || self.is_sent_again(&arrival.main, session.is_permanent())
     }
 
-    /// Whether a session that nobody changed is signed anew, so that it lives on.
-    fn is_due(&self, session: &SessionMap, arrival: &Arrival) -> bool {
-        match self.refresh {
+    /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
+    fn is_sent_again(&self, arrival: &CookieArrival, permanent: bool) -> bool {
+        let due = match self.refresh {
             SessionRefresh::Never => false,
-            SessionRefresh::PermanentEachRequest => session.is_permanent(),
+            SessionRefresh::PermanentEachRequest => permanent,
             SessionRefresh::OlderThan(age) => arrival.age >= age,
-        }
+        };
+        arrival.sent && (due || arrival.fallback_key)
     }
 
     /// # Errors
     ///
     /// [`ErrorKind::SessionTooLarge`] when no cookie could hold this session.
     pub(crate) fn must_fit(&self, session: &SessionMap) -> Result<(), Error> {
-        let length = payload::encode(&session.to_json()).len() + SIGNATURE_ROOM;
-        if self.attributes.name.len() + length > self.max_size {
-            return Err(self.too_large(length));
+        match &self.values {
+            None => self.part_must_fit(&self.main, session),
+            Some(values) => {
+                self.part_must_fit(&self.main, &session.login_part())?;
+                self.part_must_fit(values, &session.values_part())
+            }
         }
-        Ok(())
+    }
+
+    fn part_must_fit(&self, cookie: &SignedCookie, part: &SessionMap) -> Result<(), Error> {
+        let length = payload::encode(&part.to_json()).len() + SIGNATURE_ROOM;
+        let length = cookie.attributes.name.len() + length;
+        match length > self.max_size {
+            true => Err(self.too_large(length)),
+            false => Ok(()),
+        }
     }
 
     fn too_large(&self, length: usize) -> Error {
         Error::new(
             ErrorKind::SessionTooLarge,
             format!(
-                "the session would need a cookie of {} bytes, and browsers keep no more than {}: keep large things in \
+                "the session would need a cookie of {length} bytes, and browsers keep no more than {}: keep large things in \
                  the database and their id in the session",
-                self.attributes.name.len() + length,
                 self.max_size
             ),
         )
     }
 }
 
-fn rejected(why: Rejected) -> (SessionMap, Arrival) {
-    let arrival = Arrival {
-        sent: true,
-        rejected: Some(why),
-        ..Arrival::default()
+impl SignedCookie {
+    /// All values that were signed here, in their order, and why the first of the others was not accepted.
+    fn open_all(
+        &self,
+        values: &Values<'_>,
+        now: u64,
+        lifetime: Duration,
+    ) -> (Vec<(SessionMap, CookieArrival)>, Option<Refused>) {
+        let (mut valid, mut refused) = (Vec::new(), None);
+        for value in values.as_slice() {
+            match self.open(value, now, lifetime) {
+                Ok(opened) => valid.push(opened),
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        (valid, refused)
+    }
+
+    fn open(
+        &self,
+        value: &[u8],
+        now: u64,
+        lifetime: Duration,
+    ) -> Result<(SessionMap, CookieArrival), Refused> {
+        let verified = self.signer.verify(value, now, lifetime)?;
+        let session = payload::decode(verified.payload)
+            .and_then(SessionMap::parse)
+            .ok_or(Refused::BadPayload)?;
+        let arrival = CookieArrival {
+            sent: true,
+            age: verified.age,
+            fallback_key: verified.key == KeyUsed::Fallback,
+        };
+        Ok((session, arrival))
+    }
+}
+
+/// Which of several valid sessions counts: the newest of one user's. Where a neighbour can plant cookies, none counts unless
+/// all of them are that user's; where they cannot, a login counts before an anonymous visitor's.
+fn choose(valid: &[(SessionMap, CookieArrival)], is_host_only: bool) -> Option<usize> {
+    let user = |index: usize| valid[index].0.get(keys::USER_ID);
+    let logged_in: Vec<_> = (0..valid.len())
+        .filter(|index| user(*index).is_some())
+        .collect();
+    let agree = logged_in.windows(2).all(|two| user(two[0]) == user(two[1]));
+    let candidates = match (logged_in.len(), is_host_only) {
+        (0, true) => (0..valid.len()).collect(),
+        (count, _) if count == valid.len() && agree => logged_in,
+        (1.., true) if agree => logged_in,
+        _ => return None,
     };
-    (SessionMap::default(), arrival)
+    let age = |index: &usize| Reverse(valid[*index].1.age);
+    candidates.into_iter().max_by_key(age)
 }

@@ -2,16 +2,34 @@
 
 use std::borrow::Cow;
 
+use crate::login::keys;
+use crate::records::secret::LoginToken;
 use crate::signing::json::{self, Object};
 
 /// Flask's key for a session that survives the browser.
 pub(crate) const PERMANENT: &str = "_permanent";
 
-/// The values of a session. Remembers whether anything was changed, since an unchanged session is not sent again.
+/// The key under which a cookie of values says whose login they belong to.
+pub(crate) const OWNER: &str = "_login_of";
+
+/// The values of a session. Remembers what was changed, since what is unchanged is not sent again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionMap {
     object: Object,
-    modified: bool,
+    modified: Modified,
+}
+
+/// What was changed: the login, or the values beside it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Modified {
+    login: bool,
+    values: bool,
+    cleared: bool,
+}
+
+/// Whether a key belongs to the login, and goes where the login goes.
+fn is_of_login(key: &str) -> bool {
+    keys::LOGIN.contains(&key) && key != keys::NEXT
 }
 
 impl SessionMap {
@@ -19,7 +37,7 @@ impl SessionMap {
     pub(crate) fn parse(text: String) -> Option<Self> {
         Some(Self {
             object: Object::parse(text)?,
-            modified: false,
+            modified: Modified::default(),
         })
     }
 
@@ -44,8 +62,14 @@ impl SessionMap {
     pub(crate) fn set(&mut self, key: &str, raw: String) {
         if self.get(key) != Some(raw.as_str()) {
             self.object.set(key, raw);
-            self.modified = true;
+            self.changed(key);
         }
+    }
+
+    fn changed(&mut self, key: &str) {
+        let (login, both) = (is_of_login(key), key == PERMANENT);
+        self.modified.login |= login || both;
+        self.modified.values |= !login || both;
     }
 
     pub(crate) fn set_text(&mut self, key: &str, text: &str) {
@@ -56,7 +80,9 @@ impl SessionMap {
 
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let removed = self.object.remove(key);
-        self.modified |= removed;
+        if removed {
+            self.changed(key);
+        }
         removed
     }
 
@@ -64,12 +90,20 @@ impl SessionMap {
     /// just now goes too.
     pub(crate) fn clear(&mut self) {
         self.object = Object::default();
-        self.modified = true;
+        self.modified = Modified {
+            login: true,
+            values: true,
+            cleared: true,
+        };
     }
 
     /// Removes all for which `keep` says no.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.modified |= !self.object.is_empty();
+        for name in self.object.names() {
+            if !keep(&name) {
+                self.changed(&name);
+            }
+        }
         self.object.retain(keep);
     }
 
@@ -82,7 +116,82 @@ impl SessionMap {
     }
 
     pub(crate) fn is_modified(&self) -> bool {
-        self.modified
+        self.modified.login || self.modified.values
+    }
+
+    /// Whether the login was changed, or what is said about it.
+    pub(crate) fn is_login_modified(&self) -> bool {
+        self.modified.login
+    }
+
+    /// Whether a value beside the login was changed.
+    pub(crate) fn are_values_modified(&self) -> bool {
+        self.modified.values
+    }
+
+    /// Whether everything was removed, what counted for nothing included.
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.modified.cleared
+    }
+
+    /// Whether it names a user, for good or ill.
+    pub(crate) fn has_login(&self) -> bool {
+        self.get(keys::USER_ID).is_some()
+    }
+
+    /// Which login it holds: the record's number, or else the user's id. `None` for an anonymous visitor's.
+    pub(crate) fn owner(&self) -> Option<String> {
+        let user = self.get(keys::USER_ID)?;
+        let token = self.token();
+        Some(token.map_or_else(|| user.to_owned(), |token| token.id.to_string()))
+    }
+
+    /// Which record it names, and the secret that proves it.
+    pub(crate) fn token(&self) -> Option<LoginToken> {
+        LoginToken::in_session(&self.text(keys::TOKEN)?)
+    }
+
+    /// The login alone; nothing of an anonymous visitor's session.
+    pub(crate) fn login_part(&self) -> Self {
+        let mut part = Self::default();
+        if self.has_login() {
+            for key in keys::LOGIN.iter().chain([&PERMANENT]) {
+                if let Some(raw) = self.get(key).filter(|_| *key != keys::NEXT) {
+                    part.object.set(key, raw.to_owned());
+                }
+            }
+        }
+        part
+    }
+
+    /// The values beside the login, with whose they are. Empty when there are none.
+    pub(crate) fn values_part(&self) -> Self {
+        let mut part = self.clone();
+        part.object.retain(|key| !is_of_login(key));
+        // Beside a login, its cookie says how long both live.
+        let alone = part.object.names().iter().all(|name| name == PERMANENT);
+        if self.has_login() && alone {
+            part.object = Object::default();
+        }
+        if let (false, Some(owner)) = (part.is_empty(), self.owner()) {
+            part.set_text(OWNER, &owner);
+        }
+        part
+    }
+
+    /// Puts the values beside the login, if they belong to it.
+    pub(crate) fn join(&mut self, values: &Self) {
+        for key in values.object.names() {
+            let belongs = !is_of_login(&key) && key != OWNER && self.get(&key).is_none();
+            if let Some(raw) = values.get(&key).filter(|_| belongs) {
+                self.object.set(&key, raw.to_owned());
+            }
+        }
+    }
+
+    /// Whose values they say they are.
+    pub(crate) fn values_owner(&self) -> Option<String> {
+        self.text(OWNER).map(Cow::into_owned)
     }
 
     pub(crate) fn is_permanent(&self) -> bool {

@@ -7,9 +7,9 @@ mod cookie;
 mod flash;
 mod map;
 
-pub(crate) use cookie::{Arrival, Rejected, SessionCookie};
+pub(crate) use cookie::{Arrival, Change, Rejected, SessionCookie, SignedCookie};
 pub(crate) use flash::Flashes;
-pub(crate) use map::{PERMANENT, SessionMap};
+pub(crate) use map::{OWNER, PERMANENT, SessionMap};
 
 pub use flash::{Flash, FlashMessage};
 
@@ -133,7 +133,7 @@ impl Session {
 }
 
 fn not_reserved(key: &str) -> Result<(), Error> {
-    if keys::LOGIN.contains(&key) || [PERMANENT, flash::FLASHES].contains(&key) {
+    if keys::LOGIN.contains(&key) || [PERMANENT, flash::FLASHES, OWNER].contains(&key) {
         return Err(Error::new(
             ErrorKind::SessionValue,
             format!("the session key {key:?} belongs to the login; choose another name"),

@@ -1,9 +1,13 @@
 //! What is read from the `Cookie` header, and what is not.
 
+use axum::Router;
+use axum::response::AppendHeaders;
+use axum::routing::get;
+use housekey_axum::{CurrentUser, Session};
 use http::{HeaderValue, Method, header};
 
-use crate::common::Site;
 use crate::common::browser::send;
+use crate::common::{Member, Site};
 
 async fn who(site: &Site, fields: &[Vec<u8>]) -> String {
     let mut request = site.browser().request(Method::GET, "/who", "");
@@ -202,7 +206,8 @@ async fn logging_out_removes_what_the_browser_has_and_nothing_else() {
         [""; 0]
     );
     let mut browser = site.browser_of("mia").await;
-    assert_eq!(browser.post("/logout", "").await.set_cookies().len(), 1);
+    let answer = browser.post("/logout", "").await;
+    assert_eq!(answer.set_cookies().len(), 2, "as it is, and partitioned");
 
     // Also what does not count at the moment: it may count again, with a clock or a key put right.
     for name in ["__Host-session", "__Host-remember_token"] {
@@ -221,4 +226,48 @@ async fn a_session_from_a_clock_that_is_ahead_does_not_come_back_after_logging_o
     browser.post("/logout", "").await;
     site.clock.set(site.clock.now() + 60);
     assert_eq!(browser.who().await, "nobody");
+}
+
+/// A handler that asks a Flask peer to log out hands its `Set-Cookie` on.
+#[tokio::test]
+async fn a_cookie_that_the_handler_sets_is_not_undone_by_sending_an_unchanged_one_again() {
+    const GONE: &str = "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; HttpOnly; Path=/";
+    let forwarded = |name: &str| AppendHeaders([("set-cookie", format!("{name}{GONE}"))]);
+    let pages = Router::new()
+        .route(
+            "/peer/session",
+            get(async move |_: CurrentUser<Member>| forwarded("session")),
+        )
+        .route(
+            "/peer/token",
+            get(async move |_: CurrentUser<Member>| forwarded("remember_token")),
+        )
+        .route(
+            "/peer/changed",
+            get(async move |session: Session| {
+                session.insert("note", "mine").unwrap();
+                forwarded("session")
+            }),
+        );
+    let site = Site::flask_with(|builder| builder.remember_refresh_each_request()).and(pages);
+    let mut browser = site.remembered_browser_of("mia").await;
+    browser.post("/permanent", "").await;
+    let answer = browser.get("/who").await;
+    assert_eq!(
+        answer.set_cookies().len(),
+        2,
+        "both are sent again each time"
+    );
+
+    let mut at_peer = browser.clone();
+    let answer = at_peer.get("/peer/session").await;
+    assert_eq!(at_peer.jar.value("session"), None, "{answer:?}");
+    let mut at_peer = browser.clone();
+    let answer = at_peer.get("/peer/token").await;
+    assert_eq!(at_peer.jar.value("remember_token"), None, "{answer:?}");
+    // What the handler changed itself is its later word.
+    let mut at_peer = browser.clone();
+    at_peer.get("/peer/changed").await;
+    assert_eq!(at_peer.read("/session/note").await, "\"mine\"");
+    assert!(at_peer.who().await.starts_with("mia"));
 }

@@ -7,6 +7,7 @@ mod events;
 mod extractors;
 mod flash;
 mod freshness;
+mod identity;
 mod key_rotation;
 mod protection;
 mod remember;

@@ -316,3 +316,30 @@ async fn a_duration_that_a_peer_kept_is_believed_up_to_what_browsers_keep() {
         assert!(token.contains(expires), "{seconds}: {token}");
     }
 }
+
+#[tokio::test]
+async fn a_stamp_that_is_taken_away_ends_every_login_that_was_made_with_it() {
+    for site in [
+        Site::safe(),
+        Site::flask(),
+        Site::stored(),
+        Site::stored_flask(),
+    ] {
+        let mut browser = site.remembered_browser_of("mia").await;
+        let mut closed = browser.clone();
+        closed.restart();
+        site.members.change("mia", |member| member.stamp = None);
+        // Flask-Login's token is bound to nothing.
+        let by_token = browser.jar.names().contains(&"remember_token");
+        let expected = if by_token {
+            "mia, remembered, by RememberToken"
+        } else {
+            "nobody"
+        };
+        assert_eq!(closed.who().await, expected);
+        assert_eq!(browser.who().await, expected);
+        // What is made without one counts without one, and ends when there is one.
+        let mut browser = site.browser_of("mia").await;
+        assert_eq!(browser.who().await, "mia, fresh, by Session");
+    }
+}

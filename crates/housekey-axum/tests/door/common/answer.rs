@@ -34,14 +34,19 @@ impl Answer {
             .collect()
     }
 
-    /// The `Set-Cookie` of this name, if there is exactly one.
+    /// The `Set-Cookie` of this name. Before it, what cookies with other attributes may be left is deleted.
     pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
         let start = format!("{name}=");
         let all = self.set_cookies();
-        let mut found = all.into_iter().filter(|text| text.starts_with(&start));
-        let first = found.next();
-        assert_eq!(found.next(), None, "{name} is set twice");
-        first
+        let mut found: Vec<_> = all
+            .into_iter()
+            .filter(|text| text.starts_with(&start))
+            .collect();
+        let last = found.pop();
+        let deletes =
+            |text: &&str| text.starts_with(&format!("{start};")) && text.contains("Max-Age=0");
+        assert!(found.iter().all(deletes), "{name} is set twice");
+        last
     }
 
     /// No sign that anybody looked at the visitor.

@@ -13,6 +13,7 @@ struct Cookie {
     value: String,
     domain: Option<String>,
     path: String,
+    partitioned: bool,
     expires: Option<u64>,
 }
 
@@ -34,6 +35,7 @@ impl Jar {
             value: value.to_owned(),
             domain: None,
             path: "/".to_owned(),
+            partitioned: false,
             expires: None,
         });
     }
@@ -64,7 +66,7 @@ impl Jar {
     }
 
     /// Takes a `Set-Cookie` as a browser does: what breaks a rule is dropped without a word, and only a cookie of the
-    /// same name, domain and path is replaced or deleted.
+    /// same name, domain, path and partition is replaced or deleted.
     pub(crate) fn keep(&mut self, header: &str, now: u64) {
         let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
         let (name, value) = pair.split_once('=').unwrap();
@@ -91,6 +93,7 @@ impl Jar {
         if refused {
             return;
         }
+        let partitioned = attribute("Partitioned").is_some();
         let expires = match attribute("Max-Age") {
             Some(seconds) => Some(now + seconds.parse::<u64>().unwrap()),
             None => attribute("Expires").map(|text| {
@@ -100,7 +103,12 @@ impl Jar {
             }),
         };
         self.0.retain(|cookie| {
-            (cookie.name.as_str(), &cookie.domain, &cookie.path) != (name, &domain, &path)
+            (
+                cookie.name.as_str(),
+                &cookie.domain,
+                &cookie.path,
+                cookie.partitioned,
+            ) != (name, &domain, &path, partitioned)
         });
         if expires.is_none_or(|expires| now < expires) {
             self.0.push(Cookie {
@@ -108,6 +116,7 @@ impl Jar {
                 value: value.to_owned(),
                 domain,
                 path,
+                partitioned,
                 expires,
             });
         }

@@ -73,10 +73,12 @@ struct Table {
 }
 
 /// What ends every login of mia, without her doing.
-pub(crate) const ENDS_OF_MIA: [fn(&Site); 3] = [
+pub(crate) const ENDS_OF_MIA: [fn(&Site); 4] = [
     |site| site.members.remove("mia"),
     |site| site.members.change("mia", |member| member.active = false),
     |site| site.members.set_stamp("mia", "after a new password"),
+    // A column that was set to NULL.
+    |site| site.members.change("mia", |member| member.stamp = None),
 ];
 
 impl Members {

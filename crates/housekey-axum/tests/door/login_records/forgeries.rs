@@ -103,23 +103,24 @@ async fn a_login_that_is_over_gives_way_to_the_token_of_another_with_nothing_of_
 }
 
 #[tokio::test]
-async fn two_cookies_of_one_name_are_nobodys_and_ask_the_store_nothing() {
-    let site = Site::stored();
-    let (mia, ben) = (
-        site.remembered_browser_of("mia").await,
-        site.remembered_browser_of("ben").await,
-    );
+async fn two_good_cookies_of_one_name_that_do_not_agree_are_nobodys_and_logging_out_ends_both() {
     for name in [SESSION, TOKEN] {
+        let site = Site::stored();
+        let (mia, ben) = (
+            site.remembered_browser_of("mia").await,
+            site.remembered_browser_of("ben").await,
+        );
         let value = |browser: &Browser| browser.jar.value(name).unwrap().to_owned();
         let mut browser = site.browser();
         let both = format!("{}; {name}={}", value(&mia), value(&ben));
         browser.jar.put(name, &both);
         site.store.calls();
         assert_eq!(browser.who().await, "nobody");
-        assert_eq!(browser.post("/logout", "").await.status, 200);
         assert_eq!(site.store.calls(), []);
+        assert_eq!(site.store.len(), 2, "a look ends nothing");
+        assert_eq!(browser.post("/logout", "").await.status, 200);
+        assert_eq!(site.store.len(), 0);
     }
-    assert_eq!(site.store.len(), 2);
 }
 
 /// What else might be in the table: of another version, of another program, or damaged.

@@ -11,8 +11,10 @@
 //! - [`flask_peer`]: beside a Flask program that knows of no records.
 //! - [`forgeries`]: cookies that were changed, mixed and planted, and records that say nothing.
 //! - [`overtaking`]: two requests at once, step by step.
+//! - [`clocks`]: machines whose clocks differ.
 //! - [`crowds`]: many requests at once, on several threads.
 
+mod clocks;
 mod crowds;
 mod ending;
 mod faults;

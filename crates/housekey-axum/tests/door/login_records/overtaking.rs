@@ -185,6 +185,7 @@ async fn a_thief_who_is_being_thrown_out_cannot_be_saved_by_the_owners_use() {
     let mut owner = closed_browser(&site).await;
     let thief = owner.clone();
     owner.who().await;
+    owner.who().await;
     site.clock.advance(HOUR);
     let gate = site.store.hold(Call::Delete);
     let slow = thief.stop_at(&gate, Method::GET, "/who", "").await;
@@ -284,4 +285,74 @@ async fn a_login_that_its_response_overtakes_leaves_no_record_whose_cookie_nobod
     let error = slow.go_on().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLate);
     assert_eq!(site.store.len(), 0);
+}
+
+/// Two tabs: one logs in while a slow page in the other stores something for an anonymous visitor.
+#[tokio::test]
+async fn a_slow_page_of_an_anonymous_visitor_takes_no_login_away() {
+    let gate = Gate::default();
+    for site in [Site::stored(), Site::safe()] {
+        for has_been_here in [false, true] {
+            let site = site.clone().with_login_pages(&gate);
+            let mut browser = site.browser();
+            if has_been_here {
+                browser.post("/session/cart", "a book").await;
+            }
+            for path in ["/slow/note", "/slow-unasked/note"] {
+                let slow = browser.clone();
+                let slow = slow.stop_at(&gate, Method::POST, path, "late").await;
+                browser.log_in("mia").await;
+                browser.receive(&slow.go_on().await);
+                assert_eq!(browser.who().await, "mia, fresh, by Session", "{path}");
+                assert_eq!(
+                    browser.read("/session/note").await,
+                    "nothing",
+                    "it was a stranger's"
+                );
+                browser.post("/logout", "").await;
+                assert_eq!(browser.who().await, "nobody");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_page_that_began_before_a_proof_does_not_put_the_old_secret_back() {
+    let gate = Gate::default();
+    let site = Site::stored().with_login_pages(&gate);
+    for path in ["/slow/note", "/slow-unasked/note"] {
+        let mut browser = site.browser_of("mia").await;
+        let slow = browser.stop_at(&gate, Method::POST, path, "late").await;
+        browser.post("/confirm", "").await;
+        browser.receive(&slow.go_on().await);
+        site.clock.advance(DAY / 3);
+        assert_eq!(browser.who().await, "mia, by Session", "{path}");
+        assert_eq!(browser.read("/session/note").await, "\"late\"");
+    }
+}
+
+/// Without a store too, in the safe preset: what is stored beside a login is not the login.
+#[tokio::test]
+async fn a_slow_page_brings_no_login_back_and_hands_no_values_to_the_next_one() {
+    let gate = Gate::default();
+    for site in [Site::stored(), Site::safe()] {
+        for next in ["mia", "ben"] {
+            let site = site.clone().with_login_pages(&gate);
+            let mut browser = site.browser_of("mia").await;
+            let slow = browser
+                .stop_at(&gate, Method::POST, "/slow/diary", "dear me")
+                .await;
+            browser.post("/logout", "").await;
+            let late = slow.go_on().await;
+            browser.receive(&late);
+            assert_eq!(browser.who().await, "nobody");
+            assert_eq!(browser.read("/session/diary").await, "nothing");
+            browser.log_in(next).await;
+            browser.receive(&late);
+            if next == "ben" {
+                assert_eq!(browser.read("/session/diary").await, "nothing");
+            }
+            assert_eq!(browser.who().await, format!("{next}, fresh, by Session"));
+        }
+    }
 }

@@ -26,7 +26,7 @@ use recorded::{Adoption, Ending};
 use super::auth_hash::{self, AuthHash};
 use super::protection::SessionProtection;
 use super::{LoginSource, VisitState, Who, keys};
-use crate::event::{EndReason, Event};
+use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginRecord, Updated};
@@ -80,7 +80,7 @@ impl VisitState {
         if let Some(rejected) = self.arrival.rejected.take() {
             let reason = match rejected {
                 Rejected::Invalid(refused) => refused.into(),
-                Rejected::Ambiguous => crate::event::Rejection::Ambiguous,
+                Rejected::Ambiguous => Rejection::Ambiguous,
             };
             self.event(Event::SessionRejected { reason });
         }
@@ -247,8 +247,9 @@ impl VisitState {
             },
             Some(Err(reason)) => {
                 self.event(Event::RememberTokenRejected { reason });
-                // Under another key than the peer's, every one of its tokens looks forged. Flask-Login lets them be.
-                if !core.remember.is_shared_with_flask() {
+                // The others may count again: once the clocks agree, at a server that has the key, or when the neighbour's
+                // cookie beside it is gone.
+                if matches!(reason, Rejection::Expired | Rejection::BadPayload) {
                     self.remember.delete();
                 }
                 self.search_request()

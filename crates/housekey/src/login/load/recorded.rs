@@ -9,7 +9,7 @@ use super::super::{LoginSource, VisitState, keys};
 use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
-use crate::records::secret::{LoginToken, Purpose};
+use crate::records::secret::LoginToken;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, NewToken};
 use crate::user::User;
@@ -19,7 +19,7 @@ pub(crate) enum Write {
     /// The session's login was used; then it is this user's.
     Touch(LoginId, Touch, Arc<dyn User>),
     /// The record of the session's login is to be written again; then it is this user's.
-    Redigest(Box<Live>, Arc<dyn User>),
+    Refresh(Box<Live>, Arc<dyn User>),
     /// The record of a login that is over. Nothing else has been done about it before.
     Delete(LoginId, Ending),
     /// The record after its remember token was used.
@@ -64,7 +64,7 @@ impl fmt::Debug for Write {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Touch(..) => "Touch",
-            Self::Redigest(..) => "Redigest",
+            Self::Refresh(..) => "Refresh",
             Self::Delete(..) => "Delete",
             Self::Restore(..) => "Restore",
             Self::Adopt(..) => "Adopt",
@@ -108,8 +108,7 @@ impl VisitState {
             Some(id) if self.session_token_is_of(&id) => id,
             // A peer that logs out, or logs in somebody else, leaves our token behind.
             by => {
-                let ours =
-                    found.filter(|record| records.owns(token, Purpose::Session, record, self.now));
+                let ours = found.filter(|record| records.owns(token, record, self.now));
                 return match ours {
                     Some(record) => {
                         Search::Write(Write::Delete(record.id, Ending::Overwritten { by }))
@@ -128,6 +127,7 @@ impl VisitState {
             Err(Dead {
                 reason,
                 delete: Some(login),
+                ..
             }) => Search::Write(Write::Delete(
                 login,
                 Ending::Session {
@@ -135,7 +135,12 @@ impl VisitState {
                     reason,
                 },
             )),
-            Err(Dead { reason, .. }) => self.login_ended(core, id, reason),
+            Err(Dead {
+                reason, under_way, ..
+            }) => {
+                self.reads_only = under_way;
+                self.login_ended(core, id, reason)
+            }
         }
     }
 
@@ -171,8 +176,8 @@ impl VisitState {
         if live.outdated
             && let Some(token) = self.session_token()
         {
-            let next = records.redigested(live, &token, self.now);
-            return Search::Write(Write::Redigest(Box::new(next), user));
+            let next = records.brought_up_to_date(live, &token, self.now);
+            return Search::Write(Write::Refresh(Box::new(next), user));
         }
         match records.touch(live, self.now) {
             Some(touch) => Search::Write(Write::Touch(live.record.id, touch, user)),
@@ -279,10 +284,10 @@ impl VisitState {
     /// Goes on after the store has done what was asked.
     pub(super) fn written(&mut self, core: &Core, write: Write, updated: Updated) -> Search {
         match (write, updated) {
-            (Write::Redigest(_, user), Updated::Gone) => {
+            (Write::Refresh(_, user), Updated::Gone) => {
                 self.login_ended(core, user.id(), EndReason::RecordGone)
             }
-            (Write::Touch(_, _, user) | Write::Redigest(_, user), _) => {
+            (Write::Touch(_, _, user) | Write::Refresh(_, user), _) => {
                 self.found(user, LoginSource::Session)
             }
             (Write::Delete(_, ending), _) => self.deleted(core, ending),

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, header};
 use super::*;
 use crate::login::actions::LoginOptions;
 use crate::records::MemoryLoginStore;
-use crate::records::data::{LoginData, Previous};
+use crate::records::data::{LoginData, Previous, Spent};
 use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys};
 
 const NOW: u64 = 1_700_000_000;
@@ -299,7 +299,12 @@ fn used(record: &LoginRecord, until: u64) -> Told {
     at(record, |_, data| {
         let remember = data.remember.as_mut().unwrap();
         let digest = std::mem::replace(&mut remember.digest, "of another secret".to_owned());
-        remember.previous = Some(Previous { digest, until });
+        remember.previous = Some(Spent {
+            digest,
+            until,
+            again: 0,
+            arrived: true,
+        });
     })
 }
 
@@ -465,7 +470,7 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
         (
             "stolen",
             token,
-            vec![used(record, NOW - 1), done(), User(None)],
+            vec![used(record, NOW - 61), done(), User(None)],
             thrown_out,
         ),
         (

@@ -18,6 +18,7 @@ fn records() -> Records {
         max_logins: None,
         adopts: false,
         remember_slides: false,
+        clock_tolerance: 0,
     }
 }
 
@@ -102,14 +103,9 @@ fn a_session_counts_until_the_second_of_its_timeouts() {
     ] {
         let records = records();
         let (record, token) = login_at(&records, last_seen_at, started_at);
-        let result = records.check_session(&token, "mia", Some(record.clone()), now);
+        let result = records.check_session(&token, "mia", Some(record), now);
         let case = format!("seen {last_seen_at}, began {started_at}, at {now}");
         assert_eq!(reason(result), expected, "{case}");
-        assert_eq!(
-            records.has_timed_out(&record, now),
-            expected.is_some(),
-            "{case}"
-        );
     }
 }
 
@@ -162,26 +158,47 @@ fn the_secret_before_the_last_reads_for_thirty_seconds_and_then_not_at_all() {
     }
 }
 
+/// What an old token proves depends on whether a browser ever came with what its use gave out.
 #[test]
-fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then() {
+fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then_if_its_successor_was_used() {
     let records = records();
     let issued = log_in(&records, true);
     let first = issued.remember.unwrap();
-    let (live, successors) = records.restored(&issued.live, &first, None, &Client::default(), NOW);
-    for (now, of_first) in [(NOW, "again"), (NOW + 60, "again"), (NOW + 61, "stolen")] {
-        assert_eq!(remembered(&records, &first, kept(&live), now), of_first);
-        assert_eq!(
-            remembered(&records, &successors.remember, kept(&live), now),
-            "good"
-        );
+    let restored = |live: &Live, token: &LoginToken, now| {
+        records.restored(live, token, None, &Client::default(), now)
+    };
+    let (lost, successors) = restored(&issued.live, &first, NOW);
+    let arrived = records
+        .check_session(&successors.session, "mia", kept(&lost), NOW)
+        .unwrap();
+    assert!(arrived.outdated, "that it arrived is to be noted");
+    let arrived = records.brought_up_to_date(&arrived, &successors.session, NOW);
+    let again = records.check_session(&successors.session, "mia", kept(&arrived), NOW);
+    assert!(!again.unwrap().outdated, "once");
+    for (live, then) in [(&lost, "good"), (&arrived, "stolen")] {
+        for (now, of_first) in [(NOW, "again"), (NOW + 60, "again"), (NOW + 61, then)] {
+            assert_eq!(remembered(&records, &first, kept(live), now), of_first);
+            let of_successor = remembered(&records, &successors.remember, kept(live), now);
+            assert_eq!(of_successor, "good");
+        }
     }
-    let (later, _) = records.restored(
-        &live,
-        &successors.remember,
-        None,
-        &Client::default(),
-        NOW + 1,
+    // The lost ones are worthless once others were given out in their place, and give a thief away.
+    let (second, others) = restored(&lost, &first, NOW + 61);
+    assert!(successors.session != others.session && successors.remember != others.remember);
+    let at = NOW + 61;
+    assert_eq!(remembered(&records, &first, kept(&second), at), "again");
+    let given = records.given_out(&second, &first).unwrap();
+    assert!(given.remember == others.remember);
+    assert_eq!(
+        remembered(&records, &others.remember, kept(&second), at),
+        "good"
     );
+    assert_eq!(
+        remembered(&records, &successors.remember, kept(&second), at),
+        "stolen"
+    );
+    // Every token but the last one is stolen at once.
+    let (later, _) = restored(&lost, &successors.remember, NOW + 1);
     assert_eq!(
         remembered(&records, &first, kept(&later), NOW + 1),
         "stolen"
@@ -278,38 +295,29 @@ fn a_use_in_the_near_future_stands_and_one_in_the_far_future_is_put_right() {
 }
 
 #[test]
-fn whoever_has_a_secret_or_had_it_moments_ago_owns_the_login_and_nobody_else() {
+fn a_session_may_end_its_login_while_its_secret_counts_and_while_requests_with_the_last_one_are_under_way()
+ {
     let records = records();
     let issued = log_in(&records, true);
     let (session, token) = (issued.session, issued.remember.unwrap());
     let (live, renewed) = records.renewed(&issued.live, None, Renewal::Confirm, true, NOW);
-    let (live, successors) = records.restored(&live, &token, None, &Client::default(), NOW);
-    let owns = |token, purpose, now| records.owns(token, purpose, &live.record, now);
-    use Purpose::{Remember, Session};
-    for (name, secret, purpose, for_how_long) in [
-        ("the session's", &successors.session, Session, u64::MAX),
-        ("the token's", &successors.remember, Remember, u64::MAX),
-        ("the token's before", &token, Remember, 60),
-        (
-            "the session's, before a restart",
-            &renewed.session,
-            Session,
-            0,
-        ),
-        ("the session's, long before", &session, Session, 0),
-        ("the session's as a token", &successors.session, Remember, 0),
-        ("the token's as a session", &successors.remember, Session, 0),
-        ("another", &LoginToken::generate_for(session.id), Session, 0),
+    let owns = |token: &LoginToken, live: &Live, now| records.owns(token, &live.record, now);
+    let other = LoginToken::generate_for(session.id);
+    for (name, secret, for_how_long) in [
+        ("the present one", &renewed.session, u64::MAX),
+        ("the one before", &session, 30),
+        ("another", &other, 0),
+        ("the token as a session", &token, 0),
     ] {
-        for after in [0, 60, 61] {
+        for after in [0, 30, 31] {
             let expected = for_how_long != 0 && after <= for_how_long;
-            assert_eq!(
-                owns(secret, purpose, NOW + after),
-                expected,
-                "{name}, {after} s later"
-            );
+            let owned = owns(secret, &live, NOW + after);
+            assert_eq!(owned, expected, "{name}, {after} s later");
         }
     }
+    let (live, successors) = records.restored(&live, &token, None, &Client::default(), NOW);
+    assert!(owns(&successors.session, &live, NOW));
+    assert!(!owns(&renewed.session, &live, NOW), "what a token replaced");
 }
 
 /// Whoever reads the table, and could even sign cookies, has nothing that proves a login.
@@ -398,12 +406,14 @@ fn no_time_makes_a_login_of_it_that_lives_for_ever_and_none_panics() {
                 for renewal in [Renewal::Confirm, Renewal::AuthHash] {
                     records.renewed(&live, None, renewal, true, now);
                 }
-                records.redigested(&live, &token, now);
+                records.brought_up_to_date(&live, &token, now);
                 let later = now
                     .saturating_add(HOUR)
                     .max(last_seen_at.saturating_add(HOUR));
                 assert!(
-                    records.has_timed_out(&record, later),
+                    records
+                        .check_session(&token, "mia", Some(record.clone()), later)
+                        .is_err(),
                     "{last_seen_at} {started_at} {now}"
                 );
             }

@@ -14,6 +14,8 @@ pub(super) const HOUR: u64 = 60 * MINUTE;
 pub(super) const DAY: u64 = 24 * HOUR;
 
 pub(super) const SESSION: &str = "__Host-session";
+/// Where the values are that go with the session.
+pub(super) const VALUES: &str = "__Host-session-values";
 pub(super) const TOKEN: &str = "__Host-remember_token";
 
 pub(super) type Builder = LoginManagerBuilder<Person>;

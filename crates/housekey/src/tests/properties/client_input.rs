@@ -73,7 +73,7 @@ proptest! {
         for manager in managers() {
             let visit = open(manager, &request::<&str>(&[]));
             let core = visit.visit().core();
-            for name in [&core.session_cookie.attributes.name, &core.remember.attributes.name] {
+            for name in [&core.session_cookie.main.attributes.name, &core.remember.attributes.name] {
                 let pair = [name.as_bytes(), b"=", &value].concat();
                 is_anonymous(manager, &request(&[("cookie", pair)]))?;
             }

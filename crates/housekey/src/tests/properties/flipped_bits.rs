@@ -34,18 +34,46 @@ fn every_flipped_bit_is_nobody(manager: &LoginManager<Member>, pair: &str) {
 fn a_flipped_bit_anywhere_in_a_session_cookie_makes_it_invalid() {
     for manager in [safe_manager(), flask_manager()] {
         every_flipped_bit_is_nobody(manager, &session_cookie_of_login(manager, "1"));
+    }
+}
 
-        let visit = open(manager, &request::<&str>(&[]));
-        block_on(
-            Login::new(visit.clone())
-                .login_user(&member("1"))
-                .into_future(),
-        )
-        .unwrap();
-        visit.session().insert("long", &"abc".repeat(500)).unwrap();
-        let compressed = session_pair(&visit).unwrap();
-        assert!(compressed.contains("=.") && compressed.len() < 500);
-        every_flipped_bit_is_nobody(manager, &compressed);
+/// A long session is compressed; with Flask's cookie its login is in it.
+#[test]
+fn a_flipped_bit_anywhere_in_a_compressed_session_makes_it_invalid() {
+    let manager = flask_manager();
+    let visit = open(manager, &request::<&str>(&[]));
+    let login = Login::new(visit.clone());
+    block_on(login.login_user(&member("1")).into_future()).unwrap();
+    visit.session().insert("long", &"abc".repeat(500)).unwrap();
+    let compressed = session_pair(&visit).unwrap();
+    assert!(compressed.contains("=.") && compressed.len() < 500);
+    every_flipped_bit_is_nobody(manager, &compressed);
+}
+
+/// The values of the safe preset's session, alone: a changed cookie holds none.
+#[test]
+fn a_flipped_bit_anywhere_in_the_cookie_of_values_makes_it_invalid() {
+    let manager = safe_manager();
+    let visit = open(manager, &request::<&str>(&[]));
+    visit.session().insert("cart", "a book").unwrap();
+    let pair = session_pair(&visit).unwrap();
+    let keys = |cookie: &[u8]| {
+        let mut request = request::<&str>(&[]);
+        let field = HeaderValue::from_bytes(cookie).ok()?;
+        request.headers.insert("cookie", field);
+        Some(open(manager, &request).session().keys())
+    };
+    assert_eq!(keys(pair.as_bytes()).unwrap(), ["cart"]);
+    let value = pair.find('=').unwrap() + 1;
+    for position in value..pair.len() {
+        for bit in 0..8 {
+            let mut bytes = pair.as_bytes().to_vec();
+            bytes[position] ^= 1 << bit;
+            assert!(
+                keys(&bytes).is_none_or(|keys| keys.is_empty()),
+                "bit {bit} of {position}"
+            );
+        }
     }
 }
 

@@ -92,22 +92,34 @@ fn object(map: BTreeMap<String, Value>) -> Value {
     Value::Object(map.into_iter().collect())
 }
 
-/// `name=value` of the session cookie that goes to the browser with this response.
+/// `name=value` of the session's cookies that go to the browser with this response: of the login, and of the values where
+/// they are apart.
 fn session_pair(visit: &OpenVisit) -> Option<String> {
     let sent = set_cookies(visit);
-    let name = &visit.visit().core().session_cookie.attributes.name;
-    let is_session = |header: &&String| header.starts_with(&format!("{name}="));
-    let header = sent.iter().find(is_session)?;
-    Some(header.split(';').next().unwrap().to_owned())
+    let names = visit.visit().core().session_cookie.names();
+    let is_session = |header: &&String| {
+        let mut names = names.iter().filter(|name| !name.is_empty());
+        names.any(|name| header.starts_with(&format!("{name}=")))
+    };
+    let headers = sent.iter().filter(is_session);
+    let pairs: Vec<_> = headers
+        .map(|header| header.split(';').next().unwrap())
+        .filter(|pair| !pair.ends_with('='))
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join("; "))
 }
 
-/// `name=value` of a session cookie with this payload, signed.
+/// `name=value` of the session's cookies with this payload, signed.
 fn pair_signed(manager: &LoginManager<Member>, payload: &str) -> String {
     let visit = open(manager, &request::<&str>(&[]));
-    let cookie = &visit.visit().core().session_cookie;
-    format!(
-        "{}={}",
-        cookie.attributes.name,
-        cookie.signer.sign(payload, NOW)
-    )
+    let cookies = &visit.visit().core().session_cookie;
+    let signed: Vec<_> = [Some(&cookies.main), cookies.values.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|cookie| {
+            let value = cookie.signer.sign(payload, NOW);
+            format!("{}={value}", cookie.attributes.name)
+        })
+        .collect();
+    signed.join("; ")
 }

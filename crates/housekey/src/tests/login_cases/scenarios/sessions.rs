@@ -9,7 +9,7 @@ pub(in super::super) fn a_change_is_sent_and_a_look_is_not() {
     assert_eq!(browser.who(), "nobody");
     assert!(browser.sent.is_empty(), "{:?}", browser.sent);
     browser.put("cart", "one");
-    assert!(browser.set(SESSION).is_some());
+    assert!(browser.set(VALUES).is_some());
 
     browser.ask(|asking| {
         let session = asking.visit.session();
@@ -36,7 +36,7 @@ pub(in super::super) fn a_change_is_sent_and_a_look_is_not() {
         assert!(session.remove("cart").unwrap());
         assert_eq!(session.keys(), ["name"]);
     });
-    assert!(browser.set(SESSION).is_some());
+    assert!(browser.set(VALUES).is_some());
     assert!(site.shelf.asked().is_empty(), "values are in the cookie");
 }
 
@@ -52,7 +52,7 @@ pub(in super::super) fn clearing_takes_the_values_and_leaves_the_login() {
         session.clear();
         assert!(session.keys().is_empty());
     });
-    assert!(browser.set(SESSION).is_some());
+    assert!(browser.set(VALUES).is_some());
     assert_eq!(browser.read("cart"), None);
     assert_eq!(browser.who(), "mia, fresh");
 }
@@ -148,13 +148,13 @@ pub(in super::super) fn which_login_it_is_is_nobody_elses_choice() {
 pub(in super::super) fn a_session_ends_with_the_browser_unless_it_is_permanent() {
     let mut browser = Site::new().browser();
     browser.put("cart", "one");
-    assert_eq!(browser.expires(SESSION), None);
+    assert_eq!(browser.expires(VALUES), None);
     browser.ask(|asking| asking.visit.session().make_permanent());
-    assert_eq!(browser.expires(SESSION), Some(NOW + DAY));
-    assert!(browser.set(SESSION).unwrap().contains("; Expires="));
+    assert_eq!(browser.expires(VALUES), Some(NOW + DAY));
+    assert!(browser.set(VALUES).unwrap().contains("; Expires="));
     browser.ask(|asking| asking.visit.session().make_temporary());
-    assert_eq!(browser.expires(SESSION), None);
-    let header = browser.set(SESSION).unwrap();
+    assert_eq!(browser.expires(VALUES), None);
+    let header = browser.set(VALUES).unwrap();
     assert!(
         !header.contains("Expires") && !header.contains("Max-Age"),
         "{header}"
@@ -170,12 +170,12 @@ pub(in super::super) fn a_session_ends_after_its_lifetime() {
         if permanent {
             browser.ask(|asking| asking.visit.session().make_permanent());
         }
-        let value = browser.cookie(SESSION).unwrap().to_owned();
+        let value = browser.cookie(VALUES).unwrap().to_owned();
         site.pass(DAY);
-        browser.plant(SESSION, &value);
+        browser.plant(VALUES, &value);
         assert_eq!(browser.read("cart").as_deref(), Some("one"));
         site.pass(1);
-        browser.plant(SESSION, &value);
+        browser.plant(VALUES, &value);
         assert_eq!(browser.read("cart"), None);
     }
 }

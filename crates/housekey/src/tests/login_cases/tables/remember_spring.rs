@@ -13,7 +13,7 @@ pub(in super::super) fn remember_spring() -> Table {
             (
                 "persistent token",
                 &["cookie tokens [series, token, extra] (3 parts)"],
-                Runs(tokens::a_value_that_is_no_token_is_deleted_unasked),
+                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "cookie handling",
@@ -21,7 +21,7 @@ pub(in super::super) fn remember_spring() -> Table {
                     r#"cookie "nonBase64CookieValue%""#,
                     "wrong number of tokens",
                 ],
-                Runs(tokens::a_value_that_is_no_token_is_deleted_unasked),
+                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "persistent token",

@@ -176,12 +176,12 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "remember",
                 &["stored key truncated by 1 char; row missing; account closed"],
-                Runs(tokens::a_value_that_is_no_token_is_deleted_unasked),
+                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "authboss remember",
                 &[r#"cookie "a"; cookie base64("hello") without separator"#],
-                Runs(tokens::a_value_that_is_no_token_is_deleted_unasked),
+                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "remember",

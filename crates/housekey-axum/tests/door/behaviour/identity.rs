@@ -1,0 +1,254 @@
+//! A cookie is known by more than its name: what other settings left in a browser, beside or in place of the present one.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use housekey_axum::{
+    BoxError, CookieSettings, Error, Login, LoginManager, SecretKeys, SessionRefresh,
+};
+use http::{HeaderValue, Method};
+
+use crate::common::browser::Browser;
+use crate::common::{Builder, DAY, HOUR, KEY, Member, Members, Site};
+
+type Set = fn(CookieSettings) -> CookieSettings;
+
+/// Settings, and later ones under which both cookies keep their names.
+const CHANGES: [(&str, Set, Set); 6] = [
+    ("a domain comes", |it| it, |it| it.domain("site.example")),
+    ("a domain goes", |it| it.domain("site.example"), |it| it),
+    (
+        "another path",
+        |it| it.path("/"),
+        |it| it.path("/who").former_path("/"),
+    ),
+    ("partitioned", |it| it.secure(), |it| it.partitioned()),
+    (
+        "not partitioned any more",
+        |it| it.partitioned(),
+        |it| it.secure(),
+    ),
+    (
+        "all at once",
+        |it| it.domain("site.example").partitioned(),
+        |it| it.secure(),
+    ),
+];
+
+fn keys() -> SecretKeys {
+    SecretKeys::new(KEY).unwrap()
+}
+
+fn with(builder: Builder, set: Set) -> Builder {
+    // Under a __Host- name there is neither a domain nor a path to change.
+    builder
+        .session_cookie(|cookie| set(cookie.name("sid")))
+        .remember_cookie(|cookie| set(cookie.name("rt")))
+}
+
+/// The same site before and after a change of settings, in every preset, with a store and without.
+fn sites(before: Set, after: Set) -> Vec<(Site, Site)> {
+    let befores = [
+        Site::safe_with(|builder| with(builder, before)),
+        Site::flask_with(|builder| with(builder, before)),
+        Site::stored_with(|builder| with(builder, before)),
+        Site::stored_flask_with(|builder| with(builder, before)),
+    ];
+    let after = |site: &Site| site.restarted(keys(), |builder| with(builder, after));
+    let befores = befores.map(|site| {
+        let pages = below_who(site.members.clone());
+        site.and(pages)
+    });
+    befores
+        .map(|before| (before.clone(), after(&before)))
+        .into()
+}
+
+/// Pages that every cookie goes to, also one for the path `/who`.
+fn below_who(members: Members) -> Router {
+    Router::new()
+        .route("/who/login", post(log_in_at))
+        .route("/who/logout", post(log_out_at))
+        .with_state(members)
+}
+
+async fn log_in_at(
+    login: Login<Member>,
+    State(members): State<Members>,
+    id: String,
+) -> Result<(), Error> {
+    let member = members.find(&id).unwrap();
+    Ok(login.login_user(&member).remember(true).await?)
+}
+
+async fn log_out_at(login: Login<Member>) -> Result<(), Error> {
+    Ok(login.logout_user().await?)
+}
+
+async fn log_out(browser: &mut Browser) {
+    assert_eq!(browser.post("/who/logout", "").await.status, 200);
+}
+
+async fn log_in(browser: &mut Browser, id: &str) {
+    assert_eq!(browser.post("/who/login", id).await.status, 200);
+}
+
+#[tokio::test]
+async fn after_an_answered_logout_nobody_is_there_whatever_the_cookies_attributes_were() {
+    for (name, before, after) in CHANGES {
+        for (before, after) in sites(before, after) {
+            let mut browser = before.browser();
+            log_in(&mut browser, "mia").await;
+            browser.move_to(after.router());
+            assert!(browser.who().await.starts_with("mia"), "{name}");
+            log_out(&mut browser).await;
+            assert_eq!(browser.who().await, "nobody", "{name}: {:?}", browser.jar);
+            browser.restart();
+            assert_eq!(browser.who().await, "nobody", "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answered_login_works_at_the_next_request_whatever_was_there_before() {
+    for (name, before, after) in CHANGES {
+        for id in ["mia", "ben"] {
+            for (before, after) in sites(before, after) {
+                let mut browser = before.browser();
+                log_in(&mut browser, "mia").await;
+                browser.move_to(after.router());
+                log_in(&mut browser, id).await;
+                assert!(after.store.len() <= 1, "{name}: the login before has ended");
+                let expected = format!("{id}, fresh, remembered, by Session");
+                assert_eq!(browser.who().await, expected, "{name}: {:?}", browser.jar);
+                browser.restart();
+                let expected = format!("{id}, remembered, by RememberToken");
+                assert_eq!(browser.who().await, expected, "{name}");
+            }
+        }
+    }
+}
+
+/// The hourly refresh alone makes the pair.
+#[tokio::test]
+async fn two_good_cookies_of_one_login_are_no_worse_than_one() {
+    for (name, before, set) in CHANGES {
+        for (before, after) in sites(before, set) {
+            let mut browser = before.browser();
+            log_in(&mut browser, "mia").await;
+            let after = after.restarted(keys(), |builder| {
+                with(builder, set).session_refresh(SessionRefresh::OlderThan(HOUR))
+            });
+            browser.move_to(after.router());
+            for _ in 0..3 {
+                after.clock.advance(HOUR);
+                assert!(browser.who().await.starts_with("mia"), "{name}");
+            }
+            log_out(&mut browser).await;
+            assert_eq!(browser.who().await, "nobody", "{name}: {:?}", browser.jar);
+            assert_eq!(after.store.len(), 0, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_spoilt_or_expired_cookie_beside_a_good_one_does_not_matter() {
+    for site in [Site::safe(), Site::flask(), Site::stored()] {
+        for name in site.remembered_browser_of("mia").await.jar.names() {
+            let mut old = site.remembered_browser_of("mia").await;
+            site.clock.advance(40 * DAY);
+            let mut browser = site.remembered_browser_of("mia").await;
+            let expired = old.jar.value(name).unwrap().to_owned();
+            old.jar.remove(name);
+            let good = browser.jar.value(name).unwrap().to_owned();
+            for beside in ["spoilt", "", &expired] {
+                for both in [
+                    format!("{beside}; {name}={good}"),
+                    format!("{good}; {name}={beside}"),
+                ] {
+                    let mut copy = browser.clone();
+                    copy.jar.put(name, &both);
+                    let who = copy.who().await;
+                    assert!(who.starts_with("mia, fresh, remembered"), "{both}: {who}");
+                }
+            }
+            browser.restart();
+        }
+    }
+}
+
+/// What a neighbour can set is either an attacker's own login or nothing that was signed here.
+#[tokio::test]
+async fn a_neighbour_plants_nobody_and_takes_nobodys_login_away() {
+    let domain: Set = |cookie| cookie.domain("site.example");
+    for site in [
+        Site::safe_with(|builder| with(builder, domain)),
+        Site::stored_with(|builder| with(builder, domain)),
+    ] {
+        let mallory = site.remembered_browser_of("ben").await;
+        for name in ["sid", "rt"] {
+            let mut browser = site.remembered_browser_of("mia").await;
+            let good = browser.jar.value(name).unwrap().to_owned();
+            let planted = mallory.jar.value(name).unwrap();
+            browser.jar.put(name, &format!("{good}; {name}={planted}"));
+            let mut at_work = browser.clone();
+            let who = at_work.who().await;
+            assert!(who.starts_with("mia"), "{name}: {who}");
+            // The neighbour's cookie goes, and she is who she was.
+            if at_work
+                .jar
+                .value(name)
+                .is_some_and(|value| value.contains(planted))
+            {
+                at_work.jar.put(name, &good);
+            }
+            assert!(at_work.who().await.starts_with("mia"), "{name}");
+            let mut spoilt = site.remembered_browser_of("mia").await;
+            let good = spoilt.jar.value(name).unwrap().to_owned();
+            spoilt.jar.put(name, &format!("planted; {name}={good}"));
+            assert!(spoilt.who().await.starts_with("mia, fresh, remembered"));
+        }
+    }
+}
+
+#[test]
+fn where_a_cookie_may_have_been_before_is_checked_as_where_it_is() {
+    let refused = |set: Set| {
+        let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+        let builder = LoginManager::new(keys(), loader).session_cookie(|it| set(it.name("sid")));
+        builder.build().unwrap_err()
+    };
+    for path in [
+        (|it| it.former_path("app")) as Set,
+        |it| it.former_path("/a;b"),
+        |it| it.former_path(""),
+    ] {
+        let error = refused(path).to_string();
+        assert!(error.starts_with("session_cookie_path"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_no_cookie_can_be_set_for_is_no_error() {
+    let site = Site::flask();
+    for host in [
+        "127.0.0.1:3000",
+        "[::1]:3000",
+        "localhost",
+        "",
+        ".",
+        "a..b",
+        "é",
+        "x; Domain=y",
+    ] {
+        let mut browser = site.browser_of("mia").await;
+        let mut request = browser.request(Method::POST, "/logout", "");
+        let host = HeaderValue::from_bytes(host.as_bytes()).unwrap();
+        request.headers_mut().insert("host", host);
+        let answer = browser.send(request).await;
+        assert_eq!(answer.status, 200);
+        let sent = answer.set_cookies();
+        assert!(sent.iter().all(|set| !set.contains("Domain=")), "{sent:?}");
+        assert_eq!(browser.who().await, "nobody");
+    }
+}
