@@ -419,7 +419,7 @@ impl CookieSettings {
 }
 
 /// The last second of the year 9999, where the format of `Expires` ends, and so do we.
-const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+pub(crate) const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 
 /// When something ends that lives for so long from `now`.
 pub(crate) fn expiry(now: u64, life: Duration) -> SystemTime {

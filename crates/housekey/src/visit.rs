@@ -6,6 +6,7 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ struct Inner {
     state: OnceLock<Box<Mutex<VisitState>>>,
     /// Held while the user is being loaded, so that two who ask at once cause one look-up.
     loading: Turns,
+    /// Whether asking who is there counts as use of the login.
+    without_use: AtomicBool,
 }
 
 /// A user of the application, and what is known of their login.
@@ -66,6 +69,7 @@ impl Visit {
                 target: uri.path_and_query().cloned(),
                 state: OnceLock::new(),
                 loading: Turns::new(),
+                without_use: AtomicBool::new(false),
             }),
         }
     }
@@ -88,10 +92,19 @@ impl Visit {
     pub fn collides_with(&self, other: &Self) -> bool {
         let (one, other) = (&self.inner.core, &other.inner.core);
         one.user_type != other.user_type
-            && (one.marks.iter().any(|mark| other.marks.contains(mark))
+            && (one.accepts_what_is_signed_by(other)
                 || one
                     .cookie_names()
                     .any(|name| other.cookie_names().any(|other| other == name)))
+    }
+
+    /// From now on, whether asking who is there counts as no use of the login (`true`), or as use (`false`, as from the
+    /// beginning). Returns what held before.
+    ///
+    /// For a page that polls: without use, no timeout is put off, the session is not sent again because of its age, and a
+    /// remember token starts no session, so that somebody who is only remembered is nobody.
+    pub fn without_use(&self, without: bool) -> bool {
+        self.inner.without_use.swap(without, Ordering::Relaxed)
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -121,7 +134,11 @@ impl Visit {
     /// if all were well.
     pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
         match self.inner.state.get() {
-            Some(state) => lock(state).write(&self.inner.core, headers),
+            Some(state) => {
+                let mut state = lock(state);
+                state.without_use = self.inner.without_use.load(Ordering::Relaxed);
+                state.write(&self.inner.core, headers)
+            }
             None => Ok(()),
         }
     }
@@ -207,9 +224,13 @@ impl OpenVisit {
     /// again.
     pub async fn current_user<U: User>(&self, request: &Parts) -> Known<U> {
         let core = &self.visit.inner.core;
-        let first_time = self.with(|state, core| match state.known(core) {
-            Some(known) => Err(known),
-            None => Ok(!std::mem::replace(&mut state.accessed, true)),
+        let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
+        let first_time = self.with(|state, core| {
+            state.ask(without_use);
+            match state.known(core) {
+                Some(known) => Err(known),
+                None => Ok(!std::mem::replace(&mut state.accessed, true)),
+            }
         });
         match first_time {
             Err(known) => return known,
@@ -265,6 +286,15 @@ struct Step {
 type Known<U> = Result<Option<Current<U>>, Error>;
 
 impl VisitState {
+    /// Somebody asks who is there. What was found without use is looked for again when it is to count.
+    fn ask(&mut self, without_use: bool) {
+        if self.without_use && !without_use && !matches!(self.who, Who::NotAsked) {
+            self.generation += 1;
+            self.who = Who::NotAsked;
+        }
+        self.without_use = without_use;
+    }
+
     /// Who is there, if the search for them is over.
     fn known<U: User>(&self, core: &Core) -> Option<Known<U>> {
         let (user, source) = match &self.who {
@@ -349,6 +379,18 @@ impl Core {
                 Search::SessionRecord(_, token) | Search::RememberedRecord(_, token),
                 Some(records),
             ) => Answer::Record(records.store.load(&token.id, now).await?),
+            (Search::Adopted(adopted), Some(records)) => {
+                let found = records.store.load(adopted.id(), now).await?;
+                let was_there = match found {
+                    // Whoever made the record may not have come to this.
+                    Some(_) => {
+                        records.mark(adopted.marker(records, now)).await?;
+                        true
+                    }
+                    None => records.was_there(adopted.id(), now).await?,
+                };
+                Answer::Adopted(found, was_there)
+            }
             (Search::Write(write), Some(records)) => {
                 Answer::Written(self.write(records, write).await?)
             }
@@ -379,10 +421,8 @@ impl Core {
                 self.watched.wake(&record.id);
                 Ok(updated)
             }
-            Write::Adopt(new, ..) => {
-                store.create_new(&new.live.record, &[]).await?;
-                Ok(Updated::Done)
-            }
+            Write::Adopt(new, _, adoption) => self.adopt(records, new, adoption).await,
+            Write::Reopen(next, ..) => store.update(&next.record).await,
         }
     }
 }
@@ -425,6 +465,7 @@ impl VisitState {
             accessed: false,
             personal: false,
             asked_request: false,
+            without_use: false,
             missing_digest: None,
             replaced: false,
             host: core.host(request),
@@ -437,7 +478,10 @@ impl VisitState {
         self.written = true;
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
-        let refreshes = core.remember.refresh_each_request && matches!(self.who, Who::Somebody(..));
+        self.arrival.again_if_due = !self.without_use;
+        let refreshes = core.remember.refresh_each_request
+            && !self.without_use
+            && matches!(self.who, Who::Somebody(..));
         if (refreshes || self.missing_digest.is_some())
             && let Some(id) = self.session_user_id()
         {

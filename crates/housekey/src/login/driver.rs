@@ -8,11 +8,11 @@ use super::records::{Issued, LoginInfo, MaxLogins, Records, Remembered, Renewed,
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event};
+use crate::login::load::Adoption;
 use crate::manager::Core;
-use crate::records::secret::LoginToken;
-use crate::records::{LoginId, Updated};
+use crate::records::secret::{LoginToken, marker_id};
+use crate::records::{LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
-use crate::session::SessionMap;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
@@ -23,6 +23,11 @@ const MOST_TRIES: usize = 10;
 #[derive(Default)]
 struct OwnLogins {
     logins: Vec<LoginId>,
+    /// Those that all browsers with a Flask-Login token share. A logout ends them: nobody can tell a copy of such a token from
+    /// another browser of its owner's. A login does not.
+    shared: Vec<LoginId>,
+    /// That sessions of a peer's are over, whether they had a record or not.
+    marks: Vec<LoginRecord>,
     /// Whose remember tokens somebody else has a copy of, as those show that this browser came with.
     stolen_of: Vec<String>,
 }
@@ -58,6 +63,9 @@ impl OpenVisit {
         })?;
 
         let own = self.own_logins(records).await?;
+        for marker in own.marks {
+            records.mark(marker).await?;
+        }
         let mut replaced = own.logins;
         let user_id = &new.live.record.user_id;
         let ended = self.make_room(records, user_id, &replaced).await?;
@@ -66,6 +74,11 @@ impl OpenVisit {
             .store
             .create_new(&new.live.record, &replaced)
             .await?;
+        if options.remember.is_some() && core.remember.is_shared_with_flask() {
+            // The user's Flask-Login token counts again: there is only the one.
+            let token = core.remember.flask_token(user_id);
+            records.store.delete(&marker_id(&token.id)).await?;
+        }
         replaced.iter().for_each(|login| core.watched.wake(login));
         self.tell_of_theft(own.stolen_of);
         for _ in &ended {
@@ -126,11 +139,18 @@ impl OpenVisit {
             Ok((token, user_id))
         })?;
         let Some(token) = token else {
-            // A peer's login, which gets its record at the next look.
-            return match records.adopts {
-                true => renew(None),
-                false => Err(no_record()),
-            };
+            // A peer's login, which gets its record at the next look. The cookie from before the proof gets none.
+            let own = self.own_logins(records).await?;
+            if !records.adopts {
+                return Err(no_record());
+            }
+            for marker in own.marks {
+                records.mark(marker).await?;
+            }
+            for login in &own.logins {
+                self.visit().core().end(records, login).await?;
+            }
+            return renew(None);
         };
         let renewed = self
             .renew_record(records, &token, &user_id, auth_hash, renewal)
@@ -140,7 +160,7 @@ impl OpenVisit {
             self.end_all(
                 records,
                 &user_id,
-                Some(&token.id),
+                Some(&renewed.session.id),
                 EndReason::AuthHashChanged,
             )
             .await?;
@@ -169,6 +189,16 @@ impl OpenVisit {
                 _ => return Err(no_record()),
             };
             let auth_hash = auth_hash.clone();
+            if live.data.shared {
+                // The others that have the same token stay where they are; this browser gets a login of its own.
+                let client = self.with(|state, _| state.client.clone());
+                let new = records.issue(user_id, auth_hash, None, &client, now);
+                records.store.create_new(&new.live.record, &[]).await?;
+                return Ok(Renewed {
+                    session: new.session,
+                    remember: None,
+                });
+            }
             let (next, renewed) = records.renewed(&live, auth_hash, renewal, is_remembered, now);
             match records.store.update(&next.record).await? {
                 Updated::Done => {
@@ -260,7 +290,13 @@ impl OpenVisit {
     /// the present one counts as well.
     async fn own_logins(&self, records: &Records) -> Result<OwnLogins, Error> {
         let (sessions, remembered, now) = self.with(|state, core| {
-            let sessions = state.sessions().filter_map(SessionMap::token);
+            let sessions = state.sessions().filter_map(|(session, arrival)| {
+                let token = session.token().map(|token| (token, None));
+                token.or_else(|| {
+                    let value = arrival.value.as_ref().filter(|_| session.has_login())?;
+                    Some((LoginToken::of_peers_session(value), Some(arrival.age)))
+                })
+            });
             let remembered = state.remember.all(&core.remember, state.now);
             (
                 sessions.collect::<Vec<_>>(),
@@ -269,15 +305,19 @@ impl OpenVisit {
             )
         });
         let mut own = OwnLogins::default();
-        for token in sessions {
+        for (token, age) in sessions {
             if let Some(record) = records.store.load(&token.id, now).await?
                 && records.owns(&token, &record, now)
             {
                 own.add(token.id);
             }
+            own.marks
+                .extend(age.map(|age| records.session_marker(&token.id, age, now)));
         }
         for claims in remembered {
             let ClaimsKind::Rotating(token) = &claims.kind else {
+                let token = self.visit().core().remember.flask_token(&claims.user_id);
+                own.shared.push(token.id);
                 continue;
             };
             let found = records.store.load(&token.id, now).await?;
@@ -295,7 +335,16 @@ impl OpenVisit {
 
     async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
         let own = self.own_logins(records).await?;
-        for login in &own.logins {
+        // First of all, or what is ended could be started again meanwhile.
+        for marker in own.marks {
+            records.mark(marker).await?;
+        }
+        for login in &own.shared {
+            records
+                .mark(records.token_marker(login, self.now()))
+                .await?;
+        }
+        for login in own.logins.iter().chain(&own.shared) {
             self.visit().core().end(records, login).await?;
         }
         self.tell_of_theft(own.stolen_of);
@@ -370,6 +419,12 @@ impl Core {
         except: Option<&LoginId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
+        if self.remember.is_shared_with_flask() {
+            let token = self.remember.flask_token(user_id);
+            records
+                .mark(records.token_marker(&token.id, self.now()))
+                .await?;
+        }
         let ended = records.store.delete_by_user(user_id, except).await?;
         for login in &ended {
             self.watched.wake(login);
@@ -382,7 +437,51 @@ impl Core {
     }
 }
 
+impl Core {
+    /// A record for a peer's login, and the mark that stays when it ends.
+    pub(crate) async fn adopt(
+        &self,
+        records: &Records,
+        new: &Issued,
+        adoption: &Adoption,
+    ) -> Result<Updated, Error> {
+        let record = &new.live.record;
+        if !records.store.create(record, &[]).await? {
+            if records
+                .store
+                .load(&record.id, record.created_at)
+                .await?
+                .is_some()
+            {
+                return Ok(Updated::Conflict);
+            }
+            // It has expired, and was not purged yet.
+            records.store.delete(&record.id).await?;
+            records.store.create_new(record, &[]).await?;
+        }
+        records
+            .mark(match adoption {
+                Adoption::Session { age } => {
+                    records.session_marker(&record.id, *age, record.created_at)
+                }
+                Adoption::Token(_) => records.token_marker(&record.id, record.created_at),
+            })
+            .await?;
+        Ok(Updated::Done)
+    }
+}
+
 impl Records {
+    /// Keeps a mark; once is enough.
+    pub(crate) async fn mark(&self, marker: LoginRecord) -> Result<(), Error> {
+        self.store.create(&marker, &[]).await.map(|_| ())
+    }
+
+    /// Whether there was a login by the cookie of a peer's that this number follows from.
+    pub(crate) async fn was_there(&self, id: &LoginId, now: u64) -> Result<bool, Error> {
+        Ok(self.store.load(&marker_id(id), now).await?.is_some())
+    }
+
     /// A user's logins, the one last used first.
     pub(crate) async fn list(
         &self,

@@ -35,7 +35,7 @@ use crate::login::records::Live;
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
-use crate::session::{Arrival, Flashes, PERMANENT, SessionMap};
+use crate::session::{Arrival, CookieArrival, Flashes, PERMANENT, SessionMap};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -74,6 +74,8 @@ pub(crate) struct VisitState {
     pub(crate) personal: bool,
     /// Whether the request loader was asked, so that the answer depends on more than cookies.
     pub(crate) asked_request: bool,
+    /// Whether the last one who asked did so without using the login.
+    pub(crate) without_use: bool,
     /// A digest that the session lacks, to go with it whenever it is next written.
     pub(crate) missing_digest: Option<String>,
     /// Whether somebody logged in or out in this request.
@@ -121,8 +123,13 @@ impl VisitState {
     }
 
     /// All sessions that came under the name of the cookie, the one that counts first.
-    pub(crate) fn sessions(&self) -> impl Iterator<Item = &SessionMap> {
-        std::iter::once(&self.session).chain(&self.arrival.others)
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (&SessionMap, &CookieArrival)> {
+        let others = self
+            .arrival
+            .others
+            .iter()
+            .map(|(session, arrival)| (session, arrival));
+        std::iter::once((&self.session, &self.arrival.main)).chain(others)
     }
 
     /// Whether the session names the record as this user's.

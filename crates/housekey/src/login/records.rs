@@ -10,9 +10,10 @@ use http::HeaderValue;
 use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
+use crate::cookie::LAST_DATE;
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
-use crate::records::secret::{Digests, LoginToken, Purpose};
+use crate::records::secret::{Digests, LoginToken, Purpose, marker};
 use crate::records::{LoginId, LoginRecord, Store, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
@@ -32,6 +33,10 @@ pub(crate) struct Records {
     pub(crate) max_logins: Option<MaxLogins>,
     /// Whether a session without a record is a login all the same, and gets one: a Flask peer may have made it.
     pub(crate) adopts: bool,
+    /// How long a peer's session can count, in seconds.
+    pub(crate) session_lifetime: u64,
+    /// How long Flask-Login's remember token counts without being used, in seconds.
+    pub(crate) remember_for: u64,
     /// Whether using a remember token puts off its end.
     pub(crate) remember_slides: bool,
     /// By how many seconds the machines' clocks may differ.
@@ -138,6 +143,7 @@ impl Records {
                 duration: *seconds,
             }),
             auth_hash,
+            shared: false,
             user_agent: client.user_agent.as_ref().map(readable),
             address: client.address,
         };
@@ -160,6 +166,89 @@ impl Records {
             session,
             remember: remember.map(|(token, _)| token),
         }
+    }
+
+    /// A login that a peer's session is, or that Flask-Login's remember token starts (`shared`).
+    pub(crate) fn adopt(
+        &self,
+        token: LoginToken,
+        shared: bool,
+        user_id: &str,
+        auth_hash: Option<String>,
+        client: &Client,
+        now: u64,
+    ) -> Issued {
+        let issued = self.issue(user_id, auth_hash, None, client, now);
+        let data = LoginData {
+            session: self.digests.digest(&token, Purpose::Session),
+            shared,
+            remember: shared.then(|| self.flask_token(now)),
+            ..issued.live.data.clone()
+        };
+        let mut live = self.changed(&issued.live, data, now);
+        live.record.id = token.id;
+        Issued {
+            live,
+            session: token,
+            remember: None,
+        }
+    }
+
+    /// What a shared login is remembered by has no digest: its signature proves it.
+    fn flask_token(&self, now: u64) -> Remember {
+        Remember {
+            digest: String::new(),
+            previous: None,
+            withdrawn_at: None,
+            expires_at: now.saturating_add(self.remember_for),
+            duration: self.remember_for,
+        }
+    }
+
+    /// What Flask-Login's remember token of this user finds.
+    pub(crate) fn check_shared(&self, user_id: &str, found: LoginRecord) -> Option<Box<Live>> {
+        let data = LoginData::read(&found)?;
+        (data.shared && found.user_id == user_id).then(|| {
+            Box::new(Live {
+                record: found,
+                data,
+                in_grace: false,
+                outdated: false,
+            })
+        })
+    }
+
+    /// A shared login after its token started another session.
+    pub(crate) fn reopened(
+        &self,
+        live: &Live,
+        token: &LoginToken,
+        auth_hash: Option<String>,
+        client: &Client,
+        now: u64,
+    ) -> Live {
+        let data = LoginData {
+            session: self.digests.digest(token, Purpose::Session),
+            started_at: now,
+            remember: Some(self.flask_token(now)),
+            auth_hash,
+            user_agent: client.user_agent.as_ref().map(readable),
+            address: client.address,
+            ..live.data.clone()
+        };
+        self.changed(live, data, now)
+    }
+
+    /// That there was a login by a peer's session: for as long as that can come again.
+    pub(crate) fn session_marker(&self, id: &LoginId, age: Duration, now: u64) -> LoginRecord {
+        let signed_at = now.saturating_sub(age.as_secs());
+        let ends = signed_at.saturating_add(self.session_lifetime);
+        marker(id, now, ends.saturating_add(1 + self.clock_tolerance))
+    }
+
+    /// That there was a login by a user's Flask-Login token: for ever, since that is how long it counts.
+    pub(crate) fn token_marker(&self, id: &LoginId, now: u64) -> LoginRecord {
+        marker(id, now, LAST_DATE.as_secs())
     }
 
     /// Whether the session that carries this token is a login.

@@ -11,6 +11,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::check::{check, check_key, check_store, setting, warn_without_address};
+use super::managers;
 use super::settings::SessionSignature;
 use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
 use crate::cookie::CookieSettings;
@@ -212,6 +213,19 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// Rules.
 impl<U: User> LoginManagerBuilder<U> {
+    /// Whom these logins are for, where several kinds of users have login managers with the same secret key: `staff`, for
+    /// instance. Cookies and records of one realm are worth nothing in another, so that member 1 is never employee 1, and a
+    /// login store may be shared. Programs that share their logins need the same realm. Empty by default; changing it signs
+    /// everybody out.
+    ///
+    /// Two managers in one process, for different types of users, that would take each other's logins for their own are an
+    /// error in [`build`](Self::build). In different processes nobody can see it: give each kind of user a realm, or a key.
+    /// In the `flask` preset, whose cookies have no place for a realm, each needs a key of its own.
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.settings.realm = realm.into();
+        self
+    }
+
     /// What happens to a session that comes from another browser than it was made for: a [`SessionProtection`] or
     /// its name (`"off"`, `"basic"`, `"strong"`). Basic by default.
     pub fn session_protection<M>(mut self, mode: M) -> Self
@@ -457,7 +471,7 @@ impl<U: User> LoginManagerBuilder<U> {
         check(&settings)?;
         let remember_format = check_store(&settings, self.store.is_some())?;
         warn_without_address(&settings);
-        let keys = &self.keys;
+        let keys = &self.keys.in_realm(&settings.realm);
         let clock_tolerance = settings.clock_tolerance.as_secs();
         let signing_keys = match settings.session_signature {
             SessionSignature::Flask => keys.for_flask_session(&settings.session_salt),
@@ -465,6 +479,7 @@ impl<U: User> LoginManagerBuilder<U> {
                 keys.for_purpose(&["housekey", "session", &settings.session_cookie.name])
             }
         };
+        let adopts = self.store.is_some() && settings.session_signature == SessionSignature::Flask;
         let values = settings.values_cookie();
         let session_cookie = SessionCookie {
             values: values.map(|attributes| SignedCookie {
@@ -473,8 +488,10 @@ impl<U: User> LoginManagerBuilder<U> {
                     clock_tolerance,
                 ),
                 attributes,
+                keeps_value: false,
             }),
             main: SignedCookie {
+                keeps_value: adopts,
                 attributes: settings.session_cookie.clone(),
                 signer: TimedSigner::new(signing_keys, clock_tolerance),
             },
@@ -495,14 +512,20 @@ impl<U: User> LoginManagerBuilder<U> {
             digests: Digests::new(keys),
             timeouts: settings.login_timeouts.unwrap_or_default(),
             max_logins: settings.max_logins,
-            adopts: settings.session_signature == SessionSignature::Flask,
+            adopts,
+            session_lifetime: settings.session_lifetime.as_secs(),
+            remember_for: settings.remember_duration.as_secs(),
             remember_slides: settings.remember_refresh_each_request,
             clock_tolerance,
         });
+        let mut marks = [session_cookie.main.signer.marks(), remember.marks()].concat();
+        if let Some(records) = &records {
+            marks.extend(records.digests.marks());
+        }
         let core = Core {
             records,
             watched: Watched::default(),
-            marks: [session_cookie.main.signer.marks(), remember.marks()].concat(),
+            marks,
             session_cookie,
             remember,
             auth_hashes: AuthHashes::new(keys),
@@ -512,8 +535,10 @@ impl<U: User> LoginManagerBuilder<U> {
             clock: self.clock,
             settings,
         };
+        let core = Arc::new(core);
+        managers::add(&core)?;
         Ok(LoginManager {
-            core: Arc::new(core),
+            core,
             user: PhantomData,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::settings::SessionSignature;
 use super::{SessionRefresh, Settings};
 use crate::cookie::{LONGEST_COOKIE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
@@ -56,6 +57,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
             )));
         }
     }
+    check_realm(settings)?;
     check_duration("session_lifetime", settings.session_lifetime)?;
     check_duration("remember_duration", settings.remember_duration)?;
     if let Some(within) = settings.fresh_within {
@@ -104,6 +106,22 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
+fn check_realm(settings: &Settings) -> Result<(), Error> {
+    let realm = &settings.realm;
+    if !realm.is_empty() && settings.session_signature == SessionSignature::Flask {
+        return Err(setting(
+            "realm: a Flask peer knows of none; in the flask preset give each login manager a secret key of its own",
+        ));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if realm.len() > 32 || !realm.bytes().all(allowed) {
+        return Err(setting(format!(
+            "realm: {realm:?} cannot be used; choose up to 32 letters, digits, - and _"
+        )));
+    }
+    Ok(())
+}
+
 /// The settings that go with a store, and the format of the remember token that goes with all of them.
 pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
     let needs_store = |name: &str| {
@@ -133,6 +151,14 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
     }
     match settings.remember_format {
         Some(RememberFormat::Rotating) if !stored => Err(needs_store("remember_format")),
+        Some(format @ (RememberFormat::Timed | RememberFormat::TimedReplacingFlaskLogin))
+            if stored =>
+        {
+            Err(setting(format!(
+                "remember_format: {format:?} cannot be ended one by one, and would undo what the login_store ends; use \
+                 Rotating, or FlaskLogin while a Flask peer writes the tokens"
+            )))
+        }
         Some(format) => Ok(format),
         None if stored => Ok(RememberFormat::Rotating),
         None => Ok(RememberFormat::Timed),

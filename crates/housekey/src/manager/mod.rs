@@ -2,6 +2,7 @@
 
 mod builder;
 mod check;
+mod managers;
 mod settings;
 
 pub use builder::LoginManagerBuilder;
@@ -206,6 +207,11 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// Whether what the one signs, a cookie or a record, verifies at the other.
+    pub(crate) fn accepts_what_is_signed_by(&self, other: &Self) -> bool {
+        self.marks.iter().any(|mark| other.marks.contains(mark))
+    }
+
     /// The names of all cookies.
     pub(crate) fn cookie_names(&self) -> impl Iterator<Item = &str> {
         let session = self.session_cookie.names();

@@ -53,6 +53,8 @@ pub(crate) enum SessionSignature {
 
 pub(crate) struct Settings {
     pub(crate) strong_keys_only: bool,
+    /// Whom the logins are for; empty for a program with one kind of user.
+    pub(crate) realm: String,
     pub(crate) session_cookie: Attributes,
     pub(crate) session_signature: SessionSignature,
     pub(crate) session_salt: String,
@@ -98,6 +100,7 @@ impl Settings {
     pub(crate) fn safe() -> Self {
         Self {
             strong_keys_only: true,
+            realm: String::new(),
             session_cookie: cookie("__Host-session", true, Some(SameSite::Lax)),
             session_signature: SessionSignature::Sha256,
             session_salt: "cookie-session".to_owned(),

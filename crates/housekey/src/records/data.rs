@@ -22,6 +22,9 @@ pub(crate) struct LoginData {
     /// The digest of the user's auth hash, for the remember token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) auth_hash: Option<String>,
+    /// Whether all browsers that have Flask-Login's remember token of this user share it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) shared: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

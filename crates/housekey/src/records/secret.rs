@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::LoginId;
+use sha2::{Digest as _, Sha512};
+
+use super::{LoginId, LoginRecord};
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_decode_array, base64_encode};
 
@@ -51,6 +53,39 @@ impl LoginToken {
         Self { id, secret }
     }
 
+    /// Of a login that a Flask peer made, and whose cookie has no token of ours: it follows from the cookie's value, which is
+    /// the secret, so that one cookie has one record.
+    pub(crate) fn of_peers_session(cookie: &[u8]) -> Self {
+        Self::derived(b"housekey, a peer's session\0", cookie)
+    }
+
+    /// Of all logins that Flask-Login's remember token of this user starts: that is one token, the same in all their browsers.
+    /// The secret is good for a session; what proves that somebody has the token is its signature.
+    pub(crate) fn of_flask_token(user_id: &str, token: &str) -> Self {
+        let id = Self::derived(b"housekey, Flask-Login's token\0", user_id.as_bytes()).id;
+        let secret = Self::derived(
+            b"housekey, a session by Flask-Login's token\0",
+            token.as_bytes(),
+        );
+        Self { id, ..secret }
+    }
+
+    fn derived(label: &[u8], secret: &[u8]) -> Self {
+        let digest: [u8; 64] = Sha512::new()
+            .chain_update(label)
+            .chain_update(secret)
+            .finalize()
+            .into();
+        let (id, rest) = digest
+            .split_first_chunk()
+            .expect("64 bytes are more than 16");
+        let secret = rest.first_chunk().expect("48 bytes are more than 32");
+        Self {
+            id: LoginId::from_bytes(*id),
+            secret: *secret,
+        }
+    }
+
     /// `id.secret`, both in base64. One spelling for one token.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.split_once('.')?;
@@ -86,6 +121,25 @@ fn split(value: &str) -> Option<(&str, &str)> {
     Some((token, owner.strip_prefix('.')?))
 }
 
+/// A record that stays when the one with this number goes: that there was a login by this cookie of a peer's, so that it
+/// starts no other one. It is nobody's login.
+pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
+    let id = marker_id(id);
+    LoginRecord {
+        id,
+        user_id: format!("(ended) {id}"),
+        version: 0,
+        created_at: now,
+        last_seen_at: now,
+        expires_at,
+        data: "{}".to_owned(),
+    }
+}
+
+pub(crate) fn marker_id(id: &LoginId) -> LoginId {
+    LoginToken::derived(b"housekey, there was a login\0", id.as_bytes()).id
+}
+
 /// Never the secret.
 impl fmt::Debug for LoginToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,6 +159,11 @@ impl Digests {
             keys: keys.for_purpose(&["housekey", "login record"]),
             successors: keys.for_purpose(&["housekey", "login record", "successor"]),
         }
+    }
+
+    /// As [`KeyRing::marks`].
+    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+        self.keys.marks()
     }
 
     /// What the store keeps of a token.

@@ -122,13 +122,22 @@ impl Store {
         Self(Box::new(store))
     }
 
+    /// As [`LoginStore::create`].
+    pub(crate) async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+    ) -> Result<bool, Error> {
+        self.0.create(new, replacing).await.map_err(failed)
+    }
+
     /// As [`LoginStore::create`]. That there is a record with this number, drawn at random as it is, is a fault as well.
     pub(crate) async fn create_new(
         &self,
         new: &LoginRecord,
         replacing: &[LoginId],
     ) -> Result<(), Error> {
-        match self.0.create(new, replacing).await.map_err(failed)? {
+        match self.create(new, replacing).await? {
             true => Ok(()),
             false => Err(failed("the number of a new login was taken".into())),
         }

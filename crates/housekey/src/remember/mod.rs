@@ -134,6 +134,11 @@ impl RememberCookie {
         }
     }
 
+    /// The token of the login that all browsers share which have Flask-Login's remember token of this user.
+    pub(crate) fn flask_token(&self, user_id: &str) -> LoginToken {
+        LoginToken::of_flask_token(user_id, &self.flask.issue(user_id))
+    }
+
     /// Whether a Flask peer reads and writes these tokens too.
     pub(crate) fn is_shared_with_flask(&self) -> bool {
         self.format == RememberFormat::FlaskLogin

@@ -35,6 +35,8 @@ pub(crate) struct SessionCookie {
 pub(crate) struct SignedCookie {
     pub(crate) attributes: Attributes,
     pub(crate) signer: TimedSigner,
+    /// Whether the value is kept as it came.
+    pub(crate) keeps_value: bool,
 }
 
 /// How the session came with the request.
@@ -45,17 +47,21 @@ pub(crate) struct Arrival {
     /// Why the cookie, if there was one, counts for nothing.
     pub(crate) rejected: Option<Rejected>,
     /// The other sessions that came under the same name.
-    pub(crate) others: Vec<SessionMap>,
+    pub(crate) others: Vec<(SessionMap, CookieArrival)>,
+    /// Whether the request is use, which lets what came live on.
+    pub(crate) again_if_due: bool,
     had_login: bool,
     values_owner: Option<String>,
 }
 
 /// How one cookie came.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct CookieArrival {
     /// Whether the browser has a cookie of this name, valid or not: only then is there one to delete.
     pub(crate) sent: bool,
-    age: Duration,
+    /// As it came, where that is what a record is found by.
+    pub(crate) value: Option<Box<[u8]>>,
+    pub(crate) age: Duration,
     fallback_key: bool,
 }
 
@@ -156,7 +162,7 @@ impl SessionCookie {
         let arrival = Arrival {
             main,
             rejected,
-            others: valid.into_iter().map(|(session, _)| session).collect(),
+            others: valid,
             ..Arrival::default()
         };
         (session, arrival)
@@ -201,16 +207,17 @@ impl SessionCookie {
         };
         let modified = session.are_values_modified()
             || (arrival.values.sent && session.owner() != arrival.values_owner);
-        let values = if modified || self.is_sent_again(&arrival.values, permanent) {
-            let part = session.values_part();
-            match part.is_empty() {
-                true if arrival.values.sent => Change::Delete,
-                true => Change::Keep,
-                false => self.set(cookie, &part, modified, permanent, now)?,
-            }
-        } else {
-            Change::Keep
-        };
+        let values =
+            if modified || self.is_sent_again(&arrival.values, arrival.again_if_due, permanent) {
+                let part = session.values_part();
+                match part.is_empty() {
+                    true if arrival.values.sent => Change::Delete,
+                    true => Change::Keep,
+                    false => self.set(cookie, &part, modified, permanent, now)?,
+                }
+            } else {
+                Change::Keep
+            };
         Ok([main, values])
     }
 
@@ -242,16 +249,17 @@ impl SessionCookie {
             Some(_) => session.is_login_modified(),
             None => session.is_modified(),
         };
-        modified || self.is_sent_again(&arrival.main, session.is_permanent())
+        modified || self.is_sent_again(&arrival.main, arrival.again_if_due, session.is_permanent())
     }
 
     /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
-    fn is_sent_again(&self, arrival: &CookieArrival, permanent: bool) -> bool {
-        let due = match self.refresh {
-            SessionRefresh::Never => false,
-            SessionRefresh::PermanentEachRequest => permanent,
-            SessionRefresh::OlderThan(age) => arrival.age >= age,
-        };
+    fn is_sent_again(&self, arrival: &CookieArrival, again_if_due: bool, permanent: bool) -> bool {
+        let due = again_if_due
+            && match self.refresh {
+                SessionRefresh::Never => false,
+                SessionRefresh::PermanentEachRequest => permanent,
+                SessionRefresh::OlderThan(age) => arrival.age >= age,
+            };
         arrival.sent && (due || arrival.fallback_key)
     }
 
@@ -319,6 +327,7 @@ impl SignedCookie {
             .ok_or(Refused::BadPayload)?;
         let arrival = CookieArrival {
             sent: true,
+            value: self.keeps_value.then(|| value.into()),
             age: verified.age,
             fallback_key: verified.key == KeyUsed::Fallback,
         };

@@ -7,7 +7,7 @@ mod cookie;
 mod flash;
 mod map;
 
-pub(crate) use cookie::{Arrival, Change, Rejected, SessionCookie, SignedCookie};
+pub(crate) use cookie::{Arrival, Change, CookieArrival, Rejected, SessionCookie, SignedCookie};
 pub(crate) use flash::Flashes;
 pub(crate) use map::{OWNER, PERMANENT, SessionMap};
 

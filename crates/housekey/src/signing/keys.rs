@@ -178,6 +178,23 @@ impl SecretKeys {
         KeyRing(self.keys.iter().map(derive).collect())
     }
 
+    /// The keys of one realm: what is signed in one is worth nothing in another. Those of the realm without a name are the keys
+    /// themselves.
+    pub(crate) fn in_realm(&self, realm: &str) -> Self {
+        if realm.is_empty() {
+            return self.clone();
+        }
+        let derive = |key: &SecretKey| {
+            let mut mac = hmac_sha256(&key.bytes);
+            mac.update(b"housekey, a realm\0");
+            mac.update(realm.as_bytes());
+            SecretKey::from_bytes(&mac.finalize().into_bytes())
+        };
+        Self {
+            keys: self.keys.iter().map(derive).collect(),
+        }
+    }
+
     /// Flask's keys: itsdangerous' `key_derivation="hmac"` with SHA-1 and the salt of the session interface.
     pub(crate) fn for_flask_session(&self, salt: &str) -> KeyRing {
         let derive = |key: &SecretKey| {

@@ -5,13 +5,24 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
+use housekey_axum::records::MemoryLoginStore;
 use housekey_axum::{
-    BoxError, CurrentUser, Error, Login, LoginManager, LoginManagerExt as _, LoginRequired,
-    SecretKeys, Session, User, login_required,
+    BoxError, CurrentUser, Error, Login, LoginManager, LoginManagerBuilder, LoginManagerExt as _,
+    LoginRequired, SecretKeys, Session, User, login_required,
 };
 
 use crate::common::browser::Browser;
 use crate::common::{KEY, Member, Site};
+
+struct Employee {
+    id: String,
+}
+
+impl User for Employee {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
 
 #[derive(Clone)]
 struct Staff {
@@ -25,15 +36,16 @@ impl User for Staff {
 }
 
 fn both(site: &Site) -> Browser {
-    both_with(site, "__Host-staff", "__Host-staff_token")
+    both_with(site, "", "__Host-staff", "__Host-staff_token")
 }
 
-fn both_with(site: &Site, session: &'static str, token: &'static str) -> Browser {
+fn both_with(site: &Site, realm: &str, session: &'static str, token: &'static str) -> Browser {
     // The same key and the same ids on purpose.
     let clock = site.clock.clone();
     let staff = LoginManager::new(SecretKeys::new(KEY).unwrap(), |id: String| async {
         Ok::<_, BoxError>(Some(Staff { id }))
     })
+    .realm(realm)
     .session_cookie(|cookie| cookie.name(session))
     .remember_cookie(|cookie| cookie.name(token))
     .login_view("/staff/login")
@@ -138,7 +150,8 @@ async fn two_managers_with_a_cookie_of_the_same_name_serve_nobody_who_asks() {
         ("__Host-staff", "__Host-session"),
     ] {
         let site = Site::safe();
-        let mut browser = both_with(&site, session, token);
+        // Without a realm, some of these could not even be built.
+        let mut browser = both_with(&site, "staff", session, token);
         for path in ["/both", "/staff/hello", "/staff/guarded", "/staff/session"] {
             let answer = browser.get(path).await;
             assert_eq!(answer.status, 500, "{path} with {session} and {token}");
@@ -148,4 +161,102 @@ async fn two_managers_with_a_cookie_of_the_same_name_serve_nobody_who_asks() {
         assert_eq!(browser.jar.names(), [""; 0]);
         assert_eq!(browser.read("/").await, "for everybody");
     }
+}
+
+/// Two routers, each with its own manager: no request comes through both, so only building them can tell.
+#[test]
+fn two_managers_that_would_take_each_others_logins_are_refused_wherever_their_routes_are() {
+    let key = "of-two-managers-on-routers-of-their-own";
+    let members = LoginManager::new(SecretKeys::new(key).unwrap(), |id: String| async {
+        Ok::<_, BoxError>(Some(Staff { id }))
+    });
+    let employees = |id: String| async { Ok::<_, BoxError>(Some(Employee { id })) };
+    let again = || LoginManager::new(SecretKeys::new(key).unwrap(), employees);
+    let first = members.build().unwrap();
+    let error = again().build().unwrap_err();
+    assert!(error.to_string().starts_with("realm: "), "{error}");
+    let others: [fn(LoginManagerBuilder<Employee>) -> LoginManagerBuilder<Employee>; 2] = [
+        |it| it.realm("employees"),
+        |it| {
+            it.session_cookie(|cookie| cookie.name("__Host-employee"))
+                .remember_cookie(|cookie| cookie.name("__Host-employee_token"))
+        },
+    ];
+    for other in others {
+        assert!(other(again()).build().is_ok());
+    }
+    // A second manager for the same users, for instance after a change of settings, is none of that.
+    let more = |id: String| async { Ok::<_, BoxError>(Some(Staff { id })) };
+    assert!(
+        LoginManager::new(SecretKeys::new(key).unwrap(), more)
+            .build()
+            .is_ok()
+    );
+    drop(first);
+    assert!(again().build().is_ok(), "it is gone");
+}
+
+#[test]
+fn a_realm_is_a_short_word_and_not_for_flask() {
+    let loader = |id: String| async { Ok::<_, BoxError>(Some(Employee { id })) };
+    for realm in ["a b", "a:b", "é", &"a".repeat(33), "a\n"] {
+        let builder = LoginManager::new(SecretKeys::generate(), loader).realm(realm);
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.starts_with("realm: "), "{error}");
+    }
+    let builder = LoginManager::flask(SecretKeys::generate(), loader).realm("staff");
+    let error = builder.build().unwrap_err().to_string();
+    assert!(
+        error.starts_with("realm: ") && error.contains("key of its own"),
+        "{error}"
+    );
+}
+
+/// Same key, same names of cookies, same store: what somebody has in one realm is nothing in the other.
+#[tokio::test]
+async fn a_login_of_one_realm_is_nobodys_in_another_and_not_listed_or_ended_there() {
+    let store = MemoryLoginStore::new();
+    let key = "of-two-realms-with-everything-in-common";
+    let site = |realm: &str| {
+        let loader = |id: String| async { Ok::<_, BoxError>(Some(Staff { id })) };
+        LoginManager::new(SecretKeys::new(key).unwrap(), loader)
+            .realm(realm)
+            .login_store(store.clone())
+            .build()
+            .unwrap()
+    };
+    let pages = |manager: &LoginManager<Staff>| {
+        let log_in = async |login: Login<Staff>, Path(id): Path<String>| -> Result<(), Error> {
+            Ok(login.login_user(&Staff { id }).remember(true).await?)
+        };
+        let who = async |user: CurrentUser<Staff>| {
+            user.user()
+                .map_or("nobody".to_owned(), |user| user.id.clone())
+        };
+        Router::new()
+            .route("/login/{id}", post(log_in))
+            .route("/who", get(who))
+            .layer(manager.layer())
+    };
+    let clock = Site::safe().clock.clone();
+    let (members, staff) = (site(""), site("staff"));
+    let mut member = Browser::new(pages(&members), clock.clone());
+    let mut employee = Browser::new(pages(&staff), clock);
+    member.post("/login/1", "").await;
+    employee.post("/login/1", "").await;
+    assert_eq!(member.who().await, "1");
+    assert_eq!(employee.who().await, "1");
+    assert_eq!(members.logins_of("1").await.unwrap().len(), 1);
+    let [of_staff] = staff.logins_of("1").await.unwrap().try_into().unwrap();
+
+    let mut crossing = member.clone();
+    crossing.move_to(pages(&staff));
+    assert_eq!(crossing.who().await, "nobody");
+    let mut crossing = employee.clone();
+    crossing.move_to(pages(&members));
+    assert_eq!(crossing.who().await, "nobody");
+    assert!(!members.end_login(&of_staff.id).await.unwrap());
+    assert_eq!(members.end_logins_of("1").await.unwrap(), 1);
+    assert_eq!(member.who().await, "nobody");
+    assert_eq!(employee.who().await, "1");
 }

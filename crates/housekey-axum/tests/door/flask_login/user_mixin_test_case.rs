@@ -10,8 +10,11 @@ use housekey_axum::{
 };
 
 use super::session_of;
+use crate::common::Site;
 use crate::common::browser::Browser;
-use crate::common::{KEY, Site};
+
+/// Other tests have another type of users under the other key.
+const OWN_KEY: &str = "of-the-users-that-have-only-an-id";
 
 /// Neither to be compared nor to be hashed.
 struct OnlyAnId(u64);
@@ -26,7 +29,7 @@ fn browser() -> Browser {
     let clock = Site::flask().clock.clone();
     let time = clock.clone();
     let loader = async |id: String| Ok::<_, BoxError>(id.parse().ok().map(OnlyAnId));
-    let manager = LoginManager::flask(SecretKeys::flask(KEY).unwrap(), loader)
+    let manager = LoginManager::flask(SecretKeys::flask(OWN_KEY).unwrap(), loader)
         .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(time.now()))
         .build()
         .unwrap();

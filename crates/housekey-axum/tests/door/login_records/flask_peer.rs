@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use housekey_axum::records::LoginStore as _;
 use housekey_axum::{EndReason, Event};
 
 use crate::common::browser::Browser;
 use crate::common::store::{Call, Gate};
 use crate::common::{DAY, HOUR, KEY, Site, noise, peer};
 
+const MINUTE: Duration = Duration::from_secs(60);
 const SECRET: &str = r#""_login":""#;
 
 fn session_of(browser: &Browser) -> String {
@@ -85,18 +87,83 @@ async fn a_peers_login_is_listed_ended_and_timed_out_as_any_other() {
 }
 
 #[tokio::test]
-async fn a_copy_of_a_session_that_has_its_record_is_worthless_after_logging_out() {
+async fn copies_of_a_peers_session_are_worthless_after_logging_out_whenever_they_were_made() {
+    for looked_at in [true, false] {
+        let site = site();
+        let mut browser = peer_login(&site, "mia");
+        let from_before_the_first_look = browser.jar.clone();
+        if looked_at {
+            browser.who().await;
+        }
+        let copy = browser.jar.clone();
+        browser.post("/logout", "").await;
+        assert_eq!(site.logins("mia").await, 0);
+        for copy in [&copy, &from_before_the_first_look] {
+            assert_eq!(site.who_with(copy).await, "nobody", "{looked_at}");
+        }
+        // The peer's next login is another cookie.
+        site.clock.advance(Duration::from_secs(1));
+        let mut browser = peer_login(&site, "mia");
+        assert_eq!(browser.who().await, "mia, fresh, by Session");
+    }
+}
+
+/// However it ended, and however often the cookie comes again.
+#[tokio::test]
+async fn a_peers_session_whose_login_has_ended_makes_no_other_one() {
+    for name in ["idle", "its record is gone"] {
+        let site = site();
+        let browser = peer_login(&site, "mia");
+        let mut first = browser.clone();
+        assert_eq!(first.who().await, "mia, fresh, by Session");
+        match name {
+            "idle" => site.clock.advance(DAY),
+            _ => {
+                let id = site.store.only("mia").await.id;
+                assert!(site.store.delete(&id).await.unwrap());
+            }
+        }
+        for copy in [&browser, &first, &browser] {
+            assert_eq!(site.who_with(&copy.jar).await, "nobody", "{name}");
+        }
+        assert_eq!(site.logins("mia").await, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn one_cookie_of_a_peers_has_one_record_however_often_it_comes() {
     let site = site();
-    let mut browser = peer_login(&site, "mia");
-    let from_before_the_first_look = browser.jar.clone();
-    browser.who().await;
-    let copy = browser.jar.clone();
-    browser.post("/logout", "").await;
-    assert_eq!(site.store.len(), 0);
-    assert_eq!(site.who_with(&copy).await, "nobody");
-    // Nobody can tell it from what the peer would make at the next login. The documentation says so.
-    let who = site.who_with(&from_before_the_first_look).await;
-    assert_eq!(who, "mia, fresh, by Session");
+    let browser = peer_login(&site, "mia");
+    for _ in 0..50 {
+        assert_eq!(browser.clone().who().await, "mia, fresh, by Session");
+    }
+    assert_eq!(site.logins("mia").await, 1);
+    let token = peer::remember_token(KEY.as_bytes(), "ben");
+    for _ in 0..50 {
+        let mut browser = site.browser();
+        browser.jar.put("remember_token", &token);
+        assert_eq!(browser.who().await, "ben, remembered, by RememberToken");
+        assert_eq!(browser.who().await, "ben, remembered, by Session");
+    }
+    assert_eq!(site.logins("ben").await, 1);
+}
+
+/// The first proves, the second had a copy of what was before.
+#[tokio::test]
+async fn a_proof_makes_copies_of_the_peers_cookie_worthless() {
+    for looked_at in [true, false] {
+        let site = site();
+        let mut browser = peer_login(&site, "mia");
+        let thief = browser.clone();
+        if looked_at {
+            browser.who().await;
+        }
+        assert_eq!(browser.post("/confirm", "").await.status, 200);
+        site.clock.advance(2 * MINUTE);
+        assert_eq!(site.who_with(&thief.jar).await, "nobody");
+        assert_eq!(browser.who().await, "mia, fresh, by Session");
+        assert_eq!(site.logins("mia").await, 1);
+    }
 }
 
 #[tokio::test]
@@ -109,7 +176,7 @@ async fn ids_that_are_numbers_in_the_peers_session_name_the_same_login_each_time
     }
     assert_eq!(site.store.only("7").await.user_id, "7");
     browser.post("/logout", "").await;
-    assert_eq!(site.store.len(), 0);
+    assert_eq!(site.logins("7").await, 0);
 }
 
 #[tokio::test]
@@ -194,41 +261,106 @@ async fn a_users_own_login_goes_on_when_they_log_in_at_the_peer_as_well() {
     assert_eq!(site.store.only("mia").await.id, id);
 }
 
-#[tokio::test]
-async fn flask_logins_remember_token_makes_a_new_record_and_stays_as_it_is() {
-    let site = site();
-    let token = peer::remember_token(KEY.as_bytes(), "mia");
+/// Flask-Login's remember token of a user is one text in all their browsers.
+fn with_flask_token(site: &Site) -> Browser {
     let mut browser = site.browser();
+    let token = peer::remember_token(KEY.as_bytes(), "mia");
     browser.jar.put("remember_token", &token);
-    for records in 1..4 {
-        browser.jar.remove("session");
+    browser
+}
+
+#[tokio::test]
+async fn all_browsers_with_a_flask_token_share_a_login_and_a_logout_of_one_is_one_of_all() {
+    let site = site();
+    let mut browsers = [with_flask_token(&site), with_flask_token(&site)];
+    for browser in &mut browsers {
         assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
         assert_eq!(browser.who().await, "mia, remembered, by Session");
-        assert_eq!(site.store.len(), records);
-        assert_eq!(browser.jar.value("remember_token"), Some(token.as_str()));
     }
-    browser.post("/logout", "").await;
-    assert_eq!(
-        site.store.len(),
-        2,
-        "those whose sessions were lost end by their timeouts"
-    );
-    assert_eq!(browser.jar.names(), [""; 0]);
+    assert_eq!(site.logins("mia").await, 1);
+    let [mut one, mut other] = browsers;
+    one.post("/logout", "").await;
+    assert_eq!(one.jar.names(), [""; 0]);
+    for _ in 0..2 {
+        assert_eq!(
+            other.who().await,
+            "nobody",
+            "nobody can tell it from a copy"
+        );
+        assert_eq!(with_flask_token(&site).who().await, "nobody");
+    }
+    assert_eq!(site.logins("mia").await, 0);
+}
+
+/// Whether it was ever seen here or not.
+#[tokio::test]
+async fn what_ends_all_logins_ends_the_flask_token_too() {
+    for name in ["an administrator", "a logout"] {
+        for seen in [true, false] {
+            let site = site();
+            let mut browser = with_flask_token(&site);
+            if seen {
+                browser.who().await;
+            }
+            match name {
+                "a logout" => drop(with_flask_token(&site).post("/logout", "").await),
+                _ => drop(site.manager().end_logins_of("mia").await.unwrap()),
+            }
+            assert_eq!(browser.who().await, "nobody", "{name}");
+            assert_eq!(with_flask_token(&site).who().await, "nobody", "{name}");
+            // A login that asks for it makes the token good again: there is no other.
+            let mut again = site.remembered_browser_of("mia").await;
+            again.restart();
+            assert_eq!(again.who().await, "mia, remembered, by RememberToken");
+        }
+    }
 }
 
 #[tokio::test]
-async fn a_flask_token_brings_a_browser_back_whose_login_timed_out_or_was_ended() {
+async fn a_new_password_ends_a_flask_token_that_was_used_here() {
     let site = site();
-    let mut browser = site.remembered_browser_of("mia").await;
-    site.clock.advance(DAY);
-    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
-    site.manager().end_logins_of("mia").await.unwrap();
-    // The token has no record. Only the auth hash could end it, and Flask-Login's does not know that either.
-    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    let mut browser = with_flask_token(&site);
+    browser.who().await;
+    site.members.set_stamp("mia", "after a new password");
+    assert_eq!(browser.who().await, "nobody");
+    assert_eq!(with_flask_token(&site).who().await, "nobody");
 }
 
 #[tokio::test]
-async fn a_peers_session_without_room_for_the_secret_counts_without_a_record() {
+async fn a_flask_token_brings_a_browser_back_whose_session_timed_out() {
+    let site = site();
+    let mut browser = with_flask_token(&site);
+    browser.who().await;
+    for _ in 0..3 {
+        site.clock.advance(40 * DAY);
+        assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+        assert_eq!(browser.who().await, "mia, remembered, by Session");
+        assert_eq!(site.logins("mia").await, 1);
+    }
+}
+
+/// A proof is of this browser; the others with the token stay as they are.
+#[tokio::test]
+async fn a_proof_in_a_shared_login_makes_one_of_its_own() {
+    let site = site();
+    let mut browser = with_flask_token(&site);
+    let mut other = with_flask_token(&site);
+    browser.who().await;
+    other.who().await;
+    assert_eq!(browser.post("/prove-it", "").await.status, 200);
+    assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
+    assert_eq!(other.who().await, "mia, remembered, by Session");
+    assert_eq!(site.logins("mia").await, 2);
+    assert_eq!(browser.post("/logins/end-others", "").await.body, "1");
+    assert_eq!(other.who().await, "nobody");
+    // The cookie is still there. It is worth nothing once the session is gone.
+    assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
+    browser.restart();
+    assert_eq!(browser.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_peers_session_without_room_for_the_secret_is_found_by_its_cookie() {
     let site = site();
     let full = noise(4000).replace('\\', "-");
     let json = format!(r#"{{"_fresh":true,"_user_id":"mia","blob":"{full}"}}"#);
@@ -238,12 +370,14 @@ async fn a_peers_session_without_room_for_the_secret_counts_without_a_record() {
     browser.jar.put("session", &session);
     for _ in 0..2 {
         assert_eq!(browser.who().await, "mia, fresh, by Session");
+        assert_eq!(browser.jar.value("session"), Some(session.as_str()));
     }
-    assert_eq!(site.store.len(), 0);
-    // Nothing to list, and nothing that could be ended; the next login has room again.
-    assert_eq!(browser.get("/logins").await.status, 401);
-    browser.log_in("mia").await;
-    assert_eq!(site.store.len(), 1);
+    assert_eq!(site.logins("mia").await, 1);
+    assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 1);
+    assert_eq!(browser.who().await, "nobody");
+    let mut copy = site.browser();
+    copy.jar.put("session", &session);
+    assert_eq!(copy.who().await, "nobody");
 }
 
 #[tokio::test]
@@ -253,7 +387,7 @@ async fn a_proof_of_a_peers_login_without_a_record_is_taken() {
     put(&site, &mut browser, r#"{"_fresh":false,"_user_id":"mia"}"#);
     assert_eq!(browser.post("/confirm", "").await.status, 200);
     assert_eq!(browser.who().await, "mia, fresh, by Session");
-    assert_eq!(site.store.len(), 1);
+    assert_eq!(site.logins("mia").await, 1);
 }
 
 #[tokio::test]
@@ -288,7 +422,7 @@ async fn an_auth_hash_that_changed_ends_a_peers_login_with_its_record() {
         reason: EndReason::AuthHashChanged,
     };
     assert_eq!(site.events.take(), [Event::Accessed, ended]);
-    assert_eq!(site.store.len(), 0);
+    assert_eq!(site.logins("mia").await, 0);
 }
 
 #[tokio::test]

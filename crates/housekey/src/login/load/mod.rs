@@ -17,11 +17,11 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use recorded::Write;
+pub(crate) use recorded::{Adopted, Adoption, Write};
 
 use std::sync::Arc;
 
-use recorded::{Adoption, Ending};
+use recorded::Ending;
 
 use super::auth_hash::{self, AuthHash};
 use super::protection::SessionProtection;
@@ -45,6 +45,8 @@ pub(crate) enum Search {
     RememberedRecord(Box<Claims>, LoginToken),
     /// The user whom a valid remember token names.
     RememberedUser(Box<Claims>),
+    /// The record of a login that a peer made.
+    Adopted(Adopted),
     /// Whomever the request itself proves.
     RequestUser,
     /// A record is to be changed before the search goes on.
@@ -70,6 +72,8 @@ pub(crate) enum Protection {
 pub(crate) enum Answer {
     User(Option<Arc<dyn User>>),
     Record(Option<LoginRecord>),
+    /// A record, or else whether there was one before.
+    Adopted(Option<LoginRecord>, bool),
     Written(Updated),
 }
 
@@ -119,6 +123,9 @@ impl VisitState {
                 }
                 (Some(records), Search::RememberedRecord(claims, token), Answer::Record(found)) => {
                     self.check_remembered_record(records, claims, token, found)
+                }
+                (Some(records), Search::Adopted(adopted), Answer::Adopted(found, was_there)) => {
+                    self.check_adopted(core, records, adopted, found, was_there)
                 }
                 (Some(_), Search::Write(write), Answer::Written(updated)) => {
                     self.written(core, write, updated)
@@ -239,10 +246,17 @@ impl VisitState {
     }
 
     fn search_remember_token(&mut self, core: &Core) -> Search {
+        if self.without_use {
+            return self.search_request();
+        }
         match self.remember.read(&core.remember, self.now) {
             None => self.search_request(),
             Some(Ok(claims)) => match claims.kind.clone() {
                 ClaimsKind::Rotating(token) => Search::RememberedRecord(claims, token),
+                ClaimsKind::Flask if core.records.is_some() => {
+                    let token = core.remember.flask_token(&claims.user_id);
+                    Search::Adopted(Adopted::Token(claims, token))
+                }
                 ClaimsKind::Flask | ClaimsKind::Timed { .. } => Search::RememberedUser(claims),
             },
             Some(Err(reason)) => {
@@ -283,8 +297,14 @@ impl VisitState {
                 let token = token.clone();
                 self.use_token(core, records, claims, &token, live, user)
             }
-            (Some(records), _, _) => {
-                let new = records.issue(&claims.user_id, digest, None, &self.client, self.now);
+            (Some(records), _, Some(live)) => {
+                let token = core.remember.flask_token(&claims.user_id);
+                let next = records.reopened(&live, &token, digest, &self.client, self.now);
+                Search::Write(Write::Reopen(Box::new(next), user, claims))
+            }
+            (Some(records), _, None) => {
+                let (token, id) = (core.remember.flask_token(&claims.user_id), &claims.user_id);
+                let new = records.adopt(token, true, id, digest, &self.client, self.now);
                 Search::Write(Write::Adopt(Box::new(new), user, Adoption::Token(claims)))
             }
             (None, ..) => {

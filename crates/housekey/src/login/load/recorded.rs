@@ -26,6 +26,8 @@ pub(crate) enum Write {
     Restore(Box<Restoration>),
     /// A record for a login that has none yet; then the login is this user's.
     Adopt(Box<Issued>, Arc<dyn User>, Adoption),
+    /// The record that Flask-Login's remember token is of, after it started another session.
+    Reopen(Box<Live>, Arc<dyn User>, Box<Claims>),
 }
 
 /// The use of a remember token that rotates.
@@ -55,9 +57,37 @@ pub(crate) enum Ending {
 /// How a login without a record came.
 pub(crate) enum Adoption {
     /// By a session that a peer made.
-    Session,
-    /// By a remember token that does not rotate.
+    Session { age: Duration },
+    /// By Flask-Login's remember token.
     Token(Box<Claims>),
+}
+
+/// What is asked of the store about a login of a peer's, which has no token of ours.
+#[derive(Debug)]
+pub(crate) enum Adopted {
+    Session {
+        user_id: String,
+        token: LoginToken,
+        age: Duration,
+    },
+    Token(Box<Claims>, LoginToken),
+}
+
+impl Adopted {
+    /// The record that its cookie has, if it has one.
+    pub(crate) fn id(&self) -> &LoginId {
+        match self {
+            Self::Session { token, .. } | Self::Token(_, token) => &token.id,
+        }
+    }
+
+    /// What says that it had one.
+    pub(crate) fn marker(&self, records: &Records, now: u64) -> LoginRecord {
+        match self {
+            Self::Session { token, age, .. } => records.session_marker(&token.id, *age, now),
+            Self::Token(_, token) => records.token_marker(&token.id, now),
+        }
+    }
 }
 
 impl fmt::Debug for Write {
@@ -68,6 +98,7 @@ impl fmt::Debug for Write {
             Self::Delete(..) => "Delete",
             Self::Restore(..) => "Restore",
             Self::Adopt(..) => "Adopt",
+            Self::Reopen(..) => "Reopen",
         })
     }
 }
@@ -77,9 +108,14 @@ impl VisitState {
         let records = core.records.as_ref();
         match (records, records.and_then(|_| self.session_token()), id) {
             (_, Some(token), id) => Search::SessionRecord(id, token),
-            (Some(records), None, Some(id)) if !records.adopts => {
-                self.login_ended(core, id, EndReason::NoRecord)
-            }
+            (Some(_), None, Some(user_id)) => match self.peers_session() {
+                Some(token) => Search::Adopted(Adopted::Session {
+                    user_id,
+                    token,
+                    age: self.arrival.main.age,
+                }),
+                None => self.login_ended(core, user_id, EndReason::NoRecord),
+            },
             (_, None, Some(id)) if self.protect(core, &id) => self.nobody(),
             (_, None, Some(id)) => Search::SessionUser(id),
             (_, None, None) => {
@@ -124,22 +160,20 @@ impl VisitState {
                 self.live = Some(live);
                 self.protect_recorded(core, login, id)
             }
-            Err(Dead {
-                reason,
-                delete: Some(login),
-                ..
-            }) => Search::Write(Write::Delete(
-                login,
-                Ending::Session {
-                    user_id: id,
-                    reason,
-                },
-            )),
-            Err(Dead {
-                reason, under_way, ..
-            }) => {
-                self.reads_only = under_way;
-                self.login_ended(core, id, reason)
+            Err(dead) => self.session_is_dead(core, id, dead),
+        }
+    }
+
+    fn session_is_dead(&mut self, core: &Core, user_id: String, dead: Dead) -> Search {
+        let reason = dead.reason;
+        match dead.delete {
+            Some(login) => {
+                let ending = Ending::Session { user_id, reason };
+                Search::Write(Write::Delete(login, ending))
+            }
+            None => {
+                self.reads_only = dead.under_way;
+                self.login_ended(core, user_id, reason)
             }
         }
     }
@@ -173,6 +207,9 @@ impl VisitState {
         let Some(live) = &self.live else {
             return self.adopt_session(core, records, id, user);
         };
+        if self.without_use {
+            return self.found(user, LoginSource::Session);
+        }
         if live.outdated
             && let Some(token) = self.session_token()
         {
@@ -194,12 +231,66 @@ impl VisitState {
         id: &str,
         user: Arc<dyn User>,
     ) -> Search {
+        let Some(token) = self.peers_session() else {
+            return self.login_ended(core, id.to_owned(), EndReason::NoRecord);
+        };
         let digest = core.auth_hashes.digest(&*user);
-        let new = records.issue(id, digest, None, &self.client, self.now);
-        match self.would_fit(core, |state| state.write_token(id, &new.session)) {
-            Ok(()) => Search::Write(Write::Adopt(Box::new(new), user, Adoption::Session)),
-            Err(_) => self.found(user, LoginSource::Session),
+        let new = records.adopt(token, false, id, digest, &self.client, self.now);
+        let age = self.arrival.main.age;
+        Search::Write(Write::Adopt(Box::new(new), user, Adoption::Session { age }))
+    }
+
+    /// The token that follows from the cookie of a session that a peer made.
+    pub(crate) fn peers_session(&self) -> Option<LoginToken> {
+        let value = self.arrival.main.value.as_ref()?;
+        Some(LoginToken::of_peers_session(value))
+    }
+
+    /// What the store knows of a peer's login. One that is gone and left its mark has ended.
+    pub(super) fn check_adopted(
+        &mut self,
+        core: &Core,
+        records: &Records,
+        adopted: Adopted,
+        found: Option<LoginRecord>,
+        was_there: bool,
+    ) -> Search {
+        match (adopted, found) {
+            (Adopted::Session { user_id, token, .. }, Some(record)) => {
+                match records.check_session(&token, &user_id, Some(record), self.now) {
+                    Ok(live) => {
+                        self.keep_token(core, &user_id, &token);
+                        let login = live.record.id;
+                        self.live = Some(live);
+                        self.protect_recorded(core, login, user_id)
+                    }
+                    Err(dead) => self.session_is_dead(core, user_id, dead),
+                }
+            }
+            (Adopted::Session { user_id, .. }, None) if was_there => {
+                self.login_ended(core, user_id, EndReason::RecordGone)
+            }
+            (Adopted::Session { user_id, .. }, None) => match self.protect(core, &user_id) {
+                true => self.nobody(),
+                false => Search::SessionUser(user_id),
+            },
+            (Adopted::Token(claims, _), Some(record)) => {
+                match records.check_shared(&claims.user_id, record) {
+                    Some(live) => {
+                        self.live = Some(live);
+                        Search::RememberedUser(claims)
+                    }
+                    None => self.token_of_nothing(),
+                }
+            }
+            (Adopted::Token(..), None) if was_there => self.token_of_nothing(),
+            (Adopted::Token(claims, _), None) => Search::RememberedUser(claims),
         }
+    }
+
+    /// Puts the token into a peer's session. Without room for it, the record is found by the cookie each time.
+    fn keep_token(&mut self, core: &Core, user_id: &str, token: &LoginToken) {
+        let _ = self.if_it_fits(core, |state| state.write_token(user_id, token));
     }
 
     pub(super) fn check_remembered_record(
@@ -306,7 +397,28 @@ impl VisitState {
                 Search::RememberedRecord(it.claims, it.token)
             }
             (Write::Restore(_), Updated::Gone) => self.token_of_nothing(),
+            // Another request of this browser was first, or of another one that has the same token.
+            (Write::Adopt(new, _, adoption), Updated::Conflict) => {
+                let (token, user_id) = (new.session, new.live.record.user_id);
+                Search::Adopted(match adoption {
+                    Adoption::Session { age } => Adopted::Session {
+                        user_id,
+                        token,
+                        age,
+                    },
+                    Adoption::Token(claims) => Adopted::Token(claims, token),
+                })
+            }
             (Write::Adopt(new, user, adoption), _) => self.adopted(core, *new, user, adoption),
+            (Write::Reopen(live, user, claims), Updated::Done) => {
+                self.shared_session(core, live, user, *claims)
+            }
+            (Write::Reopen(live, _, claims), Updated::Conflict) => {
+                let token = core.remember.flask_token(&claims.user_id);
+                debug_assert_eq!(token.id, live.record.id);
+                Search::Adopted(Adopted::Token(claims, token))
+            }
+            (Write::Reopen(..), Updated::Gone) => self.token_of_nothing(),
         }
     }
 
@@ -335,20 +447,30 @@ impl VisitState {
         user: Arc<dyn User>,
         adoption: Adoption,
     ) -> Search {
-        let session = new.session.clone();
-        self.live = Some(Box::new(new.live));
         match adoption {
-            Adoption::Session => {
-                self.write_token(&user.id(), &session);
+            Adoption::Session { .. } => {
+                self.keep_token(core, &user.id(), &new.session);
+                self.live = Some(Box::new(new.live));
                 self.found(user, LoginSource::Session)
             }
-            Adoption::Token(claims) => {
-                let digest = core.auth_hashes.digest(&*user);
-                if claims.outdated {
-                    self.reissue(&claims, digest.clone());
-                }
-                self.restored(core, claims.user_id, user, digest, Some(&session))
-            }
+            Adoption::Token(claims) => self.shared_session(core, Box::new(new.live), user, *claims),
         }
+    }
+
+    /// A session that Flask-Login's remember token starts.
+    fn shared_session(
+        &mut self,
+        core: &Core,
+        live: Box<Live>,
+        user: Arc<dyn User>,
+        claims: Claims,
+    ) -> Search {
+        let digest = core.auth_hashes.digest(&*user);
+        if claims.outdated {
+            self.reissue(&claims, digest.clone());
+        }
+        let token = core.remember.flask_token(&claims.user_id);
+        self.live = Some(live);
+        self.restored(core, claims.user_id, user, digest, Some(&token))
     }
 }

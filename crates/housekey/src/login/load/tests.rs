@@ -132,6 +132,7 @@ fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
 enum Told {
     User(Option<Member>),
     Record(Option<LoginRecord>),
+    Adopted(Option<LoginRecord>, bool),
     Written(Updated),
 }
 
@@ -140,6 +141,7 @@ impl From<Told> for Answer {
         match told {
             Told::User(user) => Self::User(user.map(|user| Arc::new(user) as Arc<dyn User>)),
             Told::Record(record) => Self::Record(record),
+            Told::Adopted(record, was_there) => Self::Adopted(record, was_there),
             Told::Written(updated) => Self::Written(updated),
         }
     }
@@ -157,6 +159,8 @@ fn walk(state: &mut VisitState, manager: &LoginManager<Member>, answers: Vec<Tol
             Search::SessionUser(id) => format!("session:{id}"),
             Search::RememberedRecord(claims, _) => format!("token's record:{}", claims.user_id),
             Search::RememberedUser(claims) => format!("token:{}", claims.user_id),
+            Search::Adopted(Adopted::Session { user_id, .. }) => format!("peer's record:{user_id}"),
+            Search::Adopted(Adopted::Token(claims, _)) => format!("shared:{}", claims.user_id),
             Search::RequestUser => "request".to_owned(),
             Search::Write(write) => format!("{write:?}"),
             Search::Over => match &state.who {

@@ -17,6 +17,8 @@ fn records() -> Records {
         timeouts: LoginTimeouts::SENSITIVE,
         max_logins: None,
         adopts: false,
+        session_lifetime: DAY,
+        remember_for: 30 * DAY,
         remember_slides: false,
         clock_tolerance: 0,
     }

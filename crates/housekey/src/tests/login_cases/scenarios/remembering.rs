@@ -154,16 +154,23 @@ pub(in super::super) fn a_token_of_a_login_that_is_over_is_no_theft() {
 
 pub(in super::super) fn a_token_ends_when_it_was_said_to_whatever_the_browser_keeps() {
     let keys = || SecretKeys::new(STRONG_KEY).unwrap();
-    for format in [RememberFormat::Rotating, RememberFormat::Timed] {
-        let before = Site::with(|builder| {
-            let builder = builder.remember_format(format);
-            builder.remember_duration(seconds(3 * DAY))
-        });
-        // What the settings say later is for later tokens.
-        let site = before.restarted_with_store(keys(), |builder| {
-            let builder = builder.remember_format(format);
-            builder.remember_duration(seconds(5 * DAY))
-        });
+    let three_days = |builder: Builder| builder.remember_duration(seconds(3 * DAY));
+    // What the settings say later is for later tokens.
+    let five_days = |builder: Builder| builder.remember_duration(seconds(5 * DAY));
+    let stored = Site::with(three_days);
+    let stateless = Site::without_store(three_days);
+    for (before, site, format) in [
+        (
+            &stored,
+            stored.restarted_with_store(keys(), five_days),
+            RememberFormat::Rotating,
+        ),
+        (
+            &stateless,
+            stateless.restarted(LoginManager::new, keys(), five_days),
+            RememberFormat::Timed,
+        ),
+    ] {
         for (passed, expected) in [(3 * DAY - 1, "mia, remembered"), (3 * DAY + 1, "nobody")] {
             let mut browser = before.remembered_browser_of("mia");
             assert_eq!(browser.expires(TOKEN), Some(site.now() + 3 * DAY));
@@ -198,10 +205,7 @@ pub(in super::super) fn a_token_ends_as_it_was_to_unless_use_puts_it_off() {
 }
 
 pub(in super::super) fn a_token_in_the_cookie_alone_can_be_sent_again_with_each_request() {
-    let site = Site::with(|builder| {
-        let builder = builder.remember_format(RememberFormat::Timed);
-        builder.remember_refresh_each_request()
-    });
+    let site = Site::without_store(|builder| builder.remember_refresh_each_request());
     let mut browser = site.remembered_browser_of("mia");
     for day in 1..4 {
         let token = browser.cookie(TOKEN).unwrap().to_owned();

@@ -77,7 +77,7 @@ pub(in super::super) fn a_value_that_is_no_token_is_nobodys_and_asks_the_store_n
 }
 
 pub(in super::super) fn a_token_without_a_readable_end_is_none() {
-    let site = Site::with(|builder| builder.remember_format(RememberFormat::Timed));
+    let site = Site::without_store(|builder| builder);
     let id = base64_encode(b"mia");
     for payload in [
         id.clone(),
