@@ -19,7 +19,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::Event;
 use crate::login::load::{Answer, Search, Write};
 use crate::login::protection::{Client, forwarded_for};
-use crate::login::records::Records;
+use crate::login::records::{Records, WhenFull};
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
 use crate::next_url::NextUrl;
@@ -364,7 +364,8 @@ impl Core {
             }
             Write::Restore(restoration) => store.update(&restoration.next.record).await,
             Write::Adopt(new, ..) => {
-                store.create_new(&new.live.record, &[]).await?;
+                self.create(records, &new.live.record, &[], WhenFull::EndOldest)
+                    .await?;
                 Ok(Updated::Done)
             }
         }

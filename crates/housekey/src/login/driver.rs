@@ -4,18 +4,20 @@
 //! refuses or cannot do is an error, with everything as it was.
 
 use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, MaxLogins, Records, Renewed, WhenFull};
+use super::records::{Issued, LoginInfo, Records, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event};
 use crate::manager::Core;
 use crate::records::secret::{LoginToken, Purpose};
-use crate::records::{LoginId, Updated};
+use crate::records::{Created, LoginId, LoginRecord, Updated};
 use crate::user::User;
 use crate::visit::OpenVisit;
 
 /// How often a record that others change at the same time is read again before giving up.
 const MOST_TRIES: usize = 10;
+/// How many logins a store is asked to end at a time.
+const BATCH: usize = 1000;
 
 /// Why a login is renewed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,21 +41,10 @@ impl OpenVisit {
             Ok(new)
         })?;
 
-        let mut replaced = self.own_logins(records).await?;
-        let user_id = &new.live.record.user_id;
-        let ended = self.make_room(records, user_id, &replaced).await?;
-        replaced.extend(&ended);
-        records
-            .store
-            .create_new(&new.live.record, &replaced)
+        let replaced = self.own_logins(records).await?;
+        let when_full = records.max_logins.when_full;
+        core.create(records, &new.live.record, &replaced, when_full)
             .await?;
-        replaced.iter().for_each(|login| core.watched.wake(login));
-        for _ in &ended {
-            core.deliver(&Event::LoginEnded {
-                user_id: user_id.clone(),
-                reason: EndReason::TooManyLogins,
-            });
-        }
         let logged_in = self.change(|state, core| state.log_in(core, user, options, Some(&new)));
         if logged_in.is_err() {
             records.store.delete(&new.live.record.id).await?;
@@ -264,29 +255,6 @@ impl OpenVisit {
         Ok(())
     }
 
-    /// The logins that have to end before this user may have another one, those apart that end anyway.
-    async fn make_room(
-        &self,
-        records: &Records,
-        user_id: &str,
-        replaced: &[LoginId],
-    ) -> Result<Vec<LoginId>, Error> {
-        let Some(MaxLogins { count, when_full }) = records.max_logins else {
-            return Ok(Vec::new());
-        };
-        let mut others = records.store.list_by_user(user_id, self.now()).await?;
-        others.retain(|record| !replaced.contains(&record.id));
-        let too_many = (others.len() + 1).saturating_sub(count);
-        if too_many > 0 && when_full == WhenFull::Refuse {
-            return Err(Error::new(
-                ErrorKind::TooManyLogins,
-                format!("only {count} logins at once: sign out somewhere else first"),
-            ));
-        }
-        others.sort_by_key(|record| (record.last_seen_at, record.created_at, record.id));
-        Ok(others.iter().take(too_many).map(|it| it.id).collect())
-    }
-
     fn now(&self) -> u64 {
         self.with(|state, _| state.now)
     }
@@ -317,6 +285,29 @@ impl Core {
         Ok(ended)
     }
 
+    /// Keeps a new login in place of those that it replaces, and ends the user's logins that are too many beside it.
+    pub(crate) async fn create(
+        &self,
+        records: &Records,
+        new: &LoginRecord,
+        replaced: &[LoginId],
+        when_full: WhenFull,
+    ) -> Result<(), Error> {
+        let limit = records.limit(when_full, self.now());
+        loop {
+            let reason = EndReason::TooManyLogins;
+            match records.store.create(new, replaced, limit).await? {
+                Created::Done { ended } => {
+                    replaced.iter().for_each(|login| self.watched.wake(login));
+                    self.have_ended(&new.user_id, &ended, reason);
+                    return Ok(());
+                }
+                Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason),
+                Created::Full | Created::Taken => return Err(records.too_many()),
+            }
+        }
+    }
+
     /// Ends all logins of a user, but for one.
     pub(crate) async fn end_all(
         &self,
@@ -325,33 +316,44 @@ impl Core {
         except: Option<&LoginId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        let ended = records.store.delete_by_user(user_id, except).await?;
-        for login in &ended {
+        let mut count = 0;
+        loop {
+            let ended = records.store.delete_by_user(user_id, except, BATCH).await?;
+            self.have_ended(user_id, &ended, reason);
+            count += ended.len();
+            if ended.len() < BATCH {
+                return Ok(count);
+            }
+        }
+    }
+
+    fn have_ended(&self, user_id: &str, ended: &[LoginId], reason: EndReason) {
+        for login in ended {
             self.watched.wake(login);
             self.deliver(&Event::LoginEnded {
                 user_id: user_id.to_owned(),
                 reason,
             });
         }
-        Ok(ended.len())
     }
 }
 
 impl Records {
-    /// A user's logins, the one last used first.
+    /// A user's logins, the one last used first, as many as [`most_listed`](Self::most_listed).
     pub(crate) async fn list(
         &self,
         user_id: &str,
         current: Option<&LoginId>,
         now: u64,
     ) -> Result<Vec<LoginInfo>, Error> {
-        let records = self.store.list_by_user(user_id, now).await?;
+        let most = self.most_listed();
+        let mut records = self.store.list_by_user(user_id, now, most).await?;
+        // Of those that a store has no order for, as well.
+        records.sort_by_key(|it| std::cmp::Reverse((it.last_seen_at, it.created_at, it.id)));
         let logins = records.iter();
-        let mut logins: Vec<_> = logins
+        Ok(logins
             .filter_map(|record| LoginInfo::of(record, current))
-            .collect();
-        logins.sort_by_key(|login| std::cmp::Reverse((login.last_seen_at, login.id)));
-        Ok(logins)
+            .collect())
     }
 }
 
