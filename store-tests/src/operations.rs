@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use housekey::BoxError;
-use housekey::records::{LoginStore, Touch};
+use housekey::records::{Limit, LoginStore, Touch};
 use tokio::time::timeout;
 
 use crate::{HOUR, NOW, record};
@@ -32,13 +32,23 @@ pub async fn every(store: &impl LoginStore) -> Vec<(&'static str, Result<(), Box
         expires_at: NOW + HOUR,
     };
     let (create, load, update, touch, delete, delete_by_user, list_by_user, delete_expired) = tokio::join!(
-        answer(async { store.create(&new, &[]).await.map(drop) }),
+        answer(async { store.create(&new, &[], Limit::NONE).await.map(drop) }),
         answer(async { store.load(&new.id, NOW).await.map(drop) }),
         answer(async { store.update(&new).await.map(drop) }),
         answer(async { store.touch(&new.id, touch).await.map(drop) }),
         answer(async { store.delete(&new.id).await.map(drop) }),
-        answer(async { store.delete_by_user("everything", None).await.map(drop) }),
-        answer(async { store.list_by_user("everything", NOW).await.map(drop) }),
+        answer(async {
+            store
+                .delete_by_user("everything", None, usize::MAX)
+                .await
+                .map(drop)
+        }),
+        answer(async {
+            store
+                .list_by_user("everything", NOW, usize::MAX)
+                .await
+                .map(drop)
+        }),
         answer(async { store.delete_expired(NOW - HOUR, 10).await.map(drop) }),
     );
     vec![

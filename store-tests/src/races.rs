@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use housekey::records::{LoginId, LoginRecord, LoginStore, Touch};
+use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch};
 use tokio::task::JoinSet;
 
 use crate::{HOUR, NOW, record};
@@ -23,6 +23,8 @@ pub async fn check<S: LoginStore>(one: Arc<S>, other: Arc<S>) {
     for _ in 0..ROUNDS {
         what_is_revoked_is_gone_and_what_logs_in_later_stays(&stores).await;
         of_two_who_replace_the_same_logins_neither_waits_for_the_other(&stores).await;
+        however_many_log_in_at_once_as_many_stay_as_may(&stores).await;
+        of_many_who_log_in_at_once_as_many_as_may_are_let_in(&stores).await;
         a_login_that_is_deleted_while_it_is_used_is_gone(&stores).await;
         a_purge_takes_every_expired_record_once_and_no_other(&stores).await;
         a_purge_and_a_use_agree_on_who_came_first(&stores).await;
@@ -30,7 +32,13 @@ pub async fn check<S: LoginStore>(one: Arc<S>, other: Arc<S>) {
 }
 
 async fn created<S: LoginStore>(store: &S, record: LoginRecord) -> LoginRecord {
-    assert!(store.create(&record, &[]).await.expect("create"));
+    assert!(
+        store
+            .create(&record, &[], Limit::NONE)
+            .await
+            .expect("create")
+            .is_done()
+    );
     record
 }
 
@@ -48,12 +56,20 @@ async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(sto
         logins.push(new.id);
         let [login, revoke] = both(stores, number);
         tasks.spawn(async move {
-            let created = login.create(&new, &[old]).await.expect("create");
-            assert!(created, "a login goes through whoever is revoked meanwhile");
+            let created = login
+                .create(&new, &[old], Limit::NONE)
+                .await
+                .expect("create");
+            assert!(
+                created.is_done(),
+                "a login goes through whoever is revoked meanwhile"
+            );
             Vec::new()
         });
         tasks.spawn(async move {
-            let revoked = revoke.delete_by_user("revoked", Some(&kept)).await;
+            let revoked = revoke
+                .delete_by_user("revoked", Some(&kept), usize::MAX)
+                .await;
             revoked.expect("delete by user")
         });
     }
@@ -70,7 +86,7 @@ async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(sto
     expected.insert(kept);
     assert_eq!(left, expected, "a login is either revoked or there");
 
-    let last = stores[1].delete_by_user("revoked", None).await;
+    let last = stores[1].delete_by_user("revoked", None, usize::MAX).await;
     assert_eq!(last.expect("delete by user").len(), expected.len());
     assert_eq!(listed(&*stores[0], "revoked").await, BTreeSet::new());
 }
@@ -90,13 +106,64 @@ async fn of_two_who_replace_the_same_logins_neither_waits_for_the_other<S: Login
             replacing.reverse();
         }
         tasks.spawn(async move {
-            let created = store.create(&record("replaced"), &replacing).await;
-            assert!(created.expect("create"));
+            let created = store
+                .create(&record("replaced"), &replacing, Limit::NONE)
+                .await;
+            assert!(created.expect("create").is_done());
         });
     }
     tasks.join_all().await;
-    let left = stores[1].delete_by_user("replaced", None).await;
+    let left = stores[1].delete_by_user("replaced", None, usize::MAX).await;
     assert_eq!(left.expect("delete by user").len(), TASKS);
+}
+
+/// What became of many logins of a user at once, each of which is one of three at most.
+async fn three_of_many<S: LoginStore>(
+    stores: &[Arc<S>; 2],
+    user_id: &'static str,
+    spared_since: u64,
+) -> Vec<Created> {
+    let limit = Limit {
+        count: 3,
+        now: NOW,
+        spared_since,
+    };
+    let mut tasks = JoinSet::new();
+    for number in 0..2 * TASKS {
+        let [store, _] = both(stores, number);
+        tasks.spawn(async move {
+            let created = store.create(&record(user_id), &[], limit).await;
+            created.expect("create")
+        });
+    }
+    tasks.join_all().await
+}
+
+async fn however_many_log_in_at_once_as_many_stay_as_may<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let made = three_of_many(stores, "limited in two processes", u64::MAX).await;
+    let ended: BTreeSet<LoginId> = made
+        .into_iter()
+        .flat_map(|created| match created {
+            Created::Done { ended } => ended,
+            other => panic!("{other:?} where the oldest can end"),
+        })
+        .collect();
+    assert_eq!(ended.len(), 2 * TASKS - 3, "each is ended by one");
+    let left = stores[1]
+        .delete_by_user("limited in two processes", None, usize::MAX)
+        .await;
+    assert_eq!(left.expect("delete by user").len(), 3);
+}
+
+async fn of_many_who_log_in_at_once_as_many_as_may_are_let_in<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let made = three_of_many(stores, "refused in two processes", NOW).await;
+    assert_eq!(made.iter().filter(|created| created.is_done()).count(), 3);
+    let full = made.iter().filter(|created| **created == Created::Full);
+    assert_eq!(full.count(), 2 * TASKS - 3);
+    let left = stores[1]
+        .delete_by_user("refused in two processes", None, usize::MAX)
+        .await;
+    assert_eq!(left.expect("delete by user").len(), 3);
 }
 
 async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores: &[Arc<S>; 2]) {
@@ -197,6 +264,9 @@ fn both<S>(stores: &[Arc<S>; 2], number: usize) -> [Arc<S>; 2] {
 }
 
 async fn listed<S: LoginStore>(store: &S, user_id: &str) -> BTreeSet<LoginId> {
-    let records = store.list_by_user(user_id, NOW).await.expect("list");
+    let records = store
+        .list_by_user(user_id, NOW, usize::MAX)
+        .await
+        .expect("list");
     records.iter().map(|record| record.id).collect()
 }

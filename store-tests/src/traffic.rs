@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use housekey::BoxError;
-use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use housekey::records::{Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 
 use crate::crowd::{Busy, Crowd};
 use crate::operations::answer;
@@ -94,7 +94,9 @@ impl Answers {
         let replaced = Vec::from_iter(last.filter(|_| replaces));
         self.0.retain(|id, _| !replaced.contains(id));
         assert!(
-            answer(store.create(&login, &replaced)).await?,
+            answer(store.create(&login, &replaced, Limit::NONE))
+                .await?
+                .is_done(),
             "its id is new"
         );
         self.0.extend(replaced.iter().map(|id| (*id, None)));

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use bench_report::Figures;
-use housekey::records::{LoginStore as _, Touch};
+use housekey::records::{Limit, LoginStore as _, Touch};
 
 use crate::BoxError;
 use crate::backends::Backend;
@@ -17,6 +17,8 @@ const ROUNDS: usize = 40;
 const WARM_UP: usize = 20;
 /// How many records a purge deletes.
 const BATCH: usize = 100;
+/// How many logins a user may have: a manager's own limit.
+const LOGINS: usize = 100;
 /// Of how many other operations there is one purge, since it does so much more.
 const PURGED_OF: usize = 20;
 
@@ -127,13 +129,19 @@ async fn once<B: Backend>(
         }
         Operation::List => {
             let (id, user) = population.any();
-            let (found, took) = timed(store.list_by_user(&user, population.now)).await?;
+            let (found, took) = timed(store.list_by_user(&user, population.now, LOGINS)).await?;
             (took, found.iter().any(|found| found.id == id))
         }
         Operation::Create => {
             let record = population.add();
-            let (created, took) = timed(store.create(&record, &[])).await?;
-            (took, created)
+            let limit = Limit {
+                count: LOGINS,
+                // No expired record goes along that is to be purged.
+                now: 0,
+                spared_since: u64::MAX,
+            };
+            let (created, took) = timed(store.create(&record, &[], limit)).await?;
+            (took, created.is_done())
         }
         Operation::Delete => {
             let id = population.take();

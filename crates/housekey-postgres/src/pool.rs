@@ -52,6 +52,62 @@ impl Pool {
         .await
     }
 
+    /// Runs statements in a transaction that follows an index, and, if it has a lock, while nobody else has it. When the
+    /// server undid it because of what others did at the same time, it is run again.
+    pub(crate) async fn transaction<T>(
+        &self,
+        lock: Option<i64>,
+        statements: &(impl Statements<T> + Sync),
+    ) -> Result<T, Error> {
+        self.in_time(async {
+            loop {
+                let mut connection = Borrowed::from(&self.pool).await?;
+                match self.once(connection.get(), lock, statements).await {
+                    Err(error) if error.as_database_error().is_some() => {
+                        // A connection that cannot even do this is closed.
+                        sqlx::raw_sql("ROLLBACK").execute(connection.get()).await?;
+                        connection.give_back();
+                        if !was_undone(&error) {
+                            return Err(error);
+                        }
+                    }
+                    Err(error) => return Err(error),
+                    Ok(answer) => {
+                        connection.give_back();
+                        return Ok(answer);
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Each statement is to see what others have committed before it, which is not so at the other levels. A machine that
+    /// goes away in between has the lock for little longer than an operation may take.
+    async fn once<T>(
+        &self,
+        connection: &mut PgConnection,
+        lock: Option<i64>,
+        statements: &impl Statements<T>,
+    ) -> Result<T, sqlx::Error> {
+        let patience = self.timeout.saturating_add(Duration::from_secs(1));
+        let patience = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        let lock = lock.map(|lock| format!("SELECT pg_advisory_xact_lock({lock})"));
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;
+             SET LOCAL idle_in_transaction_session_timeout = {patience};
+             SET LOCAL lock_timeout = {patience};
+             {FOLLOW_AN_INDEX}
+             {}",
+            lock.unwrap_or_default()
+        );
+        let begin = sqlx::raw_sql(sqlx::AssertSqlSafe(begin));
+        begin.execute(&mut *connection).await?;
+        let answer = statements.run(&mut *connection).await?;
+        sqlx::raw_sql("COMMIT").execute(connection).await?;
+        Ok(answer)
+    }
+
     async fn in_time<T>(
         &self,
         asking: impl Future<Output = Result<T, sqlx::Error>>,
@@ -69,6 +125,19 @@ impl Pool {
     pub(crate) fn server(&self) -> ServerName {
         ServerName::new(&self.pool.connect_options())
     }
+}
+
+/// Most users have a few records, so that sorting all of them looks cheapest to a planner that does not know which user it
+/// will be. It would sort hundreds of thousands for the one who has them.
+pub(crate) const FOLLOW_AN_INDEX: &str =
+    "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;";
+
+/// What is done in a transaction.
+pub(crate) trait Statements<T> {
+    fn run(
+        &self,
+        connection: &mut PgConnection,
+    ) -> impl Future<Output = Result<T, sqlx::Error>> + Send;
 }
 
 /// Whether the server undid a statement only because of others, and asks to try again: serialization failure, deadlock.

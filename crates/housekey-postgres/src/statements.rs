@@ -1,4 +1,6 @@
-//! The SQL of each operation. Every one is a single statement, and so a transaction of its own.
+//! The SQL of each operation. Most are a single statement, and so a transaction of its own. A user's records are looked for
+//! in a transaction that [tells the planner how](crate::pool::FOLLOW_AN_INDEX). Creating a record is two statements: it
+//! looks at the user's others first, under a lock for which everybody waits who creates one for the same user.
 //!
 //! Whoever locks several rows does so in the order of their ids, so that no two can wait for each other; or, when it
 //! purges, without waiting at all.
@@ -10,9 +12,14 @@ use crate::table::TableName;
 /// The columns of a record, in the order in which they are read and bound.
 const COLUMNS: &str = "id, user_id, version, created_at, last_seen_at, expires_at, data";
 
+/// In the order of the index by user.
+const NEWEST_FIRST: &str = "ORDER BY last_seen_at DESC, created_at DESC";
+
 #[derive(Clone)]
 pub(crate) struct Statements {
+    pub(crate) standing: Arc<str>,
     pub(crate) create: Arc<str>,
+    pub(crate) delete_all: Arc<str>,
     pub(crate) load: Arc<str>,
     pub(crate) update: Arc<str>,
     pub(crate) touch: Arc<str>,
@@ -25,6 +32,10 @@ pub(crate) struct Statements {
 impl Statements {
     pub(crate) fn new(table: &TableName) -> Self {
         Self {
+            standing: format!(
+                "SELECT id, last_seen_at, expires_at FROM {table} WHERE user_id = $1 {NEWEST_FIRST} LIMIT $2"
+            )
+            .into(),
             create: format!(
                 "WITH created AS (
                     INSERT INTO {table} ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -37,6 +48,13 @@ impl Statements {
                     DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM replaced))
                 )
                 SELECT EXISTS (SELECT FROM created)"
+            )
+            .into(),
+            delete_all: format!(
+                "WITH found AS MATERIALIZED (
+                    SELECT id FROM {table} WHERE id = ANY ($1) ORDER BY id FOR UPDATE
+                )
+                DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM found))"
             )
             .into(),
             load: format!("SELECT {COLUMNS} FROM {table} WHERE id = $1 AND expires_at > $2").into(),
@@ -60,17 +78,22 @@ impl Statements {
             )
             .into(),
             delete: format!("DELETE FROM {table} WHERE id = $1 RETURNING id").into(),
+            // Those that were found and not deleted, somebody else has deleted meanwhile.
             delete_by_user: format!(
                 "WITH found AS MATERIALIZED (
-                    SELECT id FROM {table} WHERE user_id = $1 AND id IS DISTINCT FROM $2
+                    SELECT id FROM {table} WHERE user_id = $1 AND id IS DISTINCT FROM $2 LIMIT $3
+                ), locked AS MATERIALIZED (
+                    SELECT id FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM found))
                     ORDER BY id FOR UPDATE
+                ), deleted AS (
+                    DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM locked))
+                    RETURNING id
                 )
-                DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM found))
-                RETURNING id"
+                SELECT id, deleted.id IS NOT NULL FROM found LEFT JOIN deleted USING (id)"
             )
             .into(),
             list_by_user: format!(
-                "SELECT {COLUMNS} FROM {table} WHERE user_id = $1 AND expires_at > $2"
+                "SELECT {COLUMNS} FROM {table} WHERE user_id = $1 AND expires_at > $2 {NEWEST_FIRST} LIMIT $3"
             )
             .into(),
             delete_expired: format!(
@@ -94,6 +117,7 @@ mod tests {
     use store_tests::{Kind, shared_url};
 
     use super::*;
+    use crate::pool::FOLLOW_AN_INDEX;
 
     /// Five logins of each user, one of which expires every second, as the planner of a table in use knows them.
     async fn filled(table: &TableName) -> PgConnection {
@@ -117,7 +141,9 @@ mod tests {
         let table = TableName::new("pg_temp.logins").unwrap();
         let mut connection = filled(&table).await;
         let Statements {
+            standing,
             create,
+            delete_all,
             load,
             update,
             touch,
@@ -126,7 +152,7 @@ mod tests {
             list_by_user,
             delete_expired,
         } = Statements::new(&table);
-        let (by_id, by_user, by_expiry) = ("logins_pkey", "logins_user_id", "logins_expires_at");
+        let (by_id, by_user, by_expiry) = ("logins_pkey", "logins_by_user", "logins_expires_at");
         let id = r"decode(md5('7'), 'hex')";
         let ids = r"ARRAY [decode(md5('7'), 'hex'), decode(md5('8'), 'hex')]";
         for (name, sql, arguments, indexes) in [
@@ -136,6 +162,13 @@ mod tests {
                 format!(r"'\x00', 'mia', 0, 1, 1, 1, '', {ids}"),
                 vec![by_id],
             ),
+            (
+                "standing",
+                standing,
+                "'user 7', 100".to_owned(),
+                vec![by_user],
+            ),
+            ("delete_all", delete_all, ids.to_owned(), vec![by_id]),
             ("load", load, format!("{id}, 1"), vec![by_id]),
             (
                 "update",
@@ -148,13 +181,13 @@ mod tests {
             (
                 "delete_by_user",
                 delete_by_user,
-                format!("'user 7', {id}"),
+                format!("'user 7', {id}, 100"),
                 vec![by_user, by_id],
             ),
             (
                 "list_by_user",
                 list_by_user,
-                "'user 7', 1".to_owned(),
+                "'user 7', 1, 100".to_owned(),
                 vec![by_user],
             ),
             (
@@ -166,18 +199,32 @@ mod tests {
         ] {
             let prepare = format!("PREPARE {name}_ AS {sql}");
             connection.execute(AssertSqlSafe(prepare)).await.unwrap();
+            let of_user = indexes.contains(&by_user);
+            let begin = match of_user {
+                true => format!("BEGIN; {FOLLOW_AN_INDEX}"),
+                false => "BEGIN".to_owned(),
+            };
+            connection.execute(AssertSqlSafe(begin)).await.unwrap();
             for mode in ["force_custom_plan", "force_generic_plan"] {
-                let set = format!("SET plan_cache_mode = {mode}");
+                let set = format!("SET LOCAL plan_cache_mode = {mode}");
                 connection.execute(AssertSqlSafe(set)).await.unwrap();
                 let explain = format!("EXPLAIN EXECUTE {name}_ ({arguments})");
                 let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(explain)));
                 let plan: Vec<String> = rows.await.unwrap().iter().map(|row| row.get(0)).collect();
                 let plan = plan.join("\n");
                 assert!(!plan.contains("Seq Scan"), "{name}, {mode}:\n{plan}");
+                if of_user {
+                    assert!(!plan.contains("Bitmap"), "{name}, {mode}:\n{plan}");
+                    assert!(
+                        !plan.contains("last_seen_at DESC"),
+                        "{name}, {mode}:\n{plan}"
+                    );
+                }
                 for index in indexes.iter() {
                     assert!(plan.contains(index), "{name}, {mode}:\n{plan}");
                 }
             }
+            connection.execute("ROLLBACK").await.unwrap();
         }
     }
 }

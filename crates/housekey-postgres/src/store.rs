@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use housekey::BoxError;
-use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated};
-use sqlx::postgres::{PgArguments, PgRow};
+use housekey::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, Room, Standing, Touch, Updated,
+};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _};
 
 use crate::Error;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 use crate::statements::Statements;
 use crate::table::TableName;
 
-/// No purge holds the locks of more rows than these at once.
+/// No deletion of many holds the locks of more rows than these at once.
 const LARGEST_BATCH: usize = 1000;
 
 /// What the lock stands for under which tables are made: `housekey` in ASCII. Nobody else of the database takes it.
@@ -151,14 +153,21 @@ impl fmt::Debug for PostgresLoginStore {
 }
 
 impl LoginStore for PostgresLoginStore {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
         check_texts(new)?;
-        let replacing: Vec<&[u8]> = replacing.iter().map(|id| &id.as_bytes()[..]).collect();
-        let rows = self
-            .pool
-            .rows(|| record_query(&self.statements.create, new).bind(&replacing))
-            .await?;
-        Ok(self.read(&rows, |row| row.try_get(0))?.contains(&true))
+        let creation = Creation {
+            statements: &self.statements,
+            new,
+            replacing,
+            limit,
+        };
+        let lock = self.table.lock_of(&new.user_id);
+        Ok(self.pool.transaction(Some(lock), &creation).await?)
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
@@ -213,33 +222,44 @@ impl LoginStore for PostgresLoginStore {
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        if has_nul(user_id) {
-            return Ok(Vec::new());
-        }
-        let rows = self
-            .pool
-            .rows(|| {
+        let mut deleted = Vec::new();
+        while deleted.len() < limit && !has_nul(user_id) {
+            let batch = LARGEST_BATCH.min(limit - deleted.len());
+            let delete = Rows(|| {
                 query(&self.statements.delete_by_user)
                     .bind(user_id)
                     .bind(except.map(bytes))
-            })
-            .await?;
-        Ok(self.read(&rows, id)?)
+                    .bind(rows(batch))
+            });
+            let rows = self.pool.transaction(None, &delete).await?;
+            let found: Vec<(LoginId, bool)> =
+                self.read(&rows, |row| Ok((id(row)?, row.try_get(1)?)))?;
+            deleted.extend(found.iter().filter_map(|(id, done)| done.then_some(*id)));
+            if found.len() < batch {
+                break;
+            }
+        }
+        Ok(deleted)
     }
 
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
         if has_nul(user_id) {
             return Ok(Vec::new());
         }
-        let rows = self
-            .pool
-            .rows(|| {
-                query(&self.statements.list_by_user)
-                    .bind(user_id)
-                    .bind(signed(now))
-            })
-            .await?;
+        let list = Rows(|| {
+            query(&self.statements.list_by_user)
+                .bind(user_id)
+                .bind(signed(now))
+                .bind(rows(limit))
+        });
+        let rows = self.pool.transaction(None, &list).await?;
         Ok(self.read(&rows, record)?)
     }
 
@@ -252,7 +272,7 @@ impl LoginStore for PostgresLoginStore {
                 .rows(|| {
                     query(&self.statements.delete_expired)
                         .bind(signed(now))
-                        .bind(i64::try_from(batch).unwrap_or(i64::MAX))
+                        .bind(rows(batch))
                 })
                 .await?;
             let counts: Vec<i64> = self.read(&rows, |row| row.try_get(0))?;
@@ -263,6 +283,65 @@ impl LoginStore for PostgresLoginStore {
             }
         }
         Ok(deleted)
+    }
+}
+
+/// A new record, and what goes for it, while nobody else makes one for this user.
+struct Creation<'a> {
+    statements: &'a Statements,
+    new: &'a LoginRecord,
+    replacing: &'a [LoginId],
+    limit: Limit,
+}
+
+impl pool::Statements<Created> for Creation<'_> {
+    async fn run(&self, connection: &mut PgConnection) -> Result<Created, sqlx::Error> {
+        let Self {
+            statements,
+            new,
+            replacing,
+            limit,
+        } = self;
+        let newest: Vec<Standing> = query(&statements.standing)
+            .bind(&new.user_id)
+            .bind(rows(limit.looks_at(replacing.len())))
+            .fetch_all(&mut *connection)
+            .await?
+            .iter()
+            .map(standing)
+            .collect::<Result<_, _>>()?;
+        let Some(room) = limit.room(&newest, replacing) else {
+            return Ok(Created::Full);
+        };
+        let Room { ended, expired, .. } = &room;
+        let mut go: Vec<_> = ended.iter().chain(expired).map(bytes).collect();
+        if room.crowded {
+            let delete = query(&statements.delete_all).bind(go);
+            delete.execute(connection).await?;
+            return Ok(Created::Crowded { ended: room.ended });
+        }
+        go.extend(replacing.iter().map(bytes));
+        let created: bool = record_query(&statements.create, new)
+            .bind(go)
+            .fetch_one(connection)
+            .await?
+            .try_get(0)?;
+        Ok(match created {
+            true => Created::Done { ended: room.ended },
+            false => Created::Taken,
+        })
+    }
+}
+
+/// The rows of a single statement.
+struct Rows<Statement>(Statement);
+
+impl<'q, Statement> pool::Statements<Vec<PgRow>> for Rows<Statement>
+where
+    Statement: Fn() -> Query<'q, Postgres, PgArguments> + Sync,
+{
+    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<PgRow>, sqlx::Error> {
+        (self.0)().fetch_all(connection).await
     }
 }
 
@@ -295,6 +374,14 @@ fn record(row: &PgRow) -> Result<LoginRecord, sqlx::Error> {
     })
 }
 
+fn standing(row: &PgRow) -> Result<Standing, sqlx::Error> {
+    Ok(Standing {
+        id: id(row)?,
+        last_seen_at: unsigned(row.try_get("last_seen_at")?),
+        expires_at: unsigned(row.try_get("expires_at")?),
+    })
+}
+
 fn id(row: &PgRow) -> Result<LoginId, sqlx::Error> {
     let bytes: &[u8] = row.try_get("id")?;
     let bytes = bytes
@@ -310,6 +397,10 @@ fn bytes(id: &LoginId) -> Vec<u8> {
 /// The largest that there is for a number that is larger: it comes 292 billion years after 1970.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn unsigned(number: i64) -> u64 {

@@ -3,8 +3,11 @@
 //! The keys, after the prefix:
 //!
 //! - `login:ID`: the record, as a hash. Redis deletes it some time after it has expired.
-//! - `user:USER`: the ids of the user's records, sorted by when they expire. Redis deletes it with the last of them.
-//! - `expiry`: all ids, each with its user's id behind it, sorted by when they expire.
+//! - `user:USER`: the ids of the user's records, sorted by when they were last seen, and by when they were made, which stands
+//!   before each. Redis deletes it with the last of them.
+//! - `expiry`: all ids, each with when it was made and its user's id behind it, sorted by when they expire.
+//!
+//! Others wait while a script runs, so each looks at some hundred records at most, a thousand where a limit is as high.
 //!
 //! Redis deletes by its own clock, and a store has its callers' clock: so what Redis is told is how long, not until when.
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use housekey::BoxError;
-use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
 
 use crate::Error;
@@ -19,7 +19,7 @@ const LARGEST: u64 = (1 << 53) - 1;
 const MARGIN: u64 = 24 * 60 * 60;
 /// The longest time that Redis is told, about 30 thousand years: it counts milliseconds.
 const LONGEST: u64 = 1_000_000_000_000;
-/// Others wait while a script runs, so a purge is many short ones.
+/// Others wait while a script runs, so what goes through many records is many short ones.
 const LARGEST_BATCH: usize = 100;
 /// How many entries of the index that each login may clear away: more than one, so that they become fewer.
 const SWEPT: usize = 4;
@@ -110,16 +110,36 @@ impl fmt::Debug for RedisLoginStore {
 }
 
 impl LoginStore for RedisLoginStore {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
         let mut script = self.script(&self.scripts.create);
         add_record(&mut script, new);
         script
             .arg(number(new.last_seen_at).saturating_sub(MARGIN))
-            .arg(SWEPT);
+            .arg(SWEPT)
+            .arg(number(limit.count as u64))
+            .arg(number(limit.now))
+            .arg(number(limit.spared_since))
+            .arg(limit.looks_at(replacing.len()));
         for id in replacing {
             script.arg(id.to_string());
         }
-        Ok(self.run(&script).await?)
+        let answer: Vec<String> = self.run(&script).await?;
+        let (what, ended) = answer.split_first().ok_or("Redis answered nothing")?;
+        let ended: Vec<LoginId> = ended
+            .iter()
+            .map(|id| id.parse())
+            .collect::<Result<_, _>>()?;
+        Ok(match what.as_str() {
+            "done" => Created::Done { ended },
+            "crowded" => Created::Crowded { ended },
+            "full" => Created::Full,
+            _ => Created::Taken,
+        })
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
@@ -171,23 +191,54 @@ impl LoginStore for RedisLoginStore {
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        let mut script = self.script(&self.scripts.delete_by_user);
-        script
-            .arg(user_id)
-            .arg(except.map(LoginId::to_string).unwrap_or_default());
-        let ids: Vec<String> = self.run(&script).await?;
-        ids.iter().map(|id| Ok(id.parse()?)).collect()
+        let mut deleted: Vec<LoginId> = Vec::new();
+        while deleted.len() < limit {
+            let batch = LARGEST_BATCH.min(limit - deleted.len());
+            let mut script = self.script(&self.scripts.delete_by_user);
+            script
+                .arg(user_id)
+                .arg(except.map(LoginId::to_string).unwrap_or_default())
+                .arg(batch);
+            let (gone, ids): (usize, Vec<String>) = self.run(&script).await?;
+            for id in ids {
+                deleted.push(id.parse()?);
+            }
+            if gone < batch {
+                break;
+            }
+        }
+        Ok(deleted)
     }
 
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
-        let mut script = self.script(&self.scripts.list_by_user);
-        script.arg(user_id).arg(number(now));
-        let found: Vec<(String, Fields)> = self.run(&script).await?;
-        found
-            .into_iter()
-            .map(|(id, fields)| Ok(record(id.parse()?, fields)))
-            .collect()
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
+        let mut listed: Vec<LoginRecord> = Vec::new();
+        let mut start = 0_usize;
+        while listed.len() < limit {
+            let most = LARGEST_BATCH.min(limit - listed.len());
+            let mut script = self.script(&self.scripts.list_by_user);
+            script.arg(user_id).arg(number(now)).arg(start).arg(most);
+            let (next, more, found): (usize, bool, Vec<(String, Fields)>) =
+                self.run(&script).await?;
+            for (id, fields) in found {
+                let record = record(id.parse()?, fields);
+                // One that was used meanwhile has moved to the front, and another one to its place.
+                if start == 0 || listed.iter().all(|it| it.id != record.id) {
+                    listed.push(record);
+                }
+            }
+            if !more {
+                break;
+            }
+            start = next;
+        }
+        Ok(listed)
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {

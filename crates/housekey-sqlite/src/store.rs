@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error, ErrorKind};
 use rusqlite::Connection;
 
@@ -14,7 +14,7 @@ use crate::readers::Readers;
 use crate::table::Table;
 use crate::writer::Writer;
 
-/// How many expired records one transaction deletes: other writes wait for it. Each is on pages of its own in the
+/// How many records one transaction deletes where there may be many: other writes wait for it. Each is on pages of its own in the
 /// indexes, so that a larger transaction takes longer and saves little.
 const PURGE: usize = 50;
 
@@ -189,10 +189,15 @@ impl SqliteLoginStoreBuilder {
 }
 
 impl LoginStore for SqliteLoginStore {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
         let (new, replacing) = (new.clone(), replacing.to_vec());
         let create = move |connection: &Connection, table: &Table| {
-            table.create(connection, &new, &replacing)
+            table.create(connection, &new, &replacing, limit)
         };
         Ok(self.0.writer.write(create).await?)
     }
@@ -229,22 +234,39 @@ impl LoginStore for SqliteLoginStore {
         Ok(self.0.writer.write(delete).await?)
     }
 
+    /// In several short transactions, as a purge.
     async fn delete_by_user(
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        let (user_id, except) = (user_id.to_owned(), except.copied());
-        let delete = move |connection: &Connection, table: &Table| {
-            table.delete_by_user(connection, &user_id, except.as_ref())
-        };
-        Ok(self.0.writer.write(delete).await?)
+        let mut deleted = Vec::new();
+        while deleted.len() < limit {
+            let most = PURGE.min(limit - deleted.len());
+            let (user_id, except) = (user_id.to_owned(), except.copied());
+            let delete = move |connection: &Connection, table: &Table| {
+                table.delete_by_user(connection, &user_id, except.as_ref(), most)
+            };
+            let batch = self.0.writer.write(delete).await?;
+            let last = batch.len() < most;
+            deleted.extend(batch);
+            if last {
+                break;
+            }
+        }
+        Ok(deleted)
     }
 
-    /// On a thread that may block: nobody knows how many records a user has.
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
+    /// On a thread that may block: a list is longer than a record.
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
         let user_id = user_id.to_owned();
-        self.read(move |connection, table| table.list_by_user(connection, &user_id, now))
+        self.read(move |connection, table| table.list_by_user(connection, &user_id, now, limit))
             .await
     }
 

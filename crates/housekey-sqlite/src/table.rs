@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use housekey::records::{LoginId, LoginRecord, Touch, Updated};
+use housekey::records::{Created, Limit, LoginId, LoginRecord, Room, Standing, Touch, Updated};
 use rusqlite::{
     Connection, MAIN_DB, OptionalExtension as _, Row, TransactionBehavior, ffi, params,
 };
@@ -20,6 +20,16 @@ const COLUMNS: [(&str, &str, bool); 7] = [
     ("data", "TEXT", false),
 ];
 
+/// What each index is called, after the table, and its columns. The first is in the order of a list, and has all that a
+/// limit looks at, so that neither sorts, nor reads a row that is not in its answer.
+const INDEXES: [(&str, &str); 2] = [
+    (
+        "by_user",
+        "user_id, last_seen_at, created_at, id, expires_at",
+    ),
+    ("expires_at", "expires_at"),
+];
+
 /// The statements, with the table's name in them. Each finds its rows by a key; a `+` before `expires_at` keeps SQLite
 /// from looking there instead, where nearly every row would match.
 pub(crate) struct Table {
@@ -28,6 +38,7 @@ pub(crate) struct Table {
     insert: String,
     load: String,
     list_by_user: String,
+    standing: String,
     update: String,
     exists: String,
     touch: String,
@@ -51,6 +62,7 @@ impl Table {
     /// The name is quoted, for `order` and `group` are good names.
     fn named(name: &str) -> Self {
         let all = "id, user_id, version, created_at, last_seen_at, expires_at, data";
+        let newest_first = "ORDER BY last_seen_at DESC, created_at DESC";
         Self {
             name: name.to_owned(),
             // With its rowid: measured, a table of such wide rows is smaller and quicker to write than WITHOUT ROWID,
@@ -66,12 +78,13 @@ impl Table {
                     data TEXT NOT NULL
                 ) STRICT"
             ),
-            insert: format!(
-                "INSERT INTO \"{name}\" ({all}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING"
-            ),
+            insert: format!("INSERT INTO \"{name}\" ({all}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
             load: format!("SELECT {all} FROM \"{name}\" WHERE id = ?1 AND +expires_at > ?2"),
             list_by_user: format!(
-                "SELECT {all} FROM \"{name}\" WHERE user_id = ?1 AND +expires_at > ?2"
+                "SELECT {all} FROM \"{name}\" WHERE user_id = ?1 AND +expires_at > ?2 {newest_first} LIMIT ?3"
+            ),
+            standing: format!(
+                "SELECT id, last_seen_at, expires_at FROM \"{name}\" WHERE user_id = ?1 {newest_first} LIMIT ?2"
             ),
             update: format!(
                 "UPDATE \"{name}\" SET user_id = ?2, version = ?3, created_at = ?4, last_seen_at = ?5, \
@@ -85,7 +98,8 @@ impl Table {
             delete: format!("DELETE FROM \"{name}\" WHERE id = ?1"),
             // With NULL, which no id is, this is all of them.
             delete_by_user: format!(
-                "DELETE FROM \"{name}\" WHERE user_id = ?1 AND id IS NOT ?2 RETURNING id"
+                "DELETE FROM \"{name}\" WHERE rowid IN \
+                 (SELECT rowid FROM \"{name}\" WHERE user_id = ?1 AND id IS NOT ?2 LIMIT ?3) RETURNING id"
             ),
             delete_expired: format!(
                 "DELETE FROM \"{name}\" WHERE rowid IN \
@@ -109,9 +123,9 @@ impl Table {
         }
         transaction.execute_batch(&self.create)?;
         self.check(&transaction)?;
-        for column in ["user_id", "expires_at"] {
+        for (index, columns) in INDEXES {
             transaction.execute_batch(&format!(
-                "CREATE INDEX IF NOT EXISTS \"{name}_{column}\" ON \"{name}\" ({column})"
+                "CREATE INDEX IF NOT EXISTS \"{name}_{index}\" ON \"{name}\" ({columns})"
             ))?;
         }
         Ok(transaction.commit()?)
@@ -147,9 +161,29 @@ impl Table {
         connection: &Connection,
         new: &LoginRecord,
         replacing: &[LoginId],
-    ) -> rusqlite::Result<bool> {
-        let inserted = connection.prepare_cached(&self.insert)?.execute(params![
-            new.id.as_bytes(),
+        limit: Limit,
+    ) -> rusqlite::Result<Created> {
+        let id = new.id.as_bytes();
+        if connection.prepare_cached(&self.exists)?.exists([id])? {
+            return Ok(Created::Taken);
+        }
+        let newest = self.newest(connection, &new.user_id, limit.looks_at(replacing.len()))?;
+        let Some(room) = limit.room(&newest, replacing) else {
+            return Ok(Created::Full);
+        };
+        let Room { ended, expired, .. } = &room;
+        for id in ended.iter().chain(expired) {
+            self.delete(connection, id)?;
+        }
+        let ended = room.ended;
+        if room.crowded {
+            return Ok(Created::Crowded { ended });
+        }
+        for id in replacing {
+            self.delete(connection, id)?;
+        }
+        connection.prepare_cached(&self.insert)?.execute(params![
+            id,
             new.user_id,
             column(new.version),
             column(new.created_at),
@@ -157,14 +191,24 @@ impl Table {
             column(new.expires_at),
             new.data,
         ])?;
-        if inserted == 0 {
-            return Ok(false);
-        }
-        let mut delete = connection.prepare_cached(&self.delete)?;
-        for id in replacing.iter().filter(|id| **id != new.id) {
-            delete.execute([id.as_bytes()])?;
-        }
-        Ok(true)
+        Ok(Created::Done { ended })
+    }
+
+    fn newest(
+        &self,
+        connection: &Connection,
+        user_id: &str,
+        most: usize,
+    ) -> rusqlite::Result<Vec<Standing>> {
+        let mut newest = connection.prepare_cached(&self.standing)?;
+        let newest = newest.query_map(params![user_id, rows(most)], |row| {
+            Ok(Standing {
+                id: LoginId::from_bytes(row.get(0)?),
+                last_seen_at: row.get(1).map(uncolumn)?,
+                expires_at: row.get(2).map(uncolumn)?,
+            })
+        })?;
+        newest.collect()
     }
 
     pub(crate) fn load(
@@ -183,9 +227,10 @@ impl Table {
         connection: &Connection,
         user_id: &str,
         now: u64,
+        limit: usize,
     ) -> rusqlite::Result<Vec<LoginRecord>> {
         let mut list = connection.prepare_cached(&self.list_by_user)?;
-        list.query_map(params![user_id, column(now)], record)?
+        list.query_map(params![user_id, column(now), rows(limit)], record)?
             .collect()
     }
 
@@ -241,10 +286,12 @@ impl Table {
         connection: &Connection,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> rusqlite::Result<Vec<LoginId>> {
         let mut delete = connection.prepare_cached(&self.delete_by_user)?;
+        let except = except.map(LoginId::as_bytes);
         delete
-            .query_map(params![user_id, except.map(LoginId::as_bytes)], |row| {
+            .query_map(params![user_id, except, rows(limit)], |row| {
                 Ok(LoginId::from_bytes(row.get(0)?))
             })?
             .collect()
@@ -256,9 +303,8 @@ impl Table {
         now: u64,
         limit: usize,
     ) -> rusqlite::Result<usize> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut delete = connection.prepare_cached(&self.delete_expired)?;
-        delete.execute([column(now), limit])
+        delete.execute([column(now), rows(limit)])
     }
 }
 
@@ -286,6 +332,10 @@ fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
 /// Nothing here writes what is below zero; whoever did meant something long ago.
 fn uncolumn(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
@@ -302,7 +352,7 @@ mod tests {
         (connection, table)
     }
 
-    /// The steps that look for rows; a `SCAN` looks at all of them.
+    /// The steps that look for rows, where a `SCAN` looks at all of them, and those that `USE` something to sort them.
     fn plan(connection: &Connection, sql: &str) -> Vec<String> {
         let mut explain = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -313,7 +363,11 @@ mod tests {
         while let Some(row) = rows.next().unwrap() {
             steps.push(row.get(3).unwrap());
         }
-        steps.retain(|step: &String| step.starts_with("SEARCH") || step.starts_with("SCAN"));
+        steps.retain(|step: &String| {
+            ["SEARCH", "SCAN", "USE"]
+                .iter()
+                .any(|it| step.starts_with(it))
+        });
         steps
     }
 
@@ -321,7 +375,8 @@ mod tests {
     fn every_statement_finds_its_rows_by_a_key() {
         let (connection, table) = table();
         let by_id = "SEARCH logins USING INDEX sqlite_autoindex_logins_1 (id=?)";
-        let by_user = "SEARCH logins USING INDEX logins_user_id (user_id=?)";
+        let by_user = "SEARCH logins USING INDEX logins_by_user (user_id=?)";
+        let in_index = "SEARCH logins USING COVERING INDEX logins_by_user (user_id=?)";
         let expected = [
             (&table.load, vec![by_id]),
             (&table.update, vec![by_id]),
@@ -332,7 +387,14 @@ mod tests {
             (&table.touch, vec![by_id]),
             (&table.delete, vec![by_id]),
             (&table.list_by_user, vec![by_user]),
-            (&table.delete_by_user, vec![by_user]),
+            (&table.standing, vec![in_index]),
+            (
+                &table.delete_by_user,
+                vec![
+                    "SEARCH logins USING INTEGER PRIMARY KEY (rowid=?)",
+                    in_index,
+                ],
+            ),
             (
                 &table.delete_expired,
                 vec![
@@ -363,7 +425,12 @@ mod tests {
                 expires_at: u64::from(number / 1900),
                 data: String::new(),
             };
-            assert!(table.create(&connection, &record, &[]).unwrap());
+            assert!(
+                table
+                    .create(&connection, &record, &[], Limit::NONE)
+                    .unwrap()
+                    .is_done()
+            );
         }
         check("full");
         connection.execute_batch("ANALYZE").unwrap();
@@ -413,7 +480,12 @@ mod tests {
             data: String::new(),
         };
         let end = i64::MAX as u64;
-        assert!(table.create(&connection, &record, &[]).unwrap());
+        assert!(
+            table
+                .create(&connection, &record, &[], Limit::NONE)
+                .unwrap()
+                .is_done()
+        );
         let kept = table.load(&connection, &id, end - 1).unwrap().unwrap();
         assert_eq!(
             (kept.version, kept.created_at, kept.expires_at),

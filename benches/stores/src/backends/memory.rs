@@ -1,6 +1,6 @@
 //! In the memory of this process.
 
-use housekey::records::{LoginId, LoginRecord, LoginStore as _, MemoryLoginStore};
+use housekey::records::{Limit, LoginId, LoginRecord, LoginStore as _, MemoryLoginStore};
 
 use super::Backend;
 use crate::BoxError;
@@ -21,7 +21,7 @@ impl Backend for Memory {
 
     async fn add(&self, records: impl Iterator<Item = LoginRecord> + Send) -> Result<(), BoxError> {
         for record in records {
-            self.store.create(&record, &[]).await?;
+            self.store.create(&record, &[], Limit::NONE).await?;
         }
         Ok(())
     }

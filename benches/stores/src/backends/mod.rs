@@ -7,7 +7,7 @@ mod sqlite;
 
 use std::future::Future;
 
-use housekey::records::{LoginId, LoginRecord, LoginStore};
+use housekey::records::{Limit, LoginId, LoginRecord, LoginStore};
 
 pub(crate) use self::memory::Memory;
 pub(crate) use self::postgres::{Postgres, PostgresServer};
@@ -54,7 +54,7 @@ pub(crate) async fn check(backend: &impl Backend, records: &[LoginRecord]) -> Re
         let added = store.load(&record.id, record.last_seen_at).await?;
         let raw_added = backend.raw(record).await?;
         store.delete(&record.id).await?;
-        store.create(record, &[]).await?;
+        store.create(record, &[], Limit::NONE).await?;
         let created = store.load(&record.id, record.last_seen_at).await?;
         let raw_created = backend.raw(record).await?;
         store.delete(&record.id).await?;

@@ -113,7 +113,7 @@ impl Backend for Postgres {
     ) -> Result<(), BoxError> {
         let table = &self.table;
         // An index is made quicker than it grows.
-        let drop = format!("DROP INDEX {table}_user_id, {table}_expires_at");
+        let drop = format!("DROP INDEX {table}_by_user, {table}_expires_at");
         self.pool.execute(AssertSqlSafe(drop)).await?;
         self.add(records).await?;
         let create = self.store.create_table_sql();

@@ -149,12 +149,14 @@ impl Redis {
             .arg(("expires_at", record.expires_at))
             .arg(&["data", &record.data])
             .ignore();
-        let mut add = |key: &str, entry: String| {
+        let mut add = |key: &str, score: u64, entry: String| {
             let add = pipeline.cmd("ZADD").arg(key);
-            add.arg(record.expires_at).arg(entry).ignore();
+            add.arg(score).arg(entry).ignore();
         };
-        add(&self.expiry_key(), format!("{id}{user_id}"));
-        add(&user, id.to_string());
+        let made = format!("{:016}", record.created_at);
+        let entry = format!("{id}{made}{user_id}");
+        add(&self.expiry_key(), record.expires_at, entry);
+        add(&user, record.last_seen_at, format!("{made}{id}"));
         // All records here live equally long, and so does the list of a user.
         for key in [login, user] {
             pipeline.cmd("EXPIRE").arg(key).arg(seconds).ignore();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use housekey::records::{LoginRecord, LoginStore as _, Touch, Updated, conformance};
+use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
 use store_tests::{HOUR, NOW, races, record};
 
 use super::common::OwnTable;
@@ -62,7 +62,13 @@ async fn numbers_that_do_not_fit_are_the_largest_that_do() {
         expires_at: u64::MAX,
         ..record("forever")
     };
-    assert!(store.create(&record, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     let kept = LoginRecord {
         created_at: largest,
         expires_at: largest,
@@ -100,9 +106,19 @@ async fn a_purge_goes_on_beyond_its_largest_batch() {
         .unwrap();
     assert_eq!(store.delete_expired(2400, 2100).await.unwrap(), 2100);
     assert_eq!(store.delete_expired(2400, 2100).await.unwrap(), 300);
-    let left = store.list_by_user("old", NOW - 1).await.unwrap();
+    let left = store
+        .list_by_user("old", NOW - 1, usize::MAX)
+        .await
+        .unwrap();
     assert!(left.is_empty(), "they have expired");
-    assert_eq!(store.delete_by_user("old", None).await.unwrap().len(), 100);
+    assert_eq!(
+        store
+            .delete_by_user("old", None, usize::MAX)
+            .await
+            .unwrap()
+            .len(),
+        100
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +126,13 @@ async fn an_expired_login_is_not_used_again() {
     let table = OwnTable::created().await;
     let store = table.store();
     let record = record("late");
-    assert!(store.create(&record, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     let touch = Touch {
         now: record.expires_at,
         unless_since: record.expires_at,
@@ -129,11 +151,23 @@ async fn a_nul_character_is_in_no_record() {
             data: data.to_owned(),
             ..record(user_id)
         };
-        let created = store.create(&record, &[]).await.unwrap_err();
+        let created = store.create(&record, &[], Limit::NONE).await.unwrap_err();
         assert!(created.to_string().contains(says), "{created}");
         let updated = store.update(&record).await.unwrap_err();
         assert!(updated.to_string().contains(says), "{updated}");
     }
-    assert!(store.list_by_user("a\0b", NOW).await.unwrap().is_empty());
-    assert!(store.delete_by_user("a\0b", None).await.unwrap().is_empty());
+    assert!(
+        store
+            .list_by_user("a\0b", NOW, usize::MAX)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        store
+            .delete_by_user("a\0b", None, usize::MAX)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

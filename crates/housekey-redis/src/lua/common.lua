@@ -9,22 +9,34 @@ local function user_key(user)
   return prefix .. 'user:' .. user
 end
 
+-- A number of at most 16 digits so that texts of it sort as numbers do.
+local function pad(number)
+  return string.rep('0', 16 - #number) .. number
+end
+
 -- Takes a record out of both indexes.
-local function forget(id, user)
-  redis.call('ZREM', user_key(user), id)
-  redis.call('ZREM', expiry, id .. user)
+local function forget(id, created_at, user)
+  local made = pad(created_at)
+  redis.call('ZREM', user_key(user), made .. id)
+  redis.call('ZREM', expiry, id .. made .. user)
 end
 
 -- 1 if it was there.
-local function delete(id, user)
-  forget(id, user)
+local function delete(id, created_at, user)
+  forget(id, created_at, user)
   return redis.call('DEL', login_key(id))
 end
 
+-- The id of an entry of a user's list, and when it was made.
+local function parts(entry)
+  return string.sub(entry, 17), string.sub(entry, 1, 16)
+end
+
 -- Enters a record into both indexes and has Redis delete it, and the user's list with the last of it, after `seconds`.
-local function enter(id, user, expires_at, seconds)
-  redis.call('ZADD', expiry, expires_at, id .. user)
-  redis.call('ZADD', user_key(user), expires_at, id)
+local function enter(id, user, created_at, last_seen_at, expires_at, seconds)
+  local made = pad(created_at)
+  redis.call('ZADD', expiry, expires_at, id .. made .. user)
+  redis.call('ZADD', user_key(user), last_seen_at, made .. id)
   redis.call('EXPIRE', login_key(id), seconds)
   if redis.call('TTL', user_key(user)) < tonumber(seconds) then
     redis.call('EXPIRE', user_key(user), seconds)
@@ -35,8 +47,8 @@ end
 local function purge(time, limit)
   local expired = redis.call('ZRANGEBYSCORE', expiry, '-inf', time, 'LIMIT', 0, limit)
   for _, entry in ipairs(expired) do
-    -- An id has 22 characters; the user's follows.
-    delete(string.sub(entry, 1, 22), string.sub(entry, 23))
+    -- An id has 22 characters; then comes when it was made, and the user.
+    delete(string.sub(entry, 1, 22), string.sub(entry, 23, 38), string.sub(entry, 39))
   end
   return #expired
 end

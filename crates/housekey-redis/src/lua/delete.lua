@@ -1,4 +1,4 @@
 -- Returns 1 if there was a record.
 local id = ARGV[2]
-local user = redis.call('HGET', login_key(id), 'user_id')
-return user and delete(id, user) or 0
+local found = redis.call('HMGET', login_key(id), 'user_id', 'created_at')
+return found[1] and delete(id, found[2], found[1]) or 0

@@ -1,6 +1,6 @@
 -- Returns 2 if the record is changed, 1 if it has another version, 0 if there is none.
 local id, user, version, created_at, last_seen_at, expires_at, data, seconds = unpack(ARGV, 2, 9)
-local found = redis.call('HMGET', login_key(id), 'version', 'user_id')
+local found = redis.call('HMGET', login_key(id), 'version', 'user_id', 'created_at')
 if not found[1] then
   return 0
 end
@@ -11,6 +11,6 @@ end
 redis.call('HINCRBY', login_key(id), 'version', 1)
 redis.call('HSET', login_key(id), 'user_id', user, 'created_at', created_at,
   'last_seen_at', last_seen_at, 'expires_at', expires_at, 'data', data)
-forget(id, found[2])
-enter(id, user, expires_at, seconds)
+forget(id, found[3], found[2])
+enter(id, user, created_at, last_seen_at, expires_at, seconds)
 return 2

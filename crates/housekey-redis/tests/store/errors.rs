@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use housekey::records::LoginStore as _;
+use housekey::records::{Limit, LoginStore as _};
 use housekey_redis::RedisLoginStore;
 use redis::Client;
 use store_tests::{Kind, NOW, Server, operations, record};
@@ -47,7 +47,7 @@ async fn a_missing_password_is_said() {
     let record = record("mia");
     for error in [
         store.load(&record.id, NOW).await.unwrap_err(),
-        store.create(&record, &[]).await.unwrap_err(),
+        store.create(&record, &[], Limit::NONE).await.unwrap_err(),
     ] {
         assert!(
             error.to_string().contains("which user and password"),
@@ -99,7 +99,10 @@ async fn a_server_that_became_a_replica_is_said_until_it_is_none() {
     let store = RedisLoginStore::new(client);
     operations::every_one_works(&store).await;
     ask(&["REPLICAOF", "127.0.0.1", "1"]);
-    let error = store.create(&record("mia"), &[]).await.unwrap_err();
+    let error = store
+        .create(&record("mia"), &[], Limit::NONE)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("leads to a replica"), "{error}");
     ask(&["REPLICAOF", "NO", "ONE"]);
     operations::every_one_works(&store).await;
@@ -110,10 +113,19 @@ async fn a_server_without_memory_is_said_and_changes_nothing() {
     let (_server, client, ask) = own_server();
     let store = RedisLoginStore::new(client);
     let old = record("mia");
-    assert!(store.create(&old, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&old, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let new = record("mia");
-    let error = store.create(&new, &[old.id]).await.unwrap_err();
+    let error = store
+        .create(&new, &[old.id], Limit::NONE)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("more memory"), "{error}");
     assert_eq!(store.load(&new.id, NOW).await.unwrap(), None);
     assert_eq!(store.load(&old.id, NOW).await.unwrap(), Some(old));
@@ -162,7 +174,7 @@ async fn what_a_server_repeats_of_a_command_that_it_does_not_know_is_not_said() 
     tokio::spawn(know_no_command(listener));
     let store = RedisLoginStore::new(Client::open(format!("redis://127.0.0.1:{port}/")).unwrap());
     let record = record("nobody-must-know-them");
-    let error = store.create(&record, &[]).await.unwrap_err();
+    let error = store.create(&record, &[], Limit::NONE).await.unwrap_err();
     let said = format!("{error} {:?}", error.source());
     assert!(said.contains("does not know a command"), "{said}");
     for part in [&record.user_id, &record.id.to_string(), &record.data] {

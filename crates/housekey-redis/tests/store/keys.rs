@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use housekey::records::{LoginRecord, LoginStore as _, Touch, Updated, conformance};
+use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
 use housekey_redis::RedisLoginStore;
 use redis::Client;
 use store_tests::{HOUR, Kind, NOW, Server, record};
@@ -32,7 +32,13 @@ async fn redis_deletes_a_record_a_day_after_it_has_expired() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let mut record = record("mia");
-    assert!(store.create(&record, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     for left in times_left(&keys, &record) {
         assert!(about(HOUR + DAY).contains(&left), "after a login: {left}");
     }
@@ -67,7 +73,13 @@ async fn a_list_lives_as_long_as_the_longest_login_in_it() {
             expires_at: NOW + hours * HOUR,
             ..record("mia")
         };
-        assert!(store.create(&record, &[]).await.unwrap());
+        assert!(
+            store
+                .create(&record, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
     }
     let [_, list] = times_left(&keys, &record("mia"));
     assert!(about(9 * HOUR + DAY).contains(&list), "{list}");
@@ -79,15 +91,21 @@ async fn what_redis_has_deleted_by_itself_leaves_the_lists() {
     let store = keys.store();
     let (gone, kept) = (record("mia"), record("mia"));
     for record in [&gone, &kept] {
-        assert!(store.create(record, &[]).await.unwrap());
+        assert!(
+            store
+                .create(record, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
     }
     let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, gone.id)]);
-    let listed = store.list_by_user("mia", NOW).await.unwrap();
+    let listed = store.list_by_user("mia", NOW, usize::MAX).await.unwrap();
     assert_eq!(listed, std::slice::from_ref(&kept));
     let index = format!("{}expiry", keys.prefix);
     let entries: Vec<String> = keys.ask("ZRANGE", &[&index, "0", "-1"]);
-    assert_eq!(entries, [format!("{}mia", kept.id)]);
-    let deleted = store.delete_by_user("mia", None).await.unwrap();
+    assert_eq!(entries, [format!("{}{NOW:016}mia", kept.id)]);
+    let deleted = store.delete_by_user("mia", None, usize::MAX).await.unwrap();
     assert_eq!(deleted, [kept.id]);
     assert_eq!(keys.all(), Vec::<String>::new());
 }
@@ -98,7 +116,13 @@ async fn logins_clear_away_what_redis_has_deleted_by_itself() {
     let store = keys.store();
     for _ in 0..20 {
         let old = record("gone");
-        assert!(store.create(&old, &[]).await.unwrap());
+        assert!(
+            store
+                .create(&old, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
         let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, old.id)]);
     }
     let later = NOW + HOUR + DAY;
@@ -108,7 +132,13 @@ async fn logins_clear_away_what_redis_has_deleted_by_itself() {
             expires_at: later + HOUR,
             ..record("mia")
         };
-        assert!(store.create(&new, &[]).await.unwrap());
+        assert!(
+            store
+                .create(&new, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
     }
     let index = format!("{}expiry", keys.prefix);
     let count: usize = keys.ask("ZCARD", &[&index]);
@@ -123,11 +153,30 @@ async fn what_goes_leaves_no_key_behind() {
     let store = keys.store();
     conformance::check(&*store).await;
     let mut moved = record("before");
-    assert!(store.create(&moved, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&moved, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     moved.user_id = "after".to_owned();
     assert_eq!(store.update(&moved).await.unwrap(), Updated::Done);
-    assert!(store.list_by_user("before", NOW).await.unwrap().is_empty());
-    assert_eq!(store.list_by_user("after", NOW).await.unwrap().len(), 1);
+    assert!(
+        store
+            .list_by_user("before", NOW, usize::MAX)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        store
+            .list_by_user("after", NOW, usize::MAX)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     store.delete_expired(u64::MAX, usize::MAX).await.unwrap();
     assert_eq!(keys.all(), Vec::<String>::new());
 }
@@ -159,6 +208,7 @@ async fn no_operation_looks_through_the_keys() {
         "hset",
         "ttl",
         "zadd",
+        "zcard",
         "zrange",
         "zrangebyscore",
         "zrem",

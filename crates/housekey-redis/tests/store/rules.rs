@@ -1,6 +1,6 @@
 //! The rules that every store keeps, and what Redis's numbers could make of them.
 
-use housekey::records::{LoginRecord, LoginStore as _, Touch, Updated, conformance};
+use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
 use store_tests::{HOUR, NOW, races, record};
 
 use super::common::OwnKeys;
@@ -23,17 +23,31 @@ async fn two_processes_at_one_prefix_see_one_store() {
 async fn stores_with_different_prefixes_share_nothing() {
     let (members, staff) = (OwnKeys::new(), OwnKeys::new());
     let record = record("1");
-    assert!(members.store().create(&record, &[]).await.unwrap());
+    assert!(
+        members
+            .store()
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     assert_eq!(staff.store().load(&record.id, NOW).await.unwrap(), None);
     assert!(
         staff
             .store()
-            .list_by_user("1", NOW)
+            .list_by_user("1", NOW, usize::MAX)
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(staff.store().create(&record, &[]).await.unwrap());
+    assert!(
+        staff
+            .store()
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     let purged = staff.store().delete_expired(record.expires_at, 9).await;
     assert_eq!(purged.unwrap(), 1);
     let left = members.store().load(&record.id, NOW).await.unwrap();
@@ -51,7 +65,13 @@ async fn numbers_that_do_not_fit_are_the_largest_that_do() {
         expires_at: u64::MAX,
         ..record("forever")
     };
-    assert!(store.create(&record, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     let kept = LoginRecord {
         created_at: largest,
         expires_at: largest,
@@ -87,7 +107,13 @@ async fn long_numbers_are_kept_to_the_last_digit() {
         expires_at: 1_234_567_890_123_459,
         ..record("exact")
     };
-    assert!(store.create(&first, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&first, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     let touch = Touch {
         now: first.last_seen_at,
         unless_since: first.expires_at,
@@ -101,7 +127,9 @@ async fn long_numbers_are_kept_to_the_last_digit() {
     };
     let loaded = store.load(&first.id, NOW).await.unwrap();
     assert_eq!(loaded, Some(expected));
-    let listed = store.list_by_user("exact", first.expires_at - 1).await;
+    let listed = store
+        .list_by_user("exact", first.expires_at - 1, usize::MAX)
+        .await;
     assert_eq!(listed.unwrap().len(), 1);
     let purged = store.delete_expired(first.expires_at - 1, 9).await;
     assert_eq!(purged.unwrap(), 0);
@@ -116,11 +144,24 @@ async fn a_purge_goes_on_beyond_its_largest_batch() {
             expires_at: NOW + number,
             ..record("old")
         };
-        assert!(store.create(&record, &[]).await.unwrap());
+        assert!(
+            store
+                .create(&record, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
     }
     assert_eq!(store.delete_expired(NOW + 239, 210).await.unwrap(), 210);
     assert_eq!(store.delete_expired(NOW + 239, 210).await.unwrap(), 30);
-    assert_eq!(store.list_by_user("old", NOW).await.unwrap().len(), 10);
+    assert_eq!(
+        store
+            .list_by_user("old", NOW, usize::MAX)
+            .await
+            .unwrap()
+            .len(),
+        10
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +169,13 @@ async fn an_expired_login_is_not_used_again() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let record = record("late");
-    assert!(store.create(&record, &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record, &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     let touch = Touch {
         now: record.expires_at,
         unless_since: record.expires_at,
@@ -144,10 +191,19 @@ async fn any_text_can_be_a_user_id() {
     let store = keys.store();
     for user_id in ["", "a\0b", "a:b", "\r\n", &"x".repeat(4000)] {
         let record = record(user_id);
-        assert!(store.create(&record, &[]).await.unwrap());
-        let listed = store.list_by_user(user_id, NOW).await.unwrap();
+        assert!(
+            store
+                .create(&record, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
+        let listed = store.list_by_user(user_id, NOW, usize::MAX).await.unwrap();
         assert_eq!(listed, std::slice::from_ref(&record), "{user_id:?}");
-        let deleted = store.delete_by_user(user_id, None).await.unwrap();
+        let deleted = store
+            .delete_by_user(user_id, None, usize::MAX)
+            .await
+            .unwrap();
         assert_eq!(deleted, [record.id], "{user_id:?}");
     }
     assert_eq!(keys.all(), Vec::<String>::new());

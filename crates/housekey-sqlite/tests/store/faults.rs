@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use housekey::ErrorKind;
-use housekey::records::LoginStore as _;
+use housekey::records::{Limit, LoginStore as _};
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
 
@@ -31,7 +31,7 @@ fn refusal(path: &Path) -> String {
 async fn all_fail(store: &SqliteLoginStore, reason: &str) {
     for error in [
         store.load(&id(1), NOW).await.map(drop),
-        store.list_by_user("mia", NOW).await.map(drop),
+        store.list_by_user("mia", NOW, usize::MAX).await.map(drop),
     ] {
         assert_contains(error.expect_err("a read"), reason);
     }
@@ -40,10 +40,16 @@ async fn all_fail(store: &SqliteLoginStore, reason: &str) {
 
 async fn no_write_works(store: &SqliteLoginStore, reason: &str) {
     for error in [
-        store.create(&record(2, "mia"), &[]).await.map(drop),
+        store
+            .create(&record(2, "mia"), &[], Limit::NONE)
+            .await
+            .map(drop),
         store.update(&record(1, "mia")).await.map(drop),
         store.delete(&id(1)).await.map(drop),
-        store.delete_by_user("mia", None).await.map(drop),
+        store
+            .delete_by_user("mia", None, usize::MAX)
+            .await
+            .map(drop),
         store.delete_expired(NOW + 9999, 10).await.map(drop),
     ] {
         assert_contains(error.expect_err("a write"), reason);
@@ -61,8 +67,21 @@ fn assert_contains(error: housekey::BoxError, reason: &str) {
 async fn all_is_well(store: &SqliteLoginStore) {
     let kept = store.load(&id(1), NOW).await.unwrap();
     assert_eq!(kept, Some(record(1, "mia")));
-    assert_eq!(store.list_by_user("mia", NOW).await.unwrap().len(), 1);
-    assert!(store.create(&record(2, "ben"), &[]).await.unwrap());
+    assert_eq!(
+        store
+            .list_by_user("mia", NOW, usize::MAX)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(
+        store
+            .create(&record(2, "ben"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     assert!(store.delete(&id(2)).await.unwrap());
 }
 
@@ -70,7 +89,10 @@ async fn all_is_well(store: &SqliteLoginStore) {
 async fn a_lock_that_stays_is_a_fault_until_it_goes() {
     let (_folder, path) = file();
     let store = impatient(&path);
-    store.create(&record(1, "mia"), &[]).await.unwrap();
+    store
+        .create(&record(1, "mia"), &[], Limit::NONE)
+        .await
+        .unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     no_write_works(&store, "another program keeps it locked").await;
@@ -86,7 +108,10 @@ async fn a_folder_that_was_away_is_used_again_when_it_is_back() {
     let (home, elsewhere) = (folder.path().join("home"), folder.path().join("elsewhere"));
     fs::create_dir(&home).unwrap();
     let store = impatient(&home.join("logins.db"));
-    store.create(&record(1, "mia"), &[]).await.unwrap();
+    store
+        .create(&record(1, "mia"), &[], Limit::NONE)
+        .await
+        .unwrap();
     for _ in 0..2 {
         fs::rename(&home, &elsewhere).unwrap();
         all_fail(&store, "put it back").await;
@@ -104,13 +129,19 @@ async fn another_file_in_its_place_is_the_one_that_counts() {
     let (folder, path) = file();
     let backup = folder.path().join("backup.db");
     let store = impatient(&path);
-    store.create(&record(1, "mia"), &[]).await.unwrap();
+    store
+        .create(&record(1, "mia"), &[], Limit::NONE)
+        .await
+        .unwrap();
     let other = Connection::open(&path).unwrap();
     other
         .execute("VACUUM INTO ?1", [backup.to_str().unwrap()])
         .unwrap();
     store.delete(&id(1)).await.unwrap();
-    store.create(&record(3, "mia"), &[]).await.unwrap();
+    store
+        .create(&record(3, "mia"), &[], Limit::NONE)
+        .await
+        .unwrap();
 
     for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
         fs::remove_file(folder.path().join(file)).unwrap();
@@ -124,7 +155,10 @@ async fn another_file_in_its_place_is_the_one_that_counts() {
 async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
     let (folder, path) = file();
     let store = impatient(&path);
-    store.create(&record(1, "mia"), &[]).await.unwrap();
+    store
+        .create(&record(1, "mia"), &[], Limit::NONE)
+        .await
+        .unwrap();
     for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
         fs::remove_file(folder.path().join(file)).unwrap();
     }
@@ -132,7 +166,13 @@ async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
     all_fail(&store, "no such table").await;
     let _restarted = SqliteLoginStore::open(&path).unwrap();
     assert_eq!(store.load(&id(1), NOW).await.unwrap(), None);
-    assert!(store.create(&record(1, "mia"), &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record(1, "mia"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     all_is_well(&store).await;
 }
 
@@ -141,7 +181,10 @@ async fn a_damaged_file_is_a_fault_until_a_good_one_is_in_its_place() {
     let (folder, path) = file();
     let made = Connection::open(&path).unwrap();
     let store = impatient(&path);
-    store.create(&record(1, "mia"), &[]).await.unwrap();
+    store
+        .create(&record(1, "mia"), &[], Limit::NONE)
+        .await
+        .unwrap();
     drop(store);
     made.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
         .unwrap();

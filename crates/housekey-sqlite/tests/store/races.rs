@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use housekey::records::LoginStore as _;
+use housekey::records::{Limit, LoginStore as _};
 use housekey_sqlite::SqliteLoginStore;
 
 use super::{NOW, file, id, record};
@@ -21,18 +21,23 @@ async fn a_login_is_either_ended_or_made_after_all_were_ended() {
     let (_folder, [site, office]) = stores();
     for round in 0..50 {
         let (old, new) = (record(2 * round, "mia"), record(2 * round + 1, "mia"));
-        assert!(site.create(&old, &[]).await.unwrap());
+        assert!(site.create(&old, &[], Limit::NONE).await.unwrap().is_done());
         let login = {
             let (site, new, old) = (Arc::clone(&site), new.clone(), old.id);
-            tokio::spawn(async move { site.create(&new, &[old]).await.unwrap() })
+            tokio::spawn(async move { site.create(&new, &[old], Limit::NONE).await.unwrap() })
         };
         let revocation = {
             let office = Arc::clone(&office);
-            tokio::spawn(async move { office.delete_by_user("mia", None).await.unwrap() })
+            tokio::spawn(async move {
+                office
+                    .delete_by_user("mia", None, usize::MAX)
+                    .await
+                    .unwrap()
+            })
         };
-        assert!(login.await.unwrap());
+        assert!(login.await.unwrap().is_done());
         let ended = revocation.await.unwrap();
-        let left = site.list_by_user("mia", NOW).await.unwrap();
+        let left = site.list_by_user("mia", NOW, usize::MAX).await.unwrap();
         // Before the login: the old one ended. After it: the new one did, which had replaced the old.
         if ended == [old.id] {
             assert_eq!(left, [new]);
@@ -40,7 +45,10 @@ async fn a_login_is_either_ended_or_made_after_all_were_ended() {
             assert_eq!(ended, [new.id]);
             assert_eq!(left, []);
         }
-        office.delete_by_user("mia", None).await.unwrap();
+        office
+            .delete_by_user("mia", None, usize::MAX)
+            .await
+            .unwrap();
     }
 }
 
@@ -57,7 +65,7 @@ async fn a_purge_of_many_disturbs_no_look_up() {
         }
         let site = Arc::clone(&site);
         made.push(tokio::spawn(async move {
-            assert!(site.create(&new, &[]).await.unwrap());
+            assert!(site.create(&new, &[], Limit::NONE).await.unwrap().is_done());
         }));
     }
     for task in made {
@@ -90,7 +98,13 @@ async fn many_who_open_a_new_file_at_once_all_get_it() {
             .collect();
         for open in opened {
             let (number, store) = open.await.unwrap();
-            assert!(store.create(&record(number, "mia"), &[]).await.unwrap());
+            assert!(
+                store
+                    .create(&record(number, "mia"), &[], Limit::NONE)
+                    .await
+                    .unwrap()
+                    .is_done()
+            );
         }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_lite::future::poll_once;
 use housekey::BoxError;
-use housekey::records::{LoginId, LoginRecord, LoginStore, Touch, Updated, conformance};
+use housekey::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated, conformance,
+};
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
 
@@ -48,8 +50,13 @@ impl InTurn {
 }
 
 impl LoginStore for InTurn {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
-        self.next().create(new, replacing).await
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
+        self.next().create(new, replacing, limit).await
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
@@ -72,12 +79,18 @@ impl LoginStore for InTurn {
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        self.next().delete_by_user(user_id, except).await
+        self.next().delete_by_user(user_id, except, limit).await
     }
 
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
-        self.next().list_by_user(user_id, now).await
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
+        self.next().list_by_user(user_id, now, limit).await
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
@@ -94,7 +107,13 @@ async fn records_are_there_after_a_restart() {
             let kept = store.load(&id(number), NOW).await.unwrap();
             assert_eq!(kept, Some(record(number, "mia")));
         }
-        assert!(store.create(&record(start, "mia"), &[]).await.unwrap());
+        assert!(
+            store
+                .create(&record(start, "mia"), &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
     }
 }
 
@@ -105,9 +124,24 @@ async fn two_tables_in_one_file_know_nothing_of_each_other() {
     let members = members.open().unwrap();
     let staff = SqliteLoginStore::builder(&path).table("Staff_Logins");
     let staff = staff.open().unwrap();
-    assert!(members.create(&record(1, "1"), &[]).await.unwrap());
-    assert_eq!(staff.delete_by_user("1", None).await.unwrap(), []);
-    assert!(staff.create(&record(1, "1"), &[]).await.unwrap());
+    assert!(
+        members
+            .create(&record(1, "1"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
+    assert_eq!(
+        staff.delete_by_user("1", None, usize::MAX).await.unwrap(),
+        []
+    );
+    assert!(
+        staff
+            .create(&record(1, "1"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     assert!(members.load(&id(1), NOW).await.unwrap().is_some());
 }
 
@@ -117,14 +151,26 @@ async fn clones_are_the_same_store() {
     let store = SqliteLoginStore::open(path).unwrap();
     let clone = store.clone();
     drop(store);
-    assert!(clone.create(&record(1, "mia"), &[]).await.unwrap());
+    assert!(
+        clone
+            .create(&record(1, "mia"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
 }
 
 #[tokio::test]
 async fn a_look_up_waits_for_no_writer_and_for_no_other_thread() {
     let (_folder, path) = file();
     let store = SqliteLoginStore::open(&path).unwrap();
-    assert!(store.create(&record(1, "mia"), &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record(1, "mia"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
 
     let writer = Connection::open(&path).unwrap();
     writer
@@ -150,10 +196,10 @@ async fn a_short_lock_of_somebody_else_is_waited_for() {
     for number in 0..10 {
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let new = record(number, "mia");
-        let mut create = std::pin::pin!(store.create(&new, &[]));
+        let mut create = std::pin::pin!(store.create(&new, &[], Limit::NONE));
         assert!(poll_once(&mut create).await.is_none());
         other.execute_batch("COMMIT").unwrap();
-        assert!(create.await.unwrap());
+        assert!(create.await.unwrap().is_done());
     }
 }
 
@@ -164,12 +210,18 @@ async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(
-        poll_once(store.create(&record(1, "mia"), &[]))
+        poll_once(store.create(&record(1, "mia"), &[], Limit::NONE))
             .await
             .is_none()
     );
     other.execute_batch("COMMIT").unwrap();
-    assert!(store.create(&record(2, "mia"), &[]).await.unwrap());
+    assert!(
+        store
+            .create(&record(2, "mia"), &[], Limit::NONE)
+            .await
+            .unwrap()
+            .is_done()
+    );
     assert!(store.load(&id(1), NOW).await.unwrap().is_some());
 }
 
@@ -178,7 +230,13 @@ async fn no_limit_is_a_purge_of_everything() {
     let (_folder, path) = file();
     let store = SqliteLoginStore::open(&path).unwrap();
     for number in 0..450 {
-        assert!(store.create(&record(number, "mia"), &[]).await.unwrap());
+        assert!(
+            store
+                .create(&record(number, "mia"), &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
     }
     for (limit, expected) in [(0, 0), (1, 1), (200, 200), (usize::MAX, 249), (1, 0)] {
         let deleted = store.delete_expired(NOW + 3600, limit).await.unwrap();

@@ -4,20 +4,22 @@
 //! refuses or cannot do is an error, with everything as it was.
 
 use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, MaxLogins, Records, Remembered, Renewed, WhenFull};
+use super::records::{Issued, LoginInfo, Records, Remembered, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event};
 use crate::login::load::Adoption;
 use crate::manager::Core;
 use crate::records::secret::{LoginToken, marker_id};
-use crate::records::{LoginId, LoginRecord, Updated};
+use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
 /// How often a record that others change at the same time is read again before giving up.
 const MOST_TRIES: usize = 10;
+/// How many logins a store is asked to end at a time.
+const BATCH: usize = 1000;
 
 /// The logins that end when their browser logs out or in.
 #[derive(Default)]
@@ -66,27 +68,15 @@ impl OpenVisit {
         for marker in own.marks {
             records.mark(marker).await?;
         }
-        let mut replaced = own.logins;
-        let user_id = &new.live.record.user_id;
-        let ended = self.make_room(records, user_id, &replaced).await?;
-        replaced.extend(&ended);
-        records
-            .store
-            .create_new(&new.live.record, &replaced)
+        let when_full = records.max_logins.when_full;
+        core.create(records, &new.live.record, &own.logins, when_full)
             .await?;
         if options.remember.is_some() && core.remember.is_shared_with_flask() {
             // The user's Flask-Login token counts again: there is only the one.
-            let token = core.remember.flask_token(user_id);
+            let token = core.remember.flask_token(&new.live.record.user_id);
             records.store.delete(&marker_id(&token.id)).await?;
         }
-        replaced.iter().for_each(|login| core.watched.wake(login));
         self.tell_of_theft(own.stolen_of);
-        for _ in &ended {
-            core.deliver(&Event::LoginEnded {
-                user_id: user_id.clone(),
-                reason: EndReason::TooManyLogins,
-            });
-        }
         let logged_in = self.change(|state, core| state.log_in(core, user, options, Some(&new)));
         if logged_in.is_err() {
             records.store.delete(&new.live.record.id).await?;
@@ -193,7 +183,9 @@ impl OpenVisit {
                 // The others that have the same token stay where they are; this browser gets a login of its own.
                 let client = self.with(|state, _| state.client.clone());
                 let new = records.issue(user_id, auth_hash, None, &client, now);
-                records.store.create_new(&new.live.record, &[]).await?;
+                let core = self.visit().core();
+                core.create(records, &new.live.record, &[], WhenFull::EndOldest)
+                    .await?;
                 return Ok(Renewed {
                     session: new.session,
                     remember: None,
@@ -358,29 +350,6 @@ impl OpenVisit {
         }
     }
 
-    /// The logins that have to end before this user may have another one, those apart that end anyway.
-    async fn make_room(
-        &self,
-        records: &Records,
-        user_id: &str,
-        replaced: &[LoginId],
-    ) -> Result<Vec<LoginId>, Error> {
-        let Some(MaxLogins { count, when_full }) = records.max_logins else {
-            return Ok(Vec::new());
-        };
-        let mut others = records.store.list_by_user(user_id, self.now()).await?;
-        others.retain(|record| !replaced.contains(&record.id));
-        let too_many = (others.len() + 1).saturating_sub(count);
-        if too_many > 0 && when_full == WhenFull::Refuse {
-            return Err(Error::new(
-                ErrorKind::TooManyLogins,
-                format!("only {count} logins at once: sign out somewhere else first"),
-            ));
-        }
-        others.sort_by_key(|record| (record.last_seen_at, record.created_at, record.id));
-        Ok(others.iter().take(too_many).map(|it| it.id).collect())
-    }
-
     fn now(&self) -> u64 {
         self.with(|state, _| state.now)
     }
@@ -411,6 +380,48 @@ impl Core {
         Ok(ended)
     }
 
+    /// Keeps a new login in place of those that it replaces, and ends the user's logins that are too many beside it.
+    pub(crate) async fn create(
+        &self,
+        records: &Records,
+        new: &LoginRecord,
+        replaced: &[LoginId],
+        when_full: WhenFull,
+    ) -> Result<(), Error> {
+        match self
+            .try_to_create(records, new, replaced, when_full)
+            .await?
+        {
+            true => Ok(()),
+            // Numbers are drawn at random.
+            false => Err(taken()),
+        }
+    }
+
+    /// The same. `false`, and nothing was done, when there is a record with this number.
+    async fn try_to_create(
+        &self,
+        records: &Records,
+        new: &LoginRecord,
+        replaced: &[LoginId],
+        when_full: WhenFull,
+    ) -> Result<bool, Error> {
+        let limit = records.limit(when_full, self.now());
+        loop {
+            let reason = EndReason::TooManyLogins;
+            match records.store.create(new, replaced, limit).await? {
+                Created::Done { ended } => {
+                    replaced.iter().for_each(|login| self.watched.wake(login));
+                    self.have_ended(&new.user_id, &ended, reason);
+                    return Ok(true);
+                }
+                Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason),
+                Created::Full => return Err(records.too_many()),
+                Created::Taken => return Ok(false),
+            }
+        }
+    }
+
     /// Ends all logins of a user, but for one.
     pub(crate) async fn end_all(
         &self,
@@ -425,15 +436,25 @@ impl Core {
                 .mark(records.token_marker(&token.id, self.now()))
                 .await?;
         }
-        let ended = records.store.delete_by_user(user_id, except).await?;
-        for login in &ended {
+        let mut count = 0;
+        loop {
+            let ended = records.store.delete_by_user(user_id, except, BATCH).await?;
+            self.have_ended(user_id, &ended, reason);
+            count += ended.len();
+            if ended.len() < BATCH {
+                return Ok(count);
+            }
+        }
+    }
+
+    fn have_ended(&self, user_id: &str, ended: &[LoginId], reason: EndReason) {
+        for login in ended {
             self.watched.wake(login);
             self.deliver(&Event::LoginEnded {
                 user_id: user_id.to_owned(),
                 reason,
             });
         }
-        Ok(ended.len())
     }
 }
 
@@ -446,18 +467,17 @@ impl Core {
         adoption: &Adoption,
     ) -> Result<Updated, Error> {
         let record = &new.live.record;
-        if !records.store.create(record, &[]).await? {
-            if records
-                .store
-                .load(&record.id, record.created_at)
-                .await?
-                .is_some()
-            {
+        let create = || self.try_to_create(records, record, &[], WhenFull::EndOldest);
+        if !create().await? {
+            let found = records.store.load(&record.id, record.created_at).await?;
+            if found.is_some() {
                 return Ok(Updated::Conflict);
             }
             // It has expired, and was not purged yet.
             records.store.delete(&record.id).await?;
-            records.store.create_new(record, &[]).await?;
+            if !create().await? {
+                return Err(taken());
+            }
         }
         records
             .mark(match adoption {
@@ -474,7 +494,13 @@ impl Core {
 impl Records {
     /// Keeps a mark; once is enough.
     pub(crate) async fn mark(&self, marker: LoginRecord) -> Result<(), Error> {
-        self.store.create(&marker, &[]).await.map(|_| ())
+        // It is alone under its name.
+        let limit = Limit {
+            count: 2,
+            spared_since: u64::MAX,
+            now: marker.created_at,
+        };
+        self.store.create(&marker, &[], limit).await.map(|_| ())
     }
 
     /// Whether there was a login by the cookie of a peer's that this number follows from.
@@ -482,20 +508,21 @@ impl Records {
         Ok(self.store.load(&marker_id(id), now).await?.is_some())
     }
 
-    /// A user's logins, the one last used first.
+    /// A user's logins, the one last used first, as many as [`most_listed`](Self::most_listed).
     pub(crate) async fn list(
         &self,
         user_id: &str,
         current: Option<&LoginId>,
         now: u64,
     ) -> Result<Vec<LoginInfo>, Error> {
-        let records = self.store.list_by_user(user_id, now).await?;
+        let most = self.most_listed();
+        let mut records = self.store.list_by_user(user_id, now, most).await?;
+        // Of those that a store has no order for, as well.
+        records.sort_by_key(|it| std::cmp::Reverse((it.last_seen_at, it.created_at, it.id)));
         let logins = records.iter();
-        let mut logins: Vec<_> = logins
+        Ok(logins
             .filter_map(|record| LoginInfo::of(record, current))
-            .collect();
-        logins.sort_by_key(|login| std::cmp::Reverse((login.last_seen_at, login.id)));
-        Ok(logins)
+            .collect())
     }
 }
 
@@ -511,4 +538,8 @@ pub(crate) fn no_store() -> Error {
         ErrorKind::NoLoginStore,
         "there is no list of logins: give the login manager a login_store",
     )
+}
+
+fn taken() -> Error {
+    crate::records::store_failed("the number of a new login was taken".into())
 }

@@ -105,7 +105,8 @@ impl<U: User> Login<U> {
         self.visit.renew(user, Renewal::AuthHash).await
     }
 
-    /// The current user's logins, the one last used first: for a page where people see where they are signed in.
+    /// The current user's logins, the one last used first: for a page where people see where they are signed in. At most
+    /// 100, or as many as [`max_logins`](crate::LoginManagerBuilder::max_logins) allows, whichever is more.
     ///
     /// Needs a fresh login that was looked at in this request: let the handler ask for one, or guard its route.
     ///

@@ -11,10 +11,11 @@ use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
 use crate::cookie::LAST_DATE;
+use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
 use crate::records::secret::{Digests, LoginToken, Purpose, marker};
-use crate::records::{LoginId, LoginRecord, Store, Touch};
+use crate::records::{Limit, LoginId, LoginRecord, Store, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
 
@@ -22,6 +23,8 @@ use crate::signing::keys::KeyUsed;
 const SESSION_GRACE: u64 = 30;
 /// For how long a remember token may be used again: a browser that opens with several tabs sends it several times.
 const REMEMBER_WINDOW: u64 = 60;
+/// For how long after it was seen a login counts as in use, where such a one may not be ended for another.
+const IN_USE: u64 = 10 * 60;
 /// As much of a user agent as a person can make use of.
 const LONGEST_USER_AGENT: usize = 256;
 
@@ -30,7 +33,7 @@ pub(crate) struct Records {
     pub(crate) store: Store,
     pub(crate) digests: Digests,
     pub(crate) timeouts: LoginTimeouts,
-    pub(crate) max_logins: Option<MaxLogins>,
+    pub(crate) max_logins: MaxLogins,
     /// Whether a session without a record is a login all the same, and gets one: a Flask peer may have made it.
     pub(crate) adopts: bool,
     /// How long a peer's session can count, in seconds.
@@ -50,13 +53,31 @@ pub(crate) struct MaxLogins {
     pub(crate) when_full: WhenFull,
 }
 
+impl MaxLogins {
+    /// The most that a manager takes: ending one of so many, and listing them, is quick.
+    pub(crate) const MOST: usize = 1000;
+}
+
+impl Default for MaxLogins {
+    /// More than a person has, and few enough to be listed.
+    fn default() -> Self {
+        Self {
+            count: 100,
+            when_full: WhenFull::EndOldest,
+        }
+    }
+}
+
 /// What happens when a user logs in who has as many logins as they may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
     /// The login that was not used for the longest time ends.
     EndOldest,
-    /// The new login is refused: [`ErrorKind::TooManyLogins`](crate::ErrorKind::TooManyLogins).
+    /// The new login is refused ([`ErrorKind::TooManyLogins`](crate::ErrorKind::TooManyLogins)) when all the others are in
+    /// use: seen in the last ten minutes. Others end, the one that was not used for the longest time first. So nobody is
+    /// locked out for a day who closed the browser without signing out, or whose answer with the cookie was lost; but
+    /// anybody who has the password can keep its owner out by staying busy, for as long as they are.
     Refuse,
 }
 
@@ -117,6 +138,44 @@ pub(crate) struct Successors {
 }
 
 impl Records {
+    /// How many logins there may be once there is one more, and which of them may end for it.
+    pub(crate) fn limit(&self, when_full: WhenFull, now: u64) -> Limit {
+        Limit {
+            count: self.max_logins.count,
+            now,
+            spared_since: match when_full {
+                WhenFull::EndOldest => u64::MAX,
+                WhenFull::Refuse => now.saturating_sub(IN_USE),
+            },
+        }
+    }
+
+    pub(crate) fn too_many(&self) -> Error {
+        let count = self.max_logins.count;
+        Error::new(
+            ErrorKind::TooManyLogins,
+            format!(
+                "only {count} logins at once, and all of them were used in the last ten minutes: sign out somewhere \
+                 else first, or wait"
+            ),
+        )
+    }
+
+    /// How many logins a list has at most: all that there can be, unless the limit was lowered or introduced since.
+    pub(crate) fn most_listed(&self) -> usize {
+        self.max_logins.count.max(MaxLogins::default().count)
+    }
+
+    /// How much time may pass until it is noted again that a login is used.
+    fn step(&self) -> Duration {
+        let step = self.timeouts.step();
+        match self.max_logins.when_full {
+            WhenFull::EndOldest => step,
+            // What is in use must not look as if it were not.
+            WhenFull::Refuse => step.min(Duration::from_secs(IN_USE / 2)),
+        }
+    }
+
     /// A new login of this user.
     pub(crate) fn issue(
         &self,
@@ -501,7 +560,7 @@ impl Records {
         let unless_since = if noted > end(now, self.timeouts.idle()) {
             noted.saturating_add(1)
         } else {
-            end(now, Duration::from_secs(1)).saturating_sub(self.timeouts.step().as_secs())
+            end(now, Duration::from_secs(1)).saturating_sub(self.step().as_secs())
         };
         (noted < unless_since).then(|| Touch {
             now,

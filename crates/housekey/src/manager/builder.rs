@@ -200,11 +200,15 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// How many logins a user may have at once. As many as they like, unless this says otherwise. Needs a
-    /// [`login_store`](Self::login_store). [`login_user`](crate::Login::login_user) goes by it, and nothing else: not a
-    /// browser that comes back by a remember token of another format than [`RememberFormat::Rotating`], nor a session that
-    /// a Flask peer made. Logins at the very same time do not see each other, and may all get through; the next one counts
-    /// them.
+    /// How many logins a user may have at once, from 1 to 1,000, and what happens beyond. Where there is a
+    /// [`login_store`](Self::login_store) and this says nothing, it is 100 and [`WhenFull::EndOldest`]: more than a person
+    /// has, and few enough that nobody can fill the store with logins of one account. Needs a store.
+    ///
+    /// It holds for logins at the very same time too, on any number of servers. A browser that comes back by a rotating
+    /// remember token has its login already; a session that a Flask peer made gets one, for which the oldest ends in any
+    /// case. After a limit was lowered, it holds from a user's next login on.
+    ///
+    /// With [`WhenFull::Refuse`] that a login is used is noted every five minutes, or more often.
     pub fn max_logins(mut self, count: usize, when_full: WhenFull) -> Self {
         self.settings.max_logins = Some(MaxLogins { count, when_full });
         self
@@ -508,10 +512,10 @@ impl<U: User> LoginManagerBuilder<U> {
             clock_tolerance,
         );
         let records = self.store.map(|store| Records {
-            store,
+            store: store.in_realm(&settings.realm),
             digests: Digests::new(keys),
             timeouts: settings.login_timeouts.unwrap_or_default(),
-            max_logins: settings.max_logins,
+            max_logins: settings.max_logins.unwrap_or_default(),
             adopts,
             session_lifetime: settings.session_lifetime.as_secs(),
             remember_for: settings.remember_duration.as_secs(),

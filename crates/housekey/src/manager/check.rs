@@ -7,6 +7,7 @@ use super::{SessionRefresh, Settings};
 use crate::cookie::{LONGEST_COOKIE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
 use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::login::records::MaxLogins;
 use crate::remember::RememberFormat;
 use crate::signing::SecretKeys;
 
@@ -147,6 +148,13 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         }
         if max.count == 0 {
             return Err(setting("max_logins: with none at all nobody could log in"));
+        }
+        if max.count > MaxLogins::MOST {
+            return Err(setting(format!(
+                "max_logins: {} is more than can be listed and ended quickly; choose at most {}",
+                max.count,
+                MaxLogins::MOST
+            )));
         }
     }
     match settings.remember_format {

@@ -78,7 +78,7 @@ impl<U: User> LoginManager<U> {
     }
 
     /// A user's logins, the one last used first: for an administrator. No login is asked for; that is the caller's to
-    /// do.
+    /// do. At most 100 or as many as [`max_logins`](LoginManagerBuilder::max_logins) allows, whichever is more.
     ///
     /// # Errors
     ///
@@ -107,7 +107,8 @@ impl<U: User> LoginManager<U> {
         Ok(ended)
     }
 
-    /// Ends all logins of a user, at once, and says how many there were.
+    /// Ends all logins of a user, and says how many there were. When it returns, all that were there when it began have
+    /// ended; after an error, some of them may have.
     ///
     /// # Errors
     ///

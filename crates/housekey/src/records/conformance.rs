@@ -19,12 +19,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use super::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use super::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 
 const NOW: u64 = 1_700_000_000;
 const HOUR: u64 = 60 * 60;
 /// How many tasks go at one record at once.
 const TASKS: usize = 16;
+/// More records than a user here has.
+const ALL: usize = 10_000;
 
 /// Ids that a database might take for one another, or for something else.
 const USER_IDS: [&str; 12] = [
@@ -49,7 +51,13 @@ pub async fn check(store: &impl LoginStore) {
     a_touch_that_comes_too_late_does_nothing(store).await;
     deleting_is_said_once(store).await;
     a_users_records_are_found_by_exactly_that_id(store).await;
+    a_list_begins_with_those_seen_last_and_ends_where_it_is_told(store).await;
     all_but_one_of_a_user_are_deleted(store).await;
+    a_users_records_are_deleted_in_batches(store).await;
+    a_limit_ends_those_that_were_not_seen_for_longest(store).await;
+    a_limit_counts_neither_who_has_expired_nor_who_is_replaced_nor_other_users(store).await;
+    when_too_many_are_spared_the_user_is_full_and_nothing_is_done(store).await;
+    very_many_records_of_a_user_end_a_few_at_a_time(store).await;
     expired_records_are_deleted_in_batches(store).await;
 }
 
@@ -72,6 +80,9 @@ pub async fn check_races<S, Task>(
     race.of_many_touches_in_a_step_one_writes().await;
     race.what_is_deleted_stays_deleted().await;
     race.a_purge_takes_nothing_that_lives().await;
+    race.however_many_log_in_at_once_as_many_stay_as_may().await;
+    race.of_many_who_log_in_at_once_as_many_as_may_are_let_in()
+        .await;
 }
 
 fn new_id() -> LoginId {
@@ -93,9 +104,32 @@ fn record(user_id: &str) -> LoginRecord {
 }
 
 async fn created(store: &impl LoginStore, record: LoginRecord) -> LoginRecord {
-    let created = store.create(&record, &[]).await.expect("create");
-    assert!(created, "a record with a new id is created");
+    let created = create(store, &record, &[], Limit::NONE).await;
+    assert_eq!(
+        created,
+        Created::Done { ended: Vec::new() },
+        "a record with a new id is created"
+    );
     record
+}
+
+async fn create(
+    store: &impl LoginStore,
+    record: &LoginRecord,
+    replacing: &[LoginId],
+    limit: Limit,
+) -> Created {
+    let created = store.create(record, replacing, limit).await;
+    created.expect("create")
+}
+
+/// At most so many logins, of which none is spared.
+fn at_most(count: usize) -> Limit {
+    Limit {
+        count,
+        now: NOW,
+        spared_since: u64::MAX,
+    }
 }
 
 async fn load(store: &impl LoginStore, id: &LoginId) -> Option<LoginRecord> {
@@ -103,7 +137,7 @@ async fn load(store: &impl LoginStore, id: &LoginId) -> Option<LoginRecord> {
 }
 
 async fn list(store: &impl LoginStore, user_id: &str) -> Vec<LoginId> {
-    let records = store.list_by_user(user_id, NOW).await.expect("list");
+    let records = store.list_by_user(user_id, NOW, ALL).await.expect("list");
     let mut ids: Vec<_> = records.iter().map(|record| record.id).collect();
     ids.sort();
     ids
@@ -130,7 +164,7 @@ async fn what_is_created_is_loaded_as_it_was(store: &impl LoginStore) {
             Some(&record),
             "a record is loaded as it was"
         );
-        let listed = store.list_by_user(user_id, NOW).await.expect("list");
+        let listed = store.list_by_user(user_id, NOW, ALL).await.expect("list");
         assert_eq!(
             listed,
             std::slice::from_ref(&record),
@@ -149,8 +183,10 @@ async fn an_id_is_given_once(store: &impl LoginStore) {
         id: first.id,
         ..record("second")
     };
-    let again = store.create(&second, &[other.id]).await.expect("create");
-    assert!(!again, "no second record has an id that there is");
+    for limit in [Limit::NONE, at_most(1)] {
+        let again = create(store, &second, &[other.id], limit).await;
+        assert_eq!(again, Created::Taken, "no second record has an id");
+    }
     assert_eq!(
         load(store, &first.id).await,
         Some(first),
@@ -169,7 +205,12 @@ async fn a_new_record_replaces_those_that_it_names(store: &impl LoginStore) {
     let kept = created(store, record("a")).await.id;
     let new = record("a");
     let replaced = [old[0], new_id(), old[1]];
-    assert!(store.create(&new, &replaced).await.expect("create"));
+    let created = create(store, &new, &replaced, Limit::NONE).await;
+    assert_eq!(
+        created,
+        Created::Done { ended: Vec::new() },
+        "what was replaced has not ended for a limit"
+    );
     for id in &old {
         assert_eq!(
             load(store, id).await,
@@ -221,7 +262,7 @@ async fn an_expired_record_is_as_good_as_gone(store: &impl LoginStore) {
             "at {now}, it expires at {}",
             record.expires_at
         );
-        let listed = store.list_by_user("brief", now).await.expect("list");
+        let listed = store.list_by_user("brief", now, ALL).await.expect("list");
         assert_eq!(
             !listed.is_empty(),
             there,
@@ -390,7 +431,7 @@ async fn a_users_records_are_found_by_exactly_that_id(store: &impl LoginStore) {
         );
     }
     for (index, record) in records.iter().enumerate() {
-        let deleted = store.delete_by_user(&record.user_id, None).await;
+        let deleted = store.delete_by_user(&record.user_id, None, ALL).await;
         assert_eq!(
             deleted.expect("delete by user"),
             [record.id],
@@ -414,26 +455,231 @@ async fn all_but_one_of_a_user_are_deleted(store: &impl LoginStore) {
     }
     let other = created(store, record("another")).await.id;
     let kept = ids.remove(2);
-    let sorted = |mut ids: Vec<LoginId>| {
-        ids.sort();
-        ids
-    };
-    let deleted = store.delete_by_user("many", Some(&kept)).await;
+    let deleted = store.delete_by_user("many", Some(&kept), ALL).await;
     assert_eq!(sorted(deleted.expect("delete by user")), sorted(ids));
     assert_eq!(list(store, "many").await, [kept]);
-    let again = store.delete_by_user("many", Some(&kept)).await;
+    let again = store.delete_by_user("many", Some(&kept), ALL).await;
     assert_eq!(
         again.expect("delete by user"),
         [],
         "what is gone is not deleted again"
     );
-    let foreign = store.delete_by_user("many", Some(&other)).await;
+    let foreign = store.delete_by_user("many", Some(&other), ALL).await;
     assert_eq!(
         foreign.expect("delete by user"),
         [kept],
         "somebody else's is no exception"
     );
     assert!(load(store, &other).await.is_some());
+}
+
+/// Records of a user that were seen and made at these times, in seconds before `NOW`.
+async fn seen_and_made<const N: usize>(
+    store: &impl LoginStore,
+    user_id: &str,
+    before: [(u64, u64); N],
+) -> [LoginId; N] {
+    let mut ids = [LoginId::from_bytes([0; 16]); N];
+    for (id, (seen, made)) in ids.iter_mut().zip(before) {
+        let record = LoginRecord {
+            last_seen_at: NOW - seen,
+            created_at: NOW - made,
+            ..record(user_id)
+        };
+        *id = created(store, record).await.id;
+    }
+    ids
+}
+
+fn sorted(mut ids: Vec<LoginId>) -> Vec<LoginId> {
+    ids.sort();
+    ids
+}
+
+async fn a_list_begins_with_those_seen_last_and_ends_where_it_is_told(store: &impl LoginStore) {
+    let [c, a, d, b] = seen_and_made(store, "seen", [(10, 20), (1, 90), (10, 30), (9, 9)]).await;
+    let all = [a, b, c, d];
+    for (now, limit, expected) in [
+        (NOW, 0, 0),
+        (NOW, 1, 1),
+        (NOW, 3, 3),
+        (NOW, 4, 4),
+        (NOW, usize::MAX, 4),
+        (NOW + HOUR, 4, 0),
+    ] {
+        let listed = store.list_by_user("seen", now, limit).await.expect("list");
+        let ids: Vec<_> = listed.iter().map(|record| record.id).collect();
+        assert_eq!(ids, all[..expected], "the first {limit} at {now}");
+    }
+
+    // By a use, and by a change.
+    let used = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 40,
+        expires_at: NOW,
+    };
+    assert!(store.touch(&c, used).await.expect("touch"));
+    let changed = LoginRecord {
+        last_seen_at: NOW + 200,
+        ..load(store, &b).await.expect("the record")
+    };
+    assert_eq!(store.update(&changed).await.expect("update"), Updated::Done);
+    // What has expired takes no place.
+    let expired = LoginRecord {
+        expires_at: NOW,
+        last_seen_at: NOW + 300,
+        ..record("seen")
+    };
+    created(store, expired).await;
+    let listed = store.list_by_user("seen", NOW, 3).await.expect("list");
+    let ids: Vec<_> = listed.iter().map(|record| record.id).collect();
+    assert_eq!(ids, [b, c, a], "a use puts a record first");
+}
+
+async fn a_users_records_are_deleted_in_batches(store: &impl LoginStore) {
+    let mut ids = Vec::new();
+    for _ in 0..25 {
+        ids.push(created(store, record("batches")).await.id);
+    }
+    let kept = ids.swap_remove(7);
+    let mut deleted = Vec::new();
+    for expected in [0, 10, 10, 4, 0] {
+        let limit = if deleted.is_empty() && expected == 0 {
+            0
+        } else {
+            10
+        };
+        let batch = store.delete_by_user("batches", Some(&kept), limit).await;
+        let batch = batch.expect("delete by user");
+        assert_eq!(batch.len(), expected, "24 in batches of 10");
+        deleted.extend(batch);
+    }
+    assert_eq!(sorted(deleted), sorted(ids), "each is deleted once");
+    assert_eq!(list(store, "batches").await, [kept]);
+}
+
+async fn a_limit_ends_those_that_were_not_seen_for_longest(store: &impl LoginStore) {
+    let [c, a, d, b] = seen_and_made(store, "limited", [(10, 20), (1, 90), (10, 30), (9, 9)]).await;
+    let mut expected = vec![a, b, c, d];
+    for (count, ends) in [(5, vec![]), (5, vec![d]), (4, vec![b, c]), (1, vec![a])] {
+        let new = LoginRecord {
+            last_seen_at: NOW + 10 - count as u64,
+            ..record("limited")
+        };
+        let mut ended = match create(store, &new, &[], at_most(count)).await {
+            Created::Done { ended } => ended,
+            other => panic!("{other:?} in place of a new login, of {count} at most"),
+        };
+        if count == 1 {
+            // Those that were made here as well.
+            ended.retain(|id| *id == a);
+            expected.clear();
+        }
+        assert_eq!(sorted(ended), sorted(ends.clone()), "{count} at most");
+        expected.retain(|id| !ends.contains(id));
+        expected.push(new.id);
+        assert_eq!(list(store, "limited").await, sorted(expected.clone()));
+    }
+}
+
+async fn a_limit_counts_neither_who_has_expired_nor_who_is_replaced_nor_other_users(
+    store: &impl LoginStore,
+) {
+    let [first, second, third] =
+        seen_and_made(store, "counted", [(30, 90), (20, 90), (10, 90)]).await;
+    let expired = LoginRecord {
+        expires_at: NOW,
+        ..record("counted")
+    };
+    created(store, expired).await;
+    let [foreign] = seen_and_made(store, "other", [(90, 90)]).await;
+    let none = Created::Done { ended: Vec::new() };
+    let [new, newer] = [record("counted"), record("counted")];
+    let made = create(store, &new, &[third, foreign, new_id()], at_most(3)).await;
+    assert_eq!(made, none, "what is replaced makes room");
+    assert_eq!(
+        list(store, "counted").await,
+        sorted(vec![first, second, new.id])
+    );
+    assert_eq!(load(store, &foreign).await, None);
+    let made = create(store, &newer, &[new.id], at_most(2)).await;
+    let ended = vec![first];
+    assert_eq!(made, Created::Done { ended }, "but no more than that");
+    assert_eq!(list(store, "counted").await, sorted(vec![second, newer.id]));
+}
+
+async fn when_too_many_are_spared_the_user_is_full_and_nothing_is_done(store: &impl LoginStore) {
+    let [old, used, own] = seen_and_made(store, "full", [(601, 900), (600, 900), (5, 9)]).await;
+    let sparing = |count| Limit {
+        spared_since: NOW - 600,
+        ..at_most(count)
+    };
+    let new = record("full");
+    for (count, replacing) in [(2, &[][..]), (1, &[]), (1, &[own]), (1, &[own, old])] {
+        let full = create(store, &new, replacing, sparing(count)).await;
+        assert_eq!(full, Created::Full, "{count} at most, {replacing:?}");
+        assert_eq!(load(store, &new.id).await, None);
+        assert_eq!(
+            list(store, "full").await,
+            sorted(vec![old, used, own]),
+            "neither what is replaced nor what could have ended is gone"
+        );
+    }
+    let made = create(store, &new, &[own], sparing(2)).await;
+    let ended = vec![old];
+    assert_eq!(made, Created::Done { ended }, "what is not spared can end");
+    assert_eq!(list(store, "full").await, sorted(vec![used, new.id]));
+    let later = Limit {
+        spared_since: NOW - 599,
+        ..at_most(2)
+    };
+    let last = record("full");
+    let made = create(store, &last, &[], later).await;
+    let ended = vec![used];
+    assert_eq!(made, Created::Done { ended }, "nobody is spared for ever");
+}
+
+/// As from before there was a limit.
+async fn very_many_records_of_a_user_end_a_few_at_a_time(store: &impl LoginStore) {
+    let many = 4 * Limit::BATCH;
+    for number in 0..many {
+        let one = LoginRecord {
+            last_seen_at: NOW - number as u64,
+            expires_at: NOW + HOUR * (number as u64 % 3),
+            ..record("crowd")
+        };
+        created(store, one).await;
+    }
+    let alive = list(store, "crowd").await;
+    let newest = store.list_by_user("crowd", NOW, 2).await.expect("list");
+    let new = LoginRecord {
+        last_seen_at: NOW + 1,
+        ..record("crowd")
+    };
+    let mut all = Vec::new();
+    // With luck for a store that ends them all at once.
+    for turn in 0.. {
+        assert!(turn <= many, "each operation ends some");
+        match create(store, &new, &[], at_most(3)).await {
+            Created::Crowded { ended } => {
+                assert_eq!(load(store, &new.id).await, None, "it is not there yet");
+                all.extend(ended);
+            }
+            Created::Done { ended } => {
+                all.extend(ended);
+                break;
+            }
+            other => panic!("{other:?} where the oldest can end"),
+        }
+    }
+    let kept = [newest[0].id, newest[1].id, new.id];
+    assert_eq!(list(store, "crowd").await, sorted(kept.to_vec()));
+    let expected: Vec<_> = alive.into_iter().filter(|id| !kept.contains(id)).collect();
+    assert_eq!(
+        sorted(all),
+        expected,
+        "each that lived is said to have ended, once"
+    );
 }
 
 async fn expired_records_are_deleted_in_batches(store: &impl LoginStore) {
@@ -469,7 +715,7 @@ async fn expired_records_are_deleted_in_batches(store: &impl LoginStore) {
         let loaded = store.load(id, NOW).await.expect("load");
         assert_eq!(loaded, None, "what was deleted is gone at any time");
     }
-    let left = store.list_by_user("old", far).await.expect("list");
+    let left = store.list_by_user("old", far, ALL).await.expect("list");
     assert_eq!(
         left.iter().map(|record| record.id).collect::<Vec<_>>(),
         [alive]
@@ -519,7 +765,7 @@ where
                     id,
                     ..record(&format!("racer {number}"))
                 };
-                store.create(&record, &[]).await.expect("create")
+                create(&*store, &record, &[], at_most(3)).await.is_done()
             })
             .await;
         assert_eq!(
@@ -617,6 +863,45 @@ where
             TASKS,
             "a purge touches only what has expired"
         );
+    }
+
+    async fn however_many_log_in_at_once_as_many_stay_as_may(&self) {
+        let before = created(&*self.store, record("crowded")).await.id;
+        let ended = self
+            .run(|_, store| async move {
+                let new = record("crowded");
+                match create(&*store, &new, &[], at_most(2)).await {
+                    Created::Done { ended } => ended,
+                    other => panic!("{other:?} where the oldest can end"),
+                }
+            })
+            .await;
+        let left = list(&*self.store, "crowded").await;
+        assert_eq!(left.len(), 2, "{TASKS} at once, with a limit of 2");
+        let ended = sorted(ended.concat());
+        assert_eq!(ended.len(), TASKS - 1, "the others have ended, each once");
+        assert!(ended.contains(&before) != left.contains(&before));
+        assert!(left.iter().all(|id| !ended.contains(id)));
+    }
+
+    async fn of_many_who_log_in_at_once_as_many_as_may_are_let_in(&self) {
+        let limit = Limit {
+            spared_since: NOW - 600,
+            ..at_most(3)
+        };
+        let old = LoginRecord {
+            last_seen_at: NOW - 601,
+            ..record("refused")
+        };
+        created(&*self.store, old).await;
+        created(&*self.store, record("refused")).await;
+        let made =
+            self.run(move |_, store| async move {
+                create(&*store, &record("refused"), &[], limit).await
+            })
+            .await;
+        assert_eq!(count(&made, &Created::Full), TASKS - 2, "{made:?}");
+        assert_eq!(list(&*self.store, "refused").await.len(), 3);
     }
 }
 

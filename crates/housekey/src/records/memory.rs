@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_lite::future::yield_now;
 
-use super::{LoginId, LoginRecord, LoginStore, Touch, Updated};
+use super::{Created, Limit, LoginId, LoginRecord, LoginStore, Room, Standing, Touch, Updated};
 use crate::error::BoxError;
 
-/// How many expired records are deleted in one go: others wait meanwhile.
+/// How many records are deleted in one go where there may be many: others wait meanwhile.
 const PURGE: usize = 20;
 /// How often a purge lets others go first, at most, before it goes on: it must come to its end also under any load.
 const PATIENCE: usize = 1000;
@@ -27,11 +27,18 @@ struct Shared {
     waiting: AtomicUsize,
 }
 
-/// The records, and the ways to them: by user, and by when they expire.
+/// When a record was last seen and made, and which it is.
+type Seen = (u64, u64, LoginId);
+
+fn seen(record: &LoginRecord) -> Seen {
+    (record.last_seen_at, record.created_at, record.id)
+}
+
+/// The records, and the ways to them: by user, the one last seen at the end, and by when they expire.
 #[derive(Default)]
 struct Tables {
     records: HashMap<LoginId, LoginRecord>,
-    by_user: HashMap<String, BTreeSet<LoginId>>,
+    by_user: HashMap<String, BTreeSet<Seen>>,
     by_expiry: BTreeMap<u64, BTreeSet<LoginId>>,
 }
 
@@ -82,7 +89,7 @@ impl Tables {
         self.by_user
             .entry(record.user_id.clone())
             .or_default()
-            .insert(record.id);
+            .insert(seen(&record));
         self.by_expiry
             .entry(record.expires_at)
             .or_default()
@@ -92,9 +99,9 @@ impl Tables {
 
     fn remove(&mut self, id: &LoginId) -> Option<LoginRecord> {
         let record = self.records.remove(id)?;
-        if let Some(ids) = self.by_user.get_mut(&record.user_id) {
-            ids.remove(id);
-            if ids.is_empty() {
+        if let Some(all) = self.by_user.get_mut(&record.user_id) {
+            all.remove(&seen(&record));
+            if all.is_empty() {
                 self.by_user.remove(&record.user_id);
             }
         }
@@ -113,23 +120,59 @@ impl Tables {
         expired.iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    fn of_user(&self, user_id: &str) -> Vec<LoginId> {
-        let ids = self.by_user.get(user_id);
-        ids.into_iter().flatten().copied().collect()
+    fn remove_of_user(
+        &mut self,
+        user_id: &str,
+        except: Option<&LoginId>,
+        most: usize,
+    ) -> Vec<LoginRecord> {
+        let ids = self.of_user(user_id).map(|record| record.id);
+        let ids = ids.filter(|id| Some(id) != except);
+        let ids: Vec<_> = ids.take(most).collect();
+        ids.iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// A user's records, the one last seen first.
+    fn of_user(&self, user_id: &str) -> impl Iterator<Item = &LoginRecord> {
+        let all = self.by_user.get(user_id);
+        let ids = all.into_iter().flat_map(|all| all.iter().rev());
+        ids.filter_map(|(_, _, id)| self.records.get(id))
     }
 }
 
 impl LoginStore for MemoryLoginStore {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
         let mut tables = self.lock();
         if tables.records.contains_key(&new.id) {
-            return Ok(false);
+            return Ok(Created::Taken);
+        }
+        let others = tables.of_user(&new.user_id).map(|record| Standing {
+            id: record.id,
+            last_seen_at: record.last_seen_at,
+            expires_at: record.expires_at,
+        });
+        let others: Vec<_> = others.take(limit.looks_at(replacing.len())).collect();
+        let Some(room) = limit.room(&others, replacing) else {
+            return Ok(Created::Full);
+        };
+        let Room { ended, expired, .. } = &room;
+        for id in ended.iter().chain(expired) {
+            tables.remove(id);
+        }
+        let ended = room.ended;
+        if room.crowded {
+            return Ok(Created::Crowded { ended });
         }
         for id in replacing {
             tables.remove(id);
         }
         tables.insert(new.clone());
-        Ok(true)
+        Ok(Created::Done { ended })
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
@@ -178,24 +221,34 @@ impl LoginStore for MemoryLoginStore {
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        let mut tables = self.lock();
-        let mut ids = tables.of_user(user_id);
-        ids.retain(|id| Some(id) != except);
-        for id in &ids {
-            tables.remove(id);
+        let mut deleted = Vec::new();
+        while deleted.len() < limit {
+            let most = PURGE.min(limit - deleted.len());
+            let batch = self.lock().remove_of_user(user_id, except, most);
+            let last = batch.len() < most;
+            deleted.extend(batch.iter().map(|record| record.id));
+            // Without the lock: an allocator may tidy up after many of them.
+            drop(batch);
+            if last {
+                break;
+            }
+            self.let_others().await;
         }
-        Ok(ids)
+        Ok(deleted)
     }
 
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
         let tables = self.lock();
-        let ids = tables.of_user(user_id);
-        let records = ids.iter().filter_map(|id| tables.records.get(id));
-        Ok(records
-            .filter(|record| now < record.expires_at)
-            .cloned()
-            .collect())
+        let records = tables.of_user(user_id);
+        let alive = records.filter(|record| now < record.expires_at);
+        Ok(alive.take(limit).cloned().collect())
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
@@ -288,7 +341,8 @@ mod tests {
                 expires_at: number / 990,
                 data: String::new(),
             };
-            assert!(store.create(&record, &[]).await.unwrap());
+            let created = store.create(&record, &[], Limit::NONE).await.unwrap();
+            assert!(created.is_done());
         }
         store
     }

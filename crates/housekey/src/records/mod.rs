@@ -20,5 +20,5 @@ mod store;
 
 pub use memory::MemoryLoginStore;
 pub use record::{LoginId, LoginRecord};
-pub(crate) use store::Store;
-pub use store::{LoginStore, Touch, Updated};
+pub use store::{Created, Limit, LoginStore, Room, Standing, Touch, Updated};
+pub(crate) use store::{Store, failed as store_failed};

@@ -1,5 +1,6 @@
 //! Where login records are kept.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -8,8 +9,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps login records: in a database, so that several processes share them and a restart loses none.
 ///
-/// [`conformance`](super::conformance) checks an implementation. Each login manager needs a store (a table, a prefix) of
-/// its own: user 1 of the members is not user 1 of the staff.
+/// [`conformance`](super::conformance) checks an implementation. Managers for several kinds of users may share one, each in a
+/// [`realm`](crate::LoginManagerBuilder::realm) of its own: user 1 of the members is not user 1 of the staff.
 ///
 /// Times are in seconds since 1970 and come from the caller; a store asks no clock. A record whose
 /// [`expires_at`](LoginRecord::expires_at) is `now` or before is as good as gone, also before it has been deleted.
@@ -17,13 +18,19 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// An `Err` means that nobody knows: the request is answered with 503, and nobody is logged out for it. What is not
 /// there is `None` or `false`, never an `Err`.
 pub trait LoginStore: Send + Sync + 'static {
-    /// Keeps a new record and deletes those that it replaces, both or neither. Returns `false`, and does nothing, when
-    /// there is a record with this id.
+    /// Keeps a new record, deletes those that it replaces, and ends the user's logins that are too many beside it: all of
+    /// that, or nothing. Of many who do so at once, from any number of processes, each sees what the others did: there is
+    /// never more of a user's than the [`Limit`] allows.
+    ///
+    /// The logins that end are those that were not used for the longest time: first by
+    /// [`last_seen_at`](LoginRecord::last_seen_at), then by [`created_at`](LoginRecord::created_at).
+    /// [`Limit::room`] says which they are. Expired records of the user may be deleted along with them.
     fn create(
         &self,
         new: &LoginRecord,
         replacing: &[LoginId],
-    ) -> impl Future<Output = Result<bool, BoxError>> + Send;
+        limit: Limit,
+    ) -> impl Future<Output = Result<Created, BoxError>> + Send;
 
     /// The record with this id, unless it has expired. Asking for one that is not there leaves nothing behind.
     fn load(
@@ -51,18 +58,22 @@ pub trait LoginStore: Send + Sync + 'static {
     /// Deletes the record. `false` when there was none.
     fn delete(&self, id: &LoginId) -> impl Future<Output = Result<bool, BoxError>> + Send;
 
-    /// Deletes all records of a user, but for one that is to stay. Returns the ids of those that it deleted.
+    /// Deletes the records of a user, but for one that is to stay: at most `limit` of them. Returns the ids of those that
+    /// it deleted. Less than `limit` means that there were no more, whatever others deleted at the same time. Requests go
+    /// on meanwhile.
     fn delete_by_user(
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> impl Future<Output = Result<Vec<LoginId>, BoxError>> + Send;
 
-    /// The records of a user that have not expired, in any order.
+    /// The records of a user that have not expired: those that were seen last, newest first, at most `limit` of them.
     fn list_by_user(
         &self,
         user_id: &str,
         now: u64,
+        limit: usize,
     ) -> impl Future<Output = Result<Vec<LoginRecord>, BoxError>> + Send;
 
     /// Deletes expired records, at most `limit` of them, and returns how many it deleted. Less than `limit` means that
@@ -85,6 +96,123 @@ pub struct Touch {
     pub expires_at: u64,
 }
 
+/// How many logins a user may have, the new one included, when one is [created](LoginStore::create).
+///
+/// ```
+/// use housekey::records::Limit;
+///
+/// // At most three; none is spared.
+/// let end_oldest = Limit { count: 3, now: 1_700_000_000, spared_since: u64::MAX };
+/// // At most three; those that were used in the last ten minutes are spared.
+/// let refuse = Limit { spared_since: end_oldest.now - 600, ..end_oldest };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// At most so many. A login manager asks for 1 to 1,000.
+    pub count: usize,
+    /// Records that have expired by now do not count.
+    pub now: u64,
+    /// Only logins that were last seen before this may end. When the others leave no room, the user is
+    /// [full](Created::Full).
+    pub spared_since: u64,
+}
+
+impl Limit {
+    /// As many as there are: for programs that fill a store, and for tests.
+    pub const NONE: Self = Self {
+        count: usize::MAX,
+        now: 0,
+        spared_since: u64::MAX,
+    };
+
+    /// How many logins beyond the limit one operation ends at most.
+    pub const BATCH: usize = 100;
+
+    /// How many of a user's records a store has to look at, the newest first, to know the [`room`](Self::room) for one that
+    /// replaces so many others.
+    pub fn looks_at(&self, replacing: usize) -> usize {
+        match *self {
+            Self::NONE => 0,
+            Self { count, .. } => count.saturating_add(replacing).saturating_add(Self::BATCH),
+        }
+    }
+
+    /// Which records have to go before there is room for another one. `None` when there is none: the user is
+    /// [full](Created::Full).
+    ///
+    /// `newest_first` are the user's records as [`list_by_user`](LoginStore::list_by_user) orders them, expired ones and
+    /// those that are replaced included: as many as the limit [looks at](Self::looks_at), or all if they are fewer.
+    pub fn room(&self, newest_first: &[Standing], replacing: &[LoginId]) -> Option<Room> {
+        let most = self.looks_at(replacing.len());
+        let mut room = Room {
+            crowded: most > 0 && newest_first.len() >= most,
+            ..Room::default()
+        };
+        let mut stay = 1;
+        for record in newest_first.iter().filter(|it| !replacing.contains(&it.id)) {
+            if record.expires_at <= self.now {
+                room.expired.push(record.id);
+            } else if stay < self.count {
+                stay += 1;
+            } else if record.last_seen_at < self.spared_since {
+                room.ended.push(record.id);
+            } else {
+                return None;
+            }
+        }
+        Some(room)
+    }
+}
+
+/// What a [`Limit`] needs to know of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which record.
+    pub id: LoginId,
+    /// Its [`last_seen_at`](LoginRecord::last_seen_at).
+    pub last_seen_at: u64,
+    /// Its [`expires_at`](LoginRecord::expires_at).
+    pub expires_at: u64,
+}
+
+/// The records that make room for a new one by [going](Limit::room).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Logins that are too many.
+    pub ended: Vec<LoginId>,
+    /// Records that had expired.
+    pub expired: Vec<LoginId>,
+    /// Whether there may be more. Then only these are to be deleted, and the answer is [`Created::Crowded`].
+    pub crowded: bool,
+}
+
+/// What became of a [`create`](LoginStore::create).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The record is there.
+    Done {
+        /// The logins that were ended as too many. Those that the record replaces are not among them.
+        ended: Vec<LoginId>,
+    },
+    /// The user has too many logins to end them all in one operation without keeping others waiting, as after a limit was
+    /// introduced. Some have ended, which is all that was done: ask again, until it is something else.
+    Crowded {
+        /// The logins that were ended.
+        ended: Vec<LoginId>,
+    },
+    /// The user has as many logins as they may, and all of them are spared. Nothing was done.
+    Full,
+    /// There is a record with this id, perhaps one that has expired. Nothing was done.
+    Taken,
+}
+
+impl Created {
+    /// Whether the record is there.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+}
+
 /// What became of an [`update`](LoginStore::update).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Updated {
@@ -100,7 +228,12 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + '
 
 /// A [`LoginStore`] whose type is no longer visible.
 trait ErasedStore: Send + Sync {
-    fn create<'a>(&'a self, new: &'a LoginRecord, replacing: &'a [LoginId]) -> Answer<'a, bool>;
+    fn create<'a>(
+        &'a self,
+        new: &'a LoginRecord,
+        replacing: &'a [LoginId],
+        limit: Limit,
+    ) -> Answer<'a, Created>;
     fn load<'a>(&'a self, id: &'a LoginId, now: u64) -> Answer<'a, Option<LoginRecord>>;
     fn update<'a>(&'a self, changed: &'a LoginRecord) -> Answer<'a, Updated>;
     fn touch<'a>(&'a self, id: &'a LoginId, touch: Touch) -> Answer<'a, bool>;
@@ -109,17 +242,37 @@ trait ErasedStore: Send + Sync {
         &'a self,
         user_id: &'a str,
         except: Option<&'a LoginId>,
+        limit: usize,
     ) -> Answer<'a, Vec<LoginId>>;
-    fn list_by_user<'a>(&'a self, user_id: &'a str, now: u64) -> Answer<'a, Vec<LoginRecord>>;
+    fn list_by_user<'a>(
+        &'a self,
+        user_id: &'a str,
+        now: u64,
+        limit: usize,
+    ) -> Answer<'a, Vec<LoginRecord>>;
     fn delete_expired(&self, now: u64, limit: usize) -> Answer<'_, usize>;
 }
 
-/// A store whose faults are [`ErrorKind::StoreFailed`].
-pub(crate) struct Store(Box<dyn ErasedStore>);
+/// A store whose faults are [`ErrorKind::StoreFailed`], as one realm sees it: the records of others, which may be in the same
+/// table, are not there.
+pub(crate) struct Store {
+    store: Box<dyn ErasedStore>,
+    realm: String,
+}
 
 impl Store {
     pub(crate) fn new(store: impl LoginStore) -> Self {
-        Self(Box::new(store))
+        Self {
+            store: Box::new(store),
+            realm: String::new(),
+        }
+    }
+
+    pub(crate) fn in_realm(self, realm: &str) -> Self {
+        Self {
+            realm: realm.to_owned(),
+            ..self
+        }
     }
 
     /// As [`LoginStore::create`].
@@ -127,44 +280,38 @@ impl Store {
         &self,
         new: &LoginRecord,
         replacing: &[LoginId],
-    ) -> Result<bool, Error> {
-        self.0.create(new, replacing).await.map_err(failed)
-    }
-
-    /// As [`LoginStore::create`]. That there is a record with this number, drawn at random as it is, is a fault as well.
-    pub(crate) async fn create_new(
-        &self,
-        new: &LoginRecord,
-        replacing: &[LoginId],
-    ) -> Result<(), Error> {
-        match self.create(new, replacing).await? {
-            true => Ok(()),
-            false => Err(failed("the number of a new login was taken".into())),
-        }
+        limit: Limit,
+    ) -> Result<Created, Error> {
+        let created = self.store.create(&self.kept(new), replacing, limit).await;
+        created.map_err(failed)
     }
 
     pub(crate) async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, Error> {
-        self.0.load(id, now).await.map_err(failed)
+        let found = self.store.load(id, now).await.map_err(failed)?;
+        Ok(found.and_then(|record| self.read(record)))
     }
 
     pub(crate) async fn update(&self, changed: &LoginRecord) -> Result<Updated, Error> {
-        self.0.update(changed).await.map_err(failed)
+        let changed = self.kept(changed);
+        self.store.update(&changed).await.map_err(failed)
     }
 
     pub(crate) async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, Error> {
-        self.0.touch(id, touch).await.map_err(failed)
+        self.store.touch(id, touch).await.map_err(failed)
     }
 
     pub(crate) async fn delete(&self, id: &LoginId) -> Result<bool, Error> {
-        self.0.delete(id).await.map_err(failed)
+        self.store.delete(id).await.map_err(failed)
     }
 
     pub(crate) async fn delete_by_user(
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, Error> {
-        let deleted = self.0.delete_by_user(user_id, except).await;
+        let user = user_in(&self.realm, user_id);
+        let deleted = self.store.delete_by_user(&user, except, limit).await;
         deleted.map_err(failed)
     }
 
@@ -172,16 +319,48 @@ impl Store {
         &self,
         user_id: &str,
         now: u64,
+        limit: usize,
     ) -> Result<Vec<LoginRecord>, Error> {
-        self.0.list_by_user(user_id, now).await.map_err(failed)
+        let user = user_in(&self.realm, user_id);
+        let listed = self.store.list_by_user(&user, now, limit).await;
+        let listed = listed.map_err(failed)?.into_iter();
+        Ok(listed.filter_map(|record| self.read(record)).collect())
     }
 
     pub(crate) async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, Error> {
-        self.0.delete_expired(now, limit).await.map_err(failed)
+        self.store.delete_expired(now, limit).await.map_err(failed)
+    }
+
+    fn kept<'a>(&self, record: &'a LoginRecord) -> Cow<'a, LoginRecord> {
+        match user_in(&self.realm, &record.user_id) {
+            Cow::Borrowed(_) => Cow::Borrowed(record),
+            Cow::Owned(user_id) => Cow::Owned(LoginRecord {
+                user_id,
+                ..record.clone()
+            }),
+        }
+    }
+
+    fn read(&self, mut record: LoginRecord) -> Option<LoginRecord> {
+        if let Some(rest) = record.user_id.strip_prefix('(') {
+            let user_id = rest.strip_prefix(&*self.realm)?.strip_prefix(") ")?;
+            record.user_id = user_id.to_owned();
+        } else if !self.realm.is_empty() {
+            return None;
+        }
+        Some(record)
     }
 }
 
-fn failed(error: BoxError) -> Error {
+/// A user as the table names them: without a realm as they are, unless that would look like one.
+fn user_in<'a>(realm: &str, user_id: &'a str) -> Cow<'a, str> {
+    match realm.is_empty() && !user_id.starts_with('(') {
+        true => user_id.into(),
+        false => format!("({realm}) {user_id}").into(),
+    }
+}
+
+pub(crate) fn failed(error: BoxError) -> Error {
     tracing::error!(target: "housekey", %error, "the login store failed");
     Error::new(
         ErrorKind::StoreFailed,
@@ -191,8 +370,13 @@ fn failed(error: BoxError) -> Error {
 }
 
 impl<S: LoginStore> ErasedStore for S {
-    fn create<'a>(&'a self, new: &'a LoginRecord, replacing: &'a [LoginId]) -> Answer<'a, bool> {
-        Box::pin(LoginStore::create(self, new, replacing))
+    fn create<'a>(
+        &'a self,
+        new: &'a LoginRecord,
+        replacing: &'a [LoginId],
+        limit: Limit,
+    ) -> Answer<'a, Created> {
+        Box::pin(LoginStore::create(self, new, replacing, limit))
     }
 
     fn load<'a>(&'a self, id: &'a LoginId, now: u64) -> Answer<'a, Option<LoginRecord>> {
@@ -215,12 +399,18 @@ impl<S: LoginStore> ErasedStore for S {
         &'a self,
         user_id: &'a str,
         except: Option<&'a LoginId>,
+        limit: usize,
     ) -> Answer<'a, Vec<LoginId>> {
-        Box::pin(LoginStore::delete_by_user(self, user_id, except))
+        Box::pin(LoginStore::delete_by_user(self, user_id, except, limit))
     }
 
-    fn list_by_user<'a>(&'a self, user_id: &'a str, now: u64) -> Answer<'a, Vec<LoginRecord>> {
-        Box::pin(LoginStore::list_by_user(self, user_id, now))
+    fn list_by_user<'a>(
+        &'a self,
+        user_id: &'a str,
+        now: u64,
+        limit: usize,
+    ) -> Answer<'a, Vec<LoginRecord>> {
+        Box::pin(LoginStore::list_by_user(self, user_id, now, limit))
     }
 
     fn delete_expired(&self, now: u64, limit: usize) -> Answer<'_, usize> {

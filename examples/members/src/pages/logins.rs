@@ -19,17 +19,35 @@ use crate::templates::Page;
 use crate::user_agents;
 
 const HERE: &str = "/account/logins";
+/// How many logins a page shows.
+const PER_PAGE: usize = 20;
+
+/// Which part of the list. What is no number, or leads beyond the end, is the nearest that there is.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Part {
+    page: String,
+}
+
+impl Part {
+    fn of(&self, pages: usize) -> usize {
+        self.page.parse().unwrap_or(1).clamp(1, pages.max(1))
+    }
+}
 
 pub(crate) async fn list(
     _: FreshLoginRequired<Member>,
     page: Page,
     login: Login<Member>,
     State(timeouts): State<LoginTimeouts>,
+    Fields(part): Fields<Part>,
 ) -> Result<Html<String>, AppError> {
     let (now, step) = (SystemTime::now(), timeouts.step());
     let logins = login.logins().await?;
-    let logins: Vec<Value> = logins
-        .iter()
+    let (count, pages) = (logins.len(), logins.len().div_ceil(PER_PAGE));
+    let number = part.of(pages);
+    let shown = logins.iter().skip((number - 1) * PER_PAGE).take(PER_PAGE);
+    let logins: Vec<Value> = shown
         .map(|login| {
             context! {
                 id => login.id.to_string(),
@@ -44,7 +62,7 @@ pub(crate) async fn list(
         .collect();
     page.render(
         "logins.html",
-        context! { logins, step => moments::long(step) },
+        context! { logins, count, number, pages, step => moments::long(step) },
     )
 }
 

@@ -334,3 +334,74 @@ async fn the_account_page_leads_there() {
     ada.post("/account", &fields).await.leads_to("/account");
     assert_eq!(entries(&ada.get(HERE).await).count(), 1);
 }
+
+/// Gives the only member who is signed in so many logins more.
+fn more_logins(site: &Site, count: u32) {
+    site.logins()
+        .execute(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
+             INSERT INTO logins SELECT randomblob(16), user_id, version, created_at, last_seen_at - n, expires_at, data
+             FROM logins, numbers WHERE rowid = (SELECT min(rowid) FROM logins)",
+            [count],
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_long_list_has_pages_and_begins_with_the_browser_that_looks() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    assert!(!ada.get(HERE).await.body.contains("Page 1"));
+    more_logins(&site, 44);
+    let mut seen = std::collections::BTreeSet::new();
+    for (page, count, newer, older) in [
+        (1, 20, false, true),
+        (2, 20, true, true),
+        (3, 5, true, false),
+    ] {
+        let shown = ada.get(&format!("{HERE}?page={page}")).await;
+        seen.extend(entries(&shown).map(number));
+        assert_eq!(entries(&shown).count(), count, "page {page}");
+        let is_here = shown.body.contains("This browser");
+        assert_eq!(is_here, page == 1, "page {page}");
+        shown.shows(OK, &format!("Page {page} of 3, 45 in all"));
+        for (link, there) in [(page - 1, newer), (page + 1, older)] {
+            let link = format!(r#"href="{HERE}?page={link}""#);
+            assert_eq!(shown.body.contains(&link), there, "page {page}: {link}");
+        }
+    }
+    assert_eq!(seen.len(), 45, "each is on one page");
+    for (page, shown) in [
+        ("", 1),
+        ("0", 1),
+        ("-1", 1),
+        ("two", 1),
+        ("99999999999999999999", 1),
+        ("4", 3),
+    ] {
+        let answer = ada.get(&format!("{HERE}?page={page}")).await;
+        answer.shows(OK, &format!("Page {shown} of 3"));
+    }
+
+    let last = ada.get(&format!("{HERE}?page=3")).await;
+    let last = number(entries(&last).last().unwrap());
+    ada.post(END, &[("login", &last)]).await.leads_to(HERE);
+    ada.get(HERE).await.shows(OK, "44 in all");
+    ada.post(END_OTHERS, &[]).await.leads_to(HERE);
+    assert_eq!(entries(&ada.get(HERE).await).count(), 1);
+}
+
+/// As an attacker may have made them before there was a limit.
+#[tokio::test]
+async fn thousands_of_logins_make_no_large_page_and_end_with_one_click() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    more_logins(&site, 3000);
+    let page = ada.get(HERE).await;
+    page.shows(OK, "Page 1 of 5, 100 in all");
+    assert!(page.body.len() < 50_000, "{}", page.body.len());
+    ada.post(END_OTHERS, &[]).await.leads_to(HERE);
+    ada.get(HERE)
+        .await
+        .shows(OK, "signed out in the 3000 other places");
+}

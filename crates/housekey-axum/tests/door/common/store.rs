@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use housekey_axum::BoxError;
-use housekey_axum::records::{LoginId, LoginRecord, LoginStore, MemoryLoginStore, Touch, Updated};
+use housekey_axum::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, MemoryLoginStore, Touch, Updated,
+};
 use tokio::sync::Notify;
 
 /// What a store is asked for.
@@ -44,7 +46,10 @@ impl TestStore {
 
     /// A user's records, expired ones included, in any order.
     pub(crate) async fn of(&self, user_id: &str) -> Vec<LoginRecord> {
-        self.records.list_by_user(user_id, 0).await.unwrap()
+        self.records
+            .list_by_user(user_id, 0, usize::MAX)
+            .await
+            .unwrap()
     }
 
     /// The only record of a user.
@@ -136,8 +141,13 @@ impl TestStore {
 }
 
 impl LoginStore for TestStore {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
-        self.answer(Call::Create, self.records.create(new, replacing))
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
+        self.answer(Call::Create, self.records.create(new, replacing, limit))
             .await
     }
 
@@ -166,13 +176,19 @@ impl LoginStore for TestStore {
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        let deleted = self.records.delete_by_user(user_id, except);
+        let deleted = self.records.delete_by_user(user_id, except, limit);
         self.answer(Call::DeleteByUser, deleted).await
     }
 
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
-        let list = self.records.list_by_user(user_id, now);
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
+        let list = self.records.list_by_user(user_id, now, limit);
         self.answer(Call::ListByUser, list).await
     }
 

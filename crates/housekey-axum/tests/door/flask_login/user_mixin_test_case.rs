@@ -9,9 +9,8 @@ use housekey_axum::{
     BoxError, CurrentUser, Error, Login, LoginManager, LoginManagerExt as _, SecretKeys, User,
 };
 
-use super::session_of;
-use crate::common::Site;
 use crate::common::browser::Browser;
+use crate::common::{Site, peer};
 
 /// Other tests have another type of users under the other key.
 const OWN_KEY: &str = "of-the-users-that-have-only-an-id";
@@ -66,7 +65,7 @@ async fn a_user_who_has_nothing_but_an_id_is_active_and_can_log_in() {
 async fn the_id_is_in_the_session_as_text() {
     let mut browser = browser();
     browser.post("/login/1", "").await;
-    let session = session_of(&browser);
+    let session = peer::read_session(OWN_KEY, browser.jar.value("session").unwrap()).unwrap();
     assert!(session.contains(r#""_user_id":"1"}"#), "{session}");
 }
 

@@ -61,7 +61,7 @@ fn restarted(browser: &mut Browser, _: &Site) {
     browser.restart();
 }
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 20] = [
     case("who", Call::Load, nothing, (Method::GET, "/who", "")),
     case(
         "members only",
@@ -106,12 +106,6 @@ const CASES: [Case; 21] = [
     case(
         "logging in again, looking",
         Call::Load,
-        nothing,
-        (Method::POST, "/login", "name=mia"),
-    ),
-    case(
-        "logging in again, counting",
-        Call::ListByUser,
         nothing,
         (Method::POST, "/login", "name=mia"),
     ),

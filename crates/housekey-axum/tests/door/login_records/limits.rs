@@ -1,23 +1,28 @@
 //! How many logins a user may have at once.
 
+use std::time::Duration;
+
+use housekey_axum::records::{Limit, LoginId, LoginRecord, LoginStore as _};
 use housekey_axum::{EndReason, Event, SecretKeys, WhenFull};
 use http::Method;
 
 use super::SESSION;
 use crate::common::browser::Browser;
 use crate::common::store::Call;
-use crate::common::{DAY, HOUR, KEY, Site};
+use crate::common::{DAY, HOUR, KEY, Site, peer};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn site(count: usize, when_full: WhenFull) -> Site {
     Site::stored_with(|builder| builder.max_logins(count, when_full))
 }
 
-/// Several browsers of mia's, each an hour after the one before.
+/// Several browsers of mia's, each a minute after the one before.
 async fn browsers(site: &Site, count: usize) -> Vec<Browser> {
     let mut browsers = Vec::new();
     for _ in 0..count {
         browsers.push(site.browser_of("mia").await);
-        site.clock.advance(HOUR);
+        site.clock.advance(MINUTE);
     }
     browsers
 }
@@ -27,6 +32,7 @@ async fn one_login_too_many_ends_the_one_that_was_not_used_for_the_longest_time(
     let site = site(3, WhenFull::EndOldest);
     let mut browsers = browsers(&site, 3).await;
     // The first is used, so that the second is the one.
+    site.clock.advance(HOUR);
     browsers[0].who().await;
     site.events.take();
     site.browser_of("mia").await;
@@ -48,7 +54,7 @@ async fn one_login_too_many_ends_the_one_that_was_not_used_for_the_longest_time(
 }
 
 #[tokio::test]
-async fn one_login_too_many_is_refused_and_those_that_are_there_stay() {
+async fn one_login_too_many_is_refused_while_the_others_are_in_use_and_those_stay() {
     let site = site(2, WhenFull::Refuse);
     let mut browsers = browsers(&site, 2).await;
     let mut third = site.browser();
@@ -110,13 +116,45 @@ async fn a_login_that_is_over_makes_room() {
 }
 
 #[tokio::test]
-async fn a_login_of_a_remembered_browser_takes_its_place_until_the_token_ends() {
+async fn a_browser_that_was_closed_keeps_nobody_out_for_longer_than_ten_minutes() {
+    let ten = 10 * MINUTE;
+    let second = Duration::from_secs(1);
+    for (after, status) in [(Duration::ZERO, 403), (ten, 403), (ten + second, 303)] {
+        let site = site(1, WhenFull::Refuse);
+        let mut closed = site.remembered_browser_of("mia").await;
+        site.clock.advance(after);
+        site.events.take();
+        let answer = site.browser().post("/login", "name=mia").await;
+        assert_eq!(answer.status, status, "after {after:?}");
+        assert_eq!(site.logins("mia").await, 1);
+        let stays = closed.who().await.starts_with("mia");
+        assert_eq!(stays, status == 403, "after {after:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_in_use_is_not_ended_for_a_new_one_however_long_ago_it_began() {
     let site = site(1, WhenFull::Refuse);
-    site.remembered_browser_of("mia").await;
-    site.clock.advance(29 * DAY);
-    assert_eq!(site.browser().post("/login", "name=mia").await.status, 403);
-    site.clock.advance(DAY);
-    site.browser_of("mia").await;
+    let mut busy = site.browser_of("mia").await;
+    for _ in 0..20 {
+        site.clock.advance(5 * MINUTE);
+        assert!(busy.who().await.starts_with("mia"));
+        site.clock.advance(4 * MINUTE);
+        assert_eq!(site.browser().post("/login", "name=mia").await.status, 403);
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_lost_lock_nobody_out() {
+    let site = site(3, WhenFull::Refuse);
+    let mut lost = site.browser();
+    for _ in 0..3 {
+        lost.post("/login", "name=mia").await;
+        lost = site.browser();
+    }
+    assert_eq!(lost.post("/login", "name=mia").await.status, 403);
+    site.clock.advance(11 * MINUTE);
+    assert_eq!(lost.post("/login", "name=mia").await.status, 303);
 }
 
 #[tokio::test]
@@ -134,10 +172,9 @@ async fn a_lower_limit_holds_from_the_next_login_on() {
     assert_eq!(site.logins("mia").await, 2);
 }
 
-/// They do not see each other: both were counted before either was there.
 #[tokio::test]
-async fn logins_at_the_very_same_time_may_be_too_many_and_the_next_one_counts_them() {
-    for (when_full, status, left) in [(WhenFull::EndOldest, 303, 1), (WhenFull::Refuse, 403, 2)] {
+async fn logins_at_the_very_same_time_are_not_too_many_either() {
+    for (when_full, status) in [(WhenFull::EndOldest, 303), (WhenFull::Refuse, 403)] {
         let site = site(1, when_full);
         let gate = site.store.hold(Call::Create);
         let slow = site.browser();
@@ -145,9 +182,89 @@ async fn logins_at_the_very_same_time_may_be_too_many_and_the_next_one_counts_th
             .stop_at(&gate, Method::POST, "/login", "name=mia")
             .await;
         site.browser_of("mia").await;
-        assert_eq!(slow.go_on().await.status, 303);
+        assert_eq!(slow.go_on().await.status, status);
+        assert_eq!(site.logins("mia").await, 1);
+    }
+}
+
+/// As after an attack on a site that had no limit.
+#[tokio::test]
+async fn nobody_has_more_than_a_hundred_logins_when_nothing_is_set() {
+    let site = Site::stored();
+    let mut first = site.remembered_browser_of("mia").await;
+    let record = site.store.only("mia").await;
+    site.clock.advance(HOUR);
+    for number in 0..1500_u64 {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let another = LoginRecord {
+            id: LoginId::from_bytes(id),
+            last_seen_at: record.last_seen_at + 1,
+            ..record.clone()
+        };
+        let created = site.store.create(&another, &[], Limit::NONE).await;
+        assert!(created.unwrap().is_done());
+    }
+    let mut browser = site.browser_of("mia").await;
+    assert_eq!(site.logins("mia").await, 100);
+    assert!(browser.who().await.starts_with("mia"));
+    assert_eq!(first.who().await, "nobody", "it was the oldest");
+    for _ in 0..3 {
+        site.browser_of("mia").await;
+    }
+    assert_eq!(site.logins("mia").await, 100);
+}
+
+#[tokio::test]
+async fn more_logins_than_there_may_be_are_listed_up_to_a_hundred_and_all_of_them_end() {
+    let site = Site::stored();
+    let mut browser = site.browser_of("mia").await;
+    let record = site.store.only("mia").await;
+    for number in 0..2500_u64 {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let another = LoginRecord {
+            id: LoginId::from_bytes(id),
+            last_seen_at: record.last_seen_at - number % 7 - 1,
+            ..record.clone()
+        };
+        let created = site.store.create(&another, &[], Limit::NONE).await;
+        assert!(created.unwrap().is_done());
+    }
+    let listed = site.manager().logins_of("mia").await.unwrap();
+    assert_eq!(listed.len(), 100);
+    assert!(listed.is_sorted_by(|a, b| a.last_seen_at >= b.last_seen_at));
+    assert_eq!(listed[0].id, record.id, "the one last used is the first");
+    assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 2501);
+    assert_eq!(site.store.len(), 0);
+    assert_eq!(browser.who().await, "nobody");
+}
+
+/// A Flask peer has let them in already, so nobody is refused for it.
+#[tokio::test]
+async fn a_peers_login_counts_for_the_limit_and_ends_the_one_that_was_not_used_for_the_longest_time()
+ {
+    for when_full in [WhenFull::EndOldest, WhenFull::Refuse] {
+        let site = Site::stored_flask_with(|builder| {
+            builder.session_protection("off").max_logins(2, when_full)
+        });
+        let mut browsers = Vec::new();
+        for _ in 0..4 {
+            let mut browser = site.browser();
+            let json = r#"{"_fresh":true,"_user_id":"mia"}"#;
+            let session = peer::session(KEY, json, site.clock.now());
+            browser.jar.put("session", &session);
+            assert_eq!(browser.who().await, "mia, fresh, by Session");
+            site.clock.advance(HOUR);
+            browsers.push(browser);
+        }
         assert_eq!(site.logins("mia").await, 2);
-        let answer = site.browser().post("/login", "name=mia").await;
-        assert_eq!((answer.status, site.logins("mia").await), (status, left));
+        for (index, browser) in browsers.iter_mut().enumerate() {
+            assert_eq!(
+                browser.who().await.starts_with("mia"),
+                index >= 2,
+                "{index}"
+            );
+        }
     }
 }

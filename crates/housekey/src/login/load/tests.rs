@@ -549,6 +549,135 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
     }
 }
 
+/// A manager beside a Flask peer, with a store that the tables answer for.
+fn beside_flask() -> LoginManager<Member> {
+    let nobody = |_: String| async { Ok::<_, BoxError>(None) };
+    LoginManager::flask(
+        SecretKeys::flask("of the search beside Flask").unwrap(),
+        nobody,
+    )
+    .session_protection("off")
+    .login_store(MemoryLoginStore::new())
+    .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
+    .build()
+    .unwrap()
+}
+
+#[test]
+fn every_path_of_a_peers_login_ends_where_it_should() {
+    use Told::{Adopted, User, Written};
+    let manager = beside_flask();
+    let visit = manager.visit(&http::Uri::from_static("/"));
+    let core = visit.core();
+    let records = core.records.as_ref().unwrap();
+    let session = {
+        let signer = &core.session_cookie.main.signer;
+        let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
+        signer.sign(&payload, NOW)
+    };
+    let of_session = LoginToken::of_peers_session(session.as_bytes());
+    let of_token = core.remember.flask_token("mia");
+    let record = |token: &LoginToken, shared| {
+        let client = crate::login::protection::Client::default();
+        let digest = core.auth_hashes.digest(&MIA);
+        let adopted = records.adopt(token.clone(), shared, "mia", digest, &client, NOW);
+        Some(adopted.live.record)
+    };
+    let by_session = [format!("session={session}")];
+    let by_token = log_in(&manager, &MIA, true).0.split_off(1);
+    let mia = || User(Some(MIA));
+    let done = || Written(Updated::Done);
+    type Case<'a> = (&'a str, &'a [String], Vec<Told>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "the first look",
+            &by_session,
+            vec![Adopted(None, false), mia(), done()],
+            "peer's record:mia, session:mia, Adopt, mia by Session",
+        ),
+        (
+            "it has its record",
+            &by_session,
+            vec![Adopted(record(&of_session, false), true), mia()],
+            "peer's record:mia, session:mia, mia by Session",
+        ),
+        (
+            "its record is gone",
+            &by_session,
+            vec![Adopted(None, true), User(None)],
+            "peer's record:mia, request, nobody",
+        ),
+        (
+            "another request was first",
+            &by_session,
+            vec![
+                Adopted(None, false),
+                mia(),
+                Written(Updated::Conflict),
+                Adopted(record(&of_session, false), true),
+                mia(),
+            ],
+            "peer's record:mia, session:mia, Adopt, peer's record:mia, session:mia, mia by Session",
+        ),
+        (
+            "nobody of that name",
+            &by_session,
+            vec![Adopted(None, false), User(None), User(None)],
+            "peer's record:mia, session:mia, request, nobody",
+        ),
+        (
+            "a token's first use",
+            &by_token,
+            vec![Adopted(None, false), mia(), done()],
+            "shared:mia, token:mia, Adopt, mia by RememberToken",
+        ),
+        (
+            "and the next one",
+            &by_token,
+            vec![Adopted(record(&of_token, true), true), mia(), done()],
+            "shared:mia, token:mia, Reopen, mia by RememberToken",
+        ),
+        (
+            "a token that was ended",
+            &by_token,
+            vec![Adopted(None, true), User(None)],
+            "shared:mia, request, nobody",
+        ),
+        (
+            "a record that is none of a token's",
+            &by_token,
+            vec![Adopted(record(&of_token, false), true), User(None)],
+            "shared:mia, request, nobody",
+        ),
+        (
+            "ended meanwhile",
+            &by_token,
+            vec![
+                Adopted(record(&of_token, true), true),
+                mia(),
+                Written(Updated::Gone),
+                User(None),
+            ],
+            "shared:mia, token:mia, Reopen, request, nobody",
+        ),
+        (
+            "its user is gone",
+            &by_token,
+            vec![
+                Adopted(record(&of_token, true), true),
+                User(None),
+                done(),
+                User(None),
+            ],
+            "shared:mia, token:mia, Delete, request, nobody",
+        ),
+    ];
+    for (name, cookies, answers, expected) in cases {
+        let mut state = arrive(&manager, cookies, "firefox");
+        assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
+    }
+}
+
 #[test]
 fn a_strong_refusal_ends_the_search_and_asks_nobody() {
     let manager = manager();

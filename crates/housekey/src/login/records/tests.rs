@@ -15,7 +15,7 @@ fn records() -> Records {
         store: Store::new(MemoryLoginStore::new()),
         digests: digests(),
         timeouts: LoginTimeouts::SENSITIVE,
-        max_logins: None,
+        max_logins: MaxLogins::default(),
         adopts: false,
         session_lifetime: DAY,
         remember_for: 30 * DAY,
@@ -275,6 +275,26 @@ fn that_a_login_was_used_is_noted_once_a_step() {
         let touch = records.touch(&live, NOW + step).unwrap();
         // What the store then compares with is what was compared with here.
         assert_eq!((touch.now, touch.unless_since), (NOW + step, NOW + 1));
+    }
+}
+
+#[test]
+fn that_a_login_is_in_use_is_noted_well_within_the_time_for_which_it_counts_as_such() {
+    for (timeouts, step) in [
+        (LoginTimeouts::EVERYDAY, 5 * 60),
+        (LoginTimeouts::SENSITIVE, 3 * 60),
+        (of_seconds(2, DAY), 1),
+    ] {
+        let mut records = Records {
+            timeouts,
+            ..records()
+        };
+        records.max_logins.when_full = WhenFull::Refuse;
+        let (record, _) = login_at(&records, NOW, NOW);
+        let live = live(record);
+        assert_eq!(records.touch(&live, NOW + step - 1), None, "{timeouts:?}");
+        assert!(records.touch(&live, NOW + step).is_some(), "{timeouts:?}");
+        assert!(step * 2 <= IN_USE);
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::{Method, Response};
 
 use super::*;
-use crate::records::{LoginId, LoginRecord, LoginStore, MemoryLoginStore, Touch, Updated};
+use crate::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, MemoryLoginStore, Touch, Updated,
+};
 use crate::{Denied, ErrorKind, LoginSource, Scope};
 
 pub(super) const MINUTE: u64 = 60;
@@ -104,14 +106,19 @@ pub(super) const OPERATIONS: [&str; 8] = [
 ];
 
 impl LoginStore for Shelf {
-    async fn create(&self, new: &LoginRecord, replacing: &[LoginId]) -> Result<bool, BoxError> {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
         let store = self.ask("create")?;
         let taken = self.0.taken.load(Ordering::SeqCst);
         if taken > 0 {
             self.0.taken.store(taken - 1, Ordering::SeqCst);
-            return Ok(false);
+            return Ok(Created::Taken);
         }
-        store.create(new, replacing).await
+        store.create(new, replacing, limit).await
     }
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
         self.ask("load")?.load(id, now).await
@@ -129,12 +136,20 @@ impl LoginStore for Shelf {
         &self,
         user_id: &str,
         except: Option<&LoginId>,
+        limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
         let store = self.ask("delete_by_user")?;
-        store.delete_by_user(user_id, except).await
+        store.delete_by_user(user_id, except, limit).await
     }
-    async fn list_by_user(&self, user_id: &str, now: u64) -> Result<Vec<LoginRecord>, BoxError> {
-        self.ask("list_by_user")?.list_by_user(user_id, now).await
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
+        self.ask("list_by_user")?
+            .list_by_user(user_id, now, limit)
+            .await
     }
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
         self.ask("delete_expired")?.delete_expired(now, limit).await
@@ -297,7 +312,7 @@ impl Site {
     /// The only record of this user, as the store has it.
     pub(super) fn record_of(&self, id: &str) -> LoginRecord {
         let store = &self.shelf.0.store;
-        let records = block_on(store.list_by_user(id, self.now())).unwrap();
+        let records = block_on(store.list_by_user(id, self.now(), usize::MAX)).unwrap();
         let [record] = records.try_into().expect("one login");
         record
     }

@@ -1,7 +1,7 @@
 //! The store itself, what is in it, and what happens when it fails.
 
 use super::*;
-use crate::records::{LoginRecord, LoginStore as _, MemoryLoginStore, Touch, Updated};
+use crate::records::{Limit, LoginRecord, LoginStore as _, MemoryLoginStore, Touch, Updated};
 use crate::{EndReason, ErrorKind};
 
 /// A record of mia's that ends in an hour.
@@ -19,13 +19,23 @@ pub(in super::super) fn a_store_keeps_changes_and_forgets_and_brings_nothing_bac
     let store = MemoryLoginStore::new();
     let record = record();
     block_on(async {
-        assert!(store.create(&record, &[]).await.unwrap());
+        assert!(
+            store
+                .create(&record, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done()
+        );
         assert_eq!(
             store.load(&record.id, NOW).await.unwrap(),
             Some(record.clone())
         );
         assert!(
-            !store.create(&record, &[]).await.unwrap(),
+            !store
+                .create(&record, &[], Limit::NONE)
+                .await
+                .unwrap()
+                .is_done(),
             "one record for one number"
         );
         let changed = LoginRecord {
@@ -59,11 +69,15 @@ pub(in super::super) fn a_record_is_gone_when_its_time_comes_also_before_it_is_s
     let store = MemoryLoginStore::new();
     let record = record();
     block_on(async {
-        store.create(&record, &[]).await.unwrap();
+        store.create(&record, &[], Limit::NONE).await.unwrap();
         for (now, there) in [(NOW + HOUR - 1, true), (NOW + HOUR, false)] {
             assert_eq!(store.load(&record.id, now).await.unwrap().is_some(), there);
             assert_eq!(
-                store.list_by_user("mia", now).await.unwrap().len(),
+                store
+                    .list_by_user("mia", now, usize::MAX)
+                    .await
+                    .unwrap()
+                    .len(),
                 usize::from(there)
             );
         }
