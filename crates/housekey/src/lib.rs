@@ -66,7 +66,7 @@ mod user;
 mod visit;
 
 pub use cookie::{CookieSettings, SameSite};
-pub use denial::{AnswerAs, Denied, Scope, is_preflight};
+pub use denial::{AnswerAs, Denied, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorKind};
 pub use event::{EndReason, Event, Rejection};
 pub use login::protection::{SessionIdentifier, SessionProtection};

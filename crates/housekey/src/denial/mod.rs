@@ -71,6 +71,7 @@ pub struct Scope {
     login_view: Option<View>,
     refresh_view: Option<View>,
     answer_as: Option<AnswerAs>,
+    lets_preflights_pass: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +123,22 @@ impl Scope {
         self
     }
 
+    /// Lets CORS preflights pass the guards, for a program below them that answers preflights itself.
+    #[must_use]
+    pub fn let_preflights_pass(mut self) -> Self {
+        self.lets_preflights_pass = true;
+        self
+    }
+
+    /// What a guard does with this request before it asks who is there.
+    pub fn preflight(&self, request: &Parts) -> Preflight {
+        match is_preflight(request) {
+            false => Preflight::No,
+            true if self.lets_preflights_pass => Preflight::Passes,
+            true => Preflight::Refused(Box::new(refuse_preflight())),
+        }
+    }
+
     /// This scope inside another one.
     #[must_use]
     pub fn within(&self, outer: &Self) -> Self {
@@ -132,6 +149,7 @@ impl Scope {
                 .clone()
                 .or_else(|| outer.refresh_view.clone()),
             answer_as: self.answer_as.or(outer.answer_as),
+            lets_preflights_pass: self.lets_preflights_pass || outer.lets_preflights_pass,
         }
     }
 }
@@ -145,14 +163,38 @@ impl View {
     }
 }
 
-/// Whether the request is a CORS preflight, which carries no cookies by design and asks for nothing but permission to
-/// ask. A guard lets it pass; no other OPTIONS request is exempt.
-pub fn is_preflight(request: &Parts) -> bool {
+/// Whether a request is a CORS preflight, and what becomes of it at a guard.
+#[derive(Debug)]
+pub enum Preflight {
+    /// It is none: the guard asks who is there.
+    No,
+    /// It goes on without a login.
+    Passes,
+    /// The guard answers with this.
+    Refused(Box<Response<String>>),
+}
+
+/// A preflight carries no cookies by design and asks for nothing but permission to ask. No other OPTIONS request is one.
+fn is_preflight(request: &Parts) -> bool {
     request.method == Method::OPTIONS
         && request.headers.contains_key(header::ORIGIN)
         && request
             .headers
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Anybody can send two headers, so what is behind the guard must not run for them. The same for everybody, signed in or
+/// not, and without a CORS header, so that the browser sends no request to follow.
+fn refuse_preflight() -> Response<String> {
+    let mut response = Response::new(
+        "No other origin may ask for this. If one should, put a CORS layer outside of the login guard.\n".to_owned(),
+    );
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    let headers = response.headers_mut();
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 impl OpenVisit {
