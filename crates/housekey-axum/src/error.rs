@@ -16,7 +16,7 @@ use crate::guard::ScopeFor;
 /// |---|---|
 /// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed) | 503, with `Retry-After` |
 /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
-/// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins) | 403 |
+/// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
 /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
 /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
 /// | all others: the program is wrong, or what it stored | 500 |
@@ -79,9 +79,10 @@ impl IntoResponse for Error {
                 (StatusCode::SERVICE_UNAVAILABLE, self.to_string())
             }
             ErrorKind::NotLoggedIn => (StatusCode::UNAUTHORIZED, self.to_string()),
-            ErrorKind::InactiveUser | ErrorKind::NotFresh | ErrorKind::TooManyLogins => {
-                (StatusCode::FORBIDDEN, self.to_string())
-            }
+            ErrorKind::InactiveUser
+            | ErrorKind::NotFresh
+            | ErrorKind::TooManyLogins
+            | ErrorKind::ForeignOrigin => (StatusCode::FORBIDDEN, self.to_string()),
             ErrorKind::InvalidLoginId => (StatusCode::NOT_FOUND, self.to_string()),
             ErrorKind::PasswordTooLong => (StatusCode::UNPROCESSABLE_ENTITY, self.to_string()),
             // For the developer, who has just forgotten the one or set the other.

@@ -187,7 +187,7 @@ impl Visits {
 pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
     let visits = Visits::of(parts)?;
     match visits.and_then(|visits| visits.chain().find(|visit| visit.is_for::<U>())) {
-        Some(visit) => Ok(visit.open(parts)),
+        Some(visit) => Ok(visit.open(parts)?),
         None => Err(Error::missing_layer(std::any::type_name::<U>())),
     }
 }
@@ -195,7 +195,7 @@ pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
 /// The visit of the innermost manager, opened.
 pub(crate) fn innermost_visit(parts: &Parts) -> Result<OpenVisit, Error> {
     match Visits::of(parts)? {
-        Some(visits) => Ok(visits.visit.open(parts)),
+        Some(visits) => Ok(visits.visit.open(parts)?),
         None => Err(Error::missing_layer("…")),
     }
 }

@@ -420,6 +420,11 @@ async fn whoever_asks_is_answered_as_the_table_says() {
         (&[("turbo-frame", "cart")], 401, "text/html; charset=utf-8"),
         (&[("upgrade", "websocket")], 401, "application/problem+json"),
         (
+            &[("upgrade", "websocket"), ("origin", "https://evil.example")],
+            403,
+            "text/plain; charset=utf-8",
+        ),
+        (
             &[("x-requested-with", "XMLHttpRequest")],
             401,
             "application/problem+json",

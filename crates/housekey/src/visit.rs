@@ -104,13 +104,27 @@ impl Visit {
     }
 
     /// Reads the cookies, unless somebody has already.
-    pub fn open(&self, request: &Parts) -> OpenVisit {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ForeignOrigin`] when a page of an origin that is neither this host nor listed
+    /// ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)) opens a WebSocket: nobody may look at
+    /// the visitor for it. The door answers 403.
+    pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
+        let core = &self.inner.core;
+        if core.settings.websocket_origins.refuse_handshake(request) {
+            core.deliver(&Event::ForeignHandshake);
+            return Err(Error::new(
+                ErrorKind::ForeignOrigin,
+                "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
+            ));
+        }
         self.inner
             .state
             .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.core, request))));
-        OpenVisit {
+        Ok(OpenVisit {
             visit: self.clone(),
-        }
+        })
     }
 
     /// Puts what was decided into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that nobody

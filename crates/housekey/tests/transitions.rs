@@ -78,7 +78,7 @@ impl Browser {
         let request = Request::get("/").header(header::COOKIE, cookies.join("; "));
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let visit = manager.visit(&parts.uri);
-        let open = visit.open(&parts);
+        let open = visit.open(&parts).unwrap();
         let asking = Asking { visit, open, parts };
         let answer = handle(&asking);
         let mut headers = HeaderMap::new();
@@ -114,7 +114,12 @@ fn from_a_flask_peer() -> Browser {
         .unwrap();
     let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
     let visit = peer.visit(&parts.uri);
-    block_on(async { Login::new(visit.open(&parts)).login_user(&Stampless).await }).unwrap();
+    block_on(async {
+        Login::new(visit.open(&parts).unwrap())
+            .login_user(&Stampless)
+            .await
+    })
+    .unwrap();
     let mut headers = HeaderMap::new();
     visit.finish(&mut headers).unwrap();
     let cookie = headers[header::SET_COOKIE].to_str().unwrap();

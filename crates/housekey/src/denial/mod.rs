@@ -20,7 +20,7 @@ mod negotiate;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
@@ -29,6 +29,7 @@ use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
 use crate::next_url::build_login_url;
+use crate::origin::Origin;
 use crate::visit::OpenVisit;
 
 use negotiate::Asker;
@@ -429,14 +430,13 @@ impl Denial<'_> {
 
     /// The path of a URL that the client names, if it is on the host that the client called.
     fn same_origin_path(&self, url: &HeaderValue) -> Option<String> {
-        let url: http::Uri = url.to_str().ok()?.parse().ok()?;
-        let host = host(&self.request.headers)
-            .or_else(|| self.request.uri.authority().map(|host| host.as_str()))?;
-        let same = url.authority()?.as_str().eq_ignore_ascii_case(host);
-        same.then(|| {
-            url.path_and_query()
-                .map_or_else(|| "/".to_owned(), ToString::to_string)
-        })
+        let (origin, rest) = Origin::split(url.to_str().ok()?)?;
+        let target = rest.split('#').next().unwrap_or_default();
+        let path = match target.starts_with('/') {
+            true => target.to_owned(),
+            false => format!("/{target}"),
+        };
+        origin.is_called_by(self.request).then_some(path)
     }
 }
 
@@ -446,8 +446,4 @@ fn written_out(target: &PathAndQuery) -> Cow<'_, str> {
         path if path.starts_with('/') => path.into(),
         _ => target.to_string().into(),
     }
-}
-
-fn host(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::HOST)?.to_str().ok()
 }

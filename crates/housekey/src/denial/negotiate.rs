@@ -3,6 +3,8 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 
+use crate::origin::opens_websocket;
+
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const TURBO_FRAME: HeaderName = HeaderName::from_static("turbo-frame");
@@ -41,7 +43,7 @@ impl Asker {
         if headers.contains_key(TURBO_FRAME) {
             return Self::Fragment;
         }
-        if is(header::UPGRADE, "websocket")
+        if opens_websocket(request)
             || is(X_REQUESTED_WITH, "XMLHttpRequest")
             || headers.contains_key(SEC_FETCH_MODE)
         {

@@ -397,9 +397,21 @@ impl<U: User> LoginManagerBuilder<U> {
     /// host and port.
     pub fn allow_next_origin(mut self, origin: &str) -> Self {
         if self.settings.next_origins.add(origin).is_none() {
-            self.set_wrong(format!(
-                "allow_next_origin: {origin:?} is no origin; give a scheme and a host, for instance https://shop.example"
-            ));
+            self.set_wrong(not_an_origin("allow_next_origin", origin));
+        }
+        self
+    }
+
+    /// Another origin whose pages may open a WebSocket as the visitor, for instance `https://app.example`. Exactly this
+    /// scheme, host and port.
+    ///
+    /// A browser sends cookies along when a page opens a WebSocket, whatever site the page is of, so that the page would
+    /// speak as the visitor. Therefore everything that looks at the visitor refuses the opening with 403 if its `Origin` is
+    /// neither the host that was called nor listed here. What has no `Origin` is a program, and passes. Behind a proxy that
+    /// does not hand on `Host`, list the site's own origin.
+    pub fn allow_websocket_origin(mut self, origin: &str) -> Self {
+        if self.settings.websocket_origins.add(origin).is_none() {
+            self.set_wrong(not_an_origin("allow_websocket_origin", origin));
         }
         self
     }
@@ -495,6 +507,12 @@ impl<U: User> LoginManagerBuilder<U> {
         let error = setting(message);
         self.wrong.get_or_insert(error);
     }
+}
+
+fn not_an_origin(setting: &str, origin: &str) -> String {
+    format!(
+        "{setting}: {origin:?} is no origin; give a scheme and a host, for instance https://shop.example"
+    )
 }
 
 fn message(category: impl Into<String>, text: impl Into<String>) -> Option<FlashMessage> {

@@ -12,7 +12,7 @@ use crate::login::auth_hash::AuthHash;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::MaxLogins;
 use crate::login::timeouts::LoginTimeouts;
-use crate::next_url::AllowedOrigins;
+use crate::origin::Origins;
 use crate::remember::RememberFormat;
 use crate::session::FlashMessage;
 
@@ -88,7 +88,9 @@ pub(crate) struct Settings {
     pub(crate) answer_as: AnswerAs,
     pub(crate) next_in_session: bool,
     pub(crate) next_field: String,
-    pub(crate) next_origins: AllowedOrigins,
+    pub(crate) next_origins: Origins,
+    /// Where pages may be from that open a WebSocket, besides this site.
+    pub(crate) websocket_origins: Origins,
     pub(crate) force_host: Option<String>,
 }
 
@@ -127,7 +129,8 @@ impl Settings {
             answer_as: AnswerAs::Negotiated,
             next_in_session: false,
             next_field: "next".to_owned(),
-            next_origins: AllowedOrigins::default(),
+            next_origins: Origins::default(),
+            websocket_origins: Origins::default(),
             force_host: None,
         }
     }

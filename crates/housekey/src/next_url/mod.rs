@@ -4,7 +4,8 @@
 //! can write it: `/login?next=//evil.example` on a poster is an open redirect unless it is refused. The rule, by the
 //! cases that Django, Flask-Security, Rails, Devise and others collected:
 //!
-//! 1. At most 2,048 characters, none of them a control character or a backslash.
+//! 1. At most 2,048 characters, none of them a control character, and no backslash before the query. (Browsers take one
+//!    for a slash there, and in the query for what it is.)
 //! 2. A path of this site: it begins with exactly one `/`.
 //! 3. The same after percent-decoding the path: no `//` and no `/\` at the beginning, no control characters inside;
 //!    and not both a doubled slash and a `.` or `..` anywhere, which may be resolved to a `//` at the beginning.
@@ -17,7 +18,6 @@ mod safe;
 
 pub(crate) use login_url::build_login_url;
 pub use login_url::login_url;
-pub(crate) use safe::AllowedOrigins;
 
 use http::request::Parts;
 
@@ -89,6 +89,6 @@ impl Core {
             .into_iter()
             .flatten()
             .any(|view| safe::path_of(view) == safe::path_of(next));
-        self.settings.next_origins.is_safe(next) && !is_login_page
+        self.settings.next_origins.is_safe_target(next) && !is_login_page
     }
 }

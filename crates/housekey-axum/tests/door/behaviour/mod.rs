@@ -14,3 +14,4 @@ mod secrets_in_logs;
 mod sessions;
 mod settings;
 mod user_types;
+mod websockets;

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::*;
-use crate::next_url::AllowedOrigins;
+use crate::origin::Origins;
 
 fn next() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -67,7 +67,7 @@ fn stays(next: &str) -> Result<(), TestCaseError> {
             None => prop_assert_eq!(location, "/default"),
         }
     }
-    if AllowedOrigins::default().is_safe(next) {
+    if Origins::default().is_safe_target(next) {
         prop_assert_eq!(base.join(next).unwrap().origin(), base.origin());
     }
     Ok(())

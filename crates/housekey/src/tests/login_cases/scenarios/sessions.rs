@@ -215,7 +215,7 @@ pub(in super::super) fn who_opens_a_request_again_finds_the_same_session() {
     browser.ask(|asking| {
         asking.visit.session().insert("cart", "one").unwrap();
         assert_eq!(asking.who(), "mia, fresh");
-        let again = asking.visit.visit().open(&asking.parts);
+        let again = asking.visit.visit().open(&asking.parts).unwrap();
         assert_eq!(again.session().keys(), ["cart"]);
         assert!(
             block_on(again.current_user::<Person>(&asking.parts))
