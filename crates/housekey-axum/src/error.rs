@@ -9,6 +9,7 @@ use http::header::{self, HeaderValue};
 use http::{StatusCode, request::Parts};
 
 use crate::guard::ScopeFor;
+use crate::unread::denial;
 
 /// [`housekey::Error`] as a response, so that a handler can return `Result<_, Error>` and use `?`.
 ///
@@ -112,7 +113,7 @@ impl IntoResponse for Error {
             }
             _ => {}
         }
-        response
+        denial(response)
     }
 }
 
@@ -165,10 +166,10 @@ impl IntoResponse for LoginRejection {
     fn into_response(self) -> Response {
         match self.0 {
             // A redirect has no text, and an empty body spares an allocation.
-            Kind::Denied(response) => response.map(|text| match text.is_empty() {
+            Kind::Denied(response) => denial(response.map(|text| match text.is_empty() {
                 true => Body::empty(),
                 false => Body::from(text),
-            }),
+            })),
             Kind::Error(error) => error.into_response(),
         }
     }

@@ -20,6 +20,7 @@ use tower_service::Service;
 use crate::error::LoginRejection;
 use crate::extract::require_fresh;
 use crate::layer::visit_for;
+use crate::unread::denial;
 
 /// Lets only users who are logged in reach the routes below it.
 ///
@@ -284,7 +285,7 @@ where
         let guard = self.guard.clone();
         let check = Box::pin(async move {
             if let Some(answer) = answer {
-                return Err(answer.map(Body::from));
+                return Err(denial(answer.map(Body::from)));
             }
             match guard.check(&parts).await {
                 Ok(()) => Ok(Request::from_parts(parts, body)),

@@ -67,7 +67,7 @@ mod user;
 mod visit;
 
 pub use cookie::{CookieSettings, SameSite};
-pub use denial::{AnswerAs, Denied, Preflight, Scope};
+pub use denial::{AnswerAs, Denied, Discard, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorKind};
 pub use event::{EndReason, Event, Rejection};
 pub use login::protection::{SessionIdentifier, SessionProtection};

@@ -15,6 +15,7 @@
 //! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
 //! gets 403 and is never sent to the login page, which would send them back.
 
+mod discard;
 mod negotiate;
 
 use std::borrow::Cow;
@@ -32,6 +33,7 @@ use crate::next_url::build_login_url;
 use crate::origin::Origin;
 use crate::visit::OpenVisit;
 
+pub use discard::Discard;
 use negotiate::Asker;
 
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");

@@ -14,7 +14,7 @@ use super::check::{check, check_key, check_store, setting, warn_without_address}
 use super::settings::SessionSignature;
 use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
 use crate::cookie::CookieSettings;
-use crate::denial::AnswerAs;
+use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::Event;
 use crate::login::auth_hash::AuthHashes;
@@ -378,6 +378,17 @@ impl<U: User> LoginManagerBuilder<U> {
     /// A scope or a guard can choose otherwise for the routes below it.
     pub fn answer_as(mut self, answer: AnswerAs) -> Self {
         self.settings.answer_as = answer;
+        self
+    }
+
+    /// How much is read of a form that was posted without a login, and for how long, before it is denied: 16 MiB and 30
+    /// seconds. What is read is thrown away piece by piece. A longer or slower body is answered all the same, and the
+    /// connection closes (`Connection: close`); browsers that are still sending then may show an error in place of the
+    /// login page. With zero bytes no body is read.
+    ///
+    /// Forms with larger files need more: somebody whose login has expired learns of it only after the upload.
+    pub fn discard_denied_body(mut self, bytes: u64, within: Duration) -> Self {
+        self.settings.discard = Discard { bytes, within };
         self
     }
 

@@ -7,7 +7,7 @@ use http::Response;
 use http::request::Parts;
 
 use crate::cookie::{Attributes, SameSite};
-use crate::denial::AnswerAs;
+use crate::denial::{AnswerAs, Discard};
 use crate::login::auth_hash::AuthHash;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::MaxLogins;
@@ -86,6 +86,7 @@ pub(crate) struct Settings {
     pub(crate) unauthorized_handler: Option<DenialHandler>,
     pub(crate) needs_refresh_handler: Option<DenialHandler>,
     pub(crate) answer_as: AnswerAs,
+    pub(crate) discard: Discard,
     pub(crate) next_in_session: bool,
     pub(crate) next_field: String,
     pub(crate) next_origins: Origins,
@@ -127,6 +128,10 @@ impl Settings {
             unauthorized_handler: None,
             needs_refresh_handler: None,
             answer_as: AnswerAs::Negotiated,
+            discard: Discard {
+                bytes: 16 * 1024 * 1024,
+                within: Duration::from_secs(30),
+            },
             next_in_session: false,
             next_field: "next".to_owned(),
             next_origins: Origins::default(),
