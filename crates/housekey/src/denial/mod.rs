@@ -29,7 +29,7 @@ use http::{Method, Response, StatusCode};
 use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
-use crate::next_url::build_login_url;
+use crate::next_url::{build_login_url, path_of};
 use crate::origin::Origin;
 use crate::visit::OpenVisit;
 
@@ -370,13 +370,19 @@ impl Denial<'_> {
             Some(View::Nowhere) => return None,
             None => own.as_ref()?,
         };
-        let here = self
-            .visit
-            .visit()
-            .target()
-            .map_or("/", |target| target.path());
-        let is_here = view.split('?').next() == Some(here);
-        (!is_here).then_some(view)
+        (!self.is_here(view)).then_some(view)
+    }
+
+    /// Whether a view is the page that was asked for, whatever its query and its fragment say.
+    fn is_here(&self, view: &str) -> bool {
+        let path = match Origin::split(view) {
+            Some((origin, _)) if !origin.is_called_by(self.request) => return false,
+            Some((_, rest)) => path_of(rest),
+            None => path_of(view),
+        };
+        let slashed = |path| if path == "" { "/" } else { path };
+        let target = self.visit.visit().target();
+        slashed(path) == slashed(target.map_or("", |target| target.path()))
     }
 
     fn flash_message(&self) {

@@ -18,6 +18,7 @@ mod safe;
 
 pub(crate) use login_url::build_login_url;
 pub use login_url::login_url;
+pub(crate) use safe::path_of;
 
 use http::request::Parts;
 

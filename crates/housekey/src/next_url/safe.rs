@@ -59,7 +59,7 @@ fn is_single_slashed(path: &str) -> bool {
 }
 
 /// What stands before the query and the fragment.
-pub(super) fn path_of(url: &str) -> &str {
+pub(crate) fn path_of(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 

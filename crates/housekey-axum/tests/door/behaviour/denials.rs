@@ -290,6 +290,49 @@ async fn without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect()
 }
 
 #[tokio::test]
+async fn a_login_page_that_is_the_guarded_page_but_for_query_fragment_or_host_is_no_loop() {
+    let page = async |_: LoginRequired<Member>| "";
+    for view in [
+        "/locked#sign-in",
+        "/locked?a=1#sign-in",
+        "/locked#?x",
+        "https://site.example/locked",
+        "https://site.example:443/locked?a=1#b",
+    ] {
+        let site = Site::safe_with(|builder| builder.login_view(view))
+            .and(Router::new().route("/locked", get(page)));
+        let answer = site.browser().get("/locked").await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (401, None),
+            "{view}"
+        );
+        let next = "next=%2Fmembers";
+        let elsewhere = site.browser().get("/members").await;
+        assert_eq!(elsewhere.status, 303);
+        assert!(elsewhere.location().contains(next), "{view}");
+    }
+    for view in [
+        "https://other.example/locked",
+        "https://site.example:8443/locked",
+        "/#/locked",
+    ] {
+        let site = Site::safe_with(|builder| builder.login_view(view))
+            .and(Router::new().route("/locked", get(page)));
+        assert_eq!(site.browser().get("/locked").await.status, 303, "{view}");
+    }
+    let site = Site::safe_with(|builder| builder.login_view("https://site.example"))
+        .and(Router::new().route("/home", get(page)));
+    assert_eq!(site.browser().get("/home").await.status, 303);
+    let site = Site::safe_with(|builder| builder.login_view("/#/login"))
+        .and(Router::new().nest_service("/app", get(page)));
+    assert_eq!(
+        site.browser().get("/app").await.location(),
+        "/?next=%2Fapp#/login"
+    );
+}
+
+#[tokio::test]
 async fn the_way_back_is_outside_of_the_prefix_that_a_nested_router_takes_off() {
     let inner = Router::new().route("/page", get(async |_: LoginRequired<Member>| ""));
     let site = Site::safe().and(Router::new().nest("/deep/er", inner));
