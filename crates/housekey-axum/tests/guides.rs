@@ -417,7 +417,17 @@ async fn whoever_asks_is_answered_as_the_table_says() {
             401,
             "text/html; charset=utf-8",
         ),
+        (&[("hx-history-restore-request", "true")], 303, ""),
         (&[("turbo-frame", "cart")], 401, "text/html; charset=utf-8"),
+        (
+            &[
+                ("x-turbo-request-id", "a5f3"),
+                ("sec-fetch-mode", "cors"),
+                ("accept", "text/html, application/xhtml+xml"),
+            ],
+            303,
+            "",
+        ),
         (&[("upgrade", "websocket")], 401, "application/problem+json"),
         (
             &[("upgrade", "websocket"), ("origin", "https://evil.example")],

@@ -4,12 +4,14 @@
 //!
 //! 1. The routes' own word ([`Scope::answer_as`]) beats every header.
 //! 2. `Sec-Fetch-Mode: navigate`: a person, since no script can set it.
-//! 3. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
+//! 3. htmx that restores a page of its history (`HX-History-Restore-Request`): a person, who sees what comes as the whole
+//!    page.
+//! 4. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
 //!    into the fragment.
-//! 4. A Turbo frame, the opening of a WebSocket, or `X-Requested-With: XMLHttpRequest`: 401.
-//! 5. Any other `Sec-Fetch-Mode`: 401.
-//! 6. A body of JSON: 401.
-//! 7. `Accept`: a person's browser asks for HTML by name.
+//! 5. A Turbo frame, the opening of a WebSocket, `X-Requested-With: XMLHttpRequest`, or a body of JSON: 401.
+//! 6. Turbo (`X-Turbo-Request-Id`, or its streams in `Accept`) that asks for HTML: a person, in whose place it goes on.
+//! 7. Any other `Sec-Fetch-Mode`: 401.
+//! 8. `Accept`: a person's browser asks for HTML by name.
 //!
 //! A person is sent to the login page with 303, never with 307 or 308, which would post the form again, to there.
 //! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
@@ -36,6 +38,7 @@ use crate::visit::OpenVisit;
 pub use discard::Discard;
 use negotiate::Asker;
 
+const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
@@ -284,12 +287,8 @@ impl Denial<'_> {
         let mut response = self.refuse(Asker::Htmx);
         if let Some(view) = self.view() {
             self.flash_message();
-            let page = self
-                .request
-                .headers
-                .get(HX_CURRENT_URL)
-                .and_then(|url| self.same_origin_path(url));
-            if let Ok(url) = HeaderValue::try_from(self.login_url(view, page.as_deref())) {
+            let next = self.way_back_of_htmx();
+            if let Ok(url) = HeaderValue::try_from(self.login_url(view, next.as_deref())) {
                 response.headers_mut().insert(HX_REDIRECT, url);
             }
         }
@@ -429,6 +428,20 @@ impl Denial<'_> {
             return self.own_target();
         }
         let page = self.same_origin_path(self.request.headers.get(header::REFERER)?)?;
+        Some(page.into())
+    }
+
+    /// A link that htmx follows in the browser's place leads to its target. Everything else is a part of the page that is
+    /// there, or a form on it.
+    fn way_back_of_htmx(&self) -> Option<Cow<'_, str>> {
+        let headers = &self.request.headers;
+        let is_boosted = headers
+            .get(HX_BOOSTED)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        if is_boosted && matches!(self.request.method, Method::GET | Method::HEAD) {
+            return self.own_target();
+        }
+        let page = self.same_origin_path(headers.get(HX_CURRENT_URL)?)?;
         Some(page.into())
     }
 
