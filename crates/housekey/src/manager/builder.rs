@@ -67,8 +67,8 @@ impl<U: User> LoginManagerBuilder<U> {
         }
     }
 
-    /// For development: cookies that browsers take over plain HTTP, without Secure and without the `__Host-` prefix
-    /// in their names. On the open network anybody on the way can then read them.
+    /// For development: cookies that browsers take over plain HTTP, without Secure and without the prefixes that need it
+    /// (`__Host-` and the like, in upper or lower case). On the open network anybody on the way can then read them.
     ///
     /// Call it after [`session_cookie`](Self::session_cookie) and [`remember_cookie`](Self::remember_cookie), whose
     /// settings it changes.

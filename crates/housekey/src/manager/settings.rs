@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Response;
 use http::request::Parts;
 
-use crate::cookie::{Attributes, SameSite};
+use crate::cookie::{Attributes, SameSite, without_prefixes};
 use crate::denial::{AnswerAs, Discard};
 use crate::login::auth_hash::AuthHash;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
@@ -171,13 +171,7 @@ impl Settings {
     pub(crate) fn plain_http(&mut self) {
         for cookie in [&mut self.session_cookie, &mut self.remember_cookie] {
             cookie.secure = false;
-            if let Some(name) = cookie
-                .name
-                .strip_prefix("__Host-")
-                .or(cookie.name.strip_prefix("__Secure-"))
-            {
-                cookie.name = name.to_owned();
-            }
+            cookie.name = without_prefixes(&cookie.name).to_owned();
         }
     }
 }
