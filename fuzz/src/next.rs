@@ -65,7 +65,7 @@ pub fn check(bytes: &[u8]) {
 /// Follows `next` as a browser would, and says whether it was taken.
 fn is_accepted(visit: &OpenVisit, request: &Parts, next: &str, origins: &[&str]) -> bool {
     let found = visit.next_url(request).or_field(Some(next));
-    let location = found.clone().or("/default");
+    let location = found.clone().or("/default").unwrap();
     assert!(HeaderValue::from_str(&location).is_ok(), "{location:?}");
     let Some(accepted) = found.get() else {
         assert_eq!(location, "/default");

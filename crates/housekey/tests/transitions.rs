@@ -226,7 +226,7 @@ fn a_full_session_can_still_become_permanent_fresh_and_stale() {
     browser.ask(&manager, |asking| {
         block_on(async { asking.login().login_user(&member("1", 1)).not_fresh().await }).unwrap();
         fill(asking);
-        asking.open.session().make_permanent();
+        asking.open.session().make_permanent().unwrap();
     });
     browser.ask(&manager, |asking| {
         assert!(asking.open.session().is_permanent());
@@ -240,9 +240,10 @@ fn a_change_after_the_response_is_an_error_and_no_silence() {
     let manager = safe().build().unwrap();
     let mut late = None;
     Browser::default().ask(&manager, |asking| {
-        late = Some((asking.login(), asking.open.clone()));
+        let next = asking.open.next_url(&asking.parts);
+        late = Some((asking.login(), asking.open.clone(), next));
     });
-    let (login, open) = late.unwrap();
+    let (login, open, next) = late.unwrap();
     let member = member("1", 1);
     let errors = block_on(async {
         [
@@ -252,7 +253,12 @@ fn a_change_after_the_response_is_an_error_and_no_silence() {
             login.update_auth_hash(&member).await,
             open.session().insert("cart", &1),
             open.session().remove("cart").map(drop),
+            open.session().clear(),
+            open.session().make_permanent(),
+            open.session().make_temporary(),
             open.flash().message("too late"),
+            open.flash().take().map(drop),
+            next.or("/").map(drop),
         ]
     });
     for error in errors {

@@ -22,6 +22,7 @@ pub(crate) use safe::path_of;
 
 use http::request::Parts;
 
+use crate::error::Error;
 use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
@@ -71,14 +72,21 @@ impl NextUrl {
 
     /// The address, or `default` when there is none or it is not safe, as it can stand in a `Location` header. A
     /// `next` in the session is used up.
-    pub fn or(self, default: &str) -> String {
-        self.visit.with(|state, _| state.session.remove(keys::NEXT));
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: it could not be used up.
+    pub fn or(self, default: &str) -> Result<String, Error> {
+        self.visit.change(|state, _| {
+            state.session.remove(keys::NEXT);
+            Ok(())
+        })?;
         match (self.get(), &self.claimed) {
-            (Some(next), _) => return safe::for_location(next),
+            (Some(next), _) => return Ok(safe::for_location(next)),
             (None, Some(_)) => self.visit.visit().core().deliver(&Event::NextRejected),
             (None, None) => {}
         }
-        default.to_owned()
+        Ok(default.to_owned())
     }
 }
 

@@ -47,7 +47,7 @@ fn followed(scheme: &str, next: &str) -> Result<Url, url::ParseError> {
 fn location(manager: &LoginManager<Member>, next: &str) -> Option<String> {
     let request = request::<&str>(&[]);
     let next_url = open(manager, &request).next_url(&request);
-    let location = next_url.or_field(Some(next)).or("/default");
+    let location = next_url.or_field(Some(next)).or("/default").unwrap();
     (location != "/default").then_some(location)
 }
 

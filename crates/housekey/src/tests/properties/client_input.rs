@@ -54,7 +54,7 @@ pub(super) fn is_anonymous(
     let visit = open(manager, request);
     prop_assert_eq!(who(&visit, request), None);
     prop_assert_eq!(visit.session().keys(), Vec::<String>::new());
-    prop_assert_eq!(visit.flash().take(), []);
+    prop_assert_eq!(visit.flash().take().unwrap(), []);
     prop_assert!(visit.visit().finish(&mut HeaderMap::new()).is_ok());
     Ok(())
 }

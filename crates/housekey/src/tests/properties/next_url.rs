@@ -47,7 +47,7 @@ fn stays(next: &str) -> Result<(), TestCaseError> {
     let as_field = request::<&str>(&[]);
     for (request, field) in [(&in_url, None), (&as_field, Some(next))] {
         let next_url = open(manager, request).next_url(request).or_field(field);
-        let location = next_url.clone().or("/default");
+        let location = next_url.clone().or("/default").unwrap();
         prop_assert!(HeaderValue::from_str(&location).is_ok());
         let target = base.join(&location).unwrap();
         prop_assert!(
@@ -89,7 +89,7 @@ proptest! {
         let mut request = request::<&str>(&[]);
         request.uri = format!("/login?next={query}").parse().unwrap();
         for manager in managers() {
-            let location = open(manager, &request).next_url(&request).or("/");
+            let location = open(manager, &request).next_url(&request).or("/").unwrap();
             prop_assert!(location.starts_with('/') && !location.starts_with("//"));
         }
     }
