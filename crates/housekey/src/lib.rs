@@ -56,6 +56,7 @@ mod manager;
 mod next_url;
 mod origin;
 pub mod password;
+mod purpose;
 pub mod records;
 mod remember;
 mod session;

@@ -23,6 +23,7 @@ use crate::login::records::Records;
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
 use crate::next_url::NextUrl;
+use crate::purpose::is_unseen;
 use crate::records::Updated;
 use crate::remember::RememberState;
 use crate::session::{Flash, Flashes, Session};
@@ -422,6 +423,7 @@ impl VisitState {
             live: None,
             reads_only: false,
             flashes: Flashes::default(),
+            unseen: is_unseen(request),
             who: Who::NotAsked,
             generation: 0,
             accessed: false,

@@ -384,7 +384,11 @@ impl Denial<'_> {
         slashed(path) == slashed(target.map_or("", |target| target.path()))
     }
 
+    /// Nothing is said that nobody hears: the next page would say it out of place.
     fn flash_message(&self) {
+        if self.is_unseen() {
+            return;
+        }
         let settings = &self.core.settings;
         let message = match self.denied {
             Denied::LoginRequired => settings.login_message.as_ref(),
@@ -401,13 +405,17 @@ impl Denial<'_> {
         }
     }
 
+    fn is_unseen(&self) -> bool {
+        self.visit.with(|state, _| state.unseen)
+    }
+
     /// The login page's URL with the way back in it, or in the session.
     fn login_url(&self, view: &str, next: Option<&str>) -> String {
         let settings = &self.core.settings;
         let next = next.filter(|next| self.core.is_safe_next(next));
         let force_host = settings.force_host.as_deref();
         if settings.next_in_session {
-            if let Some(next) = next {
+            if let Some(next) = next.filter(|_| !self.is_unseen()) {
                 // Without room for it, people come to the login page all the same, and not back.
                 let _ = self.visit.with(|state, core| {
                     state.if_it_fits(core, |state| {

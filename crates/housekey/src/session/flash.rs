@@ -62,12 +62,18 @@ impl Flash {
 
     /// Takes all messages, those of this very request included, oldest first.
     ///
+    /// A request whose answer no person may ever see gets none, and they wait on: HEAD, and what is fetched in advance
+    /// (`Sec-Purpose`, Turbo's `X-Sec-Purpose`, `Purpose`, `X-Purpose`, `X-Moz`, htmx's `HX-Preloaded`).
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: nobody could tell the browser that they are
     /// gone.
     pub fn take(&self) -> Result<Vec<FlashMessage>, Error> {
         self.visit.change(|state, _| {
+            if state.unseen {
+                return Ok(Vec::new());
+            }
             let mut raw = stored(&state.session);
             state.session.remove(FLASHES);
             raw.append(&mut state.flashes.new);

@@ -3,6 +3,7 @@
 mod caching;
 mod cookies;
 mod denials;
+mod effects;
 mod events;
 mod extractors;
 mod flash;
