@@ -379,7 +379,6 @@ impl Denial<'_> {
             Some((_, rest)) => path_of(rest),
             None => path_of(view),
         };
-        let slashed = |path| if path == "" { "/" } else { path };
         let target = self.visit.visit().target();
         slashed(path) == slashed(target.map_or("", |target| target.path()))
     }
@@ -466,6 +465,14 @@ impl Denial<'_> {
             false => format!("/{target}"),
         };
         origin.is_called_by(self.request).then_some(path)
+    }
+}
+
+/// A path that stands behind a host may be left out.
+fn slashed(path: &str) -> &str {
+    match path {
+        "" => "/",
+        path => path,
     }
 }
 
