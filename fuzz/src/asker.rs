@@ -17,20 +17,27 @@ pub fn asker(fields: &HeaderMap) -> Asker {
     };
     let is = |name: &str, value: &str| first(name).as_deref() == Some(value);
     let content_type = first("content-type").filter(|_| fields["content-type"].to_str().is_ok());
-    if is("hx-request", "true") {
+    let mode = first("sec-fetch-mode");
+    let upgrades = fields.get_all("upgrade").iter().any(|value| {
+        let protocols = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        protocols
+            .split([',', '/'])
+            .any(|protocol| protocol.trim_ascii() == "websocket")
+    });
+    let (html, json, turbo) = accepted(fields);
+    if mode.as_deref() == Some("navigate") || is("hx-history-restore-request", "true") {
+        Asker::Person
+    } else if is("hx-request", "true") {
         Asker::Htmx
     } else if first("turbo-frame").is_some() {
         Asker::Fragment
-    } else if is("upgrade", "websocket") || is("x-requested-with", "xmlhttprequest") {
+    } else if upgrades
+        || is("x-requested-with", "xmlhttprequest")
+        || content_type.is_some_and(|kind| is_json(kind.split(';').next().unwrap().trim()))
+        || (mode.is_some() && !turbo && first("x-turbo-request-id").is_none())
+    {
         Asker::Program
-    } else if let Some(mode) = first("sec-fetch-mode") {
-        match &*mode {
-            "navigate" => Asker::Person,
-            _ => Asker::Program,
-        }
-    } else if content_type.is_some_and(|kind| is_json(kind.split(';').next().unwrap().trim())) {
-        Asker::Program
-    } else if names_html(fields) {
+    } else if html > 0.0 && html >= json {
         Asker::Person
     } else {
         Asker::Program
@@ -41,12 +48,12 @@ fn is_json(kind: &str) -> bool {
     kind == "application/json" || kind.ends_with("+json")
 }
 
-/// Whether HTML is named with a quality above 0 that no JSON exceeds.
-fn names_html(fields: &HeaderMap) -> bool {
+/// The qualities of HTML and of JSON, and whether Turbo's streams are named.
+fn accepted(fields: &HeaderMap) -> (f32, f32, bool) {
     let lists = fields.get_all("accept").iter();
     let lists: Vec<_> = lists.filter_map(|list| list.to_str().ok()).collect();
     if lists.iter().map(|list| list.len()).sum::<usize>() > 4096 {
-        return false;
+        return (0.0, 0.0, false);
     }
     let all = lists.join(",").to_ascii_lowercase();
     let ranges = all.split(',').map(|range| {
@@ -62,6 +69,11 @@ fn names_html(fields: &HeaderMap) -> bool {
         let qualities = ranges.iter().filter(|(kind, _)| of(kind));
         qualities.fold(0.0_f32, |best, (_, quality)| best.max(*quality))
     };
-    let html = best(|kind| matches!(kind, "text/html" | "application/xhtml+xml"));
-    html > 0.0 && html >= best(is_json)
+    (
+        best(|kind| matches!(kind, "text/html" | "application/xhtml+xml")),
+        best(is_json),
+        ranges
+            .iter()
+            .any(|(kind, _)| kind == "text/vnd.turbo-stream.html"),
+    )
 }

@@ -370,6 +370,12 @@ fn answer(site: &Site, asked: Asked) {
         let target = page.join(location.to_str().unwrap()).unwrap();
         assert_eq!(target.origin(), page.origin(), "{told}");
     }
+    // A WebSocket of another origin is nobody's. (What a called host and an origin have in common is not for here.)
+    let opens = method == Method::CONNECT || fields.contains_key("upgrade");
+    if status == StatusCode::FORBIDDEN && opens && fields.contains_key("origin") {
+        assert!(found.is_none() && given.0.is_empty(), "{told}");
+        return;
+    }
     // The one protected page that every method reaches.
     if uri.path() == "/members" && found.is_none() && method != Method::HEAD {
         denied_rightly(site, &fields, status, &headers, &told);

@@ -130,11 +130,11 @@ fn use_it(visit: &Opened, request: &Parts) {
         let _ = session.get::<String>(&key);
         let _ = session.get::<(String, u64)>(&key);
     }
-    let location = visit.next_url(request).or("/");
+    let location = visit.next_url(request).or("/").unwrap();
     assert!(location.starts_with('/') && !location.starts_with("//"));
     let scope = Scope::new().answer_as(AnswerAs::Page);
     visit.deny(request, Denied::LoginRequired, &scope);
-    visit.flash().take();
+    visit.flash().take().unwrap();
     visit.finish();
 }
 
@@ -166,12 +166,12 @@ fn survives(kind: &Kind, request: &Parts, text: &str) {
     // Once written, it is written the same ever after.
     visit.session().insert("other", "yes").unwrap_or_default();
     visit.session().remove("other").unwrap();
-    visit.session().make_permanent();
+    visit.session().make_permanent().unwrap();
     assert!(visit.session().is_permanent());
     let one = value_sent(kind, &visit);
     let visit = open(&kind.manager, &sent_back(kind, &one));
-    visit.session().make_temporary();
-    visit.session().make_permanent();
+    visit.session().make_temporary().unwrap();
+    visit.session().make_permanent().unwrap();
     let other = value_sent(kind, &visit);
     assert_eq!(one, other);
 }

@@ -110,7 +110,7 @@ impl Opened {
 pub fn open(manager: &LoginManager<Member>, request: &Parts) -> Opened {
     let visit = manager.visit(&request.uri);
     Opened {
-        open: visit.open(request),
+        open: visit.open(request).expect("it is no foreign WebSocket"),
         visit,
     }
 }

@@ -104,7 +104,7 @@ async fn login_post(
     };
     let remember = form.remember.is_some();
     login.login_user(&user).remember(remember).await?;
-    Ok(next.or("/dashboard").into_response())
+    Ok(next.or("/dashboard")?.into_response())
 }
 
 // By POST, since any link or picture elsewhere can cause a GET.
@@ -228,9 +228,13 @@ impl Page {
             is_authenticated => user.is_some(),
             name => user.map(|user| &user.name),
         };
+        // It fails only once the response is gone.
         let messages = move || -> Vec<String> {
-            let messages = self.flash.take().into_iter();
-            messages.map(|message| message.text).collect()
+            let messages = self.flash.take().unwrap_or_default();
+            messages
+                .into_iter()
+                .map(|message| message.text)
+                .collect()
         };
         let given = context! {
             current_user,

@@ -119,7 +119,7 @@ async fn log_in(
         attempt = attempt.force();
     }
     match attempt.await {
-        Ok(()) => Ok(next.or_field(form.next.as_deref()).or("/").into_response()),
+        Ok(()) => Ok(next.or_field(form.next.as_deref()).or("/")?.into_response()),
         Err(error) if error.kind() == ErrorKind::InactiveUser => {
             Ok((StatusCode::FORBIDDEN, "this account is not active\n").into_response())
         }
@@ -153,7 +153,7 @@ async fn confirm_password(
         return Ok((StatusCode::UNAUTHORIZED, "wrong password\n").into_response());
     }
     login.confirm_login(&account).await?;
-    Ok(next.or_field(form.next.as_deref()).or("/").into_response())
+    Ok(next.or_field(form.next.as_deref()).or("/")?.into_response())
 }
 
 #[derive(Deserialize)]
@@ -214,13 +214,13 @@ async fn add_flash(flash: Flash, Form(form): Form<Message>) -> Answer<&'static s
     Ok("done\n")
 }
 
-async fn flashes(flash: Flash) -> Json<Vec<(String, String)>> {
-    let messages = flash.take().into_iter();
-    Json(
+async fn flashes(flash: Flash) -> Answer<Json<Vec<(String, String)>>> {
+    let messages = flash.take()?.into_iter();
+    Ok(Json(
         messages
             .map(|message| (message.category, message.text))
             .collect(),
-    )
+    ))
 }
 
 #[derive(Deserialize)]
@@ -228,13 +228,13 @@ struct Permanence {
     permanent: String,
 }
 
-async fn permanent(session: Session, Form(form): Form<Permanence>) -> &'static str {
+async fn permanent(session: Session, Form(form): Form<Permanence>) -> Answer<&'static str> {
     if form.permanent == "on" {
-        session.make_permanent();
+        session.make_permanent()?;
     } else {
-        session.make_temporary();
+        session.make_temporary()?;
     }
-    "done\n"
+    Ok("done\n")
 }
 
 async fn csrf(session: Session) -> Answer<String> {

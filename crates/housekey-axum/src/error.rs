@@ -9,6 +9,7 @@ use http::header::{self, HeaderValue};
 use http::{StatusCode, request::Parts};
 
 use crate::guard::ScopeFor;
+use crate::unread::denial;
 
 /// [`housekey::Error`] as a response, so that a handler can return `Result<_, Error>` and use `?`.
 ///
@@ -16,7 +17,7 @@ use crate::guard::ScopeFor;
 /// |---|---|
 /// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed) | 503, with `Retry-After` |
 /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
-/// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins) | 403 |
+/// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
 /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
 /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
 /// | all others: the program is wrong, or what it stored | 500 |
@@ -79,9 +80,10 @@ impl IntoResponse for Error {
                 (StatusCode::SERVICE_UNAVAILABLE, self.to_string())
             }
             ErrorKind::NotLoggedIn => (StatusCode::UNAUTHORIZED, self.to_string()),
-            ErrorKind::InactiveUser | ErrorKind::NotFresh | ErrorKind::TooManyLogins => {
-                (StatusCode::FORBIDDEN, self.to_string())
-            }
+            ErrorKind::InactiveUser
+            | ErrorKind::NotFresh
+            | ErrorKind::TooManyLogins
+            | ErrorKind::ForeignOrigin => (StatusCode::FORBIDDEN, self.to_string()),
             ErrorKind::InvalidLoginId => (StatusCode::NOT_FOUND, self.to_string()),
             ErrorKind::PasswordTooLong => (StatusCode::UNPROCESSABLE_ENTITY, self.to_string()),
             // For the developer, who has just forgotten the one or set the other.
@@ -111,7 +113,7 @@ impl IntoResponse for Error {
             }
             _ => {}
         }
-        response
+        denial(response)
     }
 }
 
@@ -164,10 +166,10 @@ impl IntoResponse for LoginRejection {
     fn into_response(self) -> Response {
         match self.0 {
             // A redirect has no text, and an empty body spares an allocation.
-            Kind::Denied(response) => response.map(|text| match text.is_empty() {
+            Kind::Denied(response) => denial(response.map(|text| match text.is_empty() {
                 true => Body::empty(),
                 false => Body::from(text),
-            }),
+            })),
             Kind::Error(error) => error.into_response(),
         }
     }

@@ -344,8 +344,12 @@ impl NextUrl {
 
     /// Goes there, or to `default` when there is no address or it is not safe. `default` is the application's and is
     /// not checked.
-    pub fn or(self, default: &str) -> SeeOther {
-        SeeOther(self.0.or(default))
+    ///
+    /// # Errors
+    ///
+    /// [`TooLate`](housekey::ErrorKind::TooLate) in a task that outlives the handler.
+    pub fn or(self, default: &str) -> Result<SeeOther, Error> {
+        Ok(SeeOther(self.0.or(default)?))
     }
 }
 

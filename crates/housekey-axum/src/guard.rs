@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
-use housekey::{AnswerAs, Denied, Scope, User, is_preflight};
+use housekey::{AnswerAs, Denied, Preflight, Scope, User};
 use http::Request;
 use http::request::Parts;
 use pin_project_lite::pin_project;
@@ -20,6 +20,7 @@ use tower_service::Service;
 use crate::error::LoginRejection;
 use crate::extract::require_fresh;
 use crate::layer::visit_for;
+use crate::unread::denial;
 
 /// Lets only users who are logged in reach the routes below it.
 ///
@@ -60,11 +61,11 @@ pub fn login_scope<U: User>() -> Guard<U> {
 
 /// A layer that protects routes, and says how those are answered whom it denies.
 ///
-/// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open. A
-/// CORS preflight passes, since browsers send it without cookies: an OPTIONS request with `Origin` and
-/// `Access-Control-Request-Method`. Every other request does not, whatever its method. So a handler of every method
-/// (`any`, a fallback, a proxy) runs for a preflight, which anybody can send: let an extractor ask in there, which
-/// exempts nothing, or a `CorsLayer` outside of the guard answer preflights first.
+/// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open.
+///
+/// No method is exempt. A CORS preflight (an OPTIONS request with `Origin` and `Access-Control-Request-Method`) comes
+/// without cookies, and the guard answers it itself: 403 without a CORS header. A `CorsLayer` outside of the guard answers
+/// preflights first; one inside needs [`let_preflights_pass`](Self::let_preflights_pass).
 #[must_use = "a guard protects nothing until it is a layer of a router"]
 pub struct Guard<U> {
     requirement: Requirement,
@@ -140,6 +141,14 @@ impl<U: User> Guard<U> {
         self.scope = self.scope.answer_as(answer);
         self
     }
+
+    /// Lets CORS preflights pass this guard and those below it, so that a `CorsLayer` or a handler further inside can
+    /// answer them. **Anybody can send one**, with two headers: a handler of every method (`any`, a fallback, a proxy)
+    /// then runs for people who are not signed in. Let an extractor ask in there, which exempts nothing.
+    pub fn let_preflights_pass(mut self) -> Self {
+        self.scope = self.scope.let_preflights_pass();
+        self
+    }
 }
 
 impl<U> Clone for Guard<U> {
@@ -188,15 +197,17 @@ impl<U> Clone for ScopeFor<U> {
 }
 
 impl<U: User> Guard<U> {
-    fn enter(&self, parts: &mut Parts) {
+    /// The scope of the request from here on.
+    fn enter(&self, parts: &mut Parts) -> Scope {
         let scope = match parts.extensions.get::<ScopeFor<U>>() {
             Some(outer) => self.scope.within(&outer.scope),
             None => self.scope.clone(),
         };
         parts.extensions.insert(ScopeFor::<U> {
-            scope,
+            scope: scope.clone(),
             user: PhantomData,
         });
+        scope
     }
 
     async fn check(&self, parts: &Parts) -> Result<(), LoginRejection> {
@@ -256,16 +267,26 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        self.guard.enter(&mut parts);
-        let exempt = matches!(self.guard.requirement, Requirement::Nothing) || is_preflight(&parts);
-        if exempt {
-            let state = State::Passing {
-                future: self.inner.call(Request::from_parts(parts, body)),
-            };
-            return GuardFuture { state };
-        }
+        let scope = self.guard.enter(&mut parts);
+        let preflight = match self.guard.requirement {
+            Requirement::Nothing => Preflight::Passes,
+            _ => scope.preflight(&parts),
+        };
+        let answer = match preflight {
+            Preflight::Passes => {
+                let state = State::Passing {
+                    future: self.inner.call(Request::from_parts(parts, body)),
+                };
+                return GuardFuture { state };
+            }
+            Preflight::Refused(answer) => Some(answer),
+            Preflight::No => None,
+        };
         let guard = self.guard.clone();
         let check = Box::pin(async move {
+            if let Some(answer) = answer {
+                return Err(denial(answer.map(Body::from)));
+            }
             match guard.check(&parts).await {
                 Ok(()) => Ok(Request::from_parts(parts, body)),
                 Err(rejection) => Err(rejection.into_response()),

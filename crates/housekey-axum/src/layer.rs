@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use axum_core::body::Body;
 use housekey::{LoginManager, OpenVisit, User, Visit};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -14,6 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::Error;
+use crate::unread::{Denial, Unread};
 
 /// Makes a layer of a manager.
 pub trait LoginManagerExt<U> {
@@ -86,62 +89,119 @@ impl<S, U> fmt::Debug for LoginService<S, U> {
     }
 }
 
-impl<S, U, B, ResBody> Service<Request<B>> for LoginService<S, U>
+impl<S, U, ResBody> Service<Request<Body>> for LoginService<S, U>
 where
     U: User,
-    S: Service<Request<B>, Response = Response<ResBody>>,
+    S: Service<Request<Body>, Response = Response<ResBody>>,
     ResBody: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let visit = self.manager.visit(request.uri());
+        let (mut request, unread) = Unread::lend(request, |headers| visit.discard(headers));
         Visits::push(request.extensions_mut(), visit.clone());
         ResponseFuture {
-            inner: self.inner.call(request),
-            visit,
+            state: State::Answering {
+                inner: self.inner.call(request),
+                visit,
+                unread,
+            },
         }
     }
 }
 
 pin_project! {
     /// The future of [`LoginService`].
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, ResBody> {
         #[pin]
-        inner: F,
-        visit: Visit,
+        state: State<F, ResBody>,
     }
 }
 
-impl<F> fmt::Debug for ResponseFuture<F> {
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, ResBody> {
+        Answering {
+            #[pin]
+            inner: F,
+            visit: Visit,
+            unread: Option<Unread>,
+        },
+        /// What is left of the request is read before the answer goes out.
+        Discarding {
+            response: Option<Response<ResBody>>,
+            discarding: Discarding,
+        },
+    }
+}
+
+type Discarding = Pin<Box<dyn Future<Output = Option<HeaderValue>> + Send>>;
+
+impl<F, ResBody> fmt::Debug for ResponseFuture<F, ResBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<F, ResBody, E> Future for ResponseFuture<F>
+impl<F, ResBody, E> Future for ResponseFuture<F, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
     ResBody: Default,
 {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
-        if let Err(error) = this.visit.finish(response.headers_mut()) {
-            tracing::error!(target: "housekey", %error, "the session cannot be sent");
-            response = Response::new(ResBody::default());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut state = self.as_mut().project().state;
+            let (response, unread) = match state.as_mut().project() {
+                StateProjection::Answering {
+                    inner,
+                    visit,
+                    unread,
+                } => {
+                    let mut response = finish(visit, ready!(inner.poll(cx))?);
+                    let is_denial = response.extensions_mut().remove::<Denial>().is_some();
+                    match unread.take() {
+                        Some(unread) if is_denial => (response, unread),
+                        _ => return Poll::Ready(Ok(response)),
+                    }
+                }
+                StateProjection::Discarding {
+                    response,
+                    discarding,
+                } => {
+                    let connection = ready!(discarding.as_mut().poll(cx));
+                    let mut response = response.take().expect("polled after it was ready");
+                    if let Some(connection) = connection {
+                        response
+                            .headers_mut()
+                            .insert(header::CONNECTION, connection);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+            };
+            state.set(State::Discarding {
+                response: Some(response),
+                discarding: Box::pin(unread.discard()),
+            });
         }
-        Poll::Ready(Ok(response))
     }
+}
+
+fn finish<ResBody: Default>(visit: &Visit, mut response: Response<ResBody>) -> Response<ResBody> {
+    if let Err(error) = visit.finish(response.headers_mut()) {
+        tracing::error!(target: "housekey", %error, "the session cannot be sent");
+        response = Response::new(ResBody::default());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response
 }
 
 /// The visits of a request: one for each manager whose layer it came through, the innermost first.
@@ -187,7 +247,7 @@ impl Visits {
 pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
     let visits = Visits::of(parts)?;
     match visits.and_then(|visits| visits.chain().find(|visit| visit.is_for::<U>())) {
-        Some(visit) => Ok(visit.open(parts)),
+        Some(visit) => Ok(visit.open(parts)?),
         None => Err(Error::missing_layer(std::any::type_name::<U>())),
     }
 }
@@ -195,7 +255,7 @@ pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
 /// The visit of the innermost manager, opened.
 pub(crate) fn innermost_visit(parts: &Parts) -> Result<OpenVisit, Error> {
     match Visits::of(parts)? {
-        Some(visits) => Ok(visits.visit.open(parts)),
+        Some(visits) => Ok(visits.visit.open(parts)?),
         None => Err(Error::missing_layer("…")),
     }
 }

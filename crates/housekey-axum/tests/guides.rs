@@ -273,7 +273,7 @@ async fn two_types_of_users_need_cookies_of_their_own() {
 fn account(world: &World) -> Router {
     let confirm = async |user: LoginRequired<Member>, login: Login<Member>, next: NextUrl| {
         login.confirm_login(&user).await?;
-        Ok::<_, Error>(next.or("/"))
+        next.or("/")
     };
     let world_of_handler = world.clone();
     let change_password = async move |LoginRequired(member): LoginRequired<Member>,
@@ -417,8 +417,23 @@ async fn whoever_asks_is_answered_as_the_table_says() {
             401,
             "text/html; charset=utf-8",
         ),
+        (&[("hx-history-restore-request", "true")], 303, ""),
         (&[("turbo-frame", "cart")], 401, "text/html; charset=utf-8"),
+        (
+            &[
+                ("x-turbo-request-id", "a5f3"),
+                ("sec-fetch-mode", "cors"),
+                ("accept", "text/html, application/xhtml+xml"),
+            ],
+            303,
+            "",
+        ),
         (&[("upgrade", "websocket")], 401, "application/problem+json"),
+        (
+            &[("upgrade", "websocket"), ("origin", "https://evil.example")],
+            403,
+            "text/plain; charset=utf-8",
+        ),
         (
             &[("x-requested-with", "XMLHttpRequest")],
             401,
@@ -509,7 +524,7 @@ async fn what_a_visitor_set_before_logging_in_is_gone_also_that_the_session_is_p
         .route(
             "/cart",
             post(async |session: Session| {
-                session.make_permanent();
+                session.make_permanent()?;
                 session.insert("cart", &3).map_err(Error::from)
             }),
         )

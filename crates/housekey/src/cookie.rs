@@ -18,6 +18,55 @@ pub(crate) const LONGEST_COOKIE: usize = 4096;
 /// RFC 6265bis caps a cookie's life at 400 days.
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
+/// Browsers drop an attribute whose value is longer.
+const LONGEST_ATTRIBUTE: usize = 1024;
+
+/// A longer name leaves no room for what goes into the cookie.
+const LONGEST_NAME: usize = 256;
+
+/// What browsers ask more of, when a cookie's name begins with it in upper or lower case. All of them ask for Secure.
+const PREFIXES: [Prefix; 4] = [
+    Prefix::new("__host-http-", true, true),
+    Prefix::new("__host-", true, false),
+    Prefix::new("__http-", false, true),
+    Prefix::new("__secure-", false, false),
+];
+
+#[derive(Clone, Copy)]
+struct Prefix {
+    text: &'static str,
+    /// No Domain, and the path `/`.
+    this_host: bool,
+    /// HttpOnly.
+    not_for_scripts: bool,
+}
+
+impl Prefix {
+    const fn new(text: &'static str, this_host: bool, not_for_scripts: bool) -> Self {
+        Self {
+            text,
+            this_host,
+            not_for_scripts,
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let begins = |prefix: &Self| {
+            name.get(..prefix.text.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix.text))
+        };
+        PREFIXES.into_iter().find(begins)
+    }
+}
+
+/// A cookie's name without what browsers take over HTTPS only.
+pub(crate) fn without_prefixes(mut name: &str) -> &str {
+    while let Some(prefix) = Prefix::of(name) {
+        name = &name[prefix.text.len()..];
+    }
+    name
+}
+
 /// Different values of one cookie that are considered at all.
 const MOST_VALUES: usize = 4;
 
@@ -192,6 +241,12 @@ impl Attributes {
                 format!("{name:?} is no cookie name (letters, digits and !#$%&'*+-.^_`|~)"),
             );
         }
+        if name.len() > LONGEST_NAME {
+            return wrong(
+                "name",
+                format!("it has {} bytes; choose at most {LONGEST_NAME}", name.len()),
+            );
+        }
         for path in std::iter::once(&self.path).chain(&self.former_paths) {
             if !path.starts_with('/') || !path.bytes().all(is_attribute) {
                 return wrong(
@@ -200,8 +255,23 @@ impl Attributes {
                 );
             }
         }
+        let domain = self.domain.as_deref().unwrap_or_default();
+        for (what, value) in [("path", self.path.as_str()), ("domain", domain)] {
+            if value.len() > LONGEST_ATTRIBUTE {
+                return wrong(
+                    what,
+                    format!(
+                        "it has {} bytes, and browsers drop one of more than {LONGEST_ATTRIBUTE}",
+                        value.len()
+                    ),
+                );
+            }
+        }
         if let Some(domain) = &self.domain
-            && (domain.is_empty() || !domain.bytes().all(is_domain))
+            && (domain.is_empty()
+                || domain.ends_with('.')
+                || domain.contains("..")
+                || !domain.bytes().all(is_domain))
         {
             return wrong(
                 "domain",
@@ -210,31 +280,40 @@ impl Attributes {
                 ),
             );
         }
-        let lower = name.to_ascii_lowercase();
-        let host_prefix = lower.starts_with("__host-");
-        if host_prefix && self.domain.is_some() {
-            return wrong(
-                "domain",
-                format!(
-                    "a cookie named {name} may have no Domain: drop the domain or the __Host- prefix"
-                ),
-            );
-        }
-        if host_prefix && self.path != "/" {
-            return wrong(
-                "path",
-                format!(
-                    "a cookie named {name} needs the path /: drop the path or the __Host- prefix"
-                ),
-            );
-        }
-        if (host_prefix || lower.starts_with("__secure-")) && !self.secure {
-            return wrong(
-                "secure",
-                format!(
-                    "a cookie named {name} must be Secure; for development over plain HTTP call plain_http()"
-                ),
-            );
+        if let Some(prefix) = Prefix::of(name) {
+            let text = &name[..prefix.text.len()];
+            if prefix.this_host && self.domain.is_some() {
+                return wrong(
+                    "domain",
+                    format!(
+                        "a cookie named {name} may have no Domain: drop the domain or the {text} prefix"
+                    ),
+                );
+            }
+            if prefix.this_host && self.path != "/" {
+                return wrong(
+                    "path",
+                    format!(
+                        "a cookie named {name} needs the path /: drop the path or the {text} prefix"
+                    ),
+                );
+            }
+            if prefix.not_for_scripts && !self.http_only {
+                return wrong(
+                    "http_only",
+                    format!(
+                        "scripts may not read a cookie named {name}: drop readable_by_scripts() or the {text} prefix"
+                    ),
+                );
+            }
+            if !self.secure {
+                return wrong(
+                    "secure",
+                    format!(
+                        "a cookie named {name} must be Secure; for development over plain HTTP call plain_http()"
+                    ),
+                );
+            }
         }
         if self.same_site == Some(SameSite::None) && !self.secure {
             return wrong(
@@ -352,7 +431,8 @@ impl CookieSettings {
         self.0
     }
 
-    /// The name. `__Host-` in front makes browsers accept it from this very host only.
+    /// The name, at most 256 bytes. `__Host-` in front makes browsers accept it from this very host only, `__Host-Http-`
+    /// (newer browsers) from its server only and not from a script.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.0.name = name.into();
         self

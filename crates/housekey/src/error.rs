@@ -36,6 +36,8 @@ pub enum ErrorKind {
     InvalidLoginId,
     /// The user has as many logins as they may, and one has to end first.
     TooManyLogins,
+    /// A page of another origin opens a WebSocket, and would speak as the visitor.
+    ForeignOrigin,
     /// The login is not fresh enough for what was asked.
     NotFresh,
     /// A stored password hash or a hashing parameter cannot be used.

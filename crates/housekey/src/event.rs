@@ -73,6 +73,8 @@ pub enum Event {
         /// Whose.
         user_id: String,
     },
+    /// A page of another origin tried to open a WebSocket as the visitor, and was refused.
+    ForeignHandshake,
     /// A return address was not safe and was dropped.
     NextRejected,
     /// The user loader or the login store failed, so that nobody knows who is there. The error itself goes to `tracing`

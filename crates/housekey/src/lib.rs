@@ -33,14 +33,14 @@
 //!
 //! // Somebody comes without a cookie and is sent to the login page.
 //! let (request, ()) = http::Request::get("/dashboard").header("Accept", "text/html").body(())?.into_parts();
-//! let visit = manager.visit(&request.uri).open(&request);
+//! let visit = manager.visit(&request.uri).open(&request)?;
 //! assert!(visit.current_user::<Member>(&request).await?.is_none());
 //! let answer = visit.deny(&request, Denied::LoginRequired, &Scope::new());
 //! assert_eq!(answer.headers()["location"], "/login?next=%2Fdashboard");
 //!
 //! // They prove who they are. The response takes the session to the browser.
 //! let visit = manager.visit(&request.uri);
-//! Login::new(visit.open(&request)).login_user(&Member { name: "mia".into() }).await?;
+//! Login::new(visit.open(&request)?).login_user(&Member { name: "mia".into() }).await?;
 //! let mut headers = http::HeaderMap::new();
 //! visit.finish(&mut headers)?;
 //! assert!(headers["set-cookie"].to_str()?.starts_with("__Host-session="));
@@ -54,7 +54,9 @@ mod event;
 mod login;
 mod manager;
 mod next_url;
+mod origin;
 pub mod password;
+mod purpose;
 pub mod records;
 mod remember;
 mod session;
@@ -66,7 +68,7 @@ mod user;
 mod visit;
 
 pub use cookie::{CookieSettings, SameSite};
-pub use denial::{AnswerAs, Denied, Scope, is_preflight};
+pub use denial::{AnswerAs, Denied, Discard, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorKind};
 pub use event::{EndReason, Event, Rejection};
 pub use login::protection::{SessionIdentifier, SessionProtection};

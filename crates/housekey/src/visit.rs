@@ -24,6 +24,7 @@ use crate::login::records::Records;
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
 use crate::next_url::NextUrl;
+use crate::purpose::is_unseen;
 use crate::records::Updated;
 use crate::remember::RememberState;
 use crate::session::{Change, Flash, Flashes, Session};
@@ -116,13 +117,27 @@ impl Visit {
     }
 
     /// Reads the cookies, unless somebody has already.
-    pub fn open(&self, request: &Parts) -> OpenVisit {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ForeignOrigin`] when a page of an origin that is neither this host nor listed
+    /// ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)) opens a WebSocket: nobody may look at
+    /// the visitor for it. The door answers 403.
+    pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
+        let core = &self.inner.core;
+        if core.settings.websocket_origins.refuse_handshake(request) {
+            core.deliver(&Event::ForeignHandshake);
+            return Err(Error::new(
+                ErrorKind::ForeignOrigin,
+                "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
+            ));
+        }
         self.inner
             .state
             .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.core, request))));
-        OpenVisit {
+        Ok(OpenVisit {
             visit: self.clone(),
-        }
+        })
     }
 
     /// Puts what was decided into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that nobody
@@ -460,6 +475,7 @@ impl VisitState {
             live: None,
             reads_only: false,
             flashes: Flashes::default(),
+            unseen: is_unseen(request),
             who: Who::NotAsked,
             generation: 0,
             accessed: false,
@@ -594,27 +610,23 @@ fn add_to_vary(headers: &mut HeaderMap, names: &'static str) {
 }
 
 /// A response that was made for somebody, or that hands out a cookie, must not be stored by a shared cache. What the
-/// handler said about caching stands, except that a cookie is never public.
+/// handler said about caching stands, except that only `public` or `s-maxage` in so many words leaves a user's page to
+/// shared caches, and that a cookie is never public.
 fn keep_private(headers: &mut HeaderMap, sets_cookies: bool) {
+    if sets_cookies {
+        close_targeted_caches(headers);
+    }
     if let Entry::Vacant(none) = headers.entry(header::CACHE_CONTROL) {
         none.insert(HeaderValue::from_static("private, no-store"));
         return;
     }
-    let name = |directive: &str| {
-        directive
-            .split('=')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    };
-    let is_private = list(headers, &header::CACHE_CONTROL)
-        .any(|directive| matches!(name(directive).as_str(), "private" | "no-store"));
-    if !sets_cookies || is_private {
+    let is_public =
+        |directive: &str| matches!(directive_name(directive).as_str(), "public" | "s-maxage");
+    let stands = !sets_cookies && list(headers, &header::CACHE_CONTROL).any(is_public);
+    if stands || is_private(headers, &header::CACHE_CONTROL) {
         return;
     }
-    let kept = list(headers, &header::CACHE_CONTROL)
-        .filter(|directive| !matches!(name(directive).as_str(), "public" | "s-maxage"));
+    let kept = list(headers, &header::CACHE_CONTROL).filter(|directive| !is_public(directive));
     let value = std::iter::once("private")
         .chain(kept)
         .collect::<Vec<_>>()
@@ -622,6 +634,57 @@ fn keep_private(headers: &mut HeaderMap, sets_cookies: bool) {
     if let Ok(value) = HeaderValue::from_str(&value) {
         headers.insert(header::CACHE_CONTROL, value);
     }
+}
+
+/// Fields that one kind of shared cache goes by, and then not by `Cache-Control`.
+fn close_targeted_caches(headers: &mut HeaderMap) {
+    let is_targeted = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.ends_with("cdn-cache-control")
+            || matches!(
+                name,
+                "surrogate-control"
+                    | "edge-control"
+                    | "x-litespeed-cache-control"
+                    | X_ACCEL_EXPIRES
+            )
+    };
+    let is_open = |name: &&HeaderName| is_targeted(name) && !is_private(headers, name);
+    let open: Vec<HeaderName> = headers.keys().filter(is_open).cloned().collect();
+    for name in open {
+        let value = match name.as_str() {
+            X_ACCEL_EXPIRES => "0".to_owned(),
+            // What kind of content it is, ESI for instance, says nothing of storing.
+            _ => std::iter::once("no-store")
+                .chain(
+                    list(headers, &name).filter(|directive| directive_name(directive) == "content"),
+                )
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// nginx's.
+const X_ACCEL_EXPIRES: &str = "x-accel-expires";
+
+/// Whether a field forbids shared caches to store. A `private` with field names is about those fields only.
+fn is_private(headers: &HeaderMap, name: &HeaderName) -> bool {
+    list(headers, name).any(|directive| {
+        directive.eq_ignore_ascii_case("private") || directive_name(directive) == "no-store"
+    })
+}
+
+fn directive_name(directive: &str) -> String {
+    directive
+        .split('=')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 /// The elements of a header that is a list, over all its fields. One that is no text has none.

@@ -78,7 +78,7 @@ impl Browser {
         let request = Request::get("/").header(header::COOKIE, cookies.join("; "));
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let visit = manager.visit(&parts.uri);
-        let open = visit.open(&parts);
+        let open = visit.open(&parts).unwrap();
         let asking = Asking { visit, open, parts };
         let answer = handle(&asking);
         let mut headers = HeaderMap::new();
@@ -114,7 +114,12 @@ fn from_a_flask_peer() -> Browser {
         .unwrap();
     let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
     let visit = peer.visit(&parts.uri);
-    block_on(async { Login::new(visit.open(&parts)).login_user(&Stampless).await }).unwrap();
+    block_on(async {
+        Login::new(visit.open(&parts).unwrap())
+            .login_user(&Stampless)
+            .await
+    })
+    .unwrap();
     let mut headers = HeaderMap::new();
     visit.finish(&mut headers).unwrap();
     let cookie = headers[header::SET_COOKIE].to_str().unwrap();
@@ -221,7 +226,7 @@ fn a_full_session_can_still_become_permanent_fresh_and_stale() {
     browser.ask(&manager, |asking| {
         block_on(async { asking.login().login_user(&member("1", 1)).not_fresh().await }).unwrap();
         fill(asking);
-        asking.open.session().make_permanent();
+        asking.open.session().make_permanent().unwrap();
     });
     browser.ask(&manager, |asking| {
         assert!(asking.open.session().is_permanent());
@@ -235,9 +240,10 @@ fn a_change_after_the_response_is_an_error_and_no_silence() {
     let manager = safe().build().unwrap();
     let mut late = None;
     Browser::default().ask(&manager, |asking| {
-        late = Some((asking.login(), asking.open.clone()));
+        let next = asking.open.next_url(&asking.parts);
+        late = Some((asking.login(), asking.open.clone(), next));
     });
-    let (login, open) = late.unwrap();
+    let (login, open, next) = late.unwrap();
     let member = member("1", 1);
     let errors = block_on(async {
         [
@@ -247,7 +253,12 @@ fn a_change_after_the_response_is_an_error_and_no_silence() {
             login.update_auth_hash(&member).await,
             open.session().insert("cart", &1),
             open.session().remove("cart").map(drop),
+            open.session().clear(),
+            open.session().make_permanent(),
+            open.session().make_temporary(),
             open.flash().message("too late"),
+            open.flash().take().map(drop),
+            next.or("/").map(drop),
         ]
     });
     for error in errors {

@@ -62,7 +62,7 @@ impl Page {
     pub(crate) fn render(&self, template: &str, values: Value) -> Result<Html<String>, AppError> {
         let everywhere = context! {
             current_user => self.describe_user(),
-            flashes => self.take_flashes(),
+            flashes => self.take_flashes()?,
             path => self.uri.path(),
         };
         Ok(render(template, context! { ..values, ..everywhere })?)
@@ -87,11 +87,11 @@ impl Page {
     }
 
     /// Taken when a page is made, not before: a redirect in between loses none.
-    fn take_flashes(&self) -> Value {
-        let flashes = self.flash.take().into_iter();
-        flashes
+    fn take_flashes(&self) -> Result<Value, AppError> {
+        let flashes = self.flash.take()?.into_iter();
+        Ok(flashes
             .map(|flash| context! { category => flash.category, text => flash.text })
-            .collect()
+            .collect())
     }
 }
 

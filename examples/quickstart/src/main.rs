@@ -44,7 +44,7 @@ async fn sign_in(
     }
     let (user, remember) = (Member(form.name), form.remember.is_some());
     login.login_user(&user).remember(remember).await?;
-    Ok(next.or("/").into_response())
+    Ok(next.or("/")?.into_response())
 }
 
 async fn sign_out(login: Login<Member>) -> Result<Redirect, Error> {

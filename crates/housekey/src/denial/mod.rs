@@ -4,23 +4,26 @@
 //!
 //! 1. The routes' own word ([`Scope::answer_as`]) beats every header.
 //! 2. `Sec-Fetch-Mode: navigate`: a person, since no script can set it.
-//! 3. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
+//! 3. htmx that restores a page of its history (`HX-History-Restore-Request`): a person, who sees what comes as the whole
+//!    page.
+//! 4. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
 //!    into the fragment.
-//! 4. A Turbo frame, the opening of a WebSocket, or `X-Requested-With: XMLHttpRequest`: 401.
-//! 5. Any other `Sec-Fetch-Mode`: 401.
-//! 6. A body of JSON: 401.
-//! 7. `Accept`: a person's browser asks for HTML by name.
+//! 5. A Turbo frame, the opening of a WebSocket, `X-Requested-With: XMLHttpRequest`, or a body of JSON: 401.
+//! 6. Turbo (`X-Turbo-Request-Id`, or its streams in `Accept`) that asks for HTML: a person, in whose place it goes on.
+//! 7. Any other `Sec-Fetch-Mode`: 401.
+//! 8. `Accept`: a person's browser asks for HTML by name.
 //!
 //! A person is sent to the login page with 303, never with 307 or 308, which would post the form again, to there.
 //! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
 //! gets 403 and is never sent to the login page, which would send them back.
 
+mod discard;
 mod negotiate;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
@@ -28,11 +31,14 @@ use http::{Method, Response, StatusCode};
 use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
-use crate::next_url::build_login_url;
+use crate::next_url::{build_login_url, path_of};
+use crate::origin::Origin;
 use crate::visit::OpenVisit;
 
+pub use discard::Discard;
 use negotiate::Asker;
 
+const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
@@ -71,6 +77,7 @@ pub struct Scope {
     login_view: Option<View>,
     refresh_view: Option<View>,
     answer_as: Option<AnswerAs>,
+    lets_preflights_pass: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +129,22 @@ impl Scope {
         self
     }
 
+    /// Lets CORS preflights pass the guards, for a program below them that answers preflights itself.
+    #[must_use]
+    pub fn let_preflights_pass(mut self) -> Self {
+        self.lets_preflights_pass = true;
+        self
+    }
+
+    /// What a guard does with this request before it asks who is there.
+    pub fn preflight(&self, request: &Parts) -> Preflight {
+        match is_preflight(request) {
+            false => Preflight::No,
+            true if self.lets_preflights_pass => Preflight::Passes,
+            true => Preflight::Refused(Box::new(refuse_preflight())),
+        }
+    }
+
     /// This scope inside another one.
     #[must_use]
     pub fn within(&self, outer: &Self) -> Self {
@@ -132,6 +155,7 @@ impl Scope {
                 .clone()
                 .or_else(|| outer.refresh_view.clone()),
             answer_as: self.answer_as.or(outer.answer_as),
+            lets_preflights_pass: self.lets_preflights_pass || outer.lets_preflights_pass,
         }
     }
 }
@@ -145,14 +169,38 @@ impl View {
     }
 }
 
-/// Whether the request is a CORS preflight, which carries no cookies by design and asks for nothing but permission to
-/// ask. A guard lets it pass; no other OPTIONS request is exempt.
-pub fn is_preflight(request: &Parts) -> bool {
+/// Whether a request is a CORS preflight, and what becomes of it at a guard.
+#[derive(Debug)]
+pub enum Preflight {
+    /// It is none: the guard asks who is there.
+    No,
+    /// It goes on without a login.
+    Passes,
+    /// The guard answers with this.
+    Refused(Box<Response<String>>),
+}
+
+/// A preflight carries no cookies by design and asks for nothing but permission to ask. No other OPTIONS request is one.
+fn is_preflight(request: &Parts) -> bool {
     request.method == Method::OPTIONS
         && request.headers.contains_key(header::ORIGIN)
         && request
             .headers
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Anybody can send two headers, so what is behind the guard must not run for them. The same for everybody, signed in or
+/// not, and without a CORS header, so that the browser sends no request to follow.
+fn refuse_preflight() -> Response<String> {
+    let mut response = Response::new(
+        "No other origin may ask for this. If one should, put a CORS layer outside of the login guard.\n".to_owned(),
+    );
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    let headers = response.headers_mut();
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 impl OpenVisit {
@@ -239,12 +287,8 @@ impl Denial<'_> {
         let mut response = self.refuse(Asker::Htmx);
         if let Some(view) = self.view() {
             self.flash_message();
-            let page = self
-                .request
-                .headers
-                .get(HX_CURRENT_URL)
-                .and_then(|url| self.same_origin_path(url));
-            if let Ok(url) = HeaderValue::try_from(self.login_url(view, page.as_deref())) {
+            let next = self.way_back_of_htmx();
+            if let Ok(url) = HeaderValue::try_from(self.login_url(view, next.as_deref())) {
                 response.headers_mut().insert(HX_REDIRECT, url);
             }
         }
@@ -325,16 +369,25 @@ impl Denial<'_> {
             Some(View::Nowhere) => return None,
             None => own.as_ref()?,
         };
-        let here = self
-            .visit
-            .visit()
-            .target()
-            .map_or("/", |target| target.path());
-        let is_here = view.split('?').next() == Some(here);
-        (!is_here).then_some(view)
+        (!self.is_here(view)).then_some(view)
     }
 
+    /// Whether a view is the page that was asked for, whatever its query and its fragment say.
+    fn is_here(&self, view: &str) -> bool {
+        let path = match Origin::split(view) {
+            Some((origin, _)) if !origin.is_called_by(self.request) => return false,
+            Some((_, rest)) => path_of(rest),
+            None => path_of(view),
+        };
+        let target = self.visit.visit().target();
+        slashed(path) == slashed(target.map_or("", |target| target.path()))
+    }
+
+    /// Nothing is said that nobody hears: the next page would say it out of place.
     fn flash_message(&self) {
+        if self.is_unseen() {
+            return;
+        }
         let settings = &self.core.settings;
         let message = match self.denied {
             Denied::LoginRequired => settings.login_message.as_ref(),
@@ -351,13 +404,17 @@ impl Denial<'_> {
         }
     }
 
+    fn is_unseen(&self) -> bool {
+        self.visit.with(|state, _| state.unseen)
+    }
+
     /// The login page's URL with the way back in it, or in the session.
     fn login_url(&self, view: &str, next: Option<&str>) -> String {
         let settings = &self.core.settings;
         let next = next.filter(|next| self.core.is_safe_next(next));
         let force_host = settings.force_host.as_deref();
         if settings.next_in_session {
-            if let Some(next) = next {
+            if let Some(next) = next.filter(|_| !self.is_unseen()) {
                 // Without room for it, people come to the login page all the same, and not back.
                 let _ = self.visit.with(|state, core| {
                     state.if_it_fits(core, |state| {
@@ -381,20 +438,41 @@ impl Denial<'_> {
         Some(page.into())
     }
 
+    /// A link that htmx follows in the browser's place leads to its target. Everything else is a part of the page that is
+    /// there, or a form on it.
+    fn way_back_of_htmx(&self) -> Option<Cow<'_, str>> {
+        let headers = &self.request.headers;
+        let is_boosted = headers
+            .get(HX_BOOSTED)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        if is_boosted && matches!(self.request.method, Method::GET | Method::HEAD) {
+            return self.own_target();
+        }
+        let page = self.same_origin_path(headers.get(HX_CURRENT_URL)?)?;
+        Some(page.into())
+    }
+
     fn own_target(&self) -> Option<Cow<'_, str>> {
         self.visit.visit().target().map(written_out)
     }
 
     /// The path of a URL that the client names, if it is on the host that the client called.
     fn same_origin_path(&self, url: &HeaderValue) -> Option<String> {
-        let url: http::Uri = url.to_str().ok()?.parse().ok()?;
-        let host = host(&self.request.headers)
-            .or_else(|| self.request.uri.authority().map(|host| host.as_str()))?;
-        let same = url.authority()?.as_str().eq_ignore_ascii_case(host);
-        same.then(|| {
-            url.path_and_query()
-                .map_or_else(|| "/".to_owned(), ToString::to_string)
-        })
+        let (origin, rest) = Origin::split(url.to_str().ok()?)?;
+        let target = rest.split('#').next().unwrap_or_default();
+        let path = match target.starts_with('/') {
+            true => target.to_owned(),
+            false => format!("/{target}"),
+        };
+        origin.is_called_by(self.request).then_some(path)
+    }
+}
+
+/// A path that stands behind a host may be left out.
+fn slashed(path: &str) -> &str {
+    match path {
+        "" => "/",
+        path => path,
     }
 }
 
@@ -404,8 +482,4 @@ fn written_out(target: &PathAndQuery) -> Cow<'_, str> {
         path if path.starts_with('/') => path.into(),
         _ => target.to_string().into(),
     }
-}
-
-fn host(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::HOST)?.to_str().ok()
 }

@@ -3,10 +3,17 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 
+use crate::origin::opens_websocket;
+
+const HX_HISTORY_RESTORE_REQUEST: HeaderName =
+    HeaderName::from_static("hx-history-restore-request");
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const TURBO_FRAME: HeaderName = HeaderName::from_static("turbo-frame");
+const TURBO_STREAM: &str = "text/vnd.turbo-stream.html";
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+
+const X_TURBO_REQUEST_ID: HeaderName = HeaderName::from_static("x-turbo-request-id");
 
 /// More of an `Accept` field than this is not read.
 const LONGEST_ACCEPT: usize = 4096;
@@ -35,22 +42,25 @@ impl Asker {
         if is(SEC_FETCH_MODE, "navigate") {
             return Self::Person;
         }
+        // htmx shows what it gets here as the whole page, and knows no HX-Redirect then.
+        if is(HX_HISTORY_RESTORE_REQUEST, "true") {
+            return Self::Person;
+        }
         if is(HX_REQUEST, "true") {
             return Self::Htmx;
         }
         if headers.contains_key(TURBO_FRAME) {
             return Self::Fragment;
         }
-        if is(header::UPGRADE, "websocket")
+        if opens_websocket(request)
             || is(X_REQUESTED_WITH, "XMLHttpRequest")
-            || headers.contains_key(SEC_FETCH_MODE)
+            || has_json_body(headers)
         {
             return Self::Program;
         }
-        if has_json_body(headers) {
-            return Self::Program;
-        }
-        if prefers_html(headers) {
+        let accept = Accept::of(headers);
+        let navigates = accept.turbo_stream || headers.contains_key(X_TURBO_REQUEST_ID);
+        if accept.prefers_html() && (navigates || !headers.contains_key(SEC_FETCH_MODE)) {
             Self::Person
         } else {
             Self::Program
@@ -73,34 +83,49 @@ fn is_json(media_type: &str) -> bool {
     media_type == "application/json" || media_type.ends_with("+json")
 }
 
-/// Whether `Accept` names HTML, and nothing of JSON that it would rather have. `*/*` names nothing: that is what
-/// programs send.
-fn prefers_html(headers: &HeaderMap) -> bool {
-    let accept: Vec<&str> = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    if accept.iter().map(|value| value.len()).sum::<usize>() > LONGEST_ACCEPT {
-        return false;
-    }
-    let mut html = 0.0_f32;
-    let mut json = 0.0_f32;
-    for range in accept.iter().flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let quality = parts
-            .find_map(|parameter| {
-                parameter
-                    .strip_prefix("q=")
-                    .or_else(|| parameter.strip_prefix("Q="))
-            })
-            .map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
-        if matches!(media_type.as_str(), "text/html" | "application/xhtml+xml") {
-            html = html.max(quality);
-        } else if is_json(&media_type) {
-            json = json.max(quality);
+/// What of `Accept` matters: how much it likes HTML and JSON, and whether it names what only Turbo reads. `*/*` names
+/// nothing: that is what programs send.
+#[derive(Default)]
+struct Accept {
+    html: f32,
+    json: f32,
+    turbo_stream: bool,
+}
+
+impl Accept {
+    fn of(headers: &HeaderMap) -> Self {
+        let fields: Vec<&str> = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        let mut accept = Self::default();
+        if fields.iter().map(|value| value.len()).sum::<usize>() > LONGEST_ACCEPT {
+            return accept;
         }
+        for range in fields.iter().flat_map(|value| value.split(',')) {
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let quality = parts
+                .find_map(|parameter| {
+                    parameter
+                        .strip_prefix("q=")
+                        .or_else(|| parameter.strip_prefix("Q="))
+                })
+                .map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
+            if matches!(media_type.as_str(), "text/html" | "application/xhtml+xml") {
+                accept.html = accept.html.max(quality);
+            } else if is_json(&media_type) {
+                accept.json = accept.json.max(quality);
+            } else {
+                accept.turbo_stream |= media_type == TURBO_STREAM;
+            }
+        }
+        accept
     }
-    html > 0.0 && html >= json
+
+    /// Names HTML, and nothing of JSON that it would rather have.
+    fn prefers_html(&self) -> bool {
+        self.html > 0.0 && self.html >= self.json
+    }
 }

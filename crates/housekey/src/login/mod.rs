@@ -65,6 +65,8 @@ pub(crate) struct VisitState {
     /// browser, which has a newer one.
     pub(crate) reads_only: bool,
     pub(crate) flashes: Flashes,
+    /// Whether no person may ever see the answer, so that nothing may be used up by it.
+    pub(crate) unseen: bool,
     pub(crate) who: Who,
     /// Counts logins and logouts, so that a user who was being loaded meanwhile is not taken for the current one.
     pub(crate) generation: u32,

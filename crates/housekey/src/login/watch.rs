@@ -281,7 +281,7 @@ mod tests {
         let request = Request::get("/").header(header::COOKIE, cookie);
         let (request, ()) = request.body(()).unwrap().into_parts();
         let visit = manager.visit(&request.uri);
-        handler(visit.open(&request));
+        handler(visit.open(&request).unwrap());
         let mut headers = HeaderMap::new();
         visit.finish(&mut headers).unwrap();
         let set = headers.get(header::SET_COOKIE);

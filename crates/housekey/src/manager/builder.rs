@@ -15,7 +15,7 @@ use super::managers;
 use super::settings::SessionSignature;
 use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
 use crate::cookie::CookieSettings;
-use crate::denial::AnswerAs;
+use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::Event;
 use crate::login::auth_hash::AuthHashes;
@@ -68,8 +68,8 @@ impl<U: User> LoginManagerBuilder<U> {
         }
     }
 
-    /// For development: cookies that browsers take over plain HTTP, without Secure and without the `__Host-` prefix
-    /// in their names. On the open network anybody on the way can then read them.
+    /// For development: cookies that browsers take over plain HTTP, without Secure and without the prefixes that need it
+    /// (`__Host-` and the like, in upper or lower case). On the open network anybody on the way can then read them.
     ///
     /// Call it after [`session_cookie`](Self::session_cookie) and [`remember_cookie`](Self::remember_cookie), whose
     /// settings it changes.
@@ -403,6 +403,17 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
+    /// How much is read of a form that was posted without a login, and for how long, before it is denied: 16 MiB and 30
+    /// seconds. What is read is thrown away piece by piece. A longer or slower body is answered all the same, and the
+    /// connection closes (`Connection: close`); browsers that are still sending then may show an error in place of the
+    /// login page. With zero bytes no body is read.
+    ///
+    /// Forms with larger files need more: somebody whose login has expired learns of it only after the upload.
+    pub fn discard_denied_body(mut self, bytes: u64, within: Duration) -> Self {
+        self.settings.discard = Discard { bytes, within };
+        self
+    }
+
     /// Keeps `next` in the session and not in the login page's URL (`USE_SESSION_FOR_NEXT`).
     pub fn next_in_session(mut self) -> Self {
         self.settings.next_in_session = true;
@@ -419,9 +430,21 @@ impl<U: User> LoginManagerBuilder<U> {
     /// host and port.
     pub fn allow_next_origin(mut self, origin: &str) -> Self {
         if self.settings.next_origins.add(origin).is_none() {
-            self.set_wrong(format!(
-                "allow_next_origin: {origin:?} is no origin; give a scheme and a host, for instance https://shop.example"
-            ));
+            self.set_wrong(not_an_origin("allow_next_origin", origin));
+        }
+        self
+    }
+
+    /// Another origin whose pages may open a WebSocket as the visitor, for instance `https://app.example`. Exactly this
+    /// scheme, host and port.
+    ///
+    /// A browser sends cookies along when a page opens a WebSocket, whatever site the page is of, so that the page would
+    /// speak as the visitor. Therefore everything that looks at the visitor refuses the opening with 403 if its `Origin` is
+    /// neither the host that was called nor listed here. What has no `Origin` is a program, and passes. Behind a proxy that
+    /// does not hand on `Host`, list the site's own origin.
+    pub fn allow_websocket_origin(mut self, origin: &str) -> Self {
+        if self.settings.websocket_origins.add(origin).is_none() {
+            self.set_wrong(not_an_origin("allow_websocket_origin", origin));
         }
         self
     }
@@ -551,6 +574,12 @@ impl<U: User> LoginManagerBuilder<U> {
         let error = setting(message);
         self.wrong.get_or_insert(error);
     }
+}
+
+fn not_an_origin(setting: &str, origin: &str) -> String {
+    format!(
+        "{setting}: {origin:?} is no origin; give a scheme and a host, for instance https://shop.example"
+    )
 }
 
 fn message(category: impl Into<String>, text: impl Into<String>) -> Option<FlashMessage> {

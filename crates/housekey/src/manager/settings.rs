@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::Response;
 use http::request::Parts;
 
-use crate::cookie::{Attributes, SameSite};
-use crate::denial::AnswerAs;
+use crate::cookie::{Attributes, SameSite, without_prefixes};
+use crate::denial::{AnswerAs, Discard};
 use crate::login::auth_hash::AuthHash;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::MaxLogins;
 use crate::login::timeouts::LoginTimeouts;
-use crate::next_url::AllowedOrigins;
+use crate::origin::Origins;
 use crate::remember::RememberFormat;
 use crate::session::FlashMessage;
 
@@ -90,9 +90,12 @@ pub(crate) struct Settings {
     pub(crate) unauthorized_handler: Option<DenialHandler>,
     pub(crate) needs_refresh_handler: Option<DenialHandler>,
     pub(crate) answer_as: AnswerAs,
+    pub(crate) discard: Discard,
     pub(crate) next_in_session: bool,
     pub(crate) next_field: String,
-    pub(crate) next_origins: AllowedOrigins,
+    pub(crate) next_origins: Origins,
+    /// Where pages may be from that open a WebSocket, besides this site.
+    pub(crate) websocket_origins: Origins,
     pub(crate) force_host: Option<String>,
 }
 
@@ -131,9 +134,14 @@ impl Settings {
             unauthorized_handler: None,
             needs_refresh_handler: None,
             answer_as: AnswerAs::Negotiated,
+            discard: Discard {
+                bytes: 16 * 1024 * 1024,
+                within: Duration::from_secs(30),
+            },
             next_in_session: false,
             next_field: "next".to_owned(),
-            next_origins: AllowedOrigins::default(),
+            next_origins: Origins::default(),
+            websocket_origins: Origins::default(),
             force_host: None,
         }
     }
@@ -178,13 +186,7 @@ impl Settings {
     pub(crate) fn plain_http(&mut self) {
         for cookie in [&mut self.session_cookie, &mut self.remember_cookie] {
             cookie.secure = false;
-            if let Some(name) = cookie
-                .name
-                .strip_prefix("__Host-")
-                .or(cookie.name.strip_prefix("__Secure-"))
-            {
-                cookie.name = name.to_owned();
-            }
+            cookie.name = without_prefixes(&cookie.name).to_owned();
         }
     }
 }

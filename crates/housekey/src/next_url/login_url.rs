@@ -62,7 +62,9 @@ struct UrlParts<'a> {
     host: &'a str,
     path: &'a str,
     query: &'a str,
-    /// Both, with the question mark if the query is not empty.
+    /// What stands behind `#`.
+    fragment: &'a str,
+    /// Path and query, with the question mark if the query is not empty.
     path_and_query: &'a str,
 }
 
@@ -82,13 +84,14 @@ impl<'a> UrlParts<'a> {
             Some(rest) => rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())),
             None => ("", rest),
         };
-        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         Self {
             scheme,
             host,
             path,
             query,
+            fragment,
             path_and_query: if query.is_empty() { path } else { rest },
         }
     }
@@ -110,9 +113,9 @@ impl<'a> UrlParts<'a> {
             Some(forced) if self.host.is_empty() => forced,
             _ => self.host,
         };
-        let parts = [self.scheme, host, self.path, query];
+        let parts = [self.scheme, host, self.path, query, self.fragment];
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        let mut url = String::with_capacity(length + "://?".len());
+        let mut url = String::with_capacity(length + "://?#".len());
         if !self.scheme.is_empty() {
             url.push_str(self.scheme);
             url.push(':');
@@ -125,6 +128,10 @@ impl<'a> UrlParts<'a> {
         if !query.is_empty() {
             url.push('?');
             url.push_str(query);
+        }
+        if !self.fragment.is_empty() {
+            url.push('#');
+            url.push_str(self.fragment);
         }
         url
     }

@@ -4,7 +4,8 @@
 //! can write it: `/login?next=//evil.example` on a poster is an open redirect unless it is refused. The rule, by the
 //! cases that Django, Flask-Security, Rails, Devise and others collected:
 //!
-//! 1. At most 2,048 characters, none of them a control character or a backslash.
+//! 1. At most 2,048 characters, none of them a control character, and no backslash before the query. (Browsers take one
+//!    for a slash there, and in the query for what it is.)
 //! 2. A path of this site: it begins with exactly one `/`.
 //! 3. The same after percent-decoding the path: no `//` and no `/\` at the beginning, no control characters inside;
 //!    and not both a doubled slash and a `.` or `..` anywhere, which may be resolved to a `//` at the beginning.
@@ -17,10 +18,11 @@ mod safe;
 
 pub(crate) use login_url::build_login_url;
 pub use login_url::login_url;
-pub(crate) use safe::AllowedOrigins;
+pub(crate) use safe::path_of;
 
 use http::request::Parts;
 
+use crate::error::Error;
 use crate::event::Event;
 use crate::login::keys;
 use crate::manager::Core;
@@ -70,14 +72,21 @@ impl NextUrl {
 
     /// The address, or `default` when there is none or it is not safe, as it can stand in a `Location` header. A
     /// `next` in the session is used up.
-    pub fn or(self, default: &str) -> String {
-        self.visit.with(|state, _| state.session.remove(keys::NEXT));
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: it could not be used up.
+    pub fn or(self, default: &str) -> Result<String, Error> {
+        self.visit.change(|state, _| {
+            state.session.remove(keys::NEXT);
+            Ok(())
+        })?;
         match (self.get(), &self.claimed) {
-            (Some(next), _) => return safe::for_location(next),
+            (Some(next), _) => return Ok(safe::for_location(next)),
             (None, Some(_)) => self.visit.visit().core().deliver(&Event::NextRejected),
             (None, None) => {}
         }
-        default.to_owned()
+        Ok(default.to_owned())
     }
 }
 
@@ -89,6 +98,6 @@ impl Core {
             .into_iter()
             .flatten()
             .any(|view| safe::path_of(view) == safe::path_of(next));
-        self.settings.next_origins.is_safe(next) && !is_login_page
+        self.settings.next_origins.is_safe_target(next) && !is_login_page
     }
 }

@@ -387,7 +387,7 @@ mod tests {
 
         let (request, ()) = Request::get("/login").body(()).unwrap().into_parts();
         let (visit, mut headers) = (manager.visit(&request.uri), HeaderMap::new());
-        let login = Login::new(visit.open(&request));
+        let login = Login::new(visit.open(&request).unwrap());
         block_on(async {
             login
                 .login_user(&Member)
@@ -405,7 +405,13 @@ mod tests {
         }
         let (request, ()) = request.body(()).unwrap().into_parts();
         let (visit, mut headers) = (manager.visit(&request.uri), HeaderMap::new());
-        let user = block_on(visit.open(&request).current_user::<Member>(&request)).unwrap();
+        let user = block_on(
+            visit
+                .open(&request)
+                .unwrap()
+                .current_user::<Member>(&request),
+        )
+        .unwrap();
         assert!(user.is_some());
         visit.finish(&mut headers).unwrap();
         assert_eq!(set_cookies(&headers), sent[..1]);

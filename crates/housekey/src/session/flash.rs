@@ -50,7 +50,8 @@ impl Flash {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it.
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it,
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response.
     pub fn push(&self, category: &str, text: &str) -> Result<(), Error> {
         self.visit.change(|state, core| {
             let before = state.flashes.clone();
@@ -60,12 +61,23 @@ impl Flash {
     }
 
     /// Takes all messages, those of this very request included, oldest first.
-    pub fn take(&self) -> Vec<FlashMessage> {
-        self.visit.with(|state, _| {
+    ///
+    /// A request whose answer no person may ever see gets none, and they wait on: HEAD, and what is fetched in advance
+    /// (`Sec-Purpose`, Turbo's `X-Sec-Purpose`, `Purpose`, `X-Purpose`, `X-Moz`, htmx's `HX-Preloaded`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: nobody could tell the browser that they are
+    /// gone.
+    pub fn take(&self) -> Result<Vec<FlashMessage>, Error> {
+        self.visit.change(|state, _| {
+            if state.unseen {
+                return Ok(Vec::new());
+            }
             let mut raw = stored(&state.session);
             state.session.remove(FLASHES);
             raw.append(&mut state.flashes.new);
-            raw.iter().filter_map(|raw| read(raw)).collect()
+            Ok(raw.iter().filter_map(|raw| read(raw)).collect())
         })
     }
 }

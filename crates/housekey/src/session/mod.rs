@@ -108,9 +108,15 @@ impl Session {
     }
 
     /// Removes all values of the application. Who is logged in stays logged in.
-    pub fn clear(&self) {
-        self.visit
-            .with(|state, _| state.session.retain(|key| not_reserved(key).is_err()));
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] after the response, as for every change.
+    pub fn clear(&self) -> Result<(), Error> {
+        self.visit.change(|state, _| {
+            state.session.retain(|key| not_reserved(key).is_err());
+            Ok(())
+        })
     }
 
     /// Whether the cookie survives the browser's being closed, until the session's lifetime ends
@@ -121,14 +127,27 @@ impl Session {
 
     /// Makes the cookie survive the browser's being closed. A login by somebody else than before empties the session,
     /// this included, so call it after `login_user`.
-    pub fn make_permanent(&self) {
-        self.visit
-            .with(|state, _| state.session.set(PERMANENT, "true".to_owned()));
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] after the response, as for every change.
+    pub fn make_permanent(&self) -> Result<(), Error> {
+        self.visit.change(|state, _| {
+            state.session.set(PERMANENT, "true".to_owned());
+            Ok(())
+        })
     }
 
     /// Lets the cookie end with the browser, as it does by default.
-    pub fn make_temporary(&self) {
-        self.visit.with(|state, _| state.session.remove(PERMANENT));
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] after the response, as for every change.
+    pub fn make_temporary(&self) -> Result<(), Error> {
+        self.visit.change(|state, _| {
+            state.session.remove(PERMANENT);
+            Ok(())
+        })
     }
 }
 

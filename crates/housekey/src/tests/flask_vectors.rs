@@ -338,7 +338,7 @@ fn the_complete_set_cookie_lines_are_those_of_flask_and_flask_login() {
     );
     assert_eq!(
         lines(&manager, &format!("session={user_id}"), &|visit| {
-            visit.session().make_permanent();
+            visit.session().make_permanent().unwrap();
         }),
         [format!(
             "session={permanent}; Expires=Fri, 15 Dec 2023 22:13:20 GMT; HttpOnly; Path=/"
@@ -361,7 +361,7 @@ fn the_complete_set_cookie_lines_are_those_of_flask_and_flask_login() {
     assert!(
         lines(&manager, "", &|visit| {
             visit.session().insert("a", &1).unwrap();
-            visit.session().clear();
+            visit.session().clear().unwrap();
         })
         .is_empty()
     );

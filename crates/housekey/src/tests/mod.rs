@@ -93,7 +93,7 @@ fn request<V: AsRef<[u8]>>(fields: &[(&str, V)]) -> Parts {
 }
 
 fn open<U: User>(manager: &LoginManager<U>, request: &Parts) -> OpenVisit {
-    manager.visit(&request.uri).open(request)
+    manager.visit(&request.uri).open(request).unwrap()
 }
 
 /// The id of the current user.

@@ -23,7 +23,7 @@ pub(crate) struct SignIn {
 
 pub(crate) async fn form(page: Page, next: NextUrl) -> Result<Response, AppError> {
     if page.current_user.is_fresh() {
-        return Ok(next.or("/dashboard").into_response());
+        return Ok(next.or("/dashboard")?.into_response());
     }
     let values = context! { next => next.get(), ..who(&page, &SignIn::default()) };
     Ok(page.render("sign-in.html", values)?.into_response())
@@ -45,7 +45,7 @@ pub(crate) async fn submit(
         {
             Some(member) if member.is_active() => {
                 enter(&page, &login, &member, form.remember.is_some()).await?;
-                return Ok(next.or("/dashboard").into_response());
+                return Ok(next.or("/dashboard")?.into_response());
             }
             Some(_) => context! { username => "This account has been closed." },
             // One message for both, so that nobody can find out who is a member.

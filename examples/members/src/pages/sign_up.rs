@@ -24,7 +24,7 @@ pub(crate) struct SignUp {
 
 pub(crate) async fn form(page: Page, next: NextUrl) -> Result<Response, AppError> {
     if page.current_user.is_authenticated() {
-        return Ok(next.or("/dashboard").into_response());
+        return Ok(next.or("/dashboard")?.into_response());
     }
     Ok(page
         .render("sign-up.html", context! { next => next.get() })?
@@ -51,7 +51,7 @@ pub(crate) async fn submit(
                 "success",
                 &format!("Welcome, {}. The key is yours.", member.username),
             )?;
-            return Ok(next.or("/dashboard").into_response());
+            return Ok(next.or("/dashboard")?.into_response());
         }
         username_error = Some("That username is taken.");
     }

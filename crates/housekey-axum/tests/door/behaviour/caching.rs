@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::response::IntoResponse;
+use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use housekey_axum::{CurrentUser, Login, Session};
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, VARY};
@@ -75,7 +76,7 @@ async fn what_was_made_for_a_user_or_sets_a_cookie_is_kept_out_of_shared_caches(
             "Private, max-age=9",
             "Private, max-age=9",
         ),
-        ("max-age=60", "max-age=60", "private, max-age=60"),
+        ("max-age=60", "private, max-age=60", "private, max-age=60"),
         (
             "public, max-age=60",
             "public, max-age=60",
@@ -86,7 +87,17 @@ async fn what_was_made_for_a_user_or_sets_a_cookie_is_kept_out_of_shared_caches(
             "PUBLIC,s-maxage=9, immutable",
             "private, immutable",
         ),
-        ("no-cache", "no-cache", "private, no-cache"),
+        ("no-cache", "private, no-cache", "private, no-cache"),
+        (
+            "s-maxage=60, private=\"x-a\"",
+            "s-maxage=60, private=\"x-a\"",
+            "private, private=\"x-a\"",
+        ),
+        (
+            "no-cache, private=\"x-a\"",
+            "private, no-cache, private=\"x-a\"",
+            "private, no-cache, private=\"x-a\"",
+        ),
     ] {
         let values: &[&str] = if before.is_empty() { &[] } else { &[before] };
         for (deed, expected) in [
@@ -107,6 +118,74 @@ async fn what_was_made_for_a_user_or_sets_a_cookie_is_kept_out_of_shared_caches(
             "an anonymous visitor's page is like any other"
         );
     }
+}
+
+/// Fields that one kind of shared cache goes by in place of `Cache-Control`.
+#[tokio::test]
+async fn no_field_that_a_shared_cache_puts_first_is_public_beside_a_cookie() {
+    let fields = [
+        "cdn-cache-control",
+        "cloudflare-cdn-cache-control",
+        "vercel-cdn-cache-control",
+        "netlify-cdn-cache-control",
+        "surrogate-control",
+        "edge-control",
+        "x-litespeed-cache-control",
+        "x-accel-expires",
+    ];
+    for name in fields {
+        let field = || HeaderName::from_static(name);
+        let (values, closed): (&[&str], _) = match name {
+            "x-accel-expires" => (&["600"], "0"),
+            "surrogate-control" => (
+                &["max-age=600, content=\"ESI/1.0\""],
+                "no-store, content=\"ESI/1.0\"",
+            ),
+            _ => (&["public, max-age=600", "s-maxage=9"], "no-store"),
+        };
+        for (deed, said) in [
+            ("write", Some(closed)),
+            ("logout", Some(closed)),
+            ("nothing", None),
+            ("read", None),
+        ] {
+            let site = Site::safe().and(page(field(), values, deed));
+            let answer = site.browser_of("mia").await.get("/page").await;
+            let expected = said.map_or_else(|| values.join(", "), str::to_owned);
+            assert_eq!(answer.header(name), Some(expected), "{name} and {deed}");
+            if said.is_some() {
+                let cache_control = answer.header("cache-control");
+                assert_eq!(cache_control.as_deref(), Some("private, no-store"));
+            }
+        }
+        let site = Site::safe().and(page(field(), values, "look"));
+        let mut browser = site.browser_of("mia").await;
+        site.clock.advance(HOUR);
+        let answer = browser.get("/page").await;
+        assert_eq!(answer.header(name).as_deref(), Some(closed), "a refresh");
+    }
+    for said in ["private", "no-store", "PRIVATE, max-age=5"] {
+        let name = HeaderName::from_static("cdn-cache-control");
+        let site = Site::safe().and(page(name, &[said], "write"));
+        let answer = site.browser().get("/page").await;
+        assert_eq!(answer.header("cdn-cache-control").as_deref(), Some(said));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_events_that_was_made_for_a_user_is_private() {
+    let events = async |_: CurrentUser<Member>| {
+        let nothing = futures_lite::stream::empty::<Result<Event, std::convert::Infallible>>();
+        Sse::new(nothing)
+    };
+    let site = Site::safe().and(Router::new().route("/events", get(events)));
+    let answer = site.browser_of("mia").await.get("/events").await;
+    assert_eq!(
+        answer.header("cache-control").as_deref(),
+        Some("private, no-cache")
+    );
+    let answer = site.browser().get("/events").await;
+    assert_eq!(answer.header("cache-control").as_deref(), Some("no-cache"));
 }
 
 #[tokio::test]

@@ -148,6 +148,143 @@ async fn htmx_is_told_to_take_the_whole_page_to_the_login() {
     assert_eq!(answer.header("hx-redirect").as_deref(), Some("/login"));
 }
 
+/// What the scripts of a page send when a person follows a link or posts a form, and who is taken where. Of the headers
+/// that are not named here (`HX-Target`, `HX-Trigger`, `HX-Source`, `HX-Prompt`, `HX-Request-Type`) none decides anything.
+#[tokio::test]
+async fn a_link_or_form_that_a_script_follows_leads_back_to_where_the_person_was_going() {
+    const HTMX: &[(&str, &str)] = &[
+        ("hx-request", "true"),
+        ("hx-current-url", "https://site.example/start?tab=1"),
+        ("hx-target", "board"),
+        ("hx-trigger", "link"),
+        ("hx-trigger-name", "link"),
+        ("hx-source", "a#link"),
+        ("hx-request-type", "full"),
+        ("sec-fetch-mode", "cors"),
+        ("accept", "*/*"),
+    ];
+    const TURBO: &[(&str, &str)] = &[
+        ("x-turbo-request-id", "a5f3"),
+        ("accept", "text/html, application/xhtml+xml"),
+        ("sec-fetch-mode", "cors"),
+        ("referer", "https://site.example/start?tab=1"),
+    ];
+    const STREAM: &[(&str, &str)] = &[
+        (
+            "accept",
+            "text/vnd.turbo-stream.html, text/html, application/xhtml+xml",
+        ),
+        ("sec-fetch-mode", "cors"),
+        ("referer", "https://site.example/start?tab=1"),
+    ];
+    const TARGET: &str = "/login?next=%2Fmembers%3Fpage%3D2";
+    const PAGE: &str = "/login?next=%2Fstart%3Ftab%3D1";
+    let boosted = ("hx-boosted", "true");
+    let restores = ("hx-history-restore-request", "true");
+    let frame = ("turbo-frame", "cart");
+    let script = ("x-requested-with", "XMLHttpRequest");
+    let json = ("content-type", "application/json");
+    let likes_json = ("accept", "application/json");
+    let (get, post) = (Method::GET, Method::POST);
+    let site = Site::safe();
+    for (method, base, more, status, redirect) in [
+        (&get, HTMX, None, 401, Some(PAGE)),
+        (&post, HTMX, None, 401, Some(PAGE)),
+        (&get, HTMX, Some(("hx-boosted", "false")), 401, Some(PAGE)),
+        (&get, HTMX, Some(boosted), 401, Some(TARGET)),
+        (&Method::HEAD, HTMX, Some(boosted), 401, Some(TARGET)),
+        (&post, HTMX, Some(boosted), 401, Some(PAGE)),
+        (&get, HTMX, Some(restores), 303, Some(TARGET)),
+        (&get, &HTMX[1..], Some(restores), 303, Some(TARGET)),
+        (&get, TURBO, None, 303, Some(TARGET)),
+        (&post, TURBO, None, 303, Some(PAGE)),
+        (
+            &get,
+            TURBO,
+            Some(("x-sec-purpose", "prefetch")),
+            303,
+            Some(TARGET),
+        ),
+        (&get, TURBO, Some(frame), 401, None),
+        (&get, TURBO, Some(script), 401, None),
+        (&post, TURBO, Some(json), 401, None),
+        (&get, TURBO, Some(likes_json), 303, Some(TARGET)),
+        (
+            &get,
+            &[("x-turbo-request-id", "a5f3")],
+            Some(likes_json),
+            401,
+            None,
+        ),
+        (&post, STREAM, None, 303, Some(PAGE)),
+        (&post, STREAM, Some(frame), 401, None),
+        (&get, &TURBO[1..], None, 401, None),
+    ] {
+        let headers: Vec<_> = base.iter().copied().chain(more).collect();
+        let answer = ask(&site, method.clone(), "/members?page=2", &headers).await;
+        let place = match status {
+            303 => "location",
+            _ => "hx-redirect",
+        };
+        assert_eq!(
+            (answer.status, answer.header(place).as_deref()),
+            (status, redirect),
+            "{method} {headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_is_found_however_the_host_and_the_page_are_spelled() {
+    let site = Site::safe();
+    for (host, page, next) in [
+        ("site.example:443", "https://site.example/x", "%2Fx"),
+        ("site.example", "https://site.example:443/x", "%2Fx"),
+        ("site.example:80", "http://site.example/x", "%2Fx"),
+        ("SITE.example", "https://site.EXAMPLE/x", "%2Fx"),
+        ("site.example:8443", "https://site.example:8443/x", "%2Fx"),
+        ("[::1]:3000", "http://[::1]:3000/x", "%2Fx"),
+        ("site.example", "https://site.example", "%2F"),
+        ("site.example", "https://site.example?a=1", "%2F%3Fa%3D1"),
+        ("site.example", "https://site.example/x#top", "%2Fx"),
+        (
+            "site.example",
+            r"https://site.example/x?a=\b",
+            "%2Fx%3Fa%3D%5Cb",
+        ),
+        ("site.example", r"https://site.example/x\y", ""),
+        ("site.example:443", "http://site.example/x", ""),
+        ("site.example:8443", "https://site.example/x", ""),
+        ("site.example", "https://site.example:8443/x", ""),
+        ("site.example", "https://site.example@evil.example/x", ""),
+        ("site.example", "https://evil.example/x", ""),
+        ("site.example", "https://site.example//evil.example", ""),
+        ("site.example", "ftp://site.example/x", ""),
+    ] {
+        let expected = match next {
+            "" => "/login".to_owned(),
+            next => format!("/login?next={next}"),
+        };
+        for (name, place) in [("referer", "location"), ("hx-current-url", "hx-redirect")] {
+            let mut request = site.browser().request(Method::POST, "/members", "");
+            let headers = request.headers_mut();
+            headers.insert("host", host.parse().unwrap());
+            headers.insert(name, page.parse().unwrap());
+            if name == "hx-current-url" {
+                headers.insert("hx-request", "true".parse().unwrap());
+            }
+            let answer = send(&site.router(), request).await;
+            assert_eq!(
+                answer.header(place).as_deref(),
+                Some(expected.as_str()),
+                "{page} at {host}"
+            );
+        }
+    }
+    let answer = ask(&site, Method::GET, r"/members?a=\b", &CHROMIUM).await;
+    assert_eq!(answer.location(), "/login?next=%2Fmembers%3Fa%3D%5Cb");
+}
+
 #[tokio::test]
 async fn a_turbo_frame_is_not_filled_with_the_login_page() {
     let site = Site::safe();
@@ -287,6 +424,49 @@ async fn without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect()
     assert_eq!(site.browser().get("/none").await.status, 401);
     let answer = ask(&site, Method::GET, "/none", &[("hx-request", "true")]).await;
     assert_eq!((answer.status, answer.header("hx-redirect")), (401, None));
+}
+
+#[tokio::test]
+async fn a_login_page_that_is_the_guarded_page_but_for_query_fragment_or_host_is_no_loop() {
+    let page = async |_: LoginRequired<Member>| "";
+    for view in [
+        "/locked#sign-in",
+        "/locked?a=1#sign-in",
+        "/locked#?x",
+        "https://site.example/locked",
+        "https://site.example:443/locked?a=1#b",
+    ] {
+        let site = Site::safe_with(|builder| builder.login_view(view))
+            .and(Router::new().route("/locked", get(page)));
+        let answer = site.browser().get("/locked").await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (401, None),
+            "{view}"
+        );
+        let next = "next=%2Fmembers";
+        let elsewhere = site.browser().get("/members").await;
+        assert_eq!(elsewhere.status, 303);
+        assert!(elsewhere.location().contains(next), "{view}");
+    }
+    for view in [
+        "https://other.example/locked",
+        "https://site.example:8443/locked",
+        "/#/locked",
+    ] {
+        let site = Site::safe_with(|builder| builder.login_view(view))
+            .and(Router::new().route("/locked", get(page)));
+        assert_eq!(site.browser().get("/locked").await.status, 303, "{view}");
+    }
+    let site = Site::safe_with(|builder| builder.login_view("https://site.example"))
+        .and(Router::new().route("/home", get(page)));
+    assert_eq!(site.browser().get("/home").await.status, 303);
+    let site = Site::safe_with(|builder| builder.login_view("/#/login"))
+        .and(Router::new().nest_service("/app", get(page)));
+    assert_eq!(
+        site.browser().get("/app").await.location(),
+        "/?next=%2Fapp#/login"
+    );
 }
 
 #[tokio::test]

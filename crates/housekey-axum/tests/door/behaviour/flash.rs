@@ -1,10 +1,12 @@
 //! Flashed messages, and that Flask reads them.
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use housekey_axum::{Error, Flash, Login};
 
-use crate::common::{KEY, Member, START, Site, noise, peer};
+use http::Method;
+
+use crate::common::{Answer, Browser, Builder, KEY, Member, START, Site, noise, peer};
 
 #[tokio::test]
 async fn a_message_is_shown_once() {
@@ -15,6 +17,94 @@ async fn a_message_is_shown_once() {
     assert_eq!(browser.read("/flash").await, "message: one\nmessage: two");
     assert_eq!(browser.read("/flash").await, "");
     assert_eq!(browser.jar.names(), [""; 0], "nothing is left to be kept");
+}
+
+/// What is sent when no person may ever see the answer.
+const UNSEEN: [(&str, &str); 13] = [
+    ("sec-purpose", "prefetch"),
+    ("sec-purpose", "prefetch;prerender"),
+    ("sec-purpose", "prefetch;anonymous-client-ip"),
+    ("sec-purpose", "prerender"),
+    ("x-sec-purpose", "prefetch"),
+    ("x-sec-purpose", "Prefetch"),
+    ("purpose", "prefetch"),
+    ("purpose", "preview"),
+    ("x-purpose", "preview"),
+    ("x-purpose", "instant, prefetch"),
+    ("x-moz", "prefetch"),
+    ("hx-preloaded", "true"),
+    ("", "HEAD"),
+];
+
+async fn ask_unseen(browser: &mut Browser, path: &str, (name, value): (&str, &str)) -> Answer {
+    match name {
+        "" => {
+            let request = browser.request(Method::HEAD, path, "");
+            browser.send(request).await
+        }
+        name => browser.get_with(path, &[(name, value)]).await,
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_may_ever_see_takes_no_message() {
+    for site in [Site::safe(), Site::flask(), Site::stored()] {
+        for unseen in UNSEEN {
+            let mut browser = site.browser_of("mia").await;
+            browser.post("/flash", "hello").await;
+            let answer = ask_unseen(&mut browser, "/flash", unseen).await;
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (200, ""),
+                "{unseen:?}"
+            );
+            assert_eq!(browser.read("/flash").await, "message: hello", "{unseen:?}");
+            assert_eq!(browser.read("/flash").await, "");
+        }
+        for (name, value) in [
+            ("purpose", "navigation"),
+            ("sec-purpose", ""),
+            ("x-moz", "microsummary"),
+            ("hx-preloaded", "false"),
+            ("x-sec-purpose", "prefetched"),
+        ] {
+            let mut browser = site.browser();
+            browser.post("/flash", "hello").await;
+            let answer = browser.get_with("/flash", &[(name, value)]).await;
+            assert_eq!(answer.body, "message: hello", "{name}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_an_unseen_request_waits_for_one_that_is_seen() {
+    let both = async |flash: Flash| -> Result<String, Error> {
+        flash.message("from here")?;
+        Ok(flash.take()?.len().to_string())
+    };
+    let site = Site::safe().and(Router::new().route("/both", get(both)));
+    let mut browser = site.browser();
+    let answer = browser
+        .get_with("/both", &[("sec-purpose", "prefetch")])
+        .await;
+    assert_eq!(answer.body, "0");
+    assert_eq!(browser.read("/flash").await, "message: from here");
+}
+
+#[tokio::test]
+async fn a_denial_that_nobody_sees_leaves_neither_a_message_nor_a_way_back() {
+    let set = |builder: Builder| builder.login_message("Please log in.").next_in_session();
+    for site in [Site::safe_with(set), Site::flask_with(set)] {
+        for unseen in UNSEEN {
+            let mut browser = site.browser();
+            let answer = ask_unseen(&mut browser, "/members", unseen).await;
+            assert_eq!(answer.location(), "/login", "{unseen:?}");
+            assert_eq!(answer.set_cookies(), [""; 0], "{unseen:?}");
+            browser.get("/members").await;
+            assert_eq!(browser.read("/flash").await, "message: Please log in.");
+            assert_eq!(browser.read("/login").await, "/members");
+        }
+    }
 }
 
 #[tokio::test]

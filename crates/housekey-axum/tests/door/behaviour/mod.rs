@@ -3,6 +3,7 @@
 mod caching;
 mod cookies;
 mod denials;
+mod effects;
 mod events;
 mod extractors;
 mod flash;
@@ -15,3 +16,4 @@ mod secrets_in_logs;
 mod sessions;
 mod settings;
 mod user_types;
+mod websockets;

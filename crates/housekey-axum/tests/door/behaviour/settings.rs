@@ -1,5 +1,6 @@
 //! Every setting that can be wrong is refused by its name.
 
+use std::ops::Add as _;
 use std::time::Duration;
 
 use housekey_axum::{
@@ -24,6 +25,57 @@ fn flask(keys: SecretKeys) -> Builder {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[test]
+fn plain_http_takes_every_prefix_off_that_browsers_would_refuse_without_https() {
+    for name in [
+        "__Host-sid",
+        "__host-sid",
+        "__HOST-sid",
+        "__Secure-sid",
+        "__sEcure-sid",
+        "__Http-sid",
+        "__http-sid",
+        "__Host-Http-sid",
+        "__host-HTTP-sid",
+        "__Secure-__Host-sid",
+        "sid",
+    ] {
+        let keys = SecretKeys::flask(KEY).unwrap();
+        let manager = safe(keys)
+            .session_cookie(|cookie| cookie.name(name))
+            .plain_http()
+            .build()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let parts = http::Request::new(()).into_parts().0;
+        let visit = manager.visit(&parts.uri);
+        let session = visit.open(&parts).unwrap().session();
+        session.insert("a", &1).unwrap();
+        let mut headers = http::HeaderMap::new();
+        visit.finish(&mut headers).unwrap();
+        let cookie = headers["set-cookie"].to_str().unwrap();
+        assert!(cookie.starts_with("sid="), "{name}: {cookie}");
+        assert!(!cookie.contains("Secure"), "{name}: {cookie}");
+    }
+}
+
+#[test]
+fn attributes_of_the_greatest_length_and_every_prefix_with_what_it_asks_for_are_fine() {
+    for name in ["__Http-sid", "__Host-Http-sid", "__host-http-sid"] {
+        let keys = SecretKeys::flask(KEY).unwrap();
+        let built = safe(keys)
+            .session_cookie(|cookie| cookie.name(name))
+            .build();
+        assert!(built.is_ok(), "{name}");
+    }
+    let path = format!("/{}", "a".repeat(1023));
+    let domain = "a.".repeat(511).add("ab");
+    let keys = SecretKeys::flask(KEY).unwrap();
+    let built = safe(keys)
+        .session_cookie(|cookie| cookie.name("a".repeat(256)).path(path).domain(&domain))
+        .build();
+    assert!(built.is_ok(), "{built:?}");
+}
 
 #[test]
 fn a_wrong_setting_is_refused_by_its_name() {
@@ -65,6 +117,45 @@ fn a_wrong_setting_is_refused_by_its_name() {
         }),
         ("remember_cookie_domain", |b| {
             b.remember_cookie(|c| c.domain("example.com"))
+        }),
+        ("session_cookie_domain", |b| {
+            b.session_cookie(|c| c.name("sid").domain("a..example"))
+        }),
+        ("session_cookie_domain", |b| {
+            b.session_cookie(|c| c.name("sid").domain("a.example."))
+        }),
+        ("session_cookie_domain", |b| {
+            b.session_cookie(|c| c.name("sid").domain(&"a.".repeat(512).add("e")))
+        }),
+        ("session_cookie_path", |b| {
+            b.session_cookie(|c| c.name("sid").path(format!("/{}", "a".repeat(1024))))
+        }),
+        ("session_cookie_name", |b| {
+            b.session_cookie(|c| c.name("a".repeat(257)))
+        }),
+        ("session_cookie_http_only", |b| {
+            b.session_cookie(|c| c.name("__Http-sid").readable_by_scripts())
+        }),
+        ("session_cookie_http_only", |b| {
+            b.session_cookie(|c| c.name("__Host-Http-sid").readable_by_scripts())
+        }),
+        ("remember_cookie_http_only", |b| {
+            b.remember_cookie(|c| c.name("__hOST-hTTP-sid").readable_by_scripts())
+        }),
+        ("session_cookie_secure", |b| {
+            b.session_cookie(|c| c.name("__Http-sid").insecure())
+        }),
+        ("session_cookie_secure", |b| {
+            b.session_cookie(|c| c.name("__http-sid").insecure())
+        }),
+        ("session_cookie_secure", |b| {
+            b.session_cookie(|c| c.name("__Host-Http-sid").insecure())
+        }),
+        ("session_cookie_domain", |b| {
+            b.session_cookie(|c| c.name("__Host-Http-sid").domain("a.example"))
+        }),
+        ("session_cookie_path", |b| {
+            b.session_cookie(|c| c.name("__HOST-HTTP-sid").path("/app"))
         }),
         ("session_cookie_path", |b| {
             b.session_cookie(|c| c.path("/app"))

@@ -440,7 +440,7 @@ async fn log_in(
         attempt = attempt.force();
     }
     attempt.await?;
-    Ok(next.or_field(form.next.as_deref()).or("/"))
+    next.or_field(form.next.as_deref()).or("/")
 }
 
 async fn log_out(login: Login<Member>) -> Result<&'static str, Error> {
@@ -484,20 +484,20 @@ async fn remove(session: Session, Path(key): Path<String>) -> Result<String, Err
     Ok(session.remove(&key)?.to_string())
 }
 
-async fn make_permanent(session: Session) {
-    session.make_permanent();
+async fn make_permanent(session: Session) -> Result<(), Error> {
+    Ok(session.make_permanent()?)
 }
 
 async fn flash(flash: Flash, text: String) -> Result<(), Error> {
     Ok(flash.message(&text)?)
 }
 
-async fn flashes(flash: Flash) -> String {
-    let messages = flash.take().into_iter();
+async fn flashes(flash: Flash) -> Result<String, Error> {
+    let messages = flash.take()?.into_iter();
     let lines: Vec<_> = messages
         .map(|message| format!("{}: {}", message.category, message.text))
         .collect();
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }
 
 /// Text that no compression makes shorter by much.

@@ -59,8 +59,31 @@ async fn the_way_back_to_a_denied_page_is_a_path_wherever_the_login_page_is() {
 }
 
 #[test]
+fn a_fragment_of_the_login_page_stays_behind_the_way_back() {
+    for (login_view, expected) in [
+        ("/login#frag", "/login?next=%2Fp#frag"),
+        ("/#/login", "/?next=%2Fp#/login"),
+        ("/#/login?tab=1", "/?next=%2Fp#/login?tab=1"),
+        ("/login?a=1#f#g", "/login?a=1&next=%2Fp#f#g"),
+        (
+            "https://auth.localhost#in",
+            "https://auth.localhost?next=%2Fp#in",
+        ),
+        ("/login#", "/login?next=%2Fp"),
+    ] {
+        assert_eq!(login_url(login_view, Some("/p")), expected);
+    }
+}
+
+#[test]
 fn without_a_way_back_the_login_page_is_as_it_is() {
-    for login_view in ["/foo", "/foo?b=%20&a", "https://auth.localhost/foo"] {
+    for login_view in [
+        "/foo",
+        "/foo?b=%20&a",
+        "https://auth.localhost/foo",
+        "/#/login",
+        "/foo?a#frag",
+    ] {
         assert_eq!(login_url(login_view, None), login_view);
     }
 }

@@ -8,7 +8,7 @@ use http::Method;
 use crate::common::{Member, Site};
 
 #[tokio::test]
-async fn of_all_requests_only_a_preflight_needs_no_login() {
+async fn no_method_reaches_the_view_without_a_login() {
     let page = async || "the body of the page";
     let secret = Router::new()
         .route("/secret", get(page).options(page))
@@ -18,7 +18,7 @@ async fn of_all_requests_only_a_preflight_needs_no_login() {
     let origin = ("origin", "https://a.example");
     let asks_for_get = ("access-control-request-method", "GET");
     for (method, headers, status) in [
-        (Method::OPTIONS, &[origin, asks_for_get][..], 200),
+        (Method::OPTIONS, &[origin, asks_for_get][..], 403),
         (Method::OPTIONS, &[], 401),
         (Method::OPTIONS, &[origin], 401),
         (Method::GET, &[origin, asks_for_get], 401),

@@ -67,7 +67,7 @@ async fn a_logout_leaves_nothing_in_the_session() {
 async fn clearing_the_session_after_a_logout_keeps_no_token() {
     let log_out = async |login: Login<Member>, session: Session| -> Result<(), Error> {
         login.logout_user().await?;
-        session.clear();
+        session.clear()?;
         Ok(())
     };
     let site = site().and(Router::new().route("/log-out-and-clear", post(log_out)));

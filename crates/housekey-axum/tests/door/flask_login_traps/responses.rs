@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{any, get, post};
 use housekey_axum::{
-    ErrorKind, Login, LoginRequired, SameSite, Session, login_required, login_scope,
+    ErrorKind, Guard, Login, LoginRequired, SameSite, Session, login_required, login_scope,
     password::Passwords,
 };
 use http::Method;
 
 use crate::common::browser::send;
 use crate::common::peer;
-use crate::common::{Builder, HOUR, KEY, Member, START, Site};
+use crate::common::{Answer, Builder, HOUR, KEY, Member, START, Site};
 
 #[tokio::test]
 async fn t19_the_headers_say_what_an_answer_depends_on_and_nothing_more() {
@@ -260,36 +260,92 @@ async fn t25_the_nearest_scope_that_says_something_chooses_the_login_page() {
     );
 }
 
+/// A guard around a handler that runs for every method, as a fallback or a proxy does.
+fn any_method_behind(guard: Guard<Member>, path: &str) -> Router {
+    Router::new()
+        .route(path, any(async || "the body of the page"))
+        .route_layer(guard)
+}
+
+const PREFLIGHT: [(&str, &str); 2] = [
+    ("origin", "https://a.example"),
+    ("access-control-request-method", "PUT"),
+];
+
+async fn ask_by(site: &Site, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = site.browser().request(method, path, "");
+    for (name, value) in headers {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    send(&site.router(), request).await
+}
+
 #[tokio::test]
-async fn t26_no_options_request_but_a_preflight_passes_a_guard() {
-    let guarded = Router::new()
-        .route("/guarded", any(async || "the body of the page"))
-        .route_layer(login_required::<Member>());
-    let site = Site::safe().and(guarded);
-    for (headers, passes) in [
-        (&[][..], false),
-        (&[("origin", "https://a.example")][..], false),
-        (&[("access-control-request-method", "PUT")], false),
-        (
-            &[
-                ("origin", "https://a.example"),
-                ("access-control-request-method", "PUT"),
-            ],
-            true,
-        ),
+async fn t26_no_options_request_reaches_a_handler_behind_a_guard_and_a_preflight_is_answered_by_it()
+{
+    let site = Site::safe().and(any_method_behind(login_required(), "/guarded"));
+    for (method, headers, status) in [
+        (Method::OPTIONS, &[][..], 303),
+        (Method::OPTIONS, &PREFLIGHT[..1], 303),
+        (Method::OPTIONS, &PREFLIGHT[1..], 303),
+        (Method::OPTIONS, &PREFLIGHT[..], 403),
+        (Method::GET, &PREFLIGHT[..], 303),
     ] {
-        for method in [Method::OPTIONS, Method::GET] {
-            let passes = passes && method == Method::OPTIONS;
-            let mut request = site.browser().request(method, "/guarded", "");
-            for (name, value) in headers {
-                request.headers_mut().insert(*name, value.parse().unwrap());
-            }
-            assert_eq!(
-                send(&site.router(), request).await.status == 200,
-                passes,
-                "{headers:?}"
-            );
-        }
+        let answer = ask_by(&site, method.clone(), "/guarded", headers).await;
+        assert_eq!(answer.status, status, "{method} {headers:?}");
+        assert!(!answer.body.contains("the body of the page"));
+    }
+    let refused = ask_by(&site, Method::OPTIONS, "/guarded", &PREFLIGHT).await;
+    assert_eq!(refused.header("cache-control").as_deref(), Some("no-store"));
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+    assert_eq!(refused.header("vary"), None, "nobody looked at the visitor");
+
+    let mut mia = site.browser_of("mia").await;
+    let mut request = mia.request(Method::OPTIONS, "/guarded", "");
+    for (name, value) in PREFLIGHT {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    assert_eq!(
+        mia.send(request).await.status,
+        403,
+        "the same for everybody"
+    );
+}
+
+#[tokio::test]
+async fn t26_a_preflight_passes_the_guards_that_were_told_to_let_it_and_no_extractor() {
+    let page = async |_: LoginRequired<Member>| "the body of the page";
+    let site = Site::safe()
+        .and(any_method_behind(
+            login_required().let_preflights_pass(),
+            "/own",
+        ))
+        .and(
+            any_method_behind(login_required(), "/below")
+                .route_layer(login_scope::<Member>().let_preflights_pass()),
+        )
+        .and(
+            any_method_behind(login_required().let_preflights_pass(), "/outside")
+                .route_layer(login_required::<Member>()),
+        )
+        .and(
+            Router::new()
+                .route("/extractor", any(page))
+                .route_layer(login_required::<Member>().let_preflights_pass()),
+        );
+    for (path, preflight, options) in [
+        ("/own", 200, 303),
+        ("/below", 200, 303),
+        ("/outside", 403, 303),
+        ("/extractor", 303, 303),
+    ] {
+        let answer = ask_by(&site, Method::OPTIONS, path, &PREFLIGHT).await;
+        assert_eq!(answer.status, preflight, "{path}");
+        let answer = ask_by(&site, Method::OPTIONS, path, &[]).await;
+        assert_eq!(answer.status, options, "{path}");
+        let answer = ask_by(&site, Method::GET, path, &PREFLIGHT).await;
+        assert_eq!(answer.status, 303, "{path}");
     }
 }
 

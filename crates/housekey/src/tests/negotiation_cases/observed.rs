@@ -284,7 +284,7 @@ pub(super) const CASES: &[Case] = &[
             request.uri = target.parse().unwrap();
             let next = open(&manager, &request).next_url(&request);
             assert_eq!(
-                (next.get(), next.clone().or("/")),
+                (next.get(), next.clone().or("/").unwrap()),
                 (None, "/".to_owned()),
                 "{target}"
             );

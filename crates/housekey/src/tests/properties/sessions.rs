@@ -81,7 +81,7 @@ fn perform(visit: &OpenVisit, act: &Act) {
             block_on(login.confirm_login(&member(&id)))
         }
         Act::MakePermanent => {
-            visit.session().make_permanent();
+            visit.session().make_permanent().unwrap();
             Ok(())
         }
         Act::LogOut => block_on(login.logout_user()),

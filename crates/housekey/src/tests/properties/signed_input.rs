@@ -94,10 +94,10 @@ proptest! {
                 let _ = session.get::<String>(&key);
             }
             who(&visit, &request);
-            let location = visit.next_url(&request).or("/");
+            let location = visit.next_url(&request).or("/").unwrap();
             prop_assert!(location.starts_with('/') && !location.starts_with("//"));
             visit.deny(&request, Denied::LoginRequired, &Scope::new());
-            visit.flash().take();
+            visit.flash().take().unwrap();
             session.insert("added", &1).unwrap();
             // What goes back can be read again, beside what the browser keeps.
             let Some(pair) = session_pair(&visit) else {

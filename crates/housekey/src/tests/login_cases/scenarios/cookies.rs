@@ -143,7 +143,7 @@ pub(in super::super) fn a_page_that_looks_at_nobody_depends_on_nobody() {
     let mut headers = HeaderMap::new();
     visit.finish(&mut headers).unwrap();
     assert!(headers.is_empty());
-    let visit = visit.open(&request);
+    let visit = visit.open(&request).unwrap();
     block_on(visit.current_user::<Person>(&request)).unwrap();
     assert_eq!(headers_of(&visit)["vary"], "Cookie");
     assert_eq!(site.shelf.asked(), ["load"]);

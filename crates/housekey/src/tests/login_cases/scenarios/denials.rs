@@ -112,7 +112,7 @@ fn after_login(set: impl FnOnce(Builder) -> Builder, target: &str, field: Option
     let went = browser.send(Method::POST, target, &[], |asking| {
         asking.log_in("mia", false).unwrap();
         let next = asking.visit.next_url(&asking.parts);
-        next.or_field(field).or("/home")
+        next.or_field(field).or("/home").unwrap()
     });
     assert_eq!(browser.who(), "mia, fresh", "whatever next says");
     went
@@ -168,7 +168,7 @@ pub(in super::super) fn a_listed_origin_is_one_scheme_and_a_logout_follows_the_s
         let mut browser = site.browser_of("mia");
         browser.ask_at(&format!("/logout?next={next}"), |asking| {
             asking.log_out();
-            let went = asking.visit.next_url(&asking.parts).or("/");
+            let went = asking.visit.next_url(&asking.parts).or("/").unwrap();
             assert_eq!(went, if followed { next } else { "/" });
         });
         assert_eq!(browser.who(), "nobody");
@@ -214,7 +214,7 @@ pub(in super::super) fn a_way_back_in_the_session_is_used_once() {
             if by_login {
                 asking.log_in("mia", false).unwrap();
             }
-            assert_eq!(next.or("/"), "/hello?bar=baz");
+            assert_eq!(next.or("/").unwrap(), "/hello?bar=baz");
         });
         assert_eq!(kept(&mut browser), None);
     }
@@ -236,7 +236,7 @@ pub(in super::super) fn a_way_back_in_a_cookie_is_checked_like_any_other() {
         browser.ask_at("/login", |asking| {
             let next = asking.visit.next_url(&asking.parts);
             assert_eq!(next.get(), None);
-            assert_eq!(next.or("/"), "/");
+            assert_eq!(next.or("/").unwrap(), "/");
         });
     }
     let mut browser = site.browser();

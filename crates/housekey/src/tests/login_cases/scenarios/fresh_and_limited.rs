@@ -57,7 +57,7 @@ pub(in super::super) fn a_stale_login_is_sent_to_prove_itself_or_told_so() {
             let found = answer.headers().get("location");
             assert_eq!(found.map(|value| value.to_str().unwrap()), location);
             if location.is_some() {
-                assert_eq!(asking.visit.flash().take()[0].text, "Prove it.");
+                assert_eq!(asking.visit.flash().take().unwrap()[0].text, "Prove it.");
             }
         });
     }

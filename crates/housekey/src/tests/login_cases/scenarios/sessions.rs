@@ -43,13 +43,13 @@ pub(in super::super) fn a_change_is_sent_and_a_look_is_not() {
 pub(in super::super) fn clearing_takes_the_values_and_leaves_the_login() {
     let site = Site::new();
     let mut browser = site.browser();
-    browser.ask(|asking| asking.visit.session().clear());
+    browser.ask(|asking| asking.visit.session().clear().unwrap());
     assert!(browser.sent.is_empty(), "nothing was there to clear");
     browser.log_in("mia");
     browser.put("cart", "one");
     browser.ask(|asking| {
         let session = asking.visit.session();
-        session.clear();
+        session.clear().unwrap();
         assert!(session.keys().is_empty());
     });
     assert!(browser.set(VALUES).is_some());
@@ -65,7 +65,7 @@ pub(in super::super) fn there_is_no_way_out_past_the_record() {
     let mut copy = browser.clone();
     browser.ask(|asking| {
         let session = asking.visit.session();
-        session.clear();
+        session.clear().unwrap();
         for key in ["_login", "_user_id", "_fresh", "_id"] {
             let error = session.remove(key).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::SessionValue, "{key}");
@@ -149,10 +149,10 @@ pub(in super::super) fn a_session_ends_with_the_browser_unless_it_is_permanent()
     let mut browser = Site::new().browser();
     browser.put("cart", "one");
     assert_eq!(browser.expires(VALUES), None);
-    browser.ask(|asking| asking.visit.session().make_permanent());
+    browser.ask(|asking| asking.visit.session().make_permanent().unwrap());
     assert_eq!(browser.expires(VALUES), Some(NOW + DAY));
     assert!(browser.set(VALUES).unwrap().contains("; Expires="));
-    browser.ask(|asking| asking.visit.session().make_temporary());
+    browser.ask(|asking| asking.visit.session().make_temporary().unwrap());
     assert_eq!(browser.expires(VALUES), None);
     let header = browser.set(VALUES).unwrap();
     assert!(
@@ -168,7 +168,7 @@ pub(in super::super) fn a_session_ends_after_its_lifetime() {
         let mut browser = site.browser();
         browser.put("cart", "one");
         if permanent {
-            browser.ask(|asking| asking.visit.session().make_permanent());
+            browser.ask(|asking| asking.visit.session().make_permanent().unwrap());
         }
         let value = browser.cookie(VALUES).unwrap().to_owned();
         site.pass(DAY);
@@ -215,7 +215,7 @@ pub(in super::super) fn who_opens_a_request_again_finds_the_same_session() {
     browser.ask(|asking| {
         asking.visit.session().insert("cart", "one").unwrap();
         assert_eq!(asking.who(), "mia, fresh");
-        let again = asking.visit.visit().open(&asking.parts);
+        let again = asking.visit.visit().open(&asking.parts).unwrap();
         assert_eq!(again.session().keys(), ["cart"]);
         assert!(
             block_on(again.current_user::<Person>(&asking.parts))

@@ -1,0 +1,129 @@
+//! The body of a request that was denied before anybody read it.
+//!
+//! A server that answers and closes while the client is still sending resets the connection, and the client loses the
+//! answer: a browser shows an error in place of the login page, nginx a 502. So the layer lends the body to what is below
+//! it, gets it back when that drops it, and reads what is left before the answer goes out, throwing it away.
+
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::{future, mem};
+
+use axum_core::body::Body;
+use axum_core::response::Response;
+use housekey::Discard;
+use http::header::{HeaderMap, HeaderValue};
+use http::{Request, Version};
+use http_body::{Body as _, Frame, SizeHint};
+use tokio::runtime::Handle;
+
+/// In the extensions of a response with which this crate denied something or failed.
+#[derive(Clone)]
+pub(crate) struct Denial;
+
+/// Marks a response, so that the layer reads what is left of the request.
+pub(crate) fn denial(mut response: Response) -> Response {
+    response.extensions_mut().insert(Denial);
+    response
+}
+
+type Rest = Arc<Mutex<Option<Body>>>;
+
+/// A body that was lent.
+pub(crate) struct Unread {
+    rest: Rest,
+    discard: Option<Discard>,
+    version: Version,
+}
+
+impl Unread {
+    /// Lends the body of a request, if it has one.
+    pub(crate) fn lend(
+        request: Request<Body>,
+        discard: impl FnOnce(&HeaderMap) -> Option<Discard>,
+    ) -> (Request<Body>, Option<Self>) {
+        if request.body().is_end_stream() {
+            return (request, None);
+        }
+        let unread = Self {
+            rest: Rest::default(),
+            discard: discard(request.headers()),
+            version: request.version(),
+        };
+        let rest = Arc::clone(&unread.rest);
+        let lent = request.map(|body| Body::new(Lent { body, rest }));
+        (lent, Some(unread))
+    }
+
+    /// Reads what is left, and says what the response has to say when that was not all.
+    pub(crate) async fn discard(self) -> Option<HeaderValue> {
+        let rest = self
+            .rest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()?;
+        let is_read = match self.discard {
+            // Without tokio there is no clock to stop at.
+            Some(discard) if Handle::try_current().is_ok() => {
+                let read = read(rest, discard.bytes);
+                tokio::time::timeout(discard.within, read).await == Ok(true)
+            }
+            _ => false,
+        };
+        let closes = !is_read && self.version <= Version::HTTP_11;
+        closes.then(|| HeaderValue::from_static("close"))
+    }
+}
+
+/// Whether the body comes to its end before more than this many bytes.
+async fn read(body: Body, mut left: u64) -> bool {
+    let mut body = pin!(body);
+    loop {
+        match future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) => {
+                let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+                match left.checked_sub(read) {
+                    Some(rest) => left = rest,
+                    None => return false,
+                }
+            }
+        }
+    }
+}
+
+/// Gives the rest back when it is dropped.
+struct Lent {
+    body: Body,
+    rest: Rest,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            let body = mem::take(&mut self.body);
+            *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+        }
+    }
+}
+
+impl http_body::Body for Lent {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

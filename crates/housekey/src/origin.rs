@@ -1,0 +1,115 @@
+//! Origins: where a page is from, and whether that is this site.
+
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+/// Scheme, host and port in one spelling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin(String);
+
+impl Origin {
+    /// `http(s)://host[:port]` and nothing else.
+    fn parse(text: &str) -> Option<Self> {
+        let (origin, rest) = Self::split(text)?;
+        rest.is_empty().then_some(origin)
+    }
+
+    /// An ASCII origin and what follows it. Hosts that need IDNA, user information and odd ports are none.
+    pub(crate) fn split(url: &str) -> Option<(Self, &str)> {
+        let (scheme, rest) = url.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let default_port = match scheme.as_str() {
+            "http" => "80",
+            "https" => "443",
+            _ => return None,
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at(end);
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, default_port),
+        };
+        let port: u16 = port
+            .parse()
+            .ok()
+            .filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        let address = |host: &str| {
+            let inner = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'));
+            inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
+        };
+        if host.is_empty() || !(host.bytes().all(name) || address(host)) {
+            return None;
+        }
+        Some((
+            Self(format!("{scheme}://{}:{port}", host.to_ascii_lowercase())),
+            rest,
+        ))
+    }
+
+    /// Whether it is on the host that the client called. Which scheme that was, a program behind a proxy does not know, so
+    /// that the origin's own is taken: `site.example` is `https://site.example` and `http://site.example`.
+    pub(crate) fn is_called_by(&self, request: &Parts) -> bool {
+        let Some((scheme, _)) = self.0.split_once("://") else {
+            return false;
+        };
+        called_host(request)
+            .and_then(|host| Self::parse(&format!("{scheme}://{host}")))
+            .is_some_and(|called| called == *self)
+    }
+}
+
+/// The host and port that the client called: `Host`, or in HTTP/2 `:authority`.
+fn called_host(request: &Parts) -> Option<&str> {
+    match request.headers.get(header::HOST) {
+        Some(host) => host.to_str().ok(),
+        None => Some(request.uri.authority()?.as_str()),
+    }
+}
+
+/// A list of origins, `https://shop.example` or `http://127.0.0.1:8080`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origins(Vec<Origin>);
+
+impl Origins {
+    /// `None` when it is not `http(s)://host[:port]` and nothing else.
+    pub(crate) fn add(&mut self, origin: &str) -> Option<()> {
+        self.0.push(Origin::parse(origin)?);
+        Some(())
+    }
+
+    pub(crate) fn contains(&self, origin: &Origin) -> bool {
+        self.0.contains(origin)
+    }
+
+    /// Whether a page of an origin that is neither this site nor listed is opening a WebSocket. Browsers send cookies
+    /// along with that, whatever site the page is of, and CORS does not apply. They always say the origin; what says none
+    /// is a program.
+    pub(crate) fn refuse_handshake(&self, request: &Parts) -> bool {
+        let welcome = |origin: &HeaderValue| {
+            origin
+                .to_str()
+                .ok()
+                .and_then(Origin::parse)
+                .is_some_and(|origin| origin.is_called_by(request) || self.contains(&origin))
+        };
+        opens_websocket(request) && !request.headers.get_all(header::ORIGIN).iter().all(welcome)
+    }
+}
+
+/// Whether this is the opening of a WebSocket: by `Upgrade`, or since HTTP/2 by CONNECT. No page can send a CONNECT by
+/// other means, so its protocol, which is not in the head, makes no difference.
+pub(crate) fn opens_websocket(request: &Parts) -> bool {
+    request.method == Method::CONNECT || upgrades_to_websocket(&request.headers)
+}
+
+fn upgrades_to_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::UPGRADE)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| matches!(byte, b',' | b'/')))
+        .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
