@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, LoginRejection};
-use crate::layer::{innermost_visit, visit_for};
+use crate::layer::{innermost_visit, visit_for, visits};
 
 /// The current user, who may be nobody. Denies nobody; a loader that fails is a 503.
 ///
@@ -258,6 +258,40 @@ macro_rules! arc_wrapper {
 }
 
 arc_wrapper!(LoginRequired, FreshLoginRequired);
+
+/// An extractor that asks who is there without using their login: for what a page polls. No timeout is put off by it, the
+/// session is not sent again because of its age, and a remember token is left for a request that a person makes.
+///
+/// ```
+/// use housekey_axum::{CurrentUser, WithoutUse};
+/// # struct Member { name: String }
+/// # impl housekey_axum::User for Member { fn id(&self) -> String { self.name.clone() } }
+///
+/// async fn unread_messages(WithoutUse(current_user): WithoutUse<CurrentUser<Member>>) -> &'static str {
+///     match current_user.is_authenticated() {
+///         true => "3",
+///         false => "signed out",
+///     }
+/// }
+/// ```
+///
+/// Another extractor or guard of the request that asks without this uses the login all the same.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutUse<E>(pub E);
+
+impl<E: FromRequestParts<S>, S: Send + Sync> FromRequestParts<S> for WithoutUse<E> {
+    type Rejection = E::Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E::Rejection> {
+        let visits: Vec<_> = visits(parts).cloned().collect();
+        let before: Vec<_> = visits.iter().map(|visit| visit.without_use(true)).collect();
+        let found = E::from_request_parts(parts, state).await;
+        for (visit, before) in visits.iter().zip(before) {
+            visit.without_use(before);
+        }
+        found.map(Self)
+    }
+}
 
 /// Changes who is logged in: see [`housekey::Login`] for what it can do. Loads nobody.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use crate::error::LoginRejection;
 use crate::extract::require_fresh;
-use crate::layer::visit_for;
+use crate::layer::{visit_for, visits};
 use crate::unread::denial;
 
 /// Lets only users who are logged in reach the routes below it.
@@ -70,6 +70,7 @@ pub fn login_scope<U: User>() -> Guard<U> {
 pub struct Guard<U> {
     requirement: Requirement,
     scope: Scope,
+    without_use: bool,
     test: Option<Arc<Test<U>>>,
 }
 
@@ -87,6 +88,7 @@ impl<U: User> Guard<U> {
         Self {
             requirement,
             scope: Scope::new(),
+            without_use: false,
             test: None,
         }
     }
@@ -142,6 +144,26 @@ impl<U: User> Guard<U> {
         self
     }
 
+    /// Asking who is there counts as no use of the login, by this guard and all below it: for what a page polls, so that a
+    /// page which was left open keeps nobody logged in. No timeout is put off, and nobody is let in who is only
+    /// remembered: a remember token is for people. [`WithoutUse`](crate::WithoutUse) does the same for one extractor.
+    ///
+    /// An outer guard that asks before counts; put this there, or on the outermost
+    /// [`login_scope`](crate::login_scope).
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use housekey_axum::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// let polled: Router = Router::new()
+    ///     .route("/unread-messages", get(async || "3"))
+    ///     .route_layer(login_required::<Member>().without_use());
+    /// ```
+    pub fn without_use(mut self) -> Self {
+        self.without_use = true;
+        self
+    }
+
     /// Lets CORS preflights pass this guard and those below it, so that a `CorsLayer` or a handler further inside can
     /// answer them. **Anybody can send one**, with two headers: a handler of every method (`any`, a fallback, a proxy)
     /// then runs for people who are not signed in. Let an extractor ask in there, which exempts nothing.
@@ -156,6 +178,7 @@ impl<U> Clone for Guard<U> {
         Self {
             requirement: self.requirement,
             scope: self.scope.clone(),
+            without_use: self.without_use,
             test: self.test.clone(),
         }
     }
@@ -199,6 +222,11 @@ impl<U> Clone for ScopeFor<U> {
 impl<U: User> Guard<U> {
     /// The scope of the request from here on.
     fn enter(&self, parts: &mut Parts) -> Scope {
+        if self.without_use
+            && let Some(visit) = visits(parts).find(|visit| visit.is_for::<U>())
+        {
+            visit.without_use(true);
+        }
         let scope = match parts.extensions.get::<ScopeFor<U>>() {
             Some(outer) => self.scope.within(&outer.scope),
             None => self.scope.clone(),

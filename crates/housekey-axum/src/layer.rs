@@ -243,6 +243,12 @@ impl Visits {
     }
 }
 
+/// All visits of a request, the innermost first.
+pub(crate) fn visits(parts: &Parts) -> impl Iterator<Item = &Visit> {
+    let visits = parts.extensions.get::<Visits>();
+    visits.into_iter().flat_map(Visits::chain)
+}
+
 /// The visit of the manager for users of this type, opened.
 pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
     let visits = Visits::of(parts)?;

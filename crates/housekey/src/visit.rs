@@ -151,7 +151,8 @@ impl Visit {
         match self.inner.state.get() {
             Some(state) => {
                 let mut state = lock(state);
-                state.without_use = self.inner.without_use.load(Ordering::Relaxed);
+                let without_use = self.inner.without_use.load(Ordering::Relaxed);
+                state.is_used |= !without_use && !state.accessed;
                 state.write(&self.inner.core, headers)
             }
             None => Ok(()),
@@ -303,11 +304,11 @@ type Known<U> = Result<Option<Current<U>>, Error>;
 impl VisitState {
     /// Somebody asks who is there. What was found without use is looked for again when it is to count.
     fn ask(&mut self, without_use: bool) {
-        if self.without_use && !without_use && !matches!(self.who, Who::NotAsked) {
+        if !self.is_used && !without_use && !matches!(self.who, Who::NotAsked) {
             self.generation += 1;
             self.who = Who::NotAsked;
         }
-        self.without_use = without_use;
+        self.is_used |= !without_use;
     }
 
     /// Who is there, if the search for them is over.
@@ -481,7 +482,7 @@ impl VisitState {
             accessed: false,
             personal: false,
             asked_request: false,
-            without_use: false,
+            is_used: false,
             missing_digest: None,
             replaced: false,
             host: core.host(request),
@@ -494,9 +495,9 @@ impl VisitState {
         self.written = true;
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
-        self.arrival.again_if_due = !self.without_use;
+        self.arrival.again_if_due = self.is_used;
         let refreshes = core.remember.refresh_each_request
-            && !self.without_use
+            && self.is_used
             && matches!(self.who, Who::Somebody(..));
         if (refreshes || self.missing_digest.is_some())
             && let Some(id) = self.session_user_id()

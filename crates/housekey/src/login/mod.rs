@@ -76,8 +76,8 @@ pub(crate) struct VisitState {
     pub(crate) personal: bool,
     /// Whether the request loader was asked, so that the answer depends on more than cookies.
     pub(crate) asked_request: bool,
-    /// Whether the last one who asked did so without using the login.
-    pub(crate) without_use: bool,
+    /// Whether somebody has asked who is there, or read the session, in a way that counts as use.
+    pub(crate) is_used: bool,
     /// A digest that the session lacks, to go with it whenever it is next written.
     pub(crate) missing_digest: Option<String>,
     /// Whether somebody logged in or out in this request.

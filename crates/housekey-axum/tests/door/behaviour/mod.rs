@@ -10,6 +10,7 @@ mod flash;
 mod freshness;
 mod identity;
 mod key_rotation;
+mod polling;
 mod protection;
 mod remember;
 mod secrets_in_logs;

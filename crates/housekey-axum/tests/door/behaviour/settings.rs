@@ -54,7 +54,7 @@ fn plain_http_takes_every_prefix_off_that_browsers_would_refuse_without_https() 
         let mut headers = http::HeaderMap::new();
         visit.finish(&mut headers).unwrap();
         let cookie = headers["set-cookie"].to_str().unwrap();
-        assert!(cookie.starts_with("sid="), "{name}: {cookie}");
+        assert!(cookie.starts_with("sid-values="), "{name}: {cookie}");
         assert!(!cookie.contains("Secure"), "{name}: {cookie}");
     }
 }

@@ -246,7 +246,7 @@ impl VisitState {
     }
 
     fn search_remember_token(&mut self, core: &Core) -> Search {
-        if self.without_use {
+        if !self.is_used {
             return self.search_request();
         }
         match self.remember.read(&core.remember, self.now) {

@@ -207,7 +207,7 @@ impl VisitState {
         let Some(live) = &self.live else {
             return self.adopt_session(core, records, id, user);
         };
-        if self.without_use {
+        if !self.is_used {
             return self.found(user, LoginSource::Session);
         }
         if live.outdated

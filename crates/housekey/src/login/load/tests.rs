@@ -80,7 +80,9 @@ fn arrive(manager: &LoginManager<Member>, cookies: &[String], user_agent: &str) 
         .header(header::USER_AGENT, user_agent)
         .header(header::COOKIE, cookies.join("; "));
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    VisitState::read(manager.visit(&parts.uri).core(), &parts)
+    let mut state = VisitState::read(manager.visit(&parts.uri).core(), &parts);
+    state.is_used = true;
+    state
 }
 
 /// The session cookie, the remember token if there is to be one, and the record that a login of this user gives.

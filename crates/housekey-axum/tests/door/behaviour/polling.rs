@@ -1,0 +1,134 @@
+//! Pages that poll: who asks without using a login keeps nobody logged in.
+
+use axum::Router;
+use axum::routing::get;
+use housekey_axum::{
+    CurrentUser, LoginRequired, LoginTimeouts, SessionRefresh, WithoutUse, login_required,
+    login_scope,
+};
+
+use crate::common::store::Call;
+use crate::common::{Builder, DAY, HOUR, Member, Site, describe};
+
+/// The same question by guard, by scope and by extractor, each without use; and one of each kind that counts.
+fn with_polls(site: Site) -> Site {
+    let hello = async |LoginRequired(user): LoginRequired<Member>| user.id.clone();
+    let guarded = Router::new()
+        .route("/poll/guard", get(hello))
+        .route_layer(login_required::<Member>().without_use());
+    let scoped = Router::new()
+        .route("/poll/scope", get(hello))
+        .route_layer(login_scope::<Member>().without_use());
+    let by_extractor = async |WithoutUse(user): WithoutUse<LoginRequired<Member>>| user.id.clone();
+    let both = async |WithoutUse(first): WithoutUse<CurrentUser<Member>>,
+                      second: CurrentUser<Member>| {
+        format!("{}; {}", describe(&first), describe(&second))
+    };
+    let apart = Router::new()
+        .route("/poll/extractor", get(by_extractor))
+        .route("/both", get(both));
+    site.and(guarded).and(scoped).and(apart)
+}
+
+const POLLS: [&str; 3] = ["/poll/guard", "/poll/scope", "/poll/extractor"];
+
+fn sites(set: fn(Builder) -> Builder) -> [Site; 2] {
+    [
+        with_polls(Site::stored_with(set)),
+        with_polls(Site::stored_flask_with(set)),
+    ]
+}
+
+#[tokio::test]
+async fn polling_puts_off_no_timeout_and_writes_nothing() {
+    for path in POLLS {
+        for site in sites(|builder| builder.login_timeouts(LoginTimeouts::SENSITIVE)) {
+            let mut browser = site.browser_of("mia").await;
+            let before = browser.jar.clone();
+            site.store.calls();
+            for _ in 0..5 {
+                site.clock.advance(HOUR / 6);
+                let answer = browser.get(path).await;
+                assert_eq!(answer.body, "mia", "{path}");
+                assert_eq!(answer.set_cookies(), [""; 0], "{path}");
+                assert_eq!(site.store.calls(), [Call::Load], "{path}");
+            }
+            assert_eq!(browser.jar, before);
+            site.clock.advance(HOUR / 6);
+            assert_ne!(browser.get(path).await.body, "mia", "{path}");
+            assert_eq!(browser.who().await, "nobody");
+        }
+    }
+}
+
+/// Without a store the cookie is what has a lifetime.
+#[tokio::test]
+async fn polling_does_not_let_a_session_live_on() {
+    for path in POLLS {
+        for site in [
+            Site::safe_with(|builder| builder.session_refresh(SessionRefresh::OlderThan(HOUR))),
+            Site::flask_with(|builder| builder.session_lifetime(DAY)),
+        ] {
+            let site = with_polls(site);
+            let mut browser = site.browser_of("mia").await;
+            browser.post("/permanent", "").await;
+            for _ in 0..23 {
+                site.clock.advance(HOUR);
+                assert_eq!(browser.get(path).await.body, "mia", "{path}");
+            }
+            site.clock.advance(HOUR);
+            assert_ne!(browser.get(path).await.body, "mia", "{path}");
+            assert_eq!(browser.who().await, "nobody");
+        }
+    }
+}
+
+#[tokio::test]
+async fn polling_uses_no_remember_token_and_leaves_it_for_the_next_page() {
+    for path in POLLS {
+        for site in [
+            with_polls(Site::safe()),
+            with_polls(Site::stored()),
+            with_polls(Site::flask()),
+        ] {
+            let mut browser = site.remembered_browser_of("mia").await;
+            browser.restart();
+            let name = browser.jar.names()[0].to_owned();
+            let before = browser.jar.value(&name).map(str::to_owned);
+            assert_ne!(browser.get(path).await.body, "mia", "{path}");
+            assert_eq!(browser.jar.value(&name), before.as_deref());
+            assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+            assert_eq!(browser.get(path).await.body, "mia", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_in_the_same_request_as_a_use_makes_it_one() {
+    for site in [with_polls(Site::stored()), with_polls(Site::safe())] {
+        let mut browser = site.remembered_browser_of("mia").await;
+        browser.restart();
+        let answer = browser.get("/both").await;
+        assert_eq!(answer.body, "nobody; mia, remembered, by RememberToken");
+        site.clock.advance(2 * HOUR);
+        site.store.calls();
+        let answer = browser.get("/both").await;
+        assert_eq!(answer.body, "mia, remembered, by Session; mia, remembered, by Session");
+        assert!(answer.set_cookie("__Host-session").is_some());
+    }
+}
+
+/// It is no way to go on after an end.
+#[tokio::test]
+async fn what_ends_a_login_ends_it_for_pages_that_poll_as_well() {
+    for path in POLLS {
+        for end in crate::common::ENDS_OF_MIA {
+            for site in sites(|builder| builder) {
+                let mut browser = site.browser_of("mia").await;
+                end(&site);
+                assert_ne!(browser.get(path).await.body, "mia", "{path}");
+                assert_eq!(site.store.of("mia").await, [], "{path}");
+            }
+        }
+    }
+}
