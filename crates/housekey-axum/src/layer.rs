@@ -40,6 +40,10 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 /// Gives each request its [`Visit`]. Made by [`LoginManagerExt::layer`]. A second layer of the same manager, further
 /// inside, does nothing.
 ///
+/// It reads what is left of the body of a request that is denied
+/// ([`discard_denied_body`](housekey::LoginManagerBuilder::discard_denied_body)), for which it needs tokio's timer, as axum's
+/// server does. Where there is no tokio it reads nothing.
+///
 /// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
 /// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
 /// The extractors that name a user type find theirs; those that do not ([`Session`](crate::Session),

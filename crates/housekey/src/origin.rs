@@ -113,3 +113,68 @@ fn upgrades_to_websocket(headers: &HeaderMap) -> bool {
         .flat_map(|value| value.as_bytes().split(|&byte| matches!(byte, b',' | b'/')))
         .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    /// What a browser, or somebody's eye, takes for the same host as `shop.example`, and what is another one.
+    #[test]
+    fn an_origin_is_one_host_in_one_spelling() {
+        let mut listed = Origins::default();
+        listed.add("https://shop.example").unwrap();
+        listed.add("https://xn--caf-dma.example:8443").unwrap();
+        for (url, is_listed) in [
+            ("https://shop.example/", true),
+            ("HTTPS://SHOP.example:443/", true),
+            ("https://xn--caf-dma.example:8443/", true),
+            ("https://XN--CAF-DMA.example:8443/", true),
+            ("https://caf\u{e9}.example:8443/", false),
+            ("https://xn--caf-dma.example/", false),
+            ("https://shop.example./", false),
+            ("https://shop.example.:443/", false),
+            ("https://shop\u{3002}example/", false),
+            ("https://shop\u{ff0e}example/", false),
+            ("https://shop\u{ff61}example/", false),
+            ("https://\u{ff53}hop.example/", false),
+            ("https://s\u{443}hop.example/", false),
+            ("https://sh\u{ad}op.example/", false),
+            ("https://shop%2eexample/", false),
+            ("https://shop.example:0443/", true),
+            ("https://shop.example:+443/", false),
+            ("https://shop.example:/", false),
+            ("https://shop.example:65979/", false),
+            ("https:/shop.example/", false),
+            ("https:shop.example/", false),
+            ("https://shop.example\\@evil.example/", false),
+            ("https://evil.example\\.shop.example/", false),
+        ] {
+            assert_eq!(listed.is_safe_target(url), is_listed, "{url:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_host_that_was_called_no_origin_is_this_site() {
+        let origin = Origin::parse("https://site.example").unwrap();
+        for (uri, host, is_called) in [
+            ("/", None, false),
+            ("/", Some("site.example"), true),
+            ("https://site.example/", None, true),
+            ("https://site.example/", Some("evil.example"), false),
+            ("https://site.example:8443/", None, false),
+            ("/", Some("user@site.example"), false),
+            ("/", Some("site.example/x"), false),
+            ("/", Some("site.example, evil.example"), false),
+            ("/", Some(""), false),
+        ] {
+            let mut request = Request::get(uri);
+            if let Some(host) = host {
+                request = request.header(header::HOST, host);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(origin.is_called_by(&parts), is_called, "{uri} {host:?}");
+        }
+    }
+}
