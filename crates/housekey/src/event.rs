@@ -1,5 +1,9 @@
 //! What happened, as one typed enum: Flask-Login's nine signals, and what else an audit trail wants to know.
 
+use std::net::IpAddr;
+
+use crate::login::protection::Client;
+
 /// Something that happened to a login. Delivered to the hooks of the manager
 /// ([`on_event`](crate::LoginManagerBuilder::on_event)) and to `tracing`, under the target `housekey`.
 ///
@@ -14,6 +18,12 @@ pub enum Event {
         user_id: String,
         /// Whether a remember token goes with it.
         remember: bool,
+    },
+    /// Somebody did not prove who they say they are. The application says so, by
+    /// [`Login::login_failed`](crate::Login::login_failed): only it knows.
+    LoginFailed {
+        /// Whose account it was, `None` when there is none of that name.
+        user_id: Option<String>,
     },
     /// `user_logged_out`: the application logged out whoever was there.
     LoggedOut {
@@ -55,7 +65,7 @@ pub enum Event {
         /// Why.
         reason: Rejection,
     },
-    /// A remember token was there and counted for nothing. It is deleted, unless it may be of a Flask peer.
+    /// A remember token was there and counted for nothing. It is deleted, unless it may count again.
     RememberTokenRejected {
         /// Why.
         reason: Rejection,
@@ -86,15 +96,16 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Not signed by any of the keys: malformed, forged, or from before a key was dropped.
+    /// Not signed by any of the keys: malformed, forged, or from before a key was dropped. A remember token is left where it is,
+    /// since another server may have its key.
     BadSignature,
     /// Older than it may be.
     Expired,
-    /// Signed more than five seconds in the future.
+    /// Signed in the future, by more than the clocks may differ. It is left where it is.
     FromTheFuture,
     /// Signed properly, but not what was expected under this name.
     BadPayload,
-    /// Several different values under one name: somebody planted one.
+    /// Several valid values under one name that do not agree on who is there: somebody planted one.
     Ambiguous,
     /// The login that it belongs to is over.
     LoginEnded,
@@ -128,36 +139,156 @@ pub enum EndReason {
     EndedByApplication,
 }
 
+/// Who caused an [`Event`], as far as the request shows it. Nothing for what an administrator or a task does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventClient<'a> {
+    client: Option<&'a Client>,
+}
+
+impl<'a> EventClient<'a> {
+    pub(crate) fn of(client: &'a Client) -> Self {
+        Self {
+            client: Some(client),
+        }
+    }
+
+    /// The address, where the manager knows it
+    /// ([`client_address`](crate::LoginManagerBuilder::client_address),
+    /// [`trusted_proxies`](crate::LoginManagerBuilder::trusted_proxies)).
+    pub fn address(&self) -> Option<IpAddr> {
+        self.client?.address
+    }
+
+    /// The user agent: the first 256 bytes of the header, without control characters. The client's own words.
+    pub fn user_agent(&self) -> Option<String> {
+        self.client?.readable_user_agent()
+    }
+}
+
 impl Event {
-    pub(crate) fn trace(&self) {
+    /// The name by which logs can be searched: `logged_in`, `login_failed`, `remember_token_stolen`. It stays the same from
+    /// version to version.
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Accessed => {
-                tracing::trace!(target: "housekey", event = ?self, "the current user was asked for")
+            Self::LoggedIn { .. } => "logged_in",
+            Self::LoginFailed { .. } => "login_failed",
+            Self::LoggedOut { .. } => "logged_out",
+            Self::LoadedFromCookie { .. } => "loaded_from_cookie",
+            Self::LoadedFromRequest { .. } => "loaded_from_request",
+            Self::LoginConfirmed { .. } => "login_confirmed",
+            Self::Unauthorized => "unauthorized",
+            Self::NeedsRefresh => "needs_refresh",
+            Self::Forbidden => "forbidden",
+            Self::Accessed => "accessed",
+            Self::SessionProtected { .. } => "session_protected",
+            Self::SessionRejected { .. } => "session_rejected",
+            Self::RememberTokenRejected { .. } => "remember_token_rejected",
+            Self::LoginEnded { .. } => "login_ended",
+            Self::RememberTokenStolen { .. } => "remember_token_stolen",
+            Self::ForeignHandshake => "foreign_handshake",
+            Self::NextRejected => "next_rejected",
+            Self::LoadFailed => "load_failed",
+        }
+    }
+
+    /// Whom it is about, where somebody is known.
+    pub fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::LoggedIn { user_id, .. }
+            | Self::LoadedFromCookie { user_id }
+            | Self::LoadedFromRequest { user_id }
+            | Self::LoginConfirmed { user_id }
+            | Self::SessionProtected { user_id, .. }
+            | Self::LoginEnded { user_id, .. }
+            | Self::RememberTokenStolen { user_id } => Some(user_id),
+            Self::LoginFailed { user_id } | Self::LoggedOut { user_id } => user_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Why it happened, as a word like those of [`name`](Self::name), where there is more than one reason.
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::LoginEnded { reason, .. } => Some(reason.name()),
+            Self::SessionRejected { reason } | Self::RememberTokenRejected { reason } => {
+                Some(reason.name())
             }
+            Self::SessionProtected { ended: true, .. } => Some("ended"),
+            Self::SessionProtected { ended: false, .. } => Some("made_stale"),
+            _ => None,
+        }
+    }
+
+    /// To `tracing`, under the target `housekey`, with the fields `event`, `user_id`, `reason` and `address`.
+    pub(crate) fn trace(&self, client: EventClient<'_>) {
+        macro_rules! trace {
+            ($level:ident, $message:literal) => {
+                tracing::$level!(
+                    target: "housekey",
+                    event = self.name(),
+                    user_id = self.user_id(),
+                    reason = self.reason(),
+                    address = client.address().map(tracing::field::display),
+                    $message
+                )
+            };
+        }
+        match self {
+            Self::Accessed => trace!(trace, "the current user was asked for"),
             Self::LoggedIn { .. }
             | Self::LoggedOut { .. }
             | Self::LoadedFromCookie { .. }
             | Self::LoginConfirmed { .. }
-            | Self::LoginEnded { .. } => {
-                tracing::info!(target: "housekey", event = ?self, "login changed")
-            }
+            | Self::LoginEnded { .. } => trace!(info, "login changed"),
+            Self::LoginFailed { .. } => trace!(info, "an attempt to log in failed"),
             Self::RememberTokenStolen { .. } => {
-                tracing::warn!(target: "housekey", event = ?self, "a remember token was used twice: somebody has a copy");
+                trace!(warn, "a remember token was used twice: somebody has a copy");
             }
             Self::SessionProtected { .. } => {
-                tracing::warn!(target: "housekey", event = ?self, "a session came from another browser or address");
+                trace!(warn, "a session came from another browser or address");
             }
             Self::SessionRejected {
                 reason: Rejection::Ambiguous,
             }
             | Self::RememberTokenRejected {
                 reason: Rejection::Ambiguous,
-            } => {
-                tracing::warn!(target: "housekey", event = ?self, "a cookie came with several values");
-            }
+            } => trace!(warn, "a cookie came with several values"),
             // The cause is traced where it is known.
             Self::LoadFailed => {}
-            _ => tracing::debug!(target: "housekey", event = ?self, "denied or rejected"),
+            _ => trace!(debug, "denied or rejected"),
+        }
+    }
+}
+
+impl Rejection {
+    /// The word for it in logs, for instance `bad_signature`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadSignature => "bad_signature",
+            Self::Expired => "expired",
+            Self::FromTheFuture => "from_the_future",
+            Self::BadPayload => "bad_payload",
+            Self::Ambiguous => "ambiguous",
+            Self::LoginEnded => "login_ended",
+        }
+    }
+}
+
+impl EndReason {
+    /// The word for it in logs, for instance `auth_hash_changed`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserGone => "user_gone",
+            Self::UserInactive => "user_inactive",
+            Self::AuthHashChanged => "auth_hash_changed",
+            Self::RecordGone => "record_gone",
+            Self::NoRecord => "no_record",
+            Self::CookieReplaced => "cookie_replaced",
+            Self::Idle => "idle",
+            Self::TooOld => "too_old",
+            Self::TooManyLogins => "too_many_logins",
+            Self::EndedByUser => "ended_by_user",
+            Self::EndedByApplication => "ended_by_application",
         }
     }
 }

@@ -70,7 +70,7 @@ mod visit;
 pub use cookie::{CookieSettings, SameSite};
 pub use denial::{AnswerAs, Denied, Discard, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorKind};
-pub use event::{EndReason, Event, Rejection};
+pub use event::{EndReason, Event, EventClient, Rejection};
 pub use login::protection::{SessionIdentifier, SessionProtection};
 pub use login::records::{LoginInfo, WhenFull};
 pub use login::timeouts::LoginTimeouts;

@@ -17,7 +17,7 @@ use http::{HeaderName, Uri};
 
 use crate::cookie::{Attributes, Values};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::event::Event;
+use crate::event::{Event, EventClient};
 use crate::login::load::{Answer, Search, Write};
 use crate::login::protection::{Client, forwarded_for};
 use crate::login::records::Records;
@@ -126,7 +126,8 @@ impl Visit {
     pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
         let core = &self.inner.core;
         if core.settings.websocket_origins.refuse_handshake(request) {
-            core.deliver(&Event::ForeignHandshake);
+            let client = core.client(request);
+            core.deliver(&Event::ForeignHandshake, EventClient::of(&client));
             return Err(Error::new(
                 ErrorKind::ForeignOrigin,
                 "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
@@ -185,11 +186,19 @@ impl OpenVisit {
         let mut state = lock(state.expect("an open visit has a state"));
         let result = act(&mut state, core);
         if !state.events.is_empty() {
-            let events = std::mem::take(&mut state.events);
+            let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
             drop(state);
-            events.iter().for_each(|event| core.deliver(event));
+            let client = EventClient::of(&client);
+            events.iter().for_each(|event| core.deliver(event, client));
         }
         result
+    }
+
+    /// Tells of something that is not in the state.
+    pub(crate) fn deliver(&self, event: &Event) {
+        let client = self.with(|state, _| state.client.clone());
+        let core = &self.visit.inner.core;
+        core.deliver(event, EventClient::of(&client));
     }
 
     /// As [`with`](Self::with), for what has to reach the browser.
@@ -239,7 +248,6 @@ impl OpenVisit {
     /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] when that is not known at the moment. Nothing is remembered of it: the next call asks
     /// again.
     pub async fn current_user<U: User>(&self, request: &Parts) -> Known<U> {
-        let core = &self.visit.inner.core;
         let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
         let first_time = self.with(|state, core| {
             state.ask(without_use);
@@ -250,7 +258,7 @@ impl OpenVisit {
         });
         match first_time {
             Err(known) => return known,
-            Ok(true) => core.deliver(&Event::Accessed),
+            Ok(true) => self.deliver(&Event::Accessed),
             Ok(false) => {}
         }
         let _turn = self.turn().await;
@@ -259,8 +267,8 @@ impl OpenVisit {
             Err(known) => return known,
         };
         loop {
-            let answer = core.answer(&step.search, request, step.now).await;
-            let answer = answer.inspect_err(|_| core.deliver(&Event::LoadFailed))?;
+            let answer = self.answer(&step.search, request, step.now).await;
+            let answer = answer.inspect_err(|_| self.deliver(&Event::LoadFailed))?;
             match self.with(|state, core| state.go_on(core, step, answer)) {
                 Ok(next) => step = next,
                 Err(known) => return known,
@@ -368,6 +376,18 @@ impl VisitState {
 }
 
 impl Core {
+    fn client(&self, request: &Parts) -> Client {
+        let settings = &self.settings;
+        let address = match settings.trusted_proxies {
+            0 => None,
+            hops => forwarded_for(request, hops),
+        };
+        Client {
+            user_agent: request.headers.get(header::USER_AGENT).cloned(),
+            address: address.or_else(|| settings.client_address.as_ref()?(request)),
+        }
+    }
+
     /// The name that the browser called, where cookies could have been set for more than that.
     fn host(&self, request: &Parts) -> Option<String> {
         if self.session_cookie.main.attributes.is_host_only()
@@ -381,14 +401,21 @@ impl Core {
         Some(host.split(':').next().unwrap_or_default().to_owned())
     }
 
+    pub(crate) async fn load_user(&self, id: &str) -> Result<Option<Arc<dyn User>>, Error> {
+        self.loader.load_user(id).await.map_err(loader_failed)
+    }
+}
+
+impl OpenVisit {
     async fn answer(&self, search: &Search, request: &Parts, now: u64) -> Result<Answer, Error> {
-        Ok(match (search, &self.records) {
-            (Search::SessionUser(id), _) => Answer::User(self.load_user(id).await?),
+        let core = &self.visit.inner.core;
+        Ok(match (search, &core.records) {
+            (Search::SessionUser(id), _) => Answer::User(core.load_user(id).await?),
             (Search::RememberedUser(claims), _) => {
-                Answer::User(self.load_user(&claims.user_id).await?)
+                Answer::User(core.load_user(&claims.user_id).await?)
             }
             (Search::RequestUser, _) => {
-                let found = self.loader.load_from_request(request).await;
+                let found = core.loader.load_from_request(request).await;
                 Answer::User(found.map_err(loader_failed)?)
             }
             (
@@ -415,12 +442,8 @@ impl Core {
         })
     }
 
-    pub(crate) async fn load_user(&self, id: &str) -> Result<Option<Arc<dyn User>>, Error> {
-        self.loader.load_user(id).await.map_err(loader_failed)
-    }
-
     async fn write(&self, records: &Records, write: &Write) -> Result<Updated, Error> {
-        let store = &records.store;
+        let (store, core) = (&records.store, &self.visit.inner.core);
         match write {
             Write::Touch(login, touch, _) => {
                 store.touch(login, *touch).await?;
@@ -428,16 +451,20 @@ impl Core {
             }
             Write::Refresh(next, _) => store.update(&next.record).await,
             Write::Delete(login, _) => {
-                self.end(records, login).await?;
+                core.end(records, login).await?;
                 Ok(Updated::Done)
             }
             Write::Restore(restoration) => {
                 let record = &restoration.next.record;
                 let updated = store.update(record).await?;
-                self.watched.wake(&record.id);
+                core.watched.wake(&record.id);
                 Ok(updated)
             }
-            Write::Adopt(new, _, adoption) => self.adopt(records, new, adoption).await,
+            Write::Adopt(new, _, adoption) => {
+                let client = self.client();
+                core.adopt(records, new, adoption, EventClient::of(&client))
+                    .await
+            }
             Write::Reopen(next, ..) => store.update(&next.record).await,
         }
     }
@@ -454,22 +481,14 @@ fn loader_failed(error: BoxError) -> Error {
 
 impl VisitState {
     pub(crate) fn read(core: &Core, request: &Parts) -> Self {
-        let settings = &core.settings;
         let now = core.now();
         let [session, values] = core.session_cookie.names();
         let names = [session, values, &core.remember.attributes.name];
         let [sessions, values, remember_tokens] = Values::of(&request.headers, names);
         let (session, arrival) = core.session_cookie.read(&sessions, &values, now);
-        let address = match settings.trusted_proxies {
-            0 => None,
-            hops => forwarded_for(request, hops),
-        };
         Self {
             now,
-            client: Client {
-                user_agent: request.headers.get(header::USER_AGENT).cloned(),
-                address: address.or_else(|| settings.client_address.as_ref()?(request)),
-            },
+            client: core.client(request),
             session,
             arrival,
             remember: RememberState::new(&remember_tokens),

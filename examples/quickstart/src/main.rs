@@ -2,17 +2,17 @@
 //!
 //! `cargo run -p quickstart`, then open http://127.0.0.1:3000 and sign in as `mia` with `correct horse`.
 
-use std::{collections::HashMap, future::ready, sync::Arc};
+use std::future::ready;
 
 use axum::{Form, Router, extract::State, http::StatusCode, response::*, routing};
 use housekey_axum::*;
 
-/// Whatever your users are. housekey asks for their id.
-struct Member(String);
+/// Whatever your users are. housekey asks for their id, which must never become somebody else's: a number, not the name.
+struct Member(usize, &'static str);
 
 impl User for Member {
     fn id(&self) -> String {
-        self.0.clone()
+        self.0.to_string()
     }
 }
 
@@ -29,21 +29,23 @@ const FORM: Html<&str> = Html("<form method=post><label>Name <input name=name></
 
 async fn home(LoginRequired(member): LoginRequired<Member>) -> Html<String> {
     let form = "<form method=post action=/logout><button>Sign out";
-    Html(format!("Hello {}! {form}", member.0))
+    Html(format!("Hello {}! {form}", member.1))
 }
 
 async fn sign_in(
-    State((users, passwords)): State<(Arc<HashMap<String, String>>, Passwords)>,
+    State((users, passwords)): State<(&'static [(&'static str, String)], Passwords)>,
     login: Login<Member>,
     next: NextUrl,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Error> {
-    let hash = users.get(&form.name).map(String::as_str);
-    if !passwords.verify(&form.password, hash).await? {
+    let found = users.iter().position(|(name, _)| *name == form.name);
+    let hash = found.map(|row| users[row].1.as_str());
+    let is_right = passwords.verify(&form.password, hash).await?;
+    let Some(row) = found.filter(|_| is_right) else {
         return Ok((StatusCode::UNAUTHORIZED, FORM).into_response());
-    }
-    let (user, remember) = (Member(form.name), form.remember.is_some());
-    login.login_user(&user).remember(remember).await?;
+    };
+    let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
+    login.login_user(&member).remember(remember).await?;
     Ok(next.or("/")?.into_response())
 }
 
@@ -55,12 +57,10 @@ async fn sign_out(login: Login<Member>) -> Result<Redirect, Error> {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let passwords = Passwords::new();
-    let hash = passwords.hash("correct horse").await?;
     // Names and password hashes, in place of your table of users.
-    let users = Arc::new(HashMap::from([("mia".to_owned(), hash)]));
-    let known = users.clone();
-    let find = move |id: String| known.contains_key(&id).then_some(Member(id));
-    let user_loader = move |id: String| ready(Ok::<_, BoxError>(find(id)));
+    let users: &[_] = vec![("mia", passwords.hash("correct horse").await?)].leak();
+    let find = move |row: usize| Some(Member(row, users.get(row)?.0));
+    let user_loader = move |id: String| ready(Ok::<_, BoxError>(id.parse().ok().and_then(find)));
     let manager = LoginManager::new(SecretKeys::generate(), user_loader)
         .login_view("/login")
         .plain_http() // for development; take it out when the site has HTTPS

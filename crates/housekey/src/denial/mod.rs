@@ -243,7 +243,7 @@ impl Denial<'_> {
             }
             Denied::Forbidden => (Event::Forbidden, None),
         };
-        self.core.deliver(&event);
+        self.visit.deliver(&event);
         if let Some(handler) = handler {
             return handler(self.request);
         }

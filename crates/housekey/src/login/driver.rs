@@ -7,8 +7,9 @@ use super::actions::LoginOptions;
 use super::records::{Issued, LoginInfo, Records, Remembered, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
-use crate::event::{EndReason, Event};
+use crate::event::{EndReason, Event, EventClient};
 use crate::login::load::Adoption;
+use crate::login::protection::Client;
 use crate::manager::Core;
 use crate::records::secret::{LoginToken, marker_id};
 use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
@@ -69,7 +70,9 @@ impl OpenVisit {
             records.mark(marker).await?;
         }
         let when_full = records.max_logins.when_full;
-        core.create(records, &new.live.record, &own.logins, when_full)
+        let (record, client) = (&new.live.record, self.client());
+        let client = EventClient::of(&client);
+        core.create(records, record, &own.logins, when_full, client)
             .await?;
         if options.remember.is_some() && core.remember.is_shared_with_flask() {
             // The user's Flask-Login token counts again: there is only the one.
@@ -181,10 +184,11 @@ impl OpenVisit {
             let auth_hash = auth_hash.clone();
             if live.data.shared {
                 // The others that have the same token stay where they are; this browser gets a login of its own.
-                let client = self.with(|state, _| state.client.clone());
+                let client = self.client();
                 let new = records.issue(user_id, auth_hash, None, &client, now);
-                let core = self.visit().core();
-                core.create(records, &new.live.record, &[], WhenFull::EndOldest)
+                let (core, client) = (self.visit().core(), EventClient::of(&client));
+                let record = &new.live.record;
+                core.create(records, record, &[], WhenFull::EndOldest, client)
                     .await?;
                 return Ok(Renewed {
                     session: new.session,
@@ -220,7 +224,7 @@ impl OpenVisit {
         }
         let ended = self.visit().core().end(records, id).await?;
         if ended {
-            self.visit().core().deliver(&Event::LoginEnded {
+            self.deliver(&Event::LoginEnded {
                 user_id,
                 reason: EndReason::EndedByUser,
             });
@@ -241,10 +245,10 @@ impl OpenVisit {
         except: Option<&LoginId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        self.visit()
-            .core()
-            .end_all(records, user_id, except, reason)
-            .await
+        let client = self.client();
+        let client = EventClient::of(&client);
+        let core = self.visit().core();
+        core.end_all(records, user_id, except, reason, client).await
     }
 
     /// As [`of_current_user`](Self::of_current_user), for who is to end logins. A secret that was replaced reads only.
@@ -345,9 +349,12 @@ impl OpenVisit {
 
     fn tell_of_theft(&self, stolen_of: Vec<String>) {
         for user_id in stolen_of {
-            let stolen = Event::RememberTokenStolen { user_id };
-            self.visit().core().deliver(&stolen);
+            self.deliver(&Event::RememberTokenStolen { user_id });
         }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.with(|state, _| state.client.clone())
     }
 
     fn now(&self) -> u64 {
@@ -387,11 +394,10 @@ impl Core {
         new: &LoginRecord,
         replaced: &[LoginId],
         when_full: WhenFull,
+        client: EventClient<'_>,
     ) -> Result<(), Error> {
-        match self
-            .try_to_create(records, new, replaced, when_full)
-            .await?
-        {
+        let created = self.try_to_create(records, new, replaced, when_full, client);
+        match created.await? {
             true => Ok(()),
             // Numbers are drawn at random.
             false => Err(taken()),
@@ -405,6 +411,7 @@ impl Core {
         new: &LoginRecord,
         replaced: &[LoginId],
         when_full: WhenFull,
+        client: EventClient<'_>,
     ) -> Result<bool, Error> {
         let limit = records.limit(when_full, self.now());
         loop {
@@ -412,10 +419,10 @@ impl Core {
             match records.store.create(new, replaced, limit).await? {
                 Created::Done { ended } => {
                     replaced.iter().for_each(|login| self.watched.wake(login));
-                    self.have_ended(&new.user_id, &ended, reason);
+                    self.have_ended(&new.user_id, &ended, reason, client);
                     return Ok(true);
                 }
-                Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason),
+                Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason, client),
                 Created::Full => return Err(records.too_many()),
                 Created::Taken => return Ok(false),
             }
@@ -429,6 +436,7 @@ impl Core {
         user_id: &str,
         except: Option<&LoginId>,
         reason: EndReason,
+        client: EventClient<'_>,
     ) -> Result<usize, Error> {
         if self.remember.is_shared_with_flask() {
             let token = self.remember.flask_token(user_id);
@@ -439,7 +447,7 @@ impl Core {
         let mut count = 0;
         loop {
             let ended = records.store.delete_by_user(user_id, except, BATCH).await?;
-            self.have_ended(user_id, &ended, reason);
+            self.have_ended(user_id, &ended, reason, client);
             count += ended.len();
             if ended.len() < BATCH {
                 return Ok(count);
@@ -447,13 +455,20 @@ impl Core {
         }
     }
 
-    fn have_ended(&self, user_id: &str, ended: &[LoginId], reason: EndReason) {
+    fn have_ended(
+        &self,
+        user_id: &str,
+        ended: &[LoginId],
+        reason: EndReason,
+        client: EventClient<'_>,
+    ) {
         for login in ended {
             self.watched.wake(login);
-            self.deliver(&Event::LoginEnded {
+            let event = Event::LoginEnded {
                 user_id: user_id.to_owned(),
                 reason,
-            });
+            };
+            self.deliver(&event, client);
         }
     }
 }
@@ -465,9 +480,10 @@ impl Core {
         records: &Records,
         new: &Issued,
         adoption: &Adoption,
+        client: EventClient<'_>,
     ) -> Result<Updated, Error> {
         let record = &new.live.record;
-        let create = || self.try_to_create(records, record, &[], WhenFull::EndOldest);
+        let create = || self.try_to_create(records, record, &[], WhenFull::EndOldest, client);
         if !create().await? {
             let found = records.store.load(&record.id, record.created_at).await?;
             if found.is_some() {

@@ -10,6 +10,7 @@ use super::actions::LoginOptions;
 use super::driver::Renewal;
 use super::records::LoginInfo;
 use crate::error::Error;
+use crate::event::Event;
 use crate::manager::check_duration;
 use crate::records::LoginId;
 use crate::user::User;
@@ -57,6 +58,28 @@ impl<U: User> Login<U> {
             user,
             options: LoginOptions::default(),
         }
+    }
+
+    /// Tells the hooks and the log that somebody did not prove who they are: at the login page, at the page where people prove
+    /// themselves again, at a second step. Only the application knows, so only with this can attempts be counted and audited
+    /// ([`Event::LoginFailed`](crate::Event::LoginFailed)). It limits nothing and changes nothing.
+    ///
+    /// Give it the user whose account was tried, if there is one of that name. What was typed does not go into logs: it may be
+    /// a password.
+    ///
+    /// ```
+    /// # use housekey::*;
+    /// # struct Member { hash: String }
+    /// # impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # fn example(login: &Login<Member>, found: Option<&Member>, is_right: bool) {
+    /// if !is_right {
+    ///     login.login_failed(found);
+    /// }
+    /// # }
+    /// ```
+    pub fn login_failed(&self, user: Option<&U>) {
+        let user_id = user.map(User::id);
+        self.visit.deliver(&Event::LoginFailed { user_id });
     }
 
     /// Logs out whoever is there: the session is emptied and the remember token deleted. Works for anonymous

@@ -55,6 +55,9 @@ impl TryFrom<&str> for SessionProtection {
     }
 }
 
+/// As much of a user agent as a person can make use of.
+const LONGEST_USER_AGENT: usize = 256;
+
 /// What a session is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,6 +78,19 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// The user agent as a list can show it: text, without control characters, not endless.
+    pub(crate) fn readable_user_agent(&self) -> Option<String> {
+        let value = self.user_agent.as_ref()?;
+        let mut text: String = String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect();
+        while text.len() > LONGEST_USER_AGENT {
+            text.pop();
+        }
+        Some(text)
+    }
+
     fn user_agent(&self) -> Option<&[u8]> {
         self.user_agent.as_ref().map(HeaderValue::as_bytes)
     }

@@ -5,8 +5,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::HeaderValue;
-
 use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
@@ -25,8 +23,6 @@ const SESSION_GRACE: u64 = 30;
 const REMEMBER_WINDOW: u64 = 60;
 /// For how long after it was seen a login counts as in use, where such a one may not be ended for another.
 const IN_USE: u64 = 10 * 60;
-/// As much of a user agent as a person can make use of.
-const LONGEST_USER_AGENT: usize = 256;
 
 /// The store of a manager, and how its records are to be read.
 pub(crate) struct Records {
@@ -203,7 +199,7 @@ impl Records {
             }),
             auth_hash,
             shared: false,
-            user_agent: client.user_agent.as_ref().map(readable),
+            user_agent: client.readable_user_agent(),
             address: client.address,
         };
         let record = LoginRecord {
@@ -291,7 +287,7 @@ impl Records {
             started_at: now,
             remember: Some(self.flask_token(now)),
             auth_hash,
-            user_agent: client.user_agent.as_ref().map(readable),
+            user_agent: client.readable_user_agent(),
             address: client.address,
             ..live.data.clone()
         };
@@ -427,7 +423,7 @@ impl Records {
             previous: None,
             started_at: now,
             auth_hash,
-            user_agent: client.user_agent.as_ref().map(readable),
+            user_agent: client.readable_user_agent(),
             address: client.address,
             ..live.data.clone()
         };
@@ -597,18 +593,6 @@ impl Records {
 
 fn end(from: u64, duration: Duration) -> u64 {
     from.saturating_add(duration.as_secs())
-}
-
-/// A user agent as a list can show it: text, without control characters, not endless.
-fn readable(value: &HeaderValue) -> String {
-    let mut text: String = String::from_utf8_lossy(value.as_bytes())
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
-    while text.len() > LONGEST_USER_AGENT {
-        text.pop();
-    }
-    text
 }
 
 /// One login, as its owner or an administrator sees it.

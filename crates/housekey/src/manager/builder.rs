@@ -17,7 +17,7 @@ use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Sett
 use crate::cookie::CookieSettings;
 use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, EventClient};
 use crate::login::auth_hash::AuthHashes;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::{MaxLogins, Records, WhenFull};
@@ -469,9 +469,24 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Calls this at every event. It runs on the thread of the request, so it should be quick. Several hooks are called
-    /// in the order in which they were given.
-    pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+    /// Calls this at every event, with what is known of the client that caused it. It runs on the thread of the request, so
+    /// it should be quick. Several hooks are called in the order in which they were given.
+    ///
+    /// ```
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// # let builder = LoginManager::new(SecretKeys::generate(), loader);
+    /// builder.on_event(|event, client| {
+    ///     if matches!(event, Event::LoginFailed { .. } | Event::RememberTokenStolen { .. }) {
+    ///         eprintln!("{} of {:?} from {:?}", event.name(), event.user_id(), client.address());
+    ///     }
+    /// });
+    /// ```
+    pub fn on_event(
+        mut self,
+        hook: impl Fn(&Event, EventClient<'_>) + Send + Sync + 'static,
+    ) -> Self {
         self.hooks.push(Box::new(hook));
         self
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use http::Uri;
 
 use crate::error::Error;
-use crate::event::{EndReason, Event};
+use crate::event::{EndReason, Event, EventClient};
 use crate::login::auth_hash::AuthHashes;
 use crate::login::driver::no_store;
 use crate::login::records::{LoginInfo, Records};
@@ -99,10 +99,11 @@ impl<U: User> LoginManager<U> {
         };
         let ended = self.core.end(records, id).await?;
         if ended {
-            self.core.deliver(&Event::LoginEnded {
+            let event = Event::LoginEnded {
                 user_id: record.user_id,
                 reason: EndReason::EndedByApplication,
-            });
+            };
+            self.core.deliver(&event, EventClient::default());
         }
         Ok(ended)
     }
@@ -116,7 +117,13 @@ impl<U: User> LoginManager<U> {
     pub async fn end_logins_of(&self, user_id: &str) -> Result<usize, Error> {
         let reason = EndReason::EndedByApplication;
         self.core
-            .end_all(self.records()?, user_id, None, reason)
+            .end_all(
+                self.records()?,
+                user_id,
+                None,
+                reason,
+                EventClient::default(),
+            )
             .await
     }
 
@@ -188,7 +195,7 @@ impl<U> fmt::Debug for LoginManager<U> {
 }
 
 pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
-pub(crate) type Hook = Box<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn(&Event, EventClient<'_>) + Send + Sync>;
 
 /// What all visits share.
 pub(crate) struct Core {
@@ -230,8 +237,8 @@ impl Core {
             .as_secs()
     }
 
-    pub(crate) fn deliver(&self, event: &Event) {
-        event.trace();
-        self.hooks.iter().for_each(|hook| hook(event));
+    pub(crate) fn deliver(&self, event: &Event, client: EventClient<'_>) {
+        event.trace(client);
+        self.hooks.iter().for_each(|hook| hook(event, client));
     }
 }

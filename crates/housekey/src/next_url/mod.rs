@@ -83,7 +83,7 @@ impl NextUrl {
         })?;
         match (self.get(), &self.claimed) {
             (Some(next), _) => return Ok(safe::for_location(next)),
-            (None, Some(_)) => self.visit.visit().core().deliver(&Event::NextRejected),
+            (None, Some(_)) => self.visit.deliver(&Event::NextRejected),
             (None, None) => {}
         }
         Ok(default.to_owned())

@@ -76,7 +76,7 @@ type Log = Arc<Mutex<Vec<Event>>>;
 fn logged(builder: LoginManagerBuilder<Member>) -> (LoginManager<Member>, Log) {
     let log = Log::default();
     let heard = Arc::clone(&log);
-    let builder = builder.on_event(move |event| heard.lock().unwrap().push(event.clone()));
+    let builder = builder.on_event(move |event, _| heard.lock().unwrap().push(event.clone()));
     (builder.build().unwrap(), log)
 }
 

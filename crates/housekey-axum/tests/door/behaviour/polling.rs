@@ -113,7 +113,10 @@ async fn whoever_asks_in_the_same_request_as_a_use_makes_it_one() {
         site.clock.advance(2 * HOUR);
         site.store.calls();
         let answer = browser.get("/both").await;
-        assert_eq!(answer.body, "mia, remembered, by Session; mia, remembered, by Session");
+        assert_eq!(
+            answer.body,
+            "mia, remembered, by Session; mia, remembered, by Session"
+        );
         assert!(answer.set_cookie("__Host-session").is_some());
     }
 }

@@ -225,7 +225,7 @@ impl Surroundings {
         let (clock, log) = (self.clock.clone(), Arc::clone(&self.events.0));
         let mut builder = (self.preset)(keys, self.members.clone())
             .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now()))
-            .on_event(move |event| log.lock().unwrap().push(event.clone()));
+            .on_event(move |event, _| log.lock().unwrap().push(event.clone()));
         if self.keeps_records {
             builder = builder.login_store(self.store.clone());
         }

@@ -262,7 +262,7 @@ async fn a_hook_may_look_at_the_login_while_the_user_is_being_loaded() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let (in_hook, in_route, log) = (Arc::clone(&login), login, Arc::clone(&seen));
     let site = Site::flask_with(|builder| {
-        builder.on_event(move |event| {
+        builder.on_event(move |event, _| {
             if let Some(login) = in_hook.lock().unwrap().as_ref() {
                 let line = format!("{event:?} of {:?}", login.user_id());
                 log.lock().unwrap().push(line);

@@ -438,7 +438,7 @@ async fn t31_a_hook_may_look_at_the_session_and_the_login_without_end() {
     let (in_hook, in_route) = (Arc::clone(&handles), Arc::clone(&handles));
     let log = Arc::clone(&seen);
     let site = Site::safe_with(|builder| {
-        builder.on_event(move |event| {
+        builder.on_event(move |event, _| {
             if let Some((session, login)) = in_hook.lock().unwrap().clone() {
                 session.insert("hooks", "ran").unwrap();
                 let name = format!("{event:?}");

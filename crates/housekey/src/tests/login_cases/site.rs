@@ -363,7 +363,7 @@ impl Around<'_> {
             Box::new(move |id| ready(Ok(people.lock().unwrap().get(&id).cloned())));
         preset(keys, loader)
             .clock(move || SystemTime::UNIX_EPOCH + seconds(now.load(Ordering::SeqCst)))
-            .on_event(move |event| log.lock().unwrap().push(event.clone()))
+            .on_event(move |event, _| log.lock().unwrap().push(event.clone()))
     }
 }
 
