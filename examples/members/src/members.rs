@@ -1,6 +1,6 @@
 //! The members: their table, how one signs up, proves who they are, and changes the password.
 
-use housekey_axum::{BoxError, Passwords, User, UserLoader};
+use housekey_axum::{BoxError, Login, Passwords, User, UserLoader};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
 use crate::database::Database;
@@ -95,6 +95,7 @@ impl Members {
     /// name, so that nobody can find out who is a member.
     pub(crate) async fn authenticate(
         &self,
+        login: &Login<Member>,
         username: &str,
         password: &str,
     ) -> Result<Option<Member>, AppError> {
@@ -104,11 +105,13 @@ impl Members {
             .run(move |connection| find_with_hash(connection, &name).optional())
             .await?;
         let stored = found.as_ref().map(|(_, hash)| hash.as_str());
-        if !self.passwords.verify(password, stored).await? {
-            return Ok(None);
-        }
-        let Some((member, hash)) = found else {
-            return Ok(None);
+        let is_right = self.passwords.verify(password, stored).await?;
+        let (member, hash) = match found {
+            Some(found) if is_right => found,
+            found => {
+                login.login_failed(found.as_ref().map(|(member, _)| member));
+                return Ok(None);
+            }
         };
         if self.passwords.needs_rehash(&hash) {
             self.renew_hash(&member, password).await;

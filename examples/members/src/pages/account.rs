@@ -37,7 +37,7 @@ pub(crate) async fn submit(
     let current_error = if form.current_password.is_empty() {
         Some("Type your current password.")
     } else if members
-        .authenticate(&member.username, &form.current_password)
+        .authenticate(&login, &member.username, &form.current_password)
         .await?
         .is_none()
     {

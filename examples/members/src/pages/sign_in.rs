@@ -40,7 +40,7 @@ pub(crate) async fn submit(
     let errors = match form.missing() {
         Some(errors) => errors,
         None => match members
-            .authenticate(form.username.trim(), &form.password)
+            .authenticate(&login, form.username.trim(), &form.password)
             .await?
         {
             Some(member) if member.is_active() => {

@@ -1,12 +1,15 @@
 //! What happened, in the order in which it happened.
 
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
-use axum::extract::FromRequestParts as _;
-use axum::routing::get;
+use axum::extract::{FromRequestParts as _, State};
+use axum::routing::{get, post};
 use housekey_axum::{CurrentUser, EndReason, Event, Login, Rejection};
 use http::request::Parts;
 
-use crate::common::{HOUR, Member, OLD_KEY, Site};
+use crate::common::log::Log;
+use crate::common::{HOUR, Member, Members, OLD_KEY, Site};
 
 fn logged_in(id: &str, remember: bool) -> Event {
     Event::LoggedIn {
@@ -203,4 +206,106 @@ async fn the_user_is_accessed_once_a_request_whatever_happens_in_it() {
         user_id: "mia".to_owned(),
     };
     assert_eq!(site.events.take(), [Event::Accessed, confirmed]);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_an_event_that_names_the_account_and_not_what_was_typed() {
+    let fail = async |login: Login<Member>, State(members): State<Members>, name: String| {
+        login.login_failed(members.find(&name).as_ref());
+        "wrong"
+    };
+    let site = Site::safe();
+    let pages = Router::new()
+        .route("/fail", post(fail))
+        .with_state(site.members.clone());
+    let site = site.and(pages);
+    let mut browser = site.browser();
+    for (typed, user_id) in [("mia", Some("mia")), ("my password, by mistake", None)] {
+        let answer = browser.post("/fail", typed).await;
+        assert_eq!(answer.set_cookies(), [""; 0]);
+        let user_id = user_id.map(str::to_owned);
+        assert_eq!(site.events.take(), [Event::LoginFailed { user_id }]);
+    }
+}
+
+/// What a log can be searched by: words that stay, no Rust text.
+#[test]
+fn logs_have_fields_with_the_events_name_its_user_the_reason_and_the_address() {
+    let log = Log::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    tracing::subscriber::with_default(log.clone(), || {
+        runtime.block_on(async {
+            let site = Site::stored_with(|builder| builder.trusted_proxies(1));
+            let mut browser = site.browser();
+            let mut request = browser.request(http::Method::POST, "/login", "name=mia");
+            let headers = request.headers_mut();
+            headers.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+            browser.send(request).await;
+            site.members.remove("mia");
+            browser
+                .get_with("/who", &[("x-forwarded-for", "2001:db8::1")])
+                .await;
+            site.manager().end_logins_of("mia").await.unwrap();
+            browser.jar.put("__Host-session", "forged");
+            browser.who().await;
+        });
+    });
+    let text = log.text();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("event="))
+        .collect();
+    let has = |words: &[&str]| {
+        lines
+            .iter()
+            .any(|line| words.iter().all(|word| line.contains(word)))
+    };
+    for words in [
+        [
+            "event=\"logged_in\"",
+            "user_id=\"mia\"",
+            "address=192.0.2.7",
+        ],
+        [
+            "event=\"login_ended\"",
+            "reason=\"user_gone\"",
+            "address=2001:db8::1",
+        ],
+        [
+            "event=\"session_rejected\"",
+            "reason=\"bad_signature\"",
+            "housekey",
+        ],
+    ] {
+        assert!(has(&words), "{words:?} in {text}");
+    }
+    for line in lines {
+        assert!(!line.contains('{') && !line.contains("Some("), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_hook_knows_the_client_that_caused_an_event() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let site = Site::stored_with(|builder| {
+        builder.trusted_proxies(1).on_event(move |event, client| {
+            let line = (event.name(), client.address(), client.user_agent());
+            log.lock().unwrap().push(line);
+        })
+    });
+    let mut browser = site.browser();
+    let mut request = browser.request(http::Method::POST, "/login", "name=mia");
+    let headers = request.headers_mut();
+    headers.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+    browser.send(request).await;
+    let address = Some("192.0.2.7".parse().unwrap());
+    let expected = ("logged_in", address, Some("Firefox/1".to_owned()));
+    assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), [expected]);
+    // An administrator's doing is nobody's request.
+    site.manager().end_logins_of("mia").await.unwrap();
+    let expected = ("login_ended", None, None);
+    assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), [expected]);
 }
