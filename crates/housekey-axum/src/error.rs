@@ -14,7 +14,7 @@ use crate::guard::ScopeFor;
 ///
 /// | kind | status |
 /// |---|---|
-/// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed) | 503, with `Retry-After` |
+/// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed), [`Busy`](ErrorKind::Busy) | 503, with `Retry-After` |
 /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
 /// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins) | 403 |
 /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
@@ -75,7 +75,7 @@ impl From<housekey::Error> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, text) = match self.kind() {
-            ErrorKind::LoaderFailed | ErrorKind::StoreFailed => {
+            ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, self.to_string())
             }
             ErrorKind::NotLoggedIn => (StatusCode::UNAUTHORIZED, self.to_string()),

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::{Method, Response};
 
 use super::*;
-use crate::records::{Created, Limit, LoginId, LoginRecord, LoginStore, MemoryLoginStore, Touch, Updated};
+use crate::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, MemoryLoginStore, Touch, Updated,
+};
 use crate::{Denied, ErrorKind, LoginSource, Scope};
 
 pub(super) const MINUTE: u64 = 60;

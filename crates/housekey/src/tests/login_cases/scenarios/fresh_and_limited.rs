@@ -103,7 +103,10 @@ pub(in super::super) fn the_login_that_was_not_used_for_the_longest_time_makes_r
 pub(in super::super) fn a_limit_of_none_is_refused() {
     for when_full in [WhenFull::EndOldest, WhenFull::Refuse] {
         for count in [0, 1001, usize::MAX] {
-            let limit = |it: Builder| it.login_store(Shelf::default()).max_logins(count, when_full);
+            let limit = |it: Builder| {
+                it.login_store(Shelf::default())
+                    .max_logins(count, when_full)
+            };
             let message = Site::refused(limit);
             assert!(message.starts_with("max_logins"), "{message}");
         }
