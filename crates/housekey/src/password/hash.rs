@@ -1,5 +1,7 @@
 //! Writing: new hashes, and whether an old one should be written again.
 
+use zeroize::Zeroizing;
+
 use super::Passwords;
 use super::stored::{SALT_BYTES, StoredHash};
 use crate::error::{Error, ErrorKind};
@@ -22,7 +24,7 @@ impl Passwords {
         self.check_length(password)?;
         let place = self.workers.place().await?;
         // Not before: many may wait.
-        let (this, password) = (self.clone(), password.to_owned());
+        let (this, password) = (self.clone(), Zeroizing::new(password.to_owned()));
         place.run(move || this.hash_blocking(&password)).await
     }
 

@@ -57,7 +57,9 @@
 //! - **Guessing.** Limit attempts per account and per client; here only the number of hashes at the same time is limited.
 //! - **Flooding.** Whoever sends more sign-ins than the machine can verify makes others get "busy" in place of an answer.
 //! - **A stolen table** makes guessing offline possible; the cost of a hash only slows it down.
-//! - **Reading memory.** Passwords are not wiped from memory after use.
+//! - **Reading memory.** The copies of a password that are made here are overwritten after use. Those of the web framework
+//!   are not: the body of the request, and the form that was read from it. Nor is the memory in which argon2 and scrypt worked, which does
+//!   not hold the password.
 //! - **A NUL at the end**, in Werkzeug's formats only: `x` and `x\0` are one password there, as in Flask, because HMAC
 //!   fills short keys up with NULs. Argon2id tells them apart.
 //! - **Weak passwords.** Whether an empty or a leaked password is acceptable is the application's rule.

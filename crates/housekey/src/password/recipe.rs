@@ -1,6 +1,7 @@
 //! A recipe: an algorithm with its cost, within the limits since it was made.
 
 use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
 
 use super::argon2id::Argon2id;
 use super::werkzeug::{Pbkdf2, Scrypt};
@@ -31,7 +32,7 @@ impl Recipe {
 
     /// Whether the password gives this key; the comparison takes the same time wherever they differ.
     pub(super) fn matches(&self, password: &str, salt: &[u8], key: &[u8]) -> Result<Choice, Error> {
-        let mut derived = vec![0; key.len()];
+        let mut derived = Zeroizing::new(vec![0; key.len()]);
         self.derive(password, salt, &mut derived)?;
         Ok(derived.ct_eq(key))
     }

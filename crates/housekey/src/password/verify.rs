@@ -1,6 +1,7 @@
 //! Reading: is this the password? One verification's work in every branch.
 
 use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::Passwords;
 use super::stored::{StoredHash, Unreadable};
@@ -57,7 +58,7 @@ impl Passwords {
         }
         let place = self.workers.place().await?;
         // Not before: many may wait.
-        let (this, password) = (self.clone(), password.to_owned());
+        let (this, password) = (self.clone(), Zeroizing::new(password.to_owned()));
         let stored = stored.map(str::to_owned);
         place
             .run(move || this.verify_blocking(&password, stored.as_deref()))
