@@ -3,6 +3,7 @@
 mod caching;
 mod cookies;
 mod denials;
+mod errors;
 mod events;
 mod extractors;
 mod flash;
