@@ -192,7 +192,7 @@ impl Passwords {
     /// at once with [`ErrorKind::Busy`], which is answered with 503: somebody who floods the login form does not keep
     /// everybody else waiting for minutes. Of those who wait, no password is copied.
     ///
-    /// The default is 64 for each that is hashed at the same time: the last of them waits for about two seconds. It is no
+    /// The default is 256 for each that is hashed at the same time: the last of them waits for some seconds. It is not a
     /// rate limit: while the form is flooded, who is let in is chance. `hash_blocking` and `verify_blocking` do not count.
     ///
     /// ```

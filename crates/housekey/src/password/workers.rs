@@ -9,8 +9,9 @@ use async_lock::{Mutex, Semaphore, SemaphoreGuardArc};
 
 use crate::error::{Error, ErrorKind};
 
-/// How many may wait for each place, unless it is set. With hashes of 30 ms the last of them waits for two seconds.
-const WAITING_PER_PLACE: usize = 64;
+/// How many may wait for each place, unless it is set: with hashes of 10 to 30 ms the last of them waits for some seconds,
+/// about as long as people do. Two hundred who sign in at the same moment are all let in, also by one core.
+const WAITING_PER_PLACE: usize = 256;
 
 /// Places for blocking work, and a queue in front of them. Clones share both.
 #[derive(Clone)]

@@ -103,7 +103,7 @@ async fn a_flood_of_sign_ins_is_answered_at_once_and_kindly() {
     let mut ada = site.member("ada").await;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut flood = tokio::task::JoinSet::new();
-    for _ in 0..cores.max(2) * 33 + 20 {
+    for _ in 0..cores.max(2) * 129 + 20 {
         let mut browser = site.browser();
         flood.spawn(async move {
             let fields = [("username", "nobody"), ("password", "a guess")];
