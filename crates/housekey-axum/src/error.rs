@@ -15,7 +15,7 @@ use crate::unread::denial;
 ///
 /// | kind | status |
 /// |---|---|
-/// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed) | 503, with `Retry-After` |
+/// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed), [`Busy`](ErrorKind::Busy) | 503, with `Retry-After` |
 /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
 /// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
 /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
@@ -76,7 +76,7 @@ impl From<housekey::Error> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, text) = match self.kind() {
-            ErrorKind::LoaderFailed | ErrorKind::StoreFailed => {
+            ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, self.to_string())
             }
             ErrorKind::NotLoggedIn => (StatusCode::UNAUTHORIZED, self.to_string()),

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Password,
     /// A password that is to be hashed is longer than allowed. Tell the person who typed it.
     PasswordTooLong,
+    /// So many passwords wait to be verified or hashed that no more may. Whether this one is right is unknown.
+    Busy,
     /// An extractor or guard ran on a route that has no login layer.
     MissingLayer,
 }
@@ -87,9 +89,12 @@ impl Error {
         self.kind
     }
 
-    /// Whether trying again later may help: the fault is in what housekey stands on, not in the request.
+    /// Whether trying again later may help: the fault is in what housekey stands on, or in the load, not in the request.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.kind, ErrorKind::LoaderFailed | ErrorKind::StoreFailed)
+        matches!(
+            self.kind,
+            ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy
+        )
     }
 }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use housekey_axum::ErrorKind;
 use minijinja::context;
 use minijinja::value::Value;
 use serde_json::json;
@@ -25,6 +26,11 @@ pub(crate) enum AppError {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         match self {
+            AppError::Login(error) if error.kind() == ErrorKind::Busy => {
+                let mut response = error.into_response();
+                response.extensions_mut().insert(Busy);
+                response
+            }
             AppError::Login(error) => error.into_response(),
             AppError::Database(error) => {
                 tracing::error!(%error, "the database failed");
@@ -72,6 +78,16 @@ impl From<minijinja::Error> for AppError {
     }
 }
 
+/// Marks an answer: the database is well, and there are too many who sign in.
+#[derive(Clone, Copy)]
+struct Busy;
+
+const BUSY: (&str, &str) = (
+    "Many people are at the door",
+    "More are signing in at the moment than we can let in at once. Nothing is wrong with your password; please try again \
+     in a moment.",
+);
+
 /// What is said about a status: a heading and a sentence.
 fn explain(status: StatusCode) -> (&'static str, &'static str) {
     match status {
@@ -108,7 +124,10 @@ fn explain(status: StatusCode) -> (&'static str, &'static str) {
 
 /// The same for `error.html`.
 pub(crate) fn describe(status: StatusCode) -> Value {
-    let (heading, text) = explain(status);
+    described(status, explain(status))
+}
+
+fn described(status: StatusCode, (heading, text): (&str, &str)) -> Value {
     context! { status => status.as_u16(), heading, text }
 }
 
@@ -123,10 +142,14 @@ pub(crate) async fn in_our_look(request: Request, next: Next) -> Response {
     if !refused || is_kind("json") || (is_kind("text/html") && !for_script) {
         return response;
     }
+    let said = match response.extensions().get() {
+        Some(Busy) => BUSY,
+        None => explain(status),
+    };
     let ours = if for_script {
-        problem(status)
+        problem(status, said)
     } else {
-        page(status)
+        page(status, said)
     };
     let (mut parts, _bare) = response.into_parts();
     let (ours, body) = ours.into_parts();
@@ -142,15 +165,14 @@ fn content_type(response: &Response) -> &str {
         .unwrap_or_default()
 }
 
-fn page(status: StatusCode) -> Response {
-    match templates::render("error.html", describe(status)) {
+fn page(status: StatusCode, said: (&str, &str)) -> Response {
+    match templates::render("error.html", described(status, said)) {
         Ok(page) => ([(CACHE_CONTROL, "no-store")], page).into_response(),
         Err(error) => AppError::from(error).into_response(),
     }
 }
 
-fn problem(status: StatusCode) -> Response {
-    let (title, detail) = explain(status);
+fn problem(status: StatusCode, (title, detail): (&str, &str)) -> Response {
     let body = json!({ "status": status.as_u16(), "title": title, "detail": detail });
     let headers = [
         (CACHE_CONTROL, "no-store"),

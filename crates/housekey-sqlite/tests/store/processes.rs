@@ -3,13 +3,15 @@
 use std::io::{BufRead, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use housekey::records::{Limit, LoginStore as _, Touch, Updated};
+use housekey::records::{Created, Limit, LoginStore as _, Touch, Updated};
 use housekey_sqlite::SqliteLoginStore;
 
 use super::{NOW, file, id, record};
 
 const PROCESSES: usize = 3;
 const RECORDS: u64 = 100;
+/// How many logins a user may have for whom they all make some.
+const LIMIT: usize = 5;
 /// Tells a process which file it is about.
 const FILE: &str = "HOUSEKEY_SQLITE_TEST_FILE";
 /// A process says that it is ready for the next step.
@@ -30,7 +32,7 @@ fn processes_that_do_the_same_at_once_share_the_work() {
             writeln!(process.input).unwrap();
         }
     }
-    let mut sums = [0; 4];
+    let mut sums = [0; 5];
     for mut process in processes {
         let counts = process.read(COUNTS);
         for (sum, count) in sums.iter_mut().zip(counts.split(' ')) {
@@ -38,9 +40,11 @@ fn processes_that_do_the_same_at_once_share_the_work() {
         }
         assert!(process.child.wait().unwrap().success());
     }
+    let ended = PROCESSES as u64 * RECORDS - LIMIT as u64;
     assert_eq!(
-        sums, [RECORDS; 4],
-        "each record was created, touched, updated and deleted once"
+        sums,
+        [RECORDS, RECORDS, RECORDS, RECORDS, ended],
+        "each record was created, touched, updated and deleted once, and of the limited user as many stay as may"
     );
 }
 
@@ -93,7 +97,7 @@ async fn one_of_them() {
     };
     next_step();
     let store = SqliteLoginStore::open(path).unwrap();
-    let mut counts = [0_u64; 4];
+    let mut counts = [0_u64; 5];
     let touch = Touch {
         now: NOW + 100,
         unless_since: NOW + 40,
@@ -111,6 +115,19 @@ async fn one_of_them() {
         counts[1] += u64::from(store.touch(&new.id, touch).await.unwrap());
         new.last_seen_at = touch.now;
         counts[2] += u64::from(store.update(&new).await.unwrap() == Updated::Done);
+    }
+    let limit = Limit {
+        count: LIMIT,
+        now: NOW,
+        spared_since: u64::MAX,
+    };
+    for number in 0..RECORDS {
+        let new = record(number << 32 | u64::from(std::process::id()), "limited");
+        let created = store.create(&new, &[], limit).await.unwrap();
+        let Created::Done { ended } = created else {
+            panic!("{created:?} where the oldest can end");
+        };
+        counts[4] += ended.len() as u64;
     }
     next_step();
     for number in 0..RECORDS {

@@ -19,16 +19,13 @@ pub(super) fn setting(message: impl Into<String>) -> Error {
 }
 
 pub(super) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
-    match keys.weakness() {
-        Some(weakness) if settings.strong_keys_only => {
-            Err(Error::new(ErrorKind::SecretKey, weakness.to_owned()))
+    for weakness in keys.weaknesses() {
+        if settings.strong_keys_only {
+            return Err(Error::new(ErrorKind::SecretKey, weakness));
         }
-        Some(weakness) => {
-            tracing::warn!(target: "housekey", "a weak secret key is accepted for the sake of a Flask peer: {weakness}");
-            Ok(())
-        }
-        None => Ok(()),
+        tracing::warn!(target: "housekey", "a weak secret key is accepted for the sake of a Flask peer: {weakness}");
     }
+    Ok(())
 }
 
 /// Flask-Login's identifiers are made of the address. Without one, no session of a Flask peer matches.

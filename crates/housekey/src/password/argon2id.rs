@@ -17,6 +17,8 @@ const MAX_PARALLELISM: u64 = 64;
 /// Memory times passes is the work to be done: 4 GiB are a few seconds.
 const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
 
+const NANOSECONDS_PER_KIB: u64 = 700;
+
 /// The cost of one argon2id hash, within the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Argon2id {
@@ -92,6 +94,18 @@ impl Argon2id {
             );
             Error::new(ErrorKind::Password, message)
         })
+    }
+
+    /// See [`Recipe::work`]: each KiB, in each pass.
+    pub(super) fn work(&self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.iterations) * NANOSECONDS_PER_KIB
+    }
+
+    /// So much work, in no more memory than this has. `None` for less than argon2 can do.
+    pub(super) fn of_work(&self, work: u64) -> Option<Self> {
+        let kib = work / NANOSECONDS_PER_KIB;
+        let passes = kib.div_ceil(u64::from(self.memory_kib).max(1)).max(1);
+        Self::bounded([kib / passes, passes, 1], Version::V0x13).ok()
     }
 
     pub(super) fn prefix(&self) -> String {

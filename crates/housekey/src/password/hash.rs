@@ -1,5 +1,7 @@
 //! Writing: new hashes, and whether an old one should be written again.
 
+use zeroize::Zeroizing;
+
 use super::Passwords;
 use super::stored::{SALT_BYTES, StoredHash};
 use crate::error::{Error, ErrorKind};
@@ -16,14 +18,14 @@ impl Passwords {
     /// # Errors
     ///
     /// [`ErrorKind::PasswordTooLong`] when the password has more bytes than
-    /// [`max_password_bytes`](Passwords::max_password_bytes): tell the person. [`ErrorKind::Password`] when the system
-    /// gives no randomness or not enough memory.
+    /// [`max_password_bytes`](Passwords::max_password_bytes): tell the person. [`ErrorKind::Busy`] when as many wait as
+    /// [may](Passwords::max_waiting). [`ErrorKind::Password`] when the system gives no randomness or not enough memory.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
         self.check_length(password)?;
-        let (this, password) = (self.clone(), password.to_owned());
-        self.workers
-            .run(move || this.hash_blocking(&password))
-            .await
+        let place = self.workers.place().await?;
+        // Not before: many may wait.
+        let (this, password) = (self.clone(), Zeroizing::new(password.to_owned()));
+        place.run(move || this.hash_blocking(&password)).await
     }
 
     /// [`hash`](Passwords::hash) on the caller's own thread, at once: for scripts, not for request handlers.

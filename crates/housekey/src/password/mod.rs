@@ -3,12 +3,13 @@
 //! 1. New hashes are **argon2id** with 19 MiB, 2 passes, 1 lane ([OWASP's first choice][owasp]), as a PHC string.
 //!    Werkzeug's two formats can be written instead, for a users table that a Flask application reads as well.
 //! 2. Argon2id and both of Werkzeug's formats are always **read**, so a Flask users table works as it is.
-//! 3. **Every login costs one verification**: for an unknown user, a user without a password and a stored hash that
-//!    nobody can read, a dummy hash with the current parameters is verified instead, and the answer is `false`. How
-//!    long the answer takes does not tell who has an account.
+//! 3. **Every login costs the work of one new hash**: for an unknown user, a user without a password and a stored hash
+//!    that nobody can read, a dummy hash with the current parameters is verified instead, and the answer is `false`; beside
+//!    a stored hash that is cheaper, a dummy of the missing work. How long the answer takes does not tell who has an
+//!    account.
 //! 4. Parameters inside a stored hash are **bounded** before any work is done (Werkzeug takes them as they come).
 //! 5. Hashing runs on **a few blocking threads**, on any async runtime; the rest of a storm of logins waits its turn
-//!    and every other request is served meanwhile.
+//!    and every other request is served meanwhile. The queue is **bounded**: beyond it the answer is "busy", at once.
 //! 6. A password is its UTF-8 bytes: not trimmed, not normalised, not cut at 72 bytes or at a NUL. One longer than
 //!    4096 bytes is refused before it is hashed ([ASVS 6.2.8, 6.2.9][asvs]).
 //!
@@ -46,24 +47,33 @@
 //!
 //! # What this does not protect against
 //!
-//! - **A table of mixed costs.** The dummy has the parameters that new hashes get. As long as some users have hashes of
-//!   another cost, an attacker who measures can tell those users from names that do not exist (Django's CVE-2016-2513).
-//!   A table that comes from Flask is best served with [`Passwords::werkzeug_scrypt`] at first; changing to argon2id
-//!   later, with [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
+//! - **Hashes that are dearer than new ones.** They take their own time, and nothing can take it away; to make every
+//!   unknown name as dear would give away a machine to whoever sends names. So an attacker who measures can tell those
+//!   users from names that do not exist (Django's CVE-2016-2513). New hashes should be the dearest in the table: one that
+//!   comes from Flask is best served with [`Passwords::werkzeug_scrypt`] at first; changing to the default argon2id later,
+//!   with [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
+//! - **Differences of some per cent.** How much work is missing beside a hash of another algorithm is an estimate; beside
+//!   one of another cost it is exact but for what a processor makes of it.
 //! - **Guessing.** Limit attempts per account and per client; here only the number of hashes at the same time is limited.
+//! - **Flooding.** Whoever sends more sign-ins than the machine can verify makes others get "busy" in place of an answer.
 //! - **A stolen table** makes guessing offline possible; the cost of a hash only slows it down.
-//! - **Reading memory.** Passwords are not wiped from memory after use.
+//! - **Reading memory.** The copies of a password that are made here are overwritten after use. Those of the web framework
+//!   are not: the body of the request, and the form that was read from it. Nor is the memory in which argon2 and scrypt worked, which does
+//!   not hold the password.
 //! - **A NUL at the end**, in Werkzeug's formats only: `x` and `x\0` are one password there, as in Flask, because HMAC
 //!   fills short keys up with NULs. Argon2id tells them apart.
 //! - **Weak passwords.** Whether an empty or a leaked password is acceptable is the application's rule.
 //!
 //! # Slow in a debug build
 //!
-//! Unoptimised, a hash takes about twenty times as long (half a second instead of 25 ms). An application's `Cargo.toml` can optimise its dependencies only:
+//! Unoptimised, a hash takes about twenty times as long (half a second instead of 25 ms). An application's `Cargo.toml` can
+//! optimise what hashes, and nothing else; with Werkzeug's formats that is `digest`, `hmac`, `pbkdf2`, `salsa20`, `scrypt` and
+//! `sha2` as well:
 //!
 //! ```toml
-//! [profile.dev.package."*"]
-//! opt-level = 3
+//! [profile.dev.package]
+//! argon2 = { opt-level = 3 }
+//! blake2 = { opt-level = 3 }
 //! ```
 //!
 //! [owasp]: https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
@@ -165,14 +175,35 @@ impl Passwords {
         Ok(self.writing(Recipe::Pbkdf2(cost)))
     }
 
-    /// How many passwords are hashed at the same time by this value and its clones; the others wait. 0 counts as 1.
+    /// How many passwords are hashed at the same time by this value and its clones; the others wait, as many as
+    /// [`max_waiting`](Self::max_waiting) says. 0 counts as 1.
     ///
     /// The default is half of [`std::thread::available_parallelism`], at least 1. Memory in use is at most this times
     /// the memory of one hash. `hash_blocking` and `verify_blocking` do not count.
     #[must_use]
     pub fn max_concurrent(self, n: usize) -> Self {
         Passwords {
-            workers: Workers::new(n),
+            workers: self.workers.with_count(n),
+            ..self
+        }
+    }
+
+    /// How many may wait for their turn to be hashed. Beyond them, [`hash`](Self::hash) and [`verify`](Self::verify) fail
+    /// at once with [`ErrorKind::Busy`], which is answered with 503: somebody who floods the login form does not keep
+    /// everybody else waiting for minutes. Of those who wait, no password is copied.
+    ///
+    /// The default is 256 for each that is hashed at the same time: the last of them waits for some seconds. It is not a
+    /// rate limit: while the form is flooded, who is let in is chance. `hash_blocking` and `verify_blocking` do not count.
+    ///
+    /// ```
+    /// use housekey::password::Passwords;
+    ///
+    /// let passwords = Passwords::new().max_concurrent(4).max_waiting(100);
+    /// ```
+    #[must_use]
+    pub fn max_waiting(self, n: usize) -> Self {
+        Passwords {
+            workers: self.workers.with_most_waiting(n),
             ..self
         }
     }
@@ -204,6 +235,7 @@ impl fmt::Debug for Passwords {
             .field("writes", &self.recipe)
             .field("max_password_bytes", &self.max_password_bytes)
             .field("max_concurrent", &self.workers.count())
+            .field("max_waiting", &self.workers.most_waiting())
             .finish()
     }
 }

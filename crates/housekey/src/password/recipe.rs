@@ -1,6 +1,7 @@
 //! A recipe: an algorithm with its cost, within the limits since it was made.
 
 use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
 
 use super::argon2id::Argon2id;
 use super::werkzeug::{Pbkdf2, Scrypt};
@@ -31,9 +32,31 @@ impl Recipe {
 
     /// Whether the password gives this key; the comparison takes the same time wherever they differ.
     pub(super) fn matches(&self, password: &str, salt: &[u8], key: &[u8]) -> Result<Choice, Error> {
-        let mut derived = vec![0; key.len()];
+        let mut derived = Zeroizing::new(vec![0; key.len()]);
         self.derive(password, salt, &mut derived)?;
         Ok(derived.ct_eq(key))
+    }
+
+    /// About how many nanoseconds of work it is, on the machines that were measured: an estimate, to be compared with
+    /// another one's.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Recipe::Argon2id(argon2id) => argon2id.work(),
+            Recipe::Scrypt(scrypt) => scrypt.work(),
+            Recipe::Pbkdf2(pbkdf2) => pbkdf2.work(),
+        }
+    }
+
+    /// What is to be done beside a verification of `done` so that both are the work of this recipe. `None` when that one
+    /// is as much alone, or nearly.
+    pub(super) fn missing_beside(&self, done: Recipe) -> Option<Recipe> {
+        let missing = self.work().checked_sub(done.work())?;
+        match self {
+            Recipe::Argon2id(argon2id) => argon2id.of_work(missing).map(Recipe::Argon2id),
+            // Its own work comes in powers of two; both are made of work on memory.
+            Recipe::Scrypt(_) => Argon2id::OWASP.of_work(missing).map(Recipe::Argon2id),
+            Recipe::Pbkdf2(pbkdf2) => pbkdf2.of_work(missing).map(Recipe::Pbkdf2),
+        }
     }
 
     /// The length of the keys that this recipe writes.
@@ -57,8 +80,40 @@ impl Recipe {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::Recipe;
+    use super::*;
     use std::cell::RefCell;
+
+    #[test]
+    fn whatever_is_cheaper_comes_to_the_work_of_the_present_recipe() {
+        let argon2id = |m, t, p| Recipe::Argon2id(Argon2id::new(m, t, p).unwrap());
+        let pbkdf2 = |iterations| Recipe::Pbkdf2(Pbkdf2::sha256(iterations).unwrap());
+        let cheap = [
+            argon2id(8, 1, 1),
+            argon2id(4096, 3, 1),
+            argon2id(19456, 1, 4),
+            pbkdf2(1),
+            pbkdf2(50_000),
+        ];
+        for present in [
+            argon2id(19456, 2, 1),
+            argon2id(47104, 1, 1),
+            argon2id(65536, 3, 4),
+            Recipe::Scrypt(Scrypt::WERKZEUG),
+            pbkdf2(600_000),
+        ] {
+            for done in cheap {
+                let missing = present.missing_beside(done).expect("it is cheaper");
+                let both = (missing.work() + done.work()) as f64;
+                let ratio = both / present.work() as f64;
+                assert!(
+                    (0.97..1.03).contains(&ratio),
+                    "{present:?}, {done:?}: {ratio}"
+                );
+            }
+            assert_eq!(present.missing_beside(present), None);
+        }
+        assert_eq!(argon2id(8, 1, 1).missing_beside(pbkdf2(600_000)), None);
+    }
 
     thread_local! {
         static DERIVED: RefCell<Vec<Recipe>> = const { RefCell::new(Vec::new()) };

@@ -1,6 +1,7 @@
 //! Reading: is this the password? One verification's work in every branch.
 
 use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::Passwords;
 use super::stored::{StoredHash, Unreadable};
@@ -9,8 +10,9 @@ use crate::error::{Error, ErrorKind};
 impl Passwords {
     /// Whether `password` is the one that `stored` was made from. `None`: there is no such user, and the answer is `false`.
     ///
-    /// Exactly one verification is done for whoever asks: against `stored`, or against a dummy with the parameters that
-    /// new hashes get when there is no user, no password (`Some("")`, `Some("!")`) or no known format. So look the user
+    /// The work of one new hash is done for whoever asks: against `stored`, and as much beside it as that is cheaper; or
+    /// against a dummy with the parameters that new hashes get when there is no user, no password (`Some("")`,
+    /// `Some("!")`) or no known format. So look the user
     /// up, verify whatever came of it, and only then ask whether the account is locked:
     ///
     /// ```
@@ -38,9 +40,13 @@ impl Passwords {
     ///
     /// It waits for a place (see [`max_concurrent`](Passwords::max_concurrent)) and then takes tens of milliseconds on a
     /// thread of its own. Dropping the future while it waits gives the place up; dropping it later does not stop the
-    /// thread. A [table of mixed costs](crate::password#what-this-does-not-protect-against) still tells users apart by time.
+    /// thread. Hashes that are [dearer than new ones](crate::password#what-this-does-not-protect-against) still tell their
+    /// users apart by time.
     ///
     /// # Errors
+    ///
+    /// [`ErrorKind::Busy`], at once and for every name alike, when as many wait as [may](Passwords::max_waiting): whether the
+    /// password is right is not known, so answer "try again in a little while" and not "wrong password".
     ///
     /// [`ErrorKind::Password`], after the same work, when `stored` is in a known format with parameters above the
     /// [limits](crate::password#what-is-read), or when memory is short. No input of a client can cause it: it is the
@@ -50,9 +56,11 @@ impl Passwords {
         if self.is_too_long(password) {
             return Ok(false);
         }
-        let (this, password) = (self.clone(), password.to_owned());
+        let place = self.workers.place().await?;
+        // Not before: many may wait.
+        let (this, password) = (self.clone(), Zeroizing::new(password.to_owned()));
         let stored = stored.map(str::to_owned);
-        self.workers
+        place
             .run(move || this.verify_blocking(&password, stored.as_deref()))
             .await
     }
@@ -74,6 +82,10 @@ impl Passwords {
         };
         // `Choice` keeps the compiler from leaving the work out where its result cannot matter.
         let right = target.matches(password)? & real;
+        // Whoever the password is right for: an account that is locked gives the same answer as a wrong password.
+        if let Some(missing) = self.recipe.missing_beside(target.recipe) {
+            let _ = StoredHash::dummy(missing).matches(password)?;
+        }
         match parsed {
             Some(Err(Unreadable::OutOfBounds(why))) => Err(out_of_bounds(&why)),
             _ => Ok(right.into()),
@@ -151,7 +163,25 @@ mod tests {
     }
 
     #[test]
-    fn a_readable_hash_of_another_cost_is_verified_once_and_at_its_own_cost() {
+    fn a_hash_that_is_cheaper_than_new_ones_costs_what_an_unknown_name_costs() {
+        let passwords = Passwords::new().argon2id(4096, 2, 1).unwrap();
+        let cheap = cheap().hash_blocking("right").unwrap();
+        for (password, stored) in [("right", &*cheap), ("wrong", &cheap), ("wrong", OLD)] {
+            let (right, derived) =
+                derived_during(|| passwords.verify_blocking(password, Some(stored)));
+            assert_eq!(right.unwrap(), password == "right");
+            let work: u64 = derived.iter().map(|recipe| recipe.work()).sum();
+            let ratio = work as f64 / passwords.recipe.work() as f64;
+            assert_eq!(derived.len(), 2, "{password}, {stored}");
+            assert!(
+                (0.97..1.03).contains(&ratio),
+                "{password}, {stored}: {ratio}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hash_that_is_dearer_than_new_ones_is_verified_once_and_at_its_own_cost() {
         let passwords = cheap();
         let (right, derived) =
             derived_during(|| passwords.verify_blocking("correct horse", Some(OLD)));

@@ -20,6 +20,8 @@ const MAX_PBKDF2_ITERATIONS: u64 = 10_000_000;
 /// was made with.
 const DEFAULT_PBKDF2_ITERATIONS: u32 = 1_000_000;
 
+const NANOSECONDS_PER_SCRYPT_BLOCK: u64 = 250;
+
 /// Reads either format.
 pub(super) fn parse(text: &str) -> Result<StoredHash, Unreadable> {
     let (method, rest) = text.split_once('$').ok_or(Unreadable::UnknownFormat)?;
@@ -110,6 +112,12 @@ impl Scrypt {
         scrypt::scrypt(password, salt, &params, key).map_err(|error| failed(error.to_string()))
     }
 
+    /// See [`Recipe::work`].
+    pub(super) fn work(&self) -> u64 {
+        let blocks = (u64::from(self.r) * u64::from(self.p)) << self.log_n;
+        blocks * NANOSECONDS_PER_SCRYPT_BLOCK
+    }
+
     pub(super) fn prefix(&self) -> String {
         format!("scrypt:{}:{}:{}$", 1u64 << self.log_n, self.r, self.p)
     }
@@ -153,6 +161,24 @@ impl Pbkdf2 {
             Digest::Sha512 => pbkdf2_hmac::<sha2::Sha512>,
         };
         derive(password, salt, self.iterations, key);
+    }
+
+    /// See [`Recipe::work`].
+    pub(super) fn work(&self) -> u64 {
+        u64::from(self.iterations) * self.nanoseconds_per_iteration()
+    }
+
+    /// So much work. `None` for less than one iteration.
+    pub(super) fn of_work(&self, work: u64) -> Option<Self> {
+        Self::bounded(self.digest, work / self.nanoseconds_per_iteration()).ok()
+    }
+
+    fn nanoseconds_per_iteration(&self) -> u64 {
+        match self.digest {
+            Digest::Sha1 => 250,
+            Digest::Sha256 => 250,
+            Digest::Sha512 => 700,
+        }
     }
 
     /// `hashlib.pbkdf2_hmac` makes one digest's length when it is not told otherwise.

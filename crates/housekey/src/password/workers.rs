@@ -2,15 +2,26 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use async_lock::Semaphore;
+use async_lock::{Mutex, Semaphore, SemaphoreGuardArc};
 
-/// Places for blocking work. Clones share them.
+use crate::error::{Error, ErrorKind};
+
+/// How many may wait for each place, unless it is set: with hashes of 10 to 30 ms the last of them waits for some seconds,
+/// about as long as people do. Two hundred who sign in at the same moment are all let in, also by one core.
+const WAITING_PER_PLACE: usize = 256;
+
+/// Places for blocking work, and a queue in front of them. Clones share both.
 #[derive(Clone)]
 pub(super) struct Workers {
     places: Arc<Semaphore>,
+    /// Whoever has it is the first of the queue. It goes to those who wait in their order, which a place alone would not.
+    front: Arc<Mutex<()>>,
+    waiting: Arc<AtomicUsize>,
     count: usize,
+    most_waiting: Option<usize>,
 }
 
 impl Workers {
@@ -19,7 +30,26 @@ impl Workers {
         let count = count.max(1);
         Workers {
             places: Arc::new(Semaphore::new(count)),
+            front: Arc::default(),
+            waiting: Arc::default(),
             count,
+            most_waiting: None,
+        }
+    }
+
+    /// As many of these, with a queue of their own.
+    pub(super) fn with_most_waiting(&self, most: usize) -> Self {
+        Workers {
+            most_waiting: Some(most),
+            ..Workers::new(self.count)
+        }
+    }
+
+    /// So many, with as long a queue as was set for these.
+    pub(super) fn with_count(&self, count: usize) -> Self {
+        Workers {
+            most_waiting: self.most_waiting,
+            ..Workers::new(count)
         }
     }
 
@@ -32,21 +62,75 @@ impl Workers {
         self.count
     }
 
-    /// Waits for a place, then runs `work` on a blocking thread.
+    pub(super) fn most_waiting(&self) -> usize {
+        self.most_waiting
+            .unwrap_or(self.count.saturating_mul(WAITING_PER_PLACE))
+    }
+
+    /// A place, as soon as there is one. Nothing is kept for whoever waits but their turn, which they give up by waiting
+    /// no longer.
     ///
-    /// Whoever stops waiting gives up their turn. Work that has begun cannot be stopped, so it carries its place with
-    /// it: dropping the future then loses the result, and the place is free when the thread really is.
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`], at once, when as many wait as may.
+    pub(super) async fn place(&self) -> Result<Place, Error> {
+        // The queue has its front as well as those behind it.
+        if let Some(_front) = self.front.try_lock()
+            && let Some(place) = self.places.try_acquire_arc()
+        {
+            return Ok(Place { _guard: place });
+        }
+        let _waiting = Waiting::one_of(&self.waiting, self.most_waiting()).ok_or_else(busy)?;
+        let _front = self.front.lock().await;
+        let _guard = self.places.acquire_arc().await;
+        Ok(Place { _guard })
+    }
+}
+
+/// The right to one thread.
+pub(super) struct Place {
+    _guard: SemaphoreGuardArc,
+}
+
+impl Place {
+    /// Runs `work` on a blocking thread. It cannot be stopped once it has begun, so it carries its place with it: dropping
+    /// the future then loses the result, and the place is free when the thread really is.
     pub(super) async fn run<T: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        let place = self.places.acquire_arc().await;
         blocking::unblock(move || {
-            let _place = place;
+            let _place = self;
             work()
         })
         .await
     }
+}
+
+/// One of those who wait, for as long as it is there.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn one_of(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
+        Some(Self(waiting))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn busy() -> Error {
+    Error::new(
+        ErrorKind::Busy,
+        "too many passwords are being checked at the moment; try again in a little while",
+    )
 }
 
 #[cfg(test)]
@@ -59,6 +143,13 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
 
+    async fn run<T: Send + 'static>(
+        workers: &Workers,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        workers.place().await.unwrap().run(work).await
+    }
+
     #[test]
     fn one_place_means_that_no_two_run_at_the_same_time() {
         let workers = Workers::new(1);
@@ -67,7 +158,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let running = running.clone();
-                    block_on(workers.run(move || {
+                    block_on(run(&workers, move || {
                         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
                         // Room for another one to come in between, if the place did not keep it out.
                         (0..1000).for_each(|_| thread::yield_now());
@@ -84,7 +175,7 @@ mod tests {
         let barrier = Arc::new(Barrier::new(2));
         let meet = || {
             let barrier = barrier.clone();
-            workers.run(move || {
+            run(&workers, move || {
                 barrier.wait();
             })
         };
@@ -96,8 +187,8 @@ mod tests {
         let workers = Workers::new(1);
         let place = workers.places.try_acquire_arc().unwrap();
         block_on(async {
-            let mut first = Box::pin(workers.run(|| "first"));
-            let mut second = pin!(workers.run(|| "second"));
+            let mut first = Box::pin(run(&workers, || "first"));
+            let mut second = pin!(run(&workers, || "second"));
             assert!(poll_once(&mut first).await.is_none());
             assert!(poll_once(&mut second).await.is_none());
             drop(first);
@@ -112,7 +203,7 @@ mod tests {
         let (started, has_started) = channel();
         let (end, may_end) = channel::<()>();
         block_on(async {
-            let mut abandoned = Box::pin(workers.run(move || {
+            let mut abandoned = Box::pin(run(&workers, move || {
                 started.send(()).unwrap();
                 may_end.recv().unwrap();
             }));
@@ -121,7 +212,7 @@ mod tests {
             drop(abandoned);
             assert!(workers.places.try_acquire().is_none());
 
-            let mut next = pin!(workers.run(|| "next"));
+            let mut next = pin!(run(&workers, || "next"));
             assert!(poll_once(&mut next).await.is_none());
             end.send(()).unwrap();
             assert_eq!(next.await, "next");
@@ -132,15 +223,109 @@ mod tests {
     fn work_that_panics_frees_its_place() {
         let workers = Workers::new(1);
         let waiter = workers.clone();
-        let panicked = thread::spawn(move || block_on(waiter.run(|| panic!("on purpose")))).join();
+        let panicked =
+            thread::spawn(move || block_on(run(&waiter, || panic!("on purpose")))).join();
         assert!(panicked.is_err());
-        assert_eq!(block_on(workers.run(|| "next")), "next");
+        assert_eq!(block_on(run(&workers, || "next")), "next");
     }
 
     #[test]
     fn no_places_are_one_place_because_nobody_may_wait_for_ever() {
         assert_eq!(Workers::new(0).count(), 1);
-        assert_eq!(block_on(Workers::new(0).run(|| "done")), "done");
+        assert_eq!(block_on(run(&Workers::new(0), || "done")), "done");
+    }
+
+    #[test]
+    fn beyond_those_who_may_wait_it_is_busy_at_once_until_one_goes_away_or_has_its_turn() {
+        let passwords = cheap().max_concurrent(1).max_waiting(2);
+        let place = passwords.workers.places.try_acquire_arc().unwrap();
+        let is_busy = || {
+            let answers = block_on(zip(passwords.verify("x", None), passwords.hash("x")));
+            let kinds = (
+                answers.0.map_err(|it| it.kind()),
+                answers.1.map_err(|it| it.kind()),
+            );
+            kinds == (Err(ErrorKind::Busy), Err(ErrorKind::Busy))
+        };
+        block_on(async {
+            let mut waiting: Vec<_> = (0..2)
+                .map(|_| Box::pin(passwords.verify("x", None)))
+                .collect();
+            for one in &mut waiting {
+                assert!(poll_once(one).await.is_none());
+            }
+            assert!(is_busy());
+            // In the queue or at its front, who goes away makes room for one.
+            for goes in [1, 0] {
+                drop(waiting.remove(goes));
+                let mut next = Box::pin(passwords.verify("x", None));
+                assert!(poll_once(&mut next).await.is_none());
+                waiting.push(next);
+                assert!(is_busy());
+            }
+            drop(place);
+            let [one, other] = waiting.try_into().ok().unwrap();
+            let (one, other) = zip(one, other).await;
+            assert!(!one.unwrap() && !other.unwrap());
+        });
+        assert!(
+            !block_on(passwords.verify("x", None)).unwrap(),
+            "and then it is not"
+        );
+        assert_eq!(passwords.workers.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn with_no_queue_at_all_the_places_are_still_used() {
+        let passwords = cheap().max_concurrent(1).max_waiting(0);
+        for _ in 0..3 {
+            assert!(!block_on(passwords.verify("x", None)).unwrap());
+        }
+        let _place = passwords.workers.places.try_acquire_arc().unwrap();
+        let busy = block_on(passwords.verify("x", None)).unwrap_err();
+        assert_eq!(busy.kind(), ErrorKind::Busy);
+        assert!(busy.is_temporary());
+    }
+
+    #[test]
+    fn as_many_wait_as_are_set_in_either_order_and_otherwise_as_there_are_places_for() {
+        for (passwords, most) in [
+            (cheap().max_concurrent(3), 3 * WAITING_PER_PLACE),
+            (cheap().max_concurrent(3).max_waiting(5), 5),
+            (cheap().max_waiting(5).max_concurrent(3), 5),
+        ] {
+            assert_eq!(passwords.workers.most_waiting(), most);
+            assert_eq!(passwords.workers.count(), 3);
+        }
+    }
+
+    #[test]
+    fn who_waits_has_their_turn_before_those_who_come_later() {
+        let workers = Workers::new(1);
+        let place = block_on(workers.place()).ok().unwrap();
+        block_on(async {
+            let mut first = pin!(workers.place());
+            assert!(poll_once(&mut first).await.is_none());
+            let mut second = pin!(workers.place());
+            assert!(poll_once(&mut second).await.is_none());
+            drop(place);
+            let mut third = pin!(workers.place());
+            assert!(poll_once(&mut third).await.is_none(), "others wait");
+            drop(first.await);
+            drop(second.await);
+            assert!(third.await.is_ok());
+        });
+    }
+
+    /// A form has room for a password of four thousand bytes, and there may be many who wait.
+    #[test]
+    fn who_waits_keeps_no_copy_of_the_password() {
+        let passwords = cheap().max_concurrent(1);
+        let _place = passwords.workers.places.try_acquire_arc().unwrap();
+        let password = "x".repeat(4096);
+        let mut waiting = pin!(passwords.verify(&password, None));
+        block_on(async { assert!(poll_once(&mut waiting).await.is_none()) });
+        assert!(size_of_val(&*waiting) < 1024);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::equal_in_constant_time;
 use crate::error::{Error, ErrorKind};
@@ -33,7 +34,10 @@ const FEWEST_DISTINCT_BYTES: usize = 8;
 /// # Ok::<(), housekey::Error>(())
 /// ```
 ///
-/// `Debug` shows how many keys there are, never a byte of them.
+/// `Debug` shows how many keys there are, never a byte of them. Dropped, they are overwritten in memory, and so is what is
+/// derived from them when the manager is. That is not all: the text that a key was made from is the caller's, the
+/// environment keeps its variables for as long as the process lives, and a core dump or swapped memory of a running program
+/// has them all.
 #[derive(Clone)]
 pub struct SecretKeys {
     keys: Vec<SecretKey>,
@@ -41,10 +45,11 @@ pub struct SecretKeys {
 
 #[derive(Clone)]
 struct SecretKey {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     /// Flask-Login encodes a text key as Latin-1 where Flask itself takes UTF-8. The same as `bytes` for a key of
     /// ASCII or of bytes; a text that Latin-1 cannot hold makes Flask-Login fail, so there is no peer to agree with.
-    latin1: Vec<u8>,
+    latin1: Zeroizing<Vec<u8>>,
+    /// What is wrong with it, after "the secret key".
     weakness: Option<String>,
 }
 
@@ -70,18 +75,21 @@ impl SecretKeys {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or has fewer than 8 different ones. More cannot be
-    /// told from a key: a sentence that somebody thought up passes, and can be guessed.
+    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or has fewer than 8 different ones, and when it is a
+    /// text with white space at an end: a line's end from a file, a space beside a comma. More cannot be told from a key: a
+    /// sentence that somebody thought up passes, and can be guessed.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::single(SecretKey::from_bytes(key.as_ref())).and_then(Self::strong)
     }
 
-    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, separated by commas. Bytes are
-    /// taken as they are: a line's end in the variable is part of the key.
+    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, if it is there and not empty,
+    /// separated by commas and nothing else.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the variable is missing, is no text, or as [`SecretKeys::new`] says.
+    /// [`ErrorKind::SecretKey`] when the first variable is missing, when one of them is no text, when a fallback is empty or
+    /// has white space at an end, or as [`SecretKeys::new`] says. The message names the variable and the key in it, never
+    /// a byte of one. A weak fallback is refused as [`fallback`](Self::fallback) says.
     pub fn from_env(name: &str) -> Result<Self, Error> {
         let key = std::env::var(name).map_err(|_| {
             refused(format!(
@@ -89,11 +97,36 @@ impl SecretKeys {
                  and keep it the same, or every restart signs everybody out"
             ))
         })?;
-        let mut keys = Self::new(key)?;
-        if let Ok(fallbacks) = std::env::var(format!("{name}_FALLBACKS")) {
-            for fallback in fallbacks.split(',').filter(|key| !key.is_empty()) {
-                keys = keys.fallback(fallback)?;
+        let fallbacks_name = format!("{name}_FALLBACKS");
+        let fallbacks = match std::env::var(&fallbacks_name) {
+            Ok(fallbacks) => fallbacks,
+            Err(std::env::VarError::NotPresent) => String::new(),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(refused(format!(
+                    "the environment variable {fallbacks_name} is no text, so it holds no secret keys"
+                )));
             }
+        };
+        Self::from_variables(name, &Zeroizing::new(key), &Zeroizing::new(fallbacks))
+    }
+
+    fn from_variables(name: &str, key: &str, fallbacks: &str) -> Result<Self, Error> {
+        let in_variable = |name: String| {
+            move |error: Error| refused(format!("the environment variable {name}: {error}"))
+        };
+        let mut keys = Self::new(key).map_err(in_variable(name.to_owned()))?;
+        if fallbacks.is_empty() {
+            return Ok(keys);
+        }
+        for fallback in fallbacks.split(',') {
+            let added = keys.fallback(fallback).and_then(|keys| {
+                let last = keys.keys.len() - 1;
+                match has_white_space(fallback.as_bytes()) {
+                    true => Err(refused(format!("{} {WHITE_SPACE}", name_of(last)))),
+                    false => Ok(keys),
+                }
+            });
+            keys = added.map_err(in_variable(format!("{name}_FALLBACKS")))?;
         }
         Ok(keys)
     }
@@ -104,17 +137,18 @@ impl SecretKeys {
     ///
     /// When the operating system has no randomness to give.
     pub fn generate() -> Self {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *bytes).expect("the operating system gives random bytes");
         Self {
-            keys: vec![SecretKey::from_bytes(&bytes)],
+            keys: vec![SecretKey::from_bytes(&*bytes)],
         }
     }
 
     /// The `SECRET_KEY` of a Flask application, given as the text that its configuration holds. A key of bytes
     /// that are no UTF-8 text goes to [`SecretKeys::flask_bytes`].
     ///
-    /// Weak keys are accepted, since the application has them already; building the manager warns.
+    /// Weak keys are accepted, since the application has them already, and white space at an end is part of the key, as it
+    /// is for Flask; building the manager warns of both.
     ///
     /// # Errors
     ///
@@ -145,23 +179,28 @@ impl SecretKeys {
             Ok(text) => SecretKey::from_text(text),
             Err(_) => SecretKey::from_bytes(key.as_ref()),
         };
-        key.not_empty()?;
+        let name = name_of(self.keys.len());
+        key.not_empty(&name)?;
         if self
             .keys
             .iter()
             .any(|other| equal_in_constant_time(&other.bytes, &key.bytes))
         {
-            return Err(refused(
-                "a fallback key is in the ring already: a key that was replaced must differ from the one that replaced it",
-            ));
+            return Err(refused(format!(
+                "{name} is in the ring already: a key that was replaced must differ from the one that replaced it"
+            )));
         }
         self.keys.push(key);
         Ok(self)
     }
 
-    /// Why a key of the ring is easy to guess, if one is. The safe preset refuses such a ring.
-    pub(crate) fn weakness(&self) -> Option<&str> {
-        self.keys.iter().find_map(|key| key.weakness.as_deref())
+    /// What is wrong with the keys of the ring, and with which. The safe preset refuses such a ring.
+    pub(crate) fn weaknesses(&self) -> impl Iterator<Item = String> {
+        let keys = self.keys.iter().enumerate();
+        keys.filter_map(|(index, key)| {
+            let weakness = key.weakness.as_deref()?;
+            Some(format!("{} {weakness}", name_of(index)))
+        })
     }
 
     /// Keys for one purpose. What is signed for a purpose is valid for no other; the label is bound by its length
@@ -173,7 +212,10 @@ impl SecretKeys {
                 mac.update(&(part.len() as u64).to_be_bytes());
                 mac.update(part.as_bytes());
             }
-            KeyedHash::Sha256(hmac_sha256(&mac.finalize().into_bytes()))
+            let mut derived = mac.finalize().into_bytes();
+            let keyed = hmac_sha256(&derived);
+            derived.as_mut_slice().zeroize();
+            KeyedHash::Sha256(keyed)
         };
         KeyRing(self.keys.iter().map(derive).collect())
     }
@@ -200,7 +242,10 @@ impl SecretKeys {
         let derive = |key: &SecretKey| {
             let mut mac = hmac_sha1(&key.bytes);
             mac.update(salt.as_bytes());
-            KeyedHash::Sha1(hmac_sha1(&mac.finalize().into_bytes()))
+            let mut derived = mac.finalize().into_bytes();
+            let keyed = hmac_sha1(&derived);
+            derived.as_mut_slice().zeroize();
+            KeyedHash::Sha1(keyed)
         };
         KeyRing(self.keys.iter().map(derive).collect())
     }
@@ -216,13 +261,14 @@ impl SecretKeys {
     }
 
     fn single(key: SecretKey) -> Result<Self, Error> {
-        key.not_empty()?;
+        key.not_empty(&name_of(0))?;
         Ok(Self { keys: vec![key] })
     }
 
     fn strong(self) -> Result<Self, Error> {
-        match self.weakness() {
-            Some(weakness) => Err(refused(weakness.to_owned())),
+        let weakness = self.weaknesses().next();
+        match weakness {
+            Some(weakness) => Err(refused(weakness)),
             None => Ok(self),
         }
     }
@@ -237,35 +283,64 @@ impl fmt::Debug for SecretKeys {
 impl SecretKey {
     fn from_bytes(bytes: &[u8]) -> Self {
         Self {
-            bytes: bytes.to_vec(),
-            latin1: bytes.to_vec(),
+            bytes: bytes.to_vec().into(),
+            latin1: bytes.to_vec().into(),
             weakness: weakness(bytes),
         }
     }
 
     fn from_text(text: &str) -> Self {
-        let latin1: Result<Vec<u8>, _> = text.chars().map(|c| u8::try_from(u32::from(c))).collect();
+        // With room for all of it, so that it does not move and leave a copy behind.
+        let mut latin1 = Zeroizing::new(Vec::with_capacity(text.len()));
+        let is_latin1 = text.chars().all(|c| {
+            let byte = u8::try_from(u32::from(c));
+            byte.map(|byte| latin1.push(byte)).is_ok()
+        });
+        let bytes = Zeroizing::new(text.as_bytes().to_vec());
         Self {
-            bytes: text.as_bytes().to_vec(),
-            latin1: latin1.unwrap_or_else(|_| text.as_bytes().to_vec()),
+            latin1: if is_latin1 { latin1 } else { bytes.clone() },
+            bytes,
             weakness: weakness(text.as_bytes()),
         }
     }
 
-    fn not_empty(&self) -> Result<(), Error> {
+    fn not_empty(&self, name: &str) -> Result<(), Error> {
         if self.bytes.is_empty() {
-            return Err(refused(
-                "the secret key is empty: set it to the output of `openssl rand -hex 32`",
-            ));
+            return Err(refused(format!(
+                "{name} is empty: set it to the output of `openssl rand -hex 32`, or leave it out if it is a fallback"
+            )));
         }
         Ok(())
     }
 }
 
+/// What a message calls a key: the one that signs, or which of the others, as people count.
+fn name_of(index: usize) -> String {
+    match index {
+        0 => "the secret key".to_owned(),
+        number => format!("fallback key number {number}"),
+    }
+}
+
+const WHITE_SPACE: &str = "has white space at an end, which would be part of the key: take it away; a key that was in \
+                           use with it goes on with it as bytes only, through SecretKeys::flask_bytes";
+
+/// At an end of a text. Random bytes may be anything, and are no text but by a chance as small as that of guessing them.
+fn has_white_space(key: &[u8]) -> bool {
+    std::str::from_utf8(key).is_ok_and(|text| {
+        let is_text = text.chars().all(|c| !c.is_control() || c.is_whitespace());
+        is_text && text.trim().len() < text.len()
+    })
+}
+
+/// What is wrong with a key, after its name.
 fn weakness(key: &[u8]) -> Option<String> {
+    if has_white_space(key) {
+        return Some(WHITE_SPACE.to_owned());
+    }
     if key.len() < SHORTEST_STRONG_KEY {
         return Some(format!(
-            "the secret key has {} bytes and needs at least {SHORTEST_STRONG_KEY} bytes that nobody can guess: set it \
+            "has {} bytes and needs at least {SHORTEST_STRONG_KEY} bytes that nobody can guess: set it \
              to the output of `openssl rand -hex 32`",
             key.len()
         ));
@@ -273,14 +348,14 @@ fn weakness(key: &[u8]) -> Option<String> {
     let distinct = key.iter().collect::<std::collections::HashSet<_>>().len();
     if distinct < FEWEST_DISTINCT_BYTES {
         return Some(format!(
-            "the secret key repeats the same few bytes ({distinct} different ones; at least {FEWEST_DISTINCT_BYTES} are \
+            "repeats the same few bytes ({distinct} different ones; at least {FEWEST_DISTINCT_BYTES} are \
              needed), so it was not drawn at random: set it to the output of `openssl rand -hex 32`"
         ));
     }
     let text = String::from_utf8_lossy(key).to_ascii_lowercase();
     if text == FLASK_DOCUMENTATION_KEY || PLACEHOLDERS.iter().any(|word| text.contains(word)) {
         return Some(
-            "the secret key is one of those that stand in examples: set it to the output of `openssl rand -hex 32`"
+            "is one of those that stand in examples: set it to the output of `openssl rand -hex 32`"
                 .to_owned(),
         );
     }
@@ -424,8 +499,8 @@ mod tests {
 
     #[test]
     fn a_flask_key_is_taken_as_it_is_but_never_empty() {
-        assert!(SecretKeys::flask("dev").unwrap().weakness().is_some());
-        assert!(SecretKeys::flask(STRONG).unwrap().weakness().is_none());
+        assert!(SecretKeys::flask("dev").unwrap().weaknesses().count() == 1);
+        assert!(SecretKeys::flask(STRONG).unwrap().weaknesses().count() == 0);
         assert!(SecretKeys::flask("").is_err());
         assert!(SecretKeys::flask_bytes(b"").is_err());
     }
@@ -436,6 +511,94 @@ mod tests {
         assert!(keys.clone().fallback(STRONG).is_err());
         assert!(keys.clone().fallback("").is_err());
         assert!(keys.fallback("old").is_ok());
+    }
+
+    const OTHER: &str = "2b7e151628aed2a6abf7158809cf4f3c";
+    const THIRD: &str = "7d793037a0760186574b0282f2f435e7";
+
+    #[test]
+    fn white_space_at_an_end_and_an_empty_key_are_errors_that_say_which_key_in_which_variable() {
+        let of = |key: &str, fallbacks: &str| {
+            SecretKeys::from_variables("KEY", &key.replace('K', STRONG), fallbacks)
+                .map(|keys| keys.keys.len())
+                .map_err(|error| error.to_string())
+        };
+        let list = |text: &str| text.replace('A', OTHER).replace('B', THIRD);
+        for (fallbacks, count) in [("", 1), ("A", 2), ("A,B", 3), ("weak", 2)] {
+            assert_eq!(of("K", &list(fallbacks)), Ok(count), "{fallbacks}");
+        }
+        for (fallbacks, key, what) in [
+            ("A, B", 2, "white space"),
+            (" A,B", 1, "white space"),
+            ("A ,B", 1, "white space"),
+            ("A,B\n", 2, "white space"),
+            ("A,\u{a0}B", 2, "white space"),
+            (" ", 1, "white space"),
+            ("A,,B", 2, "is empty"),
+            (",A", 1, "is empty"),
+            ("A,", 2, "is empty"),
+            ("A,A", 2, "in the ring already"),
+        ] {
+            let message = of("K", &list(fallbacks)).unwrap_err();
+            let start =
+                format!("the environment variable KEY_FALLBACKS: fallback key number {key} ");
+            assert!(message.starts_with(&start), "{fallbacks:?}: {message}");
+            assert!(message.contains(what), "{fallbacks:?}: {message}");
+            assert!(!message.contains(OTHER) && !message.contains(THIRD));
+        }
+        for key in ["K\n", " K", "K\r\n", "\tK", "", "short"] {
+            let message = of(key, "").unwrap_err();
+            let start = "the environment variable KEY: the secret key ";
+            assert!(message.starts_with(start), "{key:?}: {message}");
+            assert!(!message.contains(STRONG));
+        }
+    }
+
+    #[test]
+    fn a_key_with_white_space_at_an_end_is_flasks_alone_and_random_bytes_may_end_with_any() {
+        let typed = format!("{STRONG}\n");
+        assert!(SecretKeys::new(&typed).is_err());
+        let keys = SecretKeys::flask(&typed).unwrap();
+        assert_eq!(&*keys.keys[0].bytes, typed.as_bytes(), "as Flask takes it");
+        let said: Vec<_> = keys.weaknesses().collect();
+        assert!(
+            said[0].starts_with("the secret key has white space"),
+            "{said:?}"
+        );
+        for (first, last) in [(b' ', 0x9c), (0x9c, b'\n'), (b'\t', 0x01)] {
+            let mut bytes: Vec<u8> = (0x80..0xa0).collect();
+            (bytes[0], bytes[31]) = (first, last);
+            assert!(SecretKeys::new(&bytes).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_weak_key_of_a_ring_is_named() {
+        let keys = SecretKeys::flask(STRONG).unwrap();
+        let keys = keys.fallback("old").unwrap().fallback(OTHER).unwrap();
+        let said: Vec<_> = keys.fallback("older ").unwrap().weaknesses().collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].starts_with("fallback key number 1 has 3 bytes"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].starts_with("fallback key number 3 has white space"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn a_key_is_overwritten_when_it_is_dropped() {
+        fn overwritten<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        fn of_type<T: zeroize::ZeroizeOnDrop>() {}
+        let keys = SecretKeys::new(STRONG).unwrap();
+        overwritten(&keys.keys[0].bytes);
+        overwritten(&keys.keys[0].latin1);
+        // Of which an HMAC consists: two states that have absorbed the key.
+        of_type::<Sha1>();
+        of_type::<Sha256>();
+        of_type::<Sha512>();
     }
 
     #[test]

@@ -95,3 +95,38 @@ async fn a_closed_account_is_out_at_the_next_request() {
         "This account has been closed.",
     );
 }
+
+/// More sign-ins at once than may wait, whatever the machine.
+#[tokio::test]
+async fn a_flood_of_sign_ins_is_answered_at_once_and_kindly() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..cores.max(2) * 129 + 20 {
+        let mut browser = site.browser();
+        flood.spawn(async move {
+            let fields = [("username", "nobody"), ("password", "a guess")];
+            browser.post("/sign-in", &fields).await
+        });
+    }
+    let mut busy = 0;
+    while let Some(answer) = flood.join_next().await {
+        let answer = answer.unwrap();
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+            busy += 1;
+            answer.shows(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Many people are at the door",
+            );
+            assert_eq!(answer.headers["retry-after"], "5");
+            // Others are not kept from anything.
+            ada.get("/dashboard").await.shows(OK, "Hello, ada.");
+            flood.abort_all();
+            break;
+        }
+    }
+    assert!(busy > 0);
+    while flood.join_next().await.is_some() {}
+    site.sign_in(site.browser(), "ada", false).await;
+}

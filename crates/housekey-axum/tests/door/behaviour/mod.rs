@@ -4,6 +4,7 @@ mod caching;
 mod cookies;
 mod denials;
 mod effects;
+mod errors;
 mod events;
 mod extractors;
 mod flash;
