@@ -36,12 +36,22 @@ use crate::error::BoxError;
 pub trait User: Any + Send + Sync {
     /// The id under which a session remembers this user, and which the loader is asked for at later requests.
     ///
-    /// It is readable by whoever holds the cookie, so it should be no secret. It may not be empty or the text
+    /// **An id must never become somebody else's.** Cookies say the id, so one that is given again, such as a name, opens
+    /// the account to the cookies of its former owner, remember tokens included, for as long as those live. Use a number
+    /// or a random text that is never given again. Where that cannot be, let
+    /// [`session_auth_hash`](User::session_auth_hash) be a random stamp of the account, or call
+    /// [`end_logins_of`](crate::LoginManager::end_logins_of) when it goes.
+    ///
+    /// Anybody who holds the cookie can read it, so it should not be a secret. It may not be empty or the text
     /// `None` (which a Python peer writes for a missing id); logging in such a user is an error.
     fn id(&self) -> String;
 
-    /// Whether this user may be logged in. Answering `false` also ends the logins that exist, at their next request
+    /// Whether this user may be logged in. Answering `false` also ends the logins that exist, each at its next request
     /// (Flask-Login's `is_active`).
+    ///
+    /// A login that made no request meanwhile is there again when the answer is `true` again. To end them all, call
+    /// [`end_logins_of`](crate::LoginManager::end_logins_of) or change
+    /// [`session_auth_hash`](User::session_auth_hash) when you disable an account.
     fn is_active(&self) -> bool {
         true
     }
@@ -50,8 +60,9 @@ pub trait User: Any + Send + Sync {
     ///
     /// Only a keyed digest of them is put into cookies. A random stamp in a column of its own is better than the
     /// password hash: a hash also changes when it is only made stronger, and that would sign people out for nothing.
-    /// `None`, the default, means that logins end by logging out or by expiry only. Beginning to return something
-    /// signs everybody out once, since the logins of before have no digest of it (the `flask` preset accepts those).
+    /// `None`, the default, means that logins end by logging out or by expiry only. Going from bytes to `None` is a change
+    /// like any other, and ends the user's logins. Beginning to return something signs everybody out once, since earlier
+    /// logins have no digest of it (the `flask` preset accepts those).
     fn session_auth_hash(&self) -> Option<Vec<u8>> {
         None
     }

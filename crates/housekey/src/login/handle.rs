@@ -86,8 +86,11 @@ impl<U: User> Login<U> {
     /// visitors too.
     ///
     /// The cookies are taken from this browser. With a login store, its login is deleted there, and any copy of the
-    /// cookies is worthless from now on. Without one, a copy that somebody made before stays valid until it expires or
-    /// the user's auth hash changes; Flask-Login's remember token does neither. Call it from a POST route only: a link or an
+    /// cookies is worthless from now on; a remember token that somebody else has used is noticed here as anywhere, and Flask-Login's
+    /// ends for all browsers that have it. Without one, a copy that somebody made before stays valid until it expires or
+    /// the user's auth hash changes; Flask-Login's remember token does neither. Cookies that earlier settings left in the browser
+    /// with another `Domain` or partition, or at a
+    /// [`former_path`](crate::CookieSettings::former_path), go too. Call it from a POST route only: a link or an
     /// image of another site can cause a GET.
     ///
     /// # Errors

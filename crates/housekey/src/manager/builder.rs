@@ -171,8 +171,8 @@ impl<U: User> LoginManagerBuilder<U> {
     ///
     /// Every request that asks who is there asks the store first. Sessions and remember tokens that were made without a
     /// store are none in the safe preset, so turning it on signs everybody out once. In the `flask` preset a session
-    /// without a record gets one when it is first looked at, since a Flask peer may have made it; a copy of such a
-    /// cookie stays good for as long as the peer would take it.
+    /// without a record gets one when it is first looked at, since a Flask peer may have made it. The cookie finds that record from
+    /// then on, and once it has ended, copies of the cookie start no other.
     ///
     /// ```
     /// use housekey::{LoginTimeouts, WhenFull, records::MemoryLoginStore};

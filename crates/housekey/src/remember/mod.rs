@@ -36,17 +36,20 @@ use timed::TimedTokens;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RememberFormat {
-    /// housekey's own: expires on the server, bound to the user's auth hash. The default without a login store.
+    /// housekey's own: expires on the server, bound to the user's auth hash. The default without a login store, and an error
+    /// with one, since it would undo what the store ends.
     Timed,
     /// housekey's own, for managers with a [`login_store`](crate::LoginManagerBuilder::login_store), and the default
-    /// there: as the one before, and each use replaces it. Whoever comes with one that was used (more than a minute
-    /// ago) has a copy, or is the owner of one that somebody copied: the login that it belongs to ends, for both.
+    /// there: as the one before, and each use replaces it. Somebody who comes with one that was used (more than a minute
+    /// ago, and what it gave out was used since) has a copy, or is the owner of one that somebody copied: the login that it
+    /// belongs to ends, for both.
     Rotating,
     /// Flask-Login's own, which a Flask peer reads and writes. **It never expires on the server**: a copy of it is
-    /// good for as long as the secret key is, and for every password that the user will ever have.
+    /// good for as long as the secret key is, and for every password that the user will ever have. With a login store, a
+    /// logout in any browser that has it ends it for all of them, until the user logs in with "remember me" again.
     FlaskLogin,
     /// Writes the first and reads both; a token of Flask-Login's is replaced when it is used. For the time after the
-    /// last Flask route has moved.
+    /// last Flask route has moved. An error with a login store.
     TimedReplacingFlaskLogin,
 }
 
