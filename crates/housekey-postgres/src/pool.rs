@@ -65,7 +65,10 @@ impl Pool {
                 match self.once(connection.get(), lock, statements).await {
                     Err(error) if error.as_database_error().is_some() => {
                         // A connection that cannot even do this is closed.
-                        sqlx::raw_sql("ROLLBACK").execute(connection.get()).await?;
+                        let rollback = sqlx::raw_sql("ROLLBACK");
+                        if rollback.execute(connection.get()).await.is_err() {
+                            return Err(error);
+                        }
                         connection.give_back();
                         if !was_undone(&error) {
                             return Err(error);

@@ -418,3 +418,36 @@ fn check_texts(record: &LoginRecord) -> Result<(), Error> {
         (false, false) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Executor as _;
+    use store_tests::{Kind, record, shared_url, unique_name};
+
+    use super::*;
+
+    /// As a machine has it that goes away in the middle, until the server notices.
+    #[tokio::test]
+    async fn whoever_has_a_users_lock_keeps_nobody_waiting_but_that_user_and_them_not_for_ever() {
+        let pool = PgPool::connect(&shared_url(Kind::Postgres)).await.unwrap();
+        let name = unique_name();
+        let store = PostgresLoginStore::new(pool.clone()).table(&name).unwrap();
+        store.create_table().await.unwrap();
+        let lock = store.table.lock_of("mia");
+        let mut other = pool.begin().await.unwrap();
+        let take = format!("SELECT pg_advisory_xact_lock({lock})");
+        other.execute(AssertSqlSafe(take)).await.unwrap();
+
+        let hasty = store.clone().timeout(Duration::from_millis(200));
+        let mias = record("mia");
+        assert!(hasty.create(&mias, &[], Limit::NONE).await.is_err());
+        let bens = store.create(&record("ben"), &[], Limit::NONE).await;
+        assert!(bens.unwrap().is_done());
+        assert_eq!(store.list_by_user("mia", 0, 9).await.unwrap(), []);
+        other.rollback().await.unwrap();
+        let mias = store.create(&record("mia"), &[], Limit::NONE).await;
+        assert!(mias.unwrap().is_done());
+        let drop = format!("DROP TABLE {}", store.table);
+        pool.execute(AssertSqlSafe(drop)).await.unwrap();
+    }
+}
