@@ -228,7 +228,7 @@ async fn a_right_that_is_lacking_is_403_and_scopes_choose_the_login_page() {
 }
 
 #[tokio::test]
-async fn two_types_of_users_need_cookies_of_their_own() {
+async fn two_types_of_users_need_a_realm_or_a_key_and_cookies_of_their_own() {
     let key = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
     let keys = || SecretKeys::new(key).unwrap();
     let staff = || {
@@ -246,7 +246,12 @@ async fn two_types_of_users_need_cookies_of_their_own() {
             .layer(members.layer())
     };
 
-    let mut browser = Browser::at(app(staff()));
+    let members = World::new().builder(keys()).build().unwrap();
+    let error = staff().build().unwrap_err().to_string();
+    assert!(error.starts_with("realm: "), "{error}");
+    drop(members);
+
+    let mut browser = Browser::at(app(staff().realm("staff")));
     for path in ["/member", "/staff"] {
         let status = browser.get(path).await.status();
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
@@ -578,13 +583,15 @@ async fn a_session_that_flask_made_is_fresh_here_only_if_the_address_is_known() 
 }
 
 #[tokio::test]
-async fn a_remember_token_that_does_not_verify_is_deleted() {
+async fn a_remember_token_that_does_not_verify_counts_for_nothing_and_stays_for_a_server_that_has_its_key()
+ {
     let mut browser = Browser::at(account(&World::new()));
     browser
         .cookies
         .insert("__Host-remember_token".to_owned(), "x.y.z".to_owned());
-    browser.get("/page").await;
-    assert!(browser.cookies.is_empty());
+    let status = browser.get("/page").await.status();
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.cookies["__Host-remember_token"], "x.y.z");
 }
 
 #[tokio::test]

@@ -239,6 +239,10 @@ mod tests {
     }
 
     fn site() -> Site {
+        site_with(MemoryLoginStore::new())
+    }
+
+    fn site_with(store: MemoryLoginStore) -> Site {
         let now = Arc::new(AtomicU64::new(1_700_000_000));
         let active = Arc::new(AtomicBool::new(true));
         let (clock, is_active) = (Arc::clone(&now), Arc::clone(&active));
@@ -247,7 +251,7 @@ mod tests {
             ready(Ok::<_, BoxError>(Some(Member { active })))
         };
         let manager = LoginManager::new(SecretKeys::generate(), loader)
-            .login_store(MemoryLoginStore::new())
+            .login_store(store)
             .clock(move || {
                 SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::SeqCst))
             })
@@ -346,6 +350,24 @@ mod tests {
             assert!(over.is_ok(), "{name}");
             assert_eq!(looks, 3, "{name}");
         }
+    }
+
+    /// Another process has the same store, and nobody here is told.
+    #[test]
+    fn what_another_process_ends_is_seen_at_the_next_look() {
+        let store = MemoryLoginStore::new();
+        let site = site_with(store.clone());
+        let elsewhere = site_with(store).manager;
+        let mut looks = 0;
+        let over = block_on(site.watch.ended(|| {
+            looks += 1;
+            if looks == 3 {
+                assert_eq!(block_on(elsewhere.end_logins_of("mia")).unwrap(), 2);
+            }
+            ready(())
+        }));
+        assert!(over.is_ok());
+        assert_eq!(looks, 3);
     }
 
     /// A copy of the session opened the stream; then its owner proves herself, which is meant to end copies.

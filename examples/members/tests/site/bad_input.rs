@@ -127,6 +127,21 @@ async fn a_form_sent_by_another_site_does_nothing() {
     ada.get("/dashboard").await.shows(OK, "Hello, ada.");
 }
 
+/// Or somebody else would find the victim signed in as the attacker, and read what they do there.
+#[tokio::test]
+async fn a_login_form_sent_by_another_site_signs_nobody_in() {
+    let site = Site::open().await;
+    site.member("mallory").await;
+    let mut victim = site.browser();
+    for from in ["cross-site", "same-site"] {
+        let fields = [("username", "mallory"), ("password", PASSWORD)];
+        let answer = victim.post_from(from, "/sign-in", &fields).await;
+        answer.shows(StatusCode::FORBIDDEN, "The form was sent by another site");
+        let answer = victim.get("/dashboard").await;
+        answer.leads_to("/sign-in?next=%2Fdashboard");
+    }
+}
+
 #[tokio::test]
 async fn a_cookie_that_is_no_cookie_of_ours_is_an_anonymous_visitor() {
     let site = Site::open().await;

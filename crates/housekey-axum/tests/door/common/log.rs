@@ -1,7 +1,7 @@
 //! Everything that goes to `tracing`, as one text.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -12,6 +12,17 @@ use tracing::{Event, Metadata, Subscriber};
 pub(crate) struct Log(Arc<Mutex<String>>);
 
 impl Log {
+    /// Of the whole process: all tests write into it.
+    pub(crate) fn of_the_process() -> Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        let log = LOG.get_or_init(|| {
+            let log = Log::default();
+            tracing::subscriber::set_global_default(log.clone()).unwrap();
+            log
+        });
+        log.clone()
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().clone()
     }

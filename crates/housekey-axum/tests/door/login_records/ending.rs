@@ -343,3 +343,43 @@ async fn without_a_store_there_is_no_list_and_that_is_said() {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::NoLoginStore);
     }
 }
+
+/// The cure that `User::is_active` names: a login that made no request while its user was locked out is there again.
+#[tokio::test]
+async fn an_account_that_is_let_in_again_has_its_old_logins_unless_they_were_ended() {
+    for ended in [false, true] {
+        let site = Site::stored();
+        let mut asleep = site.remembered_browser_of("mia").await;
+        let mut awake = site.remembered_browser_of("mia").await;
+        site.members.change("mia", |member| member.active = false);
+        assert_eq!(awake.who().await, "nobody");
+        if ended {
+            assert_eq!(site.manager().end_logins_of("mia").await.unwrap(), 1);
+        }
+        site.members.change("mia", |member| member.active = true);
+        assert_eq!(awake.who().await, "nobody");
+        assert_eq!(asleep.who().await.starts_with("mia"), !ended);
+    }
+}
+
+/// What `User::id` warns of, and the two ways out.
+#[tokio::test]
+async fn an_id_that_is_given_again_is_safe_with_a_stamp_of_the_account_or_once_its_logins_are_ended()
+ {
+    for (stamp, ended, expected) in [
+        (None, false, "mia, fresh, remembered, by Session"),
+        (Some("of the new account"), false, "nobody"),
+        (None, true, "nobody"),
+    ] {
+        let site = Site::stored();
+        site.members.change("mia", |member| member.stamp = None);
+        let mut former_owner = site.remembered_browser_of("mia").await;
+        if ended {
+            site.manager().end_logins_of("mia").await.unwrap();
+        }
+        // The row is deleted, and somebody else signs up under the name.
+        site.members
+            .change("mia", |member| member.stamp = stamp.map(Into::into));
+        assert_eq!(former_owner.who().await, expected);
+    }
+}

@@ -334,3 +334,19 @@ fn settings_that_need_records_or_contradict_each_other_are_refused_by_name() {
         assert!(error.to_string().starts_with(message), "{error}");
     }
 }
+
+/// What the guide says of both together: 30 days of the token, and 30 more of the session that its last use starts.
+#[tokio::test]
+async fn with_the_defaults_a_remembered_browser_is_out_sixty_days_after_the_password() {
+    let site = Site::stored();
+    let mut browser = site.remembered_browser_of("mia").await;
+    browser.restart();
+    site.clock.advance(30 * DAY - SECOND);
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    for _ in 0..59 {
+        site.clock.advance(DAY / 2);
+        assert!(browser.who().await.starts_with("mia, by Session"));
+    }
+    site.clock.advance(DAY / 2);
+    assert_eq!(browser.who().await, "nobody");
+}
