@@ -258,7 +258,9 @@ impl OpenVisit {
         });
         match first_time {
             Err(known) => return known,
-            Ok(true) => self.deliver(&Event::Accessed),
+            // At every request, and hardly anybody listens.
+            Ok(true) if self.visit.inner.core.hears_accesses() => self.deliver(&Event::Accessed),
+            Ok(true) => {}
             Ok(false) => {}
         }
         let _turn = self.turn().await;

@@ -14,7 +14,7 @@ use super::check::{check, check_key, check_store, setting, warn_without_address}
 use super::managers;
 use super::settings::SessionSignature;
 use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
-use crate::cookie::CookieSettings;
+use crate::cookie::{CookieSettings, LONGEST_LIFE};
 use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
@@ -110,13 +110,16 @@ impl<U: User> LoginManagerBuilder<U> {
     /// One day, or 31 in the `flask` preset; from one second to 400 days. Checked on the server.
     ///
     /// A session in use is written again as [`session_refresh`](Self::session_refresh) says, so activity keeps it alive
-    /// without limit: there is no absolute lifetime.
+    /// without limit: there is no absolute lifetime. With a [`login_store`](Self::login_store), in the safe preset, this is
+    /// about the application's values alone: how long the login lives, its record says
+    /// ([`login_timeouts`](Self::login_timeouts)).
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.session_lifetime = lifetime;
         self
     }
 
-    /// When an unchanged session is sent again. Once an hour, or in the `flask` preset permanent ones at every request.
+    /// When an unchanged session is sent again. Once an hour, or in the `flask` preset permanent ones at every request. With a
+    /// [`login_store`](Self::login_store), in the safe preset, this is about the application's values alone.
     pub fn session_refresh(mut self, refresh: SessionRefresh) -> Self {
         self.settings.session_refresh = refresh;
         self
@@ -193,7 +196,7 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// When logins end by themselves: [`LoginTimeouts::EVERYDAY`], unless this says otherwise. Needs a
-    /// [`login_store`](Self::login_store); the idle timeout may not be longer than
+    /// [`login_store`](Self::login_store). In the `flask` preset the idle timeout may not be longer than
     /// [`session_lifetime`](Self::session_lifetime), after which the cookie is gone.
     pub fn login_timeouts(mut self, timeouts: LoginTimeouts) -> Self {
         self.settings.login_timeouts = Some(timeouts);
@@ -523,22 +526,38 @@ impl<U: User> LoginManagerBuilder<U> {
         };
         let adopts = self.store.is_some() && settings.session_signature == SessionSignature::Flask;
         let values = settings.values_cookie();
+        let timeouts = settings.login_timeouts.unwrap_or_default();
+        let main = SignedCookie {
+            attributes: settings.session_cookie.clone(),
+            signer: TimedSigner::new(signing_keys, clock_tolerance),
+            lifetime: settings.session_lifetime,
+            kept_for: settings.session_lifetime,
+            refresh: settings.session_refresh,
+            keeps_value: adopts,
+        };
         let session_cookie = SessionCookie {
+            // Where the login's record says how long it lives, its cookie need not: sent again by a slow request, it would put
+            // an old secret in the place of a new one.
+            main: match self.store.is_some() && values.is_some() {
+                true => SignedCookie {
+                    lifetime: LONGEST_LIFE,
+                    kept_for: timeouts.absolute(),
+                    refresh: SessionRefresh::Never,
+                    ..main
+                },
+                false => main,
+            },
             values: values.map(|attributes| SignedCookie {
                 signer: TimedSigner::new(
                     keys.for_purpose(&["housekey", "session values", &attributes.name]),
                     clock_tolerance,
                 ),
                 attributes,
+                lifetime: settings.session_lifetime,
+                kept_for: settings.session_lifetime,
+                refresh: settings.session_refresh,
                 keeps_value: false,
             }),
-            main: SignedCookie {
-                keeps_value: adopts,
-                attributes: settings.session_cookie.clone(),
-                signer: TimedSigner::new(signing_keys, clock_tolerance),
-            },
-            lifetime: settings.session_lifetime,
-            refresh: settings.session_refresh,
             max_size: settings.max_cookie_size,
         };
         let remember = RememberCookie::new(
@@ -552,7 +571,7 @@ impl<U: User> LoginManagerBuilder<U> {
         let records = self.store.map(|store| Records {
             store: store.in_realm(&settings.realm),
             digests: Digests::new(keys),
-            timeouts: settings.login_timeouts.unwrap_or_default(),
+            timeouts,
             max_logins: settings.max_logins.unwrap_or_default(),
             adopts,
             session_lifetime: settings.session_lifetime.as_secs(),

@@ -132,7 +132,8 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         if !stored {
             return Err(needs_store("login_timeouts"));
         }
-        if timeouts.idle() > settings.session_lifetime {
+        let cookie_is_the_login = settings.session_signature == SessionSignature::Flask;
+        if cookie_is_the_login && timeouts.idle() > settings.session_lifetime {
             return Err(setting(
                 "login_timeouts: the idle timeout is longer than session_lifetime, after which the cookie is gone; \
                  make that longer, or the timeout shorter",

@@ -237,6 +237,11 @@ impl Core {
             .as_secs()
     }
 
+    /// Whether anybody wants to know that somebody was asked for.
+    pub(crate) fn hears_accesses(&self) -> bool {
+        !self.hooks.is_empty() || tracing::enabled!(target: "housekey", tracing::Level::TRACE)
+    }
+
     pub(crate) fn deliver(&self, event: &Event, client: EventClient<'_>) {
         event.trace(client);
         self.hooks.iter().for_each(|hook| hook(event, client));

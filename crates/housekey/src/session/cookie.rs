@@ -26,8 +26,6 @@ pub(crate) struct SessionCookie {
     pub(crate) main: SignedCookie,
     /// The values', where they are apart.
     pub(crate) values: Option<SignedCookie>,
-    pub(crate) lifetime: Duration,
-    pub(crate) refresh: SessionRefresh,
     pub(crate) max_size: usize,
 }
 
@@ -35,6 +33,11 @@ pub(crate) struct SessionCookie {
 pub(crate) struct SignedCookie {
     pub(crate) attributes: Attributes,
     pub(crate) signer: TimedSigner,
+    /// How old it may be.
+    pub(crate) lifetime: Duration,
+    /// How long the browser keeps a permanent one.
+    pub(crate) kept_for: Duration,
+    pub(crate) refresh: SessionRefresh,
     /// Whether the value is kept as it came.
     pub(crate) keeps_value: bool,
 }
@@ -108,7 +111,7 @@ impl SessionCookie {
                 session = SessionMap::default();
             }
             let owner = session.owner();
-            let found = cookie.open_all(values, now, self.lifetime).0;
+            let found = cookie.open_all(values, now).0;
             let mut ours = found
                 .into_iter()
                 .filter(|(values, _)| values.values_owner() == owner);
@@ -132,7 +135,7 @@ impl SessionCookie {
             return Default::default();
         }
         if let [only] = sessions.as_slice()
-            && let Ok((session, main)) = self.main.open(only, now, self.lifetime)
+            && let Ok((session, main)) = self.main.open(only, now)
         {
             let arrival = Arrival {
                 main,
@@ -140,7 +143,7 @@ impl SessionCookie {
             };
             return (session, arrival);
         }
-        let (mut valid, refused) = self.main.open_all(sessions, now, self.lifetime);
+        let (mut valid, refused) = self.main.open_all(sessions, now);
         let chosen = match valid.len() {
             0 => Err(Rejected::Invalid(refused.unwrap_or(Refused::BadSignature))),
             1 => Ok(0),
@@ -208,7 +211,7 @@ impl SessionCookie {
         let modified = session.are_values_modified()
             || (arrival.values.sent && session.owner() != arrival.values_owner);
         let values =
-            if modified || self.is_sent_again(&arrival.values, arrival.again_if_due, permanent) {
+            if modified || cookie.is_sent_again(&arrival.values, arrival.again_if_due, permanent) {
                 let part = session.values_part();
                 match part.is_empty() {
                     true if arrival.values.sent => Change::Delete,
@@ -230,7 +233,7 @@ impl SessionCookie {
         now: u64,
     ) -> Result<Change, Error> {
         let value = cookie.signer.sign(&payload::encode(&part.to_json()), now);
-        let expires = permanent.then(|| expiry(now, self.lifetime));
+        let expires = permanent.then(|| expiry(now, cookie.kept_for));
         let name = &cookie.attributes.name;
         match cookie.attributes.set(&value, expires) {
             Some(header) if name.len() + value.len() <= self.max_size => Ok(match modified {
@@ -249,18 +252,10 @@ impl SessionCookie {
             Some(_) => session.is_login_modified(),
             None => session.is_modified(),
         };
-        modified || self.is_sent_again(&arrival.main, arrival.again_if_due, session.is_permanent())
-    }
-
-    /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
-    fn is_sent_again(&self, arrival: &CookieArrival, again_if_due: bool, permanent: bool) -> bool {
-        let due = again_if_due
-            && match self.refresh {
-                SessionRefresh::Never => false,
-                SessionRefresh::PermanentEachRequest => permanent,
-                SessionRefresh::OlderThan(age) => arrival.age >= age,
-            };
-        arrival.sent && (due || arrival.fallback_key)
+        modified
+            || self
+                .main
+                .is_sent_again(&arrival.main, arrival.again_if_due, session.is_permanent())
     }
 
     /// # Errors
@@ -298,16 +293,25 @@ impl SessionCookie {
 }
 
 impl SignedCookie {
+    /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
+    fn is_sent_again(&self, arrival: &CookieArrival, again_if_due: bool, permanent: bool) -> bool {
+        let due = match self.refresh {
+            SessionRefresh::Never => false,
+            SessionRefresh::PermanentEachRequest => permanent,
+            SessionRefresh::OlderThan(age) => arrival.age >= age,
+        };
+        arrival.sent && (due && again_if_due || arrival.fallback_key)
+    }
+
     /// All values that were signed here, in their order, and why the first of the others was not accepted.
     fn open_all(
         &self,
         values: &Values<'_>,
         now: u64,
-        lifetime: Duration,
     ) -> (Vec<(SessionMap, CookieArrival)>, Option<Refused>) {
         let (mut valid, mut refused) = (Vec::new(), None);
         for value in values.as_slice() {
-            match self.open(value, now, lifetime) {
+            match self.open(value, now) {
                 Ok(opened) => valid.push(opened),
                 Err(why) => refused = refused.or(Some(why)),
             }
@@ -315,13 +319,8 @@ impl SignedCookie {
         (valid, refused)
     }
 
-    fn open(
-        &self,
-        value: &[u8],
-        now: u64,
-        lifetime: Duration,
-    ) -> Result<(SessionMap, CookieArrival), Refused> {
-        let verified = self.signer.verify(value, now, lifetime)?;
+    fn open(&self, value: &[u8], now: u64) -> Result<(SessionMap, CookieArrival), Refused> {
+        let verified = self.signer.verify(value, now, self.lifetime)?;
         let session = payload::decode(verified.payload)
             .and_then(SessionMap::parse)
             .ok_or(Refused::BadPayload)?;

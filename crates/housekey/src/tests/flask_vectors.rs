@@ -108,7 +108,7 @@ fn text_of(manager: &LoginManager<Member>, cookie: &str) -> Option<String> {
     let core = visit.visit().core();
     let signer = &core.session_cookie.main.signer;
     let verified = signer
-        .verify(cookie.as_bytes(), NOW, core.session_cookie.lifetime)
+        .verify(cookie.as_bytes(), NOW, core.session_cookie.main.lifetime)
         .ok()?;
     payload::decode(verified.payload)
 }

@@ -331,6 +331,27 @@ async fn a_slow_page_that_began_before_a_proof_does_not_put_the_old_secret_back(
     }
 }
 
+/// A session that is in use is sent again once it is an hour old; the login's record says how long that lives.
+#[tokio::test]
+async fn a_slow_page_of_an_old_session_does_not_put_the_old_secret_back_either() {
+    let gate = Gate::default();
+    let site = Site::stored().with_login_pages(&gate);
+    for permanent in [false, true] {
+        for path in ["/slow/note", "/slow-unasked/note"] {
+            let mut browser = site.browser_of("mia").await;
+            if permanent {
+                browser.post("/permanent", "").await;
+            }
+            site.clock.advance(2 * HOUR);
+            let slow = browser.stop_at(&gate, Method::POST, path, "late").await;
+            browser.post("/confirm", "").await;
+            browser.receive(&slow.go_on().await);
+            site.clock.advance(DAY / 3);
+            assert_eq!(browser.who().await, "mia, by Session", "{path}");
+        }
+    }
+}
+
 /// Without a store too, in the safe preset: what is stored beside a login is not the login.
 #[tokio::test]
 async fn a_slow_page_brings_no_login_back_and_hands_no_values_to_the_next_one() {

@@ -277,7 +277,7 @@ fn settings_that_need_records_or_contradict_each_other_are_refused_by_name() {
     type Case = (fn(Builder) -> Builder, bool, &'static str);
     let new = LoginTimeouts::new;
     assert_eq!(new(HOUR, DAY), LoginTimeouts::SENSITIVE);
-    let cases: [Case; 8] = [
+    let cases: [Case; 7] = [
         (
             |it| it.login_timeouts(LoginTimeouts::SENSITIVE),
             false,
@@ -313,15 +313,6 @@ fn settings_that_need_records_or_contradict_each_other_are_refused_by_name() {
             true,
             "login_timeouts: absolute",
         ),
-        (
-            |it| {
-                it.session_lifetime(HOUR)
-                    .session_refresh(housekey_axum::SessionRefresh::Never)
-                    .login_timeouts(LoginTimeouts::EVERYDAY)
-            },
-            true,
-            "login_timeouts: ",
-        ),
     ];
     for (set, stored, message) in cases {
         let members = Site::safe().members.clone();
@@ -333,6 +324,35 @@ fn settings_that_need_records_or_contradict_each_other_are_refused_by_name() {
         assert_eq!(error.kind(), ErrorKind::Setting);
         assert!(error.to_string().starts_with(message), "{error}");
     }
+}
+
+/// A cookie that holds the login is gone after its lifetime. In the safe preset the record alone says how long a login lives.
+#[tokio::test]
+async fn a_login_may_be_idle_for_longer_than_a_session_lives_unless_a_flask_peer_reads_it() {
+    let short = |builder: Builder| {
+        builder
+            .session_lifetime(HOUR)
+            .session_refresh(housekey_axum::SessionRefresh::Never)
+            .login_timeouts(LoginTimeouts::EVERYDAY)
+    };
+    let members = Site::safe().members.clone();
+    let flask = LoginManager::flask(SecretKeys::flask(KEY).unwrap(), members);
+    let flask = flask.login_store(crate::common::TestStore::default());
+    let error = short(flask).build().unwrap_err();
+    assert!(error.to_string().starts_with("login_timeouts: "), "{error}");
+
+    let site = Site::stored_with(short);
+    let mut browser = site.browser_of("mia").await;
+    browser.post("/session/note", "short").await;
+    site.clock.advance(DAY - SECOND);
+    assert_eq!(browser.who().await, "mia, by Session");
+    assert_eq!(
+        browser.read("/session/note").await,
+        "nothing",
+        "values have a lifetime"
+    );
+    site.clock.advance(DAY);
+    assert_eq!(browser.who().await, "nobody");
 }
 
 /// What the guide says of both together: 30 days of the token, and 30 more of the session that its last use starts.

@@ -188,7 +188,7 @@ pub(in super::super) fn a_login_without_a_store_ends_with_its_session() {
 }
 
 pub(in super::super) fn an_unchanged_session_is_sent_again_when_it_is_due() {
-    let site = Site::new();
+    let site = Site::without_store(|builder| builder);
     let mut browser = site.browser_of("mia");
     assert_eq!(browser.who(), "mia, fresh");
     assert!(browser.sent.is_empty(), "{:?}", browser.sent);
@@ -198,7 +198,7 @@ pub(in super::super) fn an_unchanged_session_is_sent_again_when_it_is_due() {
     assert_eq!(browser.headers["vary"], "Cookie");
 
     let always = SessionRefresh::OlderThan(seconds(0));
-    let site = Site::with(|builder| builder.session_refresh(always));
+    let site = Site::without_store(|builder| builder.session_refresh(always));
     let mut browser = site.browser_of("mia");
     assert_eq!(browser.who(), "mia, fresh");
     assert!(browser.set(SESSION).is_some());
@@ -206,6 +206,14 @@ pub(in super::super) fn an_unchanged_session_is_sent_again_when_it_is_due() {
     let mut stranger = site.browser();
     stranger.who();
     assert!(stranger.sent.is_empty(), "there is nothing to send again");
+
+    // With a store its record says how long a login lives, and the values alone are sent again.
+    let site = Site::new();
+    let mut browser = site.browser_of("mia");
+    browser.put("cart", "one");
+    site.pass(HOUR);
+    assert_eq!(browser.who(), "mia, fresh");
+    assert!(browser.set(SESSION).is_none() && browser.set(VALUES).is_some());
 }
 
 pub(in super::super) fn who_opens_a_request_again_finds_the_same_session() {

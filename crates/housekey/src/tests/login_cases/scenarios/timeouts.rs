@@ -118,11 +118,6 @@ pub(in super::super) fn no_duration_is_endless_or_none_at_all() {
             with_timeouts(timeouts(2 * DAY, DAY)),
             "login_timeouts: the idle",
         ),
-        // The cookie would be gone before.
-        (
-            with_timeouts(timeouts(2 * DAY, 9 * DAY)),
-            "login_timeouts: the idle",
-        ),
         (
             with(|it, _| it.login_timeouts(LoginTimeouts::SENSITIVE)),
             "login_timeouts: it needs",
