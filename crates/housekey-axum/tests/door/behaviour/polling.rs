@@ -120,7 +120,8 @@ async fn whoever_asks_in_the_same_request_as_a_use_makes_it_one() {
             answer.body,
             "mia, remembered, by Session; mia, remembered, by Session"
         );
-        assert_eq!(site.store.calls().contains(&Call::Touch), recorded);
+        let writes = |call: &Call| matches!(call, Call::Touch | Call::Update);
+        assert_eq!(site.store.calls().iter().any(writes), recorded);
         // Without a store the cookie is what lives on.
         assert_eq!(answer.set_cookie("__Host-session").is_some(), !recorded);
     }
