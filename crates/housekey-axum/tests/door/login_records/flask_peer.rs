@@ -436,3 +436,28 @@ async fn a_grace_of_half_a_minute_holds_for_sessions_that_the_peer_wrote_meanwhi
     site.clock.advance(Duration::from_secs(30));
     assert_eq!(slow.who().await, "mia, fresh, by Session");
 }
+
+/// The copy that somebody made before the first look came without a digest of ours; the record knows it.
+#[tokio::test]
+async fn a_new_password_ends_copies_of_a_peers_session_from_before_the_first_look() {
+    let site = site();
+    let mut browser = peer_login(&site, "mia");
+    let copy = browser.jar.clone();
+    browser.who().await;
+    site.members.set_stamp("mia", "after a new password");
+    assert_eq!(site.who_with(&copy).await, "nobody");
+    assert_eq!(browser.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_new_password_ends_a_peers_session_that_has_no_room_for_anything_of_ours() {
+    let site = site();
+    let full = noise(4000).replace('\\', "-");
+    let json = format!(r#"{{"_fresh":true,"_user_id":"mia","blob":"{full}"}}"#);
+    let session = peer::compressed_session(KEY, &json, site.clock.now());
+    let mut browser = site.browser();
+    browser.jar.put("session", &session);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    site.members.set_stamp("mia", "after a new password");
+    assert_eq!(browser.who().await, "nobody");
+}

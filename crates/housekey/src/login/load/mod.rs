@@ -202,7 +202,16 @@ impl VisitState {
             .as_deref()
             .and_then(|value| auth_hash::in_session(value, id));
         let by_peer = kept.is_none();
-        match core.auth_hashes.check(&*user, id, kept, missing) {
+        // A peer's session may come without ours, or have no room for it. Its record knows.
+        let recorded = self
+            .live
+            .as_ref()
+            .and_then(|it| it.data.auth_hash.as_deref());
+        match core
+            .auth_hashes
+            .check(&*user, id, kept.or(recorded), missing)
+        {
+            AuthHash::Matches if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
             AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
