@@ -160,6 +160,10 @@ impl VisitState {
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
+            // A peer packs a session until it is full. Without the flag it is as stale, and shorter.
+            if core.session_cookie.must_fit(&self.session).is_err() {
+                self.session.remove(keys::FRESH);
+            }
         }
         // Flask-Login says so at every request until the next login; once is enough.
         if ended || was_fresh {
