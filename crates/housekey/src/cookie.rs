@@ -116,6 +116,8 @@ impl FromStr for SameSite {
 pub(crate) struct Values<'a> {
     values: [&'a [u8]; MOST_VALUES],
     len: usize,
+    /// Whether there were more.
+    crowded: bool,
 }
 
 impl<'a> Values<'a> {
@@ -137,6 +139,7 @@ impl<'a> Values<'a> {
     const NONE: Self = Self {
         values: [&[]; MOST_VALUES],
         len: 0,
+        crowded: false,
     };
 
     fn add(&mut self, value: &'a [u8]) {
@@ -144,7 +147,15 @@ impl<'a> Values<'a> {
         if is_new && self.len < MOST_VALUES {
             self.values[self.len] = value;
             self.len += 1;
+        } else {
+            self.crowded |= is_new;
         }
+    }
+
+    /// Whether there were more values than are considered. Whoever can set cookies can crowd the browser's own one out by that,
+    /// and be left alone with theirs.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded
     }
 
     pub(crate) fn as_slice(&self) -> &[&'a [u8]] {
