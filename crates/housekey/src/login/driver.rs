@@ -310,6 +310,7 @@ impl OpenVisit {
             own.marks
                 .extend(age.map(|age| records.session_marker(&token.id, age, now)));
         }
+        let (mut in_use, mut stolen) = (Vec::new(), Vec::new());
         for claims in remembered {
             let ClaimsKind::Rotating(token) = &claims.kind else {
                 let token = self.visit().core().remember.flask_token(&claims.user_id);
@@ -318,13 +319,19 @@ impl OpenVisit {
             };
             let found = records.store.load(&token.id, now).await?;
             match records.check_remember(token, &claims, found, now) {
-                Remembered::Valid(_) => own.add(token.id),
-                Remembered::Gone => {}
-                Remembered::Stolen(login) => {
-                    own.add(login);
-                    own.stolen_of.push(claims.user_id);
+                Remembered::Valid(_) => {
+                    own.add(token.id);
+                    in_use.push(token.id);
                 }
+                Remembered::Gone => {}
+                Remembered::Stolen(login) => stolen.push((login, claims.user_id)),
             }
+        }
+        // A used token beside the one that came after it is what other settings left in this browser.
+        stolen.retain(|(login, _)| !in_use.contains(login));
+        for (login, user_id) in stolen {
+            own.add(login);
+            own.stolen_of.push(user_id);
         }
         Ok(own)
     }

@@ -255,3 +255,34 @@ async fn a_host_that_no_cookie_can_be_set_for_is_no_error() {
         assert_eq!(browser.who().await, "nobody");
     }
 }
+
+/// A token that was left beside its successor is this browser's own.
+#[tokio::test]
+async fn a_used_token_that_other_settings_left_beside_its_successor_is_no_theft() {
+    for (name, before, after) in CHANGES {
+        for ending in ["logout", "login"] {
+            let before = Site::stored_with(|builder| with(builder, before));
+            let pages = below_who(before.members.clone());
+            let before = before.and(pages);
+            let after = before.restarted(keys(), |builder| with(builder, after));
+            let mut browser = before.browser();
+            log_in(&mut browser, "mia").await;
+            browser.restart();
+            browser.move_to(after.router());
+            assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+            assert_eq!(browser.who().await, "mia, remembered, by Session");
+            after.clock.advance(HOUR);
+            assert_eq!(browser.who().await, "mia, remembered, by Session");
+            after.events.take();
+            match ending {
+                "logout" => log_out(&mut browser).await,
+                _ => log_in(&mut browser, "mia").await,
+            }
+            let events = after.events.take();
+            let stolen = events
+                .iter()
+                .any(|event| matches!(event, housekey_axum::Event::RememberTokenStolen { .. }));
+            assert!(!stolen, "{name}, {ending}: {events:?}");
+        }
+    }
+}
