@@ -273,6 +273,18 @@ impl Records {
         })
     }
 
+    /// Whether a shared login was opened moments ago, so that another browser, or another tab, needs nothing new: many that
+    /// come at once would only keep each other from writing.
+    pub(crate) fn was_just_reopened(&self, live: &Live, token: &LoginToken, now: u64) -> bool {
+        let since = now.checked_sub(live.data.started_at);
+        since.is_some_and(|since| since <= REMEMBER_WINDOW)
+            && self.timeout(&live.record, &live.data, now).is_none()
+            && self
+                .digests
+                .verify(token, Purpose::Session, &live.data.session)
+                == Some(KeyUsed::Current)
+    }
+
     /// A shared login after its token started another session.
     pub(crate) fn reopened(
         &self,

@@ -461,3 +461,24 @@ async fn a_new_password_ends_a_peers_session_that_has_no_room_for_anything_of_ou
     site.members.set_stamp("mia", "after a new password");
     assert_eq!(browser.who().await, "nobody");
 }
+
+/// The same cookie, and the store is asked no more often for each of them.
+#[tokio::test]
+async fn many_browsers_that_come_at_once_with_a_flask_token_ask_the_store_a_few_times_each() {
+    let site = site();
+    with_flask_token(&site).who().await;
+    site.clock.advance(Duration::from_secs(3));
+    site.store.calls();
+    let crowd = 64;
+    let visits: Vec<_> = (0..crowd)
+        .map(|_| {
+            let mut browser = with_flask_token(&site);
+            tokio::spawn(async move { browser.who().await })
+        })
+        .collect();
+    for visit in visits {
+        assert_eq!(visit.await.unwrap(), "mia, remembered, by RememberToken");
+    }
+    let calls = site.store.calls().len();
+    assert!(calls <= 10 * crowd, "{calls} calls");
+}

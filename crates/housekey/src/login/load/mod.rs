@@ -312,6 +312,9 @@ impl VisitState {
             }
             (Some(records), _, Some(live)) => {
                 let token = core.remember.flask_token(&claims.user_id);
+                if records.was_just_reopened(&live, &token, self.now) {
+                    return self.shared_session(core, live, user, *claims);
+                }
                 let next = records.reopened(&live, &token, digest, &self.client, self.now);
                 Search::Write(Write::Reopen(Box::new(next), user, claims))
             }

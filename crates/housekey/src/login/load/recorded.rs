@@ -458,7 +458,7 @@ impl VisitState {
     }
 
     /// A session that Flask-Login's remember token starts.
-    fn shared_session(
+    pub(super) fn shared_session(
         &mut self,
         core: &Core,
         live: Box<Live>,
