@@ -11,7 +11,7 @@ use crate::event::{EndReason, Event, EventClient};
 use crate::login::load::Adoption;
 use crate::login::protection::Client;
 use crate::manager::Core;
-use crate::records::secret::{LoginToken, marker_id};
+use crate::records::secret::{LoginToken, ending, marker_id, was_ended};
 use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
 use crate::user::User;
@@ -302,13 +302,17 @@ impl OpenVisit {
         });
         let mut own = OwnLogins::default();
         for (token, age) in sessions {
-            if let Some(record) = records.store.load(&token.id, now).await?
-                && records.owns(&token, &record, now)
-            {
+            let found = records.store.load(&token.id, now).await?;
+            let is_own = match found {
+                Some(record) => records.owns(&token, &record, now),
+                // A peer's may be getting its record at this moment.
+                None => age.is_some(),
+            };
+            if is_own {
                 own.add(token.id);
             }
             own.marks
-                .extend(age.map(|age| records.session_marker(&token.id, age, now)));
+                .extend(age.map(|age| ending(records.session_marker(&token.id, age, now))));
         }
         let (mut in_use, mut stolen) = (Vec::new(), Vec::new());
         for claims in remembered {
@@ -344,7 +348,7 @@ impl OpenVisit {
         }
         for login in &own.shared {
             records
-                .mark(records.token_marker(login, self.now()))
+                .mark(ending(records.token_marker(login, self.now())))
                 .await?;
         }
         for login in own.logins.iter().chain(&own.shared) {
@@ -448,7 +452,7 @@ impl Core {
         if self.remember.is_shared_with_flask() {
             let token = self.remember.flask_token(user_id);
             records
-                .mark(records.token_marker(&token.id, self.now()))
+                .mark(ending(records.token_marker(&token.id, self.now())))
                 .await?;
         }
         let mut count = 0;
@@ -502,7 +506,7 @@ impl Core {
                 return Err(taken());
             }
         }
-        records
+        let is_first = records
             .mark(match adoption {
                 Adoption::Session { age } => {
                     records.session_marker(&record.id, *age, record.created_at)
@@ -510,20 +514,31 @@ impl Core {
                 Adoption::Token(_) => records.token_marker(&record.id, record.created_at),
             })
             .await?;
+        if !is_first && records.was_ended(&record.id, record.created_at).await? {
+            self.end(records, &record.id).await?;
+            return Ok(Updated::Gone);
+        }
         Ok(Updated::Done)
     }
 }
 
 impl Records {
-    /// Keeps a mark; once is enough.
-    pub(crate) async fn mark(&self, marker: LoginRecord) -> Result<(), Error> {
+    /// Keeps a mark; once is enough. `false` when it was there.
+    pub(crate) async fn mark(&self, marker: LoginRecord) -> Result<bool, Error> {
         // It is alone under its name.
         let limit = Limit {
             count: 2,
             spared_since: u64::MAX,
             now: marker.created_at,
         };
-        self.store.create(&marker, &[], limit).await.map(|_| ())
+        let created = self.store.create(&marker, &[], limit).await?;
+        Ok(created.is_done())
+    }
+
+    /// Whether somebody ended a peer's login, or logged out, that was about to get its record.
+    async fn was_ended(&self, id: &LoginId, now: u64) -> Result<bool, Error> {
+        let marker = self.store.load(&marker_id(id), now).await?;
+        Ok(marker.is_some_and(|marker| was_ended(&marker)))
     }
 
     /// Whether there was a login by the cookie of a peer's that this number follows from.

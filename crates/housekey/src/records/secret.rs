@@ -136,6 +136,21 @@ pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     }
 }
 
+/// The same for a login that is being ended, and may be starting at this moment.
+pub(crate) fn ending(marker: LoginRecord) -> LoginRecord {
+    LoginRecord {
+        data: ENDED.to_owned(),
+        ..marker
+    }
+}
+
+/// Whether a marker says that the login was ended before it had started.
+pub(crate) fn was_ended(marker: &LoginRecord) -> bool {
+    marker.data == ENDED
+}
+
+const ENDED: &str = r#"{"ended":true}"#;
+
 pub(crate) fn marker_id(id: &LoginId) -> LoginId {
     LoginToken::derived(b"housekey, there was a login\0", id.as_bytes()).id
 }

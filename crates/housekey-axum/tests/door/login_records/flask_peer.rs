@@ -482,3 +482,37 @@ async fn many_browsers_that_come_at_once_with_a_flask_token_ask_the_store_a_few_
     let calls = site.store.calls().len();
     assert!(calls <= 10 * crowd, "{calls} calls");
 }
+
+/// What is over may not be begun by who looked before.
+#[tokio::test]
+async fn a_first_look_that_a_logout_overtakes_makes_no_login() {
+    for (name, held) in [("load", Call::Load), ("create", Call::Create)] {
+        for remembered in [false, true] {
+            for how in ["logout", "administrator"] {
+                if how == "administrator" && !remembered {
+                    continue;
+                }
+                let site = site();
+                let mut browser = match remembered {
+                    true => with_flask_token(&site),
+                    false => peer_login(&site, "mia"),
+                };
+                let copy = browser.jar.clone();
+                let gate = site.store.hold(held);
+                let slow = browser.stop_at(&gate, http::Method::GET, "/who", "").await;
+                match how {
+                    "logout" => drop(browser.post("/logout", "").await),
+                    _ => drop(site.manager().end_logins_of("mia").await.unwrap()),
+                }
+                let answer = slow.go_on().await;
+                assert_eq!(
+                    site.who_with(&copy).await,
+                    "nobody",
+                    "{name} {remembered} {how}"
+                );
+                assert_eq!(answer.body, "nobody", "{name} {remembered} {how}");
+                assert_eq!(site.logins("mia").await, 0, "{name} {remembered} {how}");
+            }
+        }
+    }
+}

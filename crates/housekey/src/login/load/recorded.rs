@@ -409,6 +409,13 @@ impl VisitState {
                     Adoption::Token(claims) => Adopted::Token(claims, token),
                 })
             }
+            // Somebody ended it while it was getting its record.
+            (Write::Adopt(_, user, adoption), Updated::Gone) => match adoption {
+                Adoption::Session { .. } => {
+                    self.login_ended(core, user.id(), EndReason::RecordGone)
+                }
+                Adoption::Token(_) => self.token_of_nothing(),
+            },
             (Write::Adopt(new, user, adoption), _) => self.adopted(core, *new, user, adoption),
             (Write::Reopen(live, user, claims), Updated::Done) => {
                 self.shared_session(core, live, user, *claims)
