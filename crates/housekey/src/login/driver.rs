@@ -66,14 +66,24 @@ impl OpenVisit {
         })?;
 
         let own = self.own_logins(records).await?;
+        let mut marked = Vec::new();
         for marker in own.marks {
-            records.mark(marker).await?;
+            let id = marker.id;
+            if records.mark(marker).await? {
+                marked.push(id);
+            }
         }
         let when_full = records.max_logins.when_full;
         let (record, client) = (&new.live.record, self.client());
         let client = EventClient::of(&client);
-        core.create(records, record, &own.logins, when_full, client)
-            .await?;
+        let created = core.create(records, record, &own.logins, when_full, client);
+        if let Err(error) = created.await {
+            // The login that was to be replaced goes on.
+            for marker in &marked {
+                records.store.delete(marker).await?;
+            }
+            return Err(error);
+        }
         if options.remember.is_some() && core.remember.is_shared_with_flask() {
             // The user's Flask-Login token counts again: there is only the one.
             let token = core.remember.flask_token(&new.live.record.user_id);

@@ -516,3 +516,18 @@ async fn a_first_look_that_a_logout_overtakes_makes_no_login() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_login_that_is_refused_leaves_a_peers_login_as_it_was() {
+    let site = Site::stored_flask_with(|builder| {
+        builder
+            .session_protection("off")
+            .max_logins(1, housekey_axum::WhenFull::Refuse)
+    });
+    let mut other = site.browser_of("ben").await;
+    let mut browser = peer_login(&site, "mia");
+    let answer = browser.post("/login", "name=ben").await;
+    assert_ne!(answer.status, 303);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(other.who().await, "ben, fresh, by Session");
+}
