@@ -12,7 +12,7 @@ use crate::cookie::LAST_DATE;
 use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
-use crate::records::secret::{Digests, LoginToken, Purpose, marker};
+use crate::records::secret::{Digests, LoginToken, Purpose, marker, salt};
 use crate::records::{Limit, LoginId, LoginRecord, Store, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
@@ -199,6 +199,7 @@ impl Records {
             }),
             auth_hash,
             shared: false,
+            salt: String::new(),
             user_agent: client.readable_user_agent(),
             address: client.address,
         };
@@ -234,9 +235,17 @@ impl Records {
         now: u64,
     ) -> Issued {
         let issued = self.issue(user_id, auth_hash, None, client, now);
+        let (token, salt) = match shared {
+            true => {
+                let salt = salt();
+                (token.salted(&salt), salt)
+            }
+            false => (token, String::new()),
+        };
         let data = LoginData {
             session: self.digests.digest(&token, Purpose::Session),
             shared,
+            salt,
             remember: shared.then(|| self.flask_token(now)),
             ..issued.live.data.clone()
         };
@@ -279,10 +288,11 @@ impl Records {
         let since = now.checked_sub(live.data.started_at);
         since.is_some_and(|since| since <= REMEMBER_WINDOW)
             && self.timeout(&live.record, &live.data, now).is_none()
-            && self
-                .digests
-                .verify(token, Purpose::Session, &live.data.session)
-                == Some(KeyUsed::Current)
+            && self.digests.verify(
+                &token.salted(&live.data.salt),
+                Purpose::Session,
+                &live.data.session,
+            ) == Some(KeyUsed::Current)
     }
 
     /// A shared login after its token started another session.
@@ -295,7 +305,9 @@ impl Records {
         now: u64,
     ) -> Live {
         let data = LoginData {
-            session: self.digests.digest(token, Purpose::Session),
+            session: self
+                .digests
+                .digest(&token.salted(&live.data.salt), Purpose::Session),
             started_at: now,
             remember: Some(self.flask_token(now)),
             auth_hash,

@@ -70,6 +70,17 @@ impl LoginToken {
         Self { id, ..secret }
     }
 
+    /// The token of the sessions of one of the logins that Flask-Login's token starts, one after the other: none is worth
+    /// anything in the next.
+    pub(crate) fn salted(&self, salt: &str) -> Self {
+        let label = b"housekey, a session of one login by Flask-Login's token\0";
+        let secret = Self::derived(label, &[&self.secret, salt.as_bytes()].concat());
+        Self {
+            id: self.id,
+            ..secret
+        }
+    }
+
     fn derived(label: &[u8], secret: &[u8]) -> Self {
         let digest: [u8; 64] = Sha512::new()
             .chain_update(label)
@@ -113,6 +124,17 @@ impl LoginToken {
     pub(crate) fn owner_in_session(value: &str) -> Option<&str> {
         Some(split(value)?.1)
     }
+}
+
+/// For [`LoginToken::salted`].
+///
+/// # Panics
+///
+/// When the operating system has no randomness to give.
+pub(crate) fn salt() -> String {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).expect("the operating system gives random bytes");
+    base64_encode(&salt)
 }
 
 /// A session's value: the token's text and the owner.

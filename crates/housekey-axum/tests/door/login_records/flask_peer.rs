@@ -531,3 +531,24 @@ async fn a_login_that_is_refused_leaves_a_peers_login_as_it_was() {
     assert_eq!(browser.who().await, "mia, fresh, by Session");
     assert_eq!(other.who().await, "ben, fresh, by Session");
 }
+
+/// A session's secret is not the token: who has a copy of the one has nothing of the other.
+#[tokio::test]
+async fn a_session_that_a_flask_token_started_does_not_come_back_after_a_logout_when_the_token_does()
+ {
+    let site = site();
+    let mut browser = with_flask_token(&site);
+    browser.who().await;
+    let mut thief = site.browser();
+    thief
+        .jar
+        .put("session", browser.jar.value("session").unwrap());
+    assert_eq!(thief.who().await, "mia, by Session");
+    let copy = thief.jar.clone();
+    browser.post("/logout", "").await;
+    assert_eq!(site.who_with(&copy).await, "nobody");
+    let mut browser = site.remembered_browser_of("mia").await;
+    browser.restart();
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    assert_eq!(site.who_with(&copy).await, "nobody");
+}

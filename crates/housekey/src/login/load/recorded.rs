@@ -477,6 +477,7 @@ impl VisitState {
             self.reissue(&claims, digest.clone());
         }
         let token = core.remember.flask_token(&claims.user_id);
+        let token = token.salted(&live.data.salt);
         self.live = Some(live);
         self.restored(core, claims.user_id, user, digest, Some(&token))
     }
