@@ -600,7 +600,8 @@ impl Cookies<'_> {
         // those for one.
         if came && everywhere {
             let elsewhere = cookie.elsewhere(self.state.host.as_deref());
-            self.sent.extend(elsewhere.iter().map(Attributes::delete));
+            self.sent
+                .extend(elsewhere.iter().map(Attributes::delete_briefly));
         }
         self.sent.push(header);
     }

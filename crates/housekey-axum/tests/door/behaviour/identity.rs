@@ -286,3 +286,36 @@ async fn a_used_token_that_other_settings_left_beside_its_successor_is_no_theft(
         }
     }
 }
+
+/// What a client says about its host is not repeated without bound.
+#[tokio::test]
+async fn the_deletions_of_a_logout_are_short_whatever_host_was_called() {
+    for host in [
+        "site.example".to_owned(),
+        "a.very.long-name.of-a-shop.somewhere.site.example".to_owned(),
+        format!("{}.example", "a".repeat(7000)),
+        vec!["a"; 3000].join("."),
+    ] {
+        for site in [
+            Site::flask(),
+            Site::safe_with(|builder| {
+                with(builder, |cookie| cookie.domain("site.example").secure())
+            }),
+        ] {
+            let mut browser = site.remembered_browser_of("mia").await;
+            browser.post("/session/k", "v").await;
+            let mut request = browser.request(Method::POST, "/logout", "");
+            request
+                .headers_mut()
+                .insert("host", HeaderValue::from_str(&host).unwrap());
+            let answer = browser.send(request).await;
+            let length: usize = answer.set_cookies().iter().map(|set| set.len() + 14).sum();
+            let count = answer.set_cookies().len();
+            assert!(
+                length < 3700,
+                "{length} bytes, {count} fields: {:?}",
+                &host[..host.len().min(50)]
+            );
+        }
+    }
+}
