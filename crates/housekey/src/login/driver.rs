@@ -314,7 +314,14 @@ impl OpenVisit {
         for (token, age) in sessions {
             let found = records.store.load(&token.id, now).await?;
             let is_own = match found {
-                Some(record) => records.owns(&token, &record, now),
+                Some(record) if records.owns(&token, &record, now) => {
+                    let is_shared = records.is_shared(&record);
+                    if is_shared {
+                        own.shared.push(token.id);
+                    }
+                    !is_shared
+                }
+                Some(_) => false,
                 // A peer's may be getting its record at this moment.
                 None => age.is_some(),
             };

@@ -282,6 +282,11 @@ impl Records {
         })
     }
 
+    /// Whether all browsers with Flask-Login's remember token of this user share it.
+    pub(crate) fn is_shared(&self, record: &LoginRecord) -> bool {
+        LoginData::read(record).is_some_and(|data| data.shared)
+    }
+
     /// Whether a shared login was opened moments ago, so that another browser, or another tab, needs nothing new: many that
     /// come at once would only keep each other from writing.
     pub(crate) fn was_just_reopened(&self, live: &Live, token: &LoginToken, now: u64) -> bool {

@@ -552,3 +552,31 @@ async fn a_session_that_a_flask_token_started_does_not_come_back_after_a_logout_
     assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
     assert_eq!(site.who_with(&copy).await, "nobody");
 }
+
+/// All browsers with the token share its login, which is not this browser's to end.
+#[tokio::test]
+async fn a_login_in_one_browser_leaves_the_others_in_that_share_a_flask_token() {
+    for form in ["name=mia", "name=ben", "name=mia&remember=true"] {
+        for restored in [false, true] {
+            let site = site();
+            let mut other = with_flask_token(&site);
+            assert_eq!(other.who().await, "mia, remembered, by RememberToken");
+            let mut browser = with_flask_token(&site);
+            if restored {
+                browser.who().await;
+            }
+            assert_eq!(browser.post("/login", form).await.status, 303);
+            assert_eq!(
+                other.who().await,
+                "mia, remembered, by Session",
+                "{form} {restored}"
+            );
+            let mut third = with_flask_token(&site);
+            assert_eq!(
+                third.who().await,
+                "mia, remembered, by RememberToken",
+                "{form} {restored}"
+            );
+        }
+    }
+}
