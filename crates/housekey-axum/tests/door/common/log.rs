@@ -1,17 +1,37 @@
 //! Everything that goes to `tracing`, as one text.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 /// A subscriber for all targets at all levels.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Log(Arc<Mutex<String>>);
 
+impl Default for Log {
+    /// Of the thread that it is made the default of.
+    fn default() -> Self {
+        Self::of_all_threads();
+        Self(Arc::default())
+    }
+}
+
 impl Log {
+    /// The global one. It has to be there before any other: with a single subscriber that is not, a test on another thread that
+    /// comes to a line of the log first switches the line off for good, since `tracing` asks that thread alone.
+    pub(crate) fn of_all_threads() -> Self {
+        static GLOBAL: OnceLock<Log> = OnceLock::new();
+        let global = GLOBAL.get_or_init(|| {
+            let log = Self(Arc::default());
+            tracing::subscriber::set_global_default(log.clone()).unwrap();
+            log
+        });
+        global.clone()
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().clone()
     }
