@@ -18,7 +18,7 @@ use http::{HeaderName, Uri};
 use crate::cookie::{Attributes, Values};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{Event, EventClient};
-use crate::login::load::{Answer, Search, Write};
+use crate::login::load::{Adopted, Answer, Search, Write};
 use crate::login::protection::{Client, forwarded_for};
 use crate::login::records::Records;
 use crate::login::{LoginSource, VisitState, Who};
@@ -430,7 +430,15 @@ impl OpenVisit {
                         records.mark(adopted.marker(records, now)).await?;
                         true
                     }
-                    None => records.was_there(adopted.id(), now).await?,
+                    None => {
+                        records.was_there(adopted.id(), now).await?
+                            || match adopted {
+                                Adopted::Session { user_id, age, .. } => {
+                                    records.are_over(user_id, *age, now).await?
+                                }
+                                Adopted::Token(..) => false,
+                            }
+                    }
                 };
                 Answer::Adopted(found, was_there)
             }

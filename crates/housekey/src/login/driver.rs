@@ -3,6 +3,8 @@
 //! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
 //! refuses or cannot do is an error, with everything as it was.
 
+use std::time::Duration;
+
 use super::actions::LoginOptions;
 use super::records::{Issued, LoginInfo, Records, Remembered, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
@@ -11,7 +13,9 @@ use crate::event::{EndReason, Event, EventClient};
 use crate::login::load::Adoption;
 use crate::login::protection::Client;
 use crate::manager::Core;
-use crate::records::secret::{LoginToken, ending, marker_id, was_ended};
+use crate::records::secret::{
+    LoginToken, ended_before, ending, marker_id, sessions_ended, sessions_of_peers, was_ended,
+};
 use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
 use crate::user::User;
@@ -215,10 +219,7 @@ impl OpenVisit {
                 Updated::Gone => return Err(no_record()),
             }
         }
-        Err(Error::new(
-            ErrorKind::StoreFailed,
-            "the login is being changed by many requests at once; try again",
-        ))
+        Err(too_busy())
     }
 
     pub(crate) async fn logins(&self) -> Result<Vec<LoginInfo>, Error> {
@@ -466,6 +467,9 @@ impl Core {
         reason: EndReason,
         client: EventClient<'_>,
     ) -> Result<usize, Error> {
+        if records.adopts {
+            records.end_peers_sessions(user_id, self.now()).await?;
+        }
         if self.remember.is_shared_with_flask() {
             let token = self.remember.flask_token(user_id);
             records
@@ -531,7 +535,13 @@ impl Core {
                 Adoption::Token(_) => records.token_marker(&record.id, record.created_at),
             })
             .await?;
-        if !is_first && records.was_ended(&record.id, record.created_at).await? {
+        let mut is_over = !is_first && records.was_ended(&record.id, record.created_at).await?;
+        if let Adoption::Session { age } = adoption {
+            is_over |= records
+                .are_over(&record.user_id, *age, record.created_at)
+                .await?;
+        }
+        if is_over {
             self.end(records, &record.id).await?;
             return Ok(Updated::Gone);
         }
@@ -558,6 +568,43 @@ impl Records {
         Ok(marker.is_some_and(|marker| was_ended(&marker)))
     }
 
+    /// Ends all sessions of a user that peers have signed until now, whether they ever came here or not.
+    async fn end_peers_sessions(&self, user_id: &str, now: u64) -> Result<(), Error> {
+        let ends = now.saturating_add(self.session_lifetime + 1 + self.clock_tolerance);
+        let mark = sessions_ended(user_id, now, ends);
+        for _ in 0..MOST_TRIES {
+            if self.mark(mark.clone()).await? {
+                return Ok(());
+            }
+            let Some(before) = self.store.load(&mark.id, now).await? else {
+                // It has expired, and was not purged yet.
+                self.store.delete(&mark.id).await?;
+                continue;
+            };
+            let next = LoginRecord {
+                version: before.version,
+                ..mark.clone()
+            };
+            if self.store.update(&next).await? == Updated::Done {
+                return Ok(());
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// Whether all sessions of this user that are as old as this one were ended.
+    pub(crate) async fn are_over(
+        &self,
+        user_id: &str,
+        age: Duration,
+        now: u64,
+    ) -> Result<bool, Error> {
+        let id = marker_id(&sessions_of_peers(user_id));
+        let mark = self.store.load(&id, now).await?;
+        let before = mark.as_ref().and_then(ended_before);
+        Ok(before.is_some_and(|before| now.saturating_sub(age.as_secs()) < before))
+    }
+
     /// Whether there was a login by the cookie of a peer's that this number follows from.
     pub(crate) async fn was_there(&self, id: &LoginId, now: u64) -> Result<bool, Error> {
         Ok(self.store.load(&marker_id(id), now).await?.is_some())
@@ -579,6 +626,13 @@ impl Records {
             .filter_map(|record| LoginInfo::of(record, current))
             .collect())
     }
+}
+
+fn too_busy() -> Error {
+    Error::new(
+        ErrorKind::StoreFailed,
+        "the login is being changed by many requests at once; try again",
+    )
 }
 
 fn no_record() -> Error {

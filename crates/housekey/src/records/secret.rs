@@ -173,6 +173,29 @@ pub(crate) fn was_ended(marker: &LoginRecord) -> bool {
 
 const ENDED: &str = r#"{"ended":true}"#;
 
+/// That all sessions of this user which a peer signed before now are over, also those that never came here.
+pub(crate) fn sessions_ended(user_id: &str, now: u64, expires_at: u64) -> LoginRecord {
+    LoginRecord {
+        data: format!(r#"{{"before":{now}}}"#),
+        ..marker(&sessions_of_peers(user_id), now, expires_at)
+    }
+}
+
+/// Before when a session had to be signed to be over.
+pub(crate) fn ended_before(marker: &LoginRecord) -> Option<u64> {
+    let data = marker.data.strip_prefix(r#"{"before":"#)?;
+    data.strip_suffix('}')?.parse().ok()
+}
+
+/// Names all sessions of a user at peers, as [`marker_id`] takes it.
+pub(crate) fn sessions_of_peers(user_id: &str) -> LoginId {
+    LoginToken::derived(
+        b"housekey, a user's sessions at peers\0",
+        user_id.as_bytes(),
+    )
+    .id
+}
+
 pub(crate) fn marker_id(id: &LoginId) -> LoginId {
     LoginToken::derived(b"housekey, there was a login\0", id.as_bytes()).id
 }

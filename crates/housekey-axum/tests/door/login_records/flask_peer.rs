@@ -580,3 +580,13 @@ async fn a_login_in_one_browser_leaves_the_others_in_that_share_a_flask_token() 
         }
     }
 }
+
+/// "Sign out everywhere" means the logins that have not come by yet as well.
+#[tokio::test]
+async fn ending_all_logins_of_a_user_ends_the_peers_that_were_never_looked_at() {
+    let site = site();
+    let browser = peer_login(&site, "mia");
+    site.clock.advance(MINUTE);
+    site.manager().end_logins_of("mia").await.unwrap();
+    assert_eq!(site.who_with(&browser.jar).await, "nobody");
+}
