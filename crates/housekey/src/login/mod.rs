@@ -35,7 +35,7 @@ use crate::login::records::Live;
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
-use crate::session::{Arrival, CookieArrival, Flashes, PERMANENT, SessionMap};
+use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -207,7 +207,7 @@ impl VisitState {
 
     /// Removes the login from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
-        for key in keys::LOGIN {
+        for key in keys::LOGIN.into_iter().chain([OWNER]) {
             self.session.remove(key);
         }
     }

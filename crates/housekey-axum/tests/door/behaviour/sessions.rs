@@ -394,3 +394,19 @@ async fn a_full_session_of_a_peer_from_another_browser_is_no_error() {
         }
     }
 }
+
+/// Where nothing is kept on the server, an old copy of the values is no part of a new login.
+#[tokio::test]
+async fn values_of_one_login_are_none_of_the_same_users_next_one() {
+    for site in [Site::safe(), Site::stored()] {
+        let mut browser = site.browser_of("mia").await;
+        browser.post("/session/second_step", "done").await;
+        let name = "__Host-session-values";
+        let copy = browser.jar.value(name).unwrap().to_owned();
+        browser.post("/logout", "").await;
+        site.clock.advance(HOUR);
+        browser.log_in("mia").await;
+        browser.jar.put(name, &copy);
+        assert_eq!(browser.read("/session/second_step").await, "nothing");
+    }
+}
