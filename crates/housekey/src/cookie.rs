@@ -116,6 +116,8 @@ impl FromStr for SameSite {
 pub(crate) struct Values<'a> {
     values: [&'a [u8]; MOST_VALUES],
     len: usize,
+    /// Whether there were more.
+    crowded: bool,
 }
 
 impl<'a> Values<'a> {
@@ -137,6 +139,7 @@ impl<'a> Values<'a> {
     const NONE: Self = Self {
         values: [&[]; MOST_VALUES],
         len: 0,
+        crowded: false,
     };
 
     fn add(&mut self, value: &'a [u8]) {
@@ -144,7 +147,15 @@ impl<'a> Values<'a> {
         if is_new && self.len < MOST_VALUES {
             self.values[self.len] = value;
             self.len += 1;
+        } else {
+            self.crowded |= is_new;
         }
+    }
+
+    /// Whether there were more values than are considered. Whoever can set cookies can crowd the browser's own one out by that,
+    /// and be left alone with theirs.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded
     }
 
     pub(crate) fn as_slice(&self) -> &[&'a [u8]] {
@@ -210,9 +221,13 @@ pub(crate) struct Attributes {
 /// As many names above a host as a cookie is deleted for.
 const MOST_PARENTS: usize = 4;
 
+/// No host has a longer name.
+const LONGEST_HOST: usize = 253;
+
 /// The names that a cookie set at this host may have as its `Domain`: its own, and all above it that have a dot.
 fn parents(host: &str) -> impl Iterator<Item = &str> {
-    let is_name = host.bytes().all(is_domain)
+    let is_name = host.len() <= LONGEST_HOST
+        && host.bytes().all(is_domain)
         && host.split('.').all(|label| !label.is_empty())
         && host.parse::<std::net::IpAddr>().is_err();
     let host = Some(host).filter(|_| is_name);
@@ -342,6 +357,27 @@ impl Attributes {
     /// `Set-Cookie` that removes the cookie: with the same attributes, or browsers would keep the old one.
     pub(crate) fn delete(&self) -> HeaderValue {
         let text = self.render("", Some(http_date(SystemTime::UNIX_EPOCH)), true);
+        HeaderValue::from_str(&text)
+            .expect("the attributes were checked when the manager was built")
+    }
+
+    /// The same in as few bytes as browsers need: of these one response may have dozens, and proxies have little room for
+    /// headers (nginx 4 KiB).
+    pub(crate) fn delete_briefly(&self) -> HeaderValue {
+        let mut text = format!("{}=; Max-Age=0; Path={}", self.name, self.path);
+        if let Some(domain) = &self.domain {
+            let _ = write!(text, "; Domain={domain}");
+        }
+        if self.secure {
+            text.push_str("; Secure");
+        }
+        // Browsers take no word for Lax.
+        if self.same_site == Some(SameSite::None) {
+            text.push_str("; SameSite=None");
+        }
+        if self.partitioned {
+            text.push_str("; Partitioned");
+        }
         HeaderValue::from_str(&text)
             .expect("the attributes were checked when the manager was built")
     }

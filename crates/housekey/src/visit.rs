@@ -18,7 +18,7 @@ use http::{HeaderName, Uri};
 use crate::cookie::{Attributes, Values};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{Event, EventClient};
-use crate::login::load::{Answer, Search, Write};
+use crate::login::load::{Adopted, Answer, Search, Write};
 use crate::login::protection::{Client, forwarded_for};
 use crate::login::records::Records;
 use crate::login::{LoginSource, VisitState, Who};
@@ -432,7 +432,15 @@ impl OpenVisit {
                         records.mark(adopted.marker(records, now)).await?;
                         true
                     }
-                    None => records.was_there(adopted.id(), now).await?,
+                    None => {
+                        records.was_there(adopted.id(), now).await?
+                            || match adopted {
+                                Adopted::Session { user_id, age, .. } => {
+                                    records.are_over(user_id, *age, now).await?
+                                }
+                                Adopted::Token(..) => false,
+                            }
+                    }
                 };
                 Answer::Adopted(found, was_there)
             }
@@ -602,7 +610,8 @@ impl Cookies<'_> {
         // those for one.
         if came && everywhere {
             let elsewhere = cookie.elsewhere(self.state.host.as_deref());
-            self.sent.extend(elsewhere.iter().map(Attributes::delete));
+            self.sent
+                .extend(elsewhere.iter().map(Attributes::delete_briefly));
         }
         self.sent.push(header);
     }

@@ -237,8 +237,10 @@ impl VisitState {
         self.forget_login();
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
-        if let Some(token) = token {
-            self.write_token(id, token);
+        match token {
+            Some(token) => self.write_token(id, token),
+            None if core.session_cookie.values.is_some() => self.session.number_login(),
+            None => {}
         }
         self.bind_to_client(core);
     }

@@ -8,17 +8,16 @@ use super::records::{Issued, LoginInfo, Records, Remembered, Renewed, WhenFull};
 use super::{LoginSource, VisitState, Who, auth_hash, keys};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event, EventClient};
-use crate::login::load::Adoption;
 use crate::login::protection::Client;
 use crate::manager::Core;
-use crate::records::secret::{LoginToken, marker_id};
-use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
+use crate::records::secret::{LoginToken, ending, marker_id};
+use crate::records::{Created, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
 /// How often a record that others change at the same time is read again before giving up.
-const MOST_TRIES: usize = 10;
+pub(crate) const MOST_TRIES: usize = 10;
 /// How many logins a store is asked to end at a time.
 const BATCH: usize = 1000;
 
@@ -66,14 +65,24 @@ impl OpenVisit {
         })?;
 
         let own = self.own_logins(records).await?;
+        let mut marked = Vec::new();
         for marker in own.marks {
-            records.mark(marker).await?;
+            let id = marker.id;
+            if records.mark(marker).await? {
+                marked.push(id);
+            }
         }
         let when_full = records.max_logins.when_full;
         let (record, client) = (&new.live.record, self.client());
         let client = EventClient::of(&client);
-        core.create(records, record, &own.logins, when_full, client)
-            .await?;
+        let created = core.create(records, record, &own.logins, when_full, client);
+        if let Err(error) = created.await {
+            // The login that was to be replaced goes on.
+            for marker in &marked {
+                records.store.delete(marker).await?;
+            }
+            return Err(error);
+        }
         if options.remember.is_some() && core.remember.is_shared_with_flask() {
             // The user's Flask-Login token counts again: there is only the one.
             let token = core.remember.flask_token(&new.live.record.user_id);
@@ -205,10 +214,7 @@ impl OpenVisit {
                 Updated::Gone => return Err(no_record()),
             }
         }
-        Err(Error::new(
-            ErrorKind::StoreFailed,
-            "the login is being changed by many requests at once; try again",
-        ))
+        Err(too_busy())
     }
 
     pub(crate) async fn logins(&self) -> Result<Vec<LoginInfo>, Error> {
@@ -289,8 +295,9 @@ impl OpenVisit {
             let sessions = state.sessions().filter_map(|(session, arrival)| {
                 let token = session.token().map(|token| (token, None));
                 token.or_else(|| {
-                    let value = arrival.value.as_ref().filter(|_| session.has_login())?;
-                    Some((LoginToken::of_peers_session(value), Some(arrival.age)))
+                    let (value, user_id) = (arrival.value.as_ref()?, session.user_id()?);
+                    let token = LoginToken::of_peers_session(value);
+                    Some((token, Some((user_id, arrival.age))))
                 })
             });
             let remembered = state.remember.all(&core.remember, state.now);
@@ -301,15 +308,29 @@ impl OpenVisit {
             )
         });
         let mut own = OwnLogins::default();
-        for (token, age) in sessions {
-            if let Some(record) = records.store.load(&token.id, now).await?
-                && records.owns(&token, &record, now)
-            {
+        for (token, of_peer) in sessions {
+            let found = records.store.load(&token.id, now).await?;
+            let is_own = match found {
+                Some(record) if records.owns(&token, &record, now) => {
+                    let is_shared = records.is_shared(&record);
+                    if is_shared {
+                        own.shared.push(token.id);
+                    }
+                    !is_shared
+                }
+                Some(_) => false,
+                // A peer's may be getting its record at this moment.
+                None => of_peer.is_some(),
+            };
+            if is_own {
                 own.add(token.id);
             }
-            own.marks
-                .extend(age.map(|age| records.session_marker(&token.id, age, now)));
+            if let Some((user_id, age)) = of_peer {
+                let marker = records.session_marker(&token.id, &user_id, age, now);
+                own.marks.push(ending(marker));
+            }
         }
+        let (mut in_use, mut stolen) = (Vec::new(), Vec::new());
         for claims in remembered {
             let ClaimsKind::Rotating(token) = &claims.kind else {
                 let token = self.visit().core().remember.flask_token(&claims.user_id);
@@ -318,13 +339,19 @@ impl OpenVisit {
             };
             let found = records.store.load(&token.id, now).await?;
             match records.check_remember(token, &claims, found, now) {
-                Remembered::Valid(_) => own.add(token.id),
-                Remembered::Gone => {}
-                Remembered::Stolen(login) => {
-                    own.add(login);
-                    own.stolen_of.push(claims.user_id);
+                Remembered::Valid(_) => {
+                    own.add(token.id);
+                    in_use.push(token.id);
                 }
+                Remembered::Gone => {}
+                Remembered::Stolen(login) => stolen.push((login, claims.user_id)),
             }
+        }
+        // A used token beside the one that came after it is what other settings left in this browser.
+        stolen.retain(|(login, _)| !in_use.contains(login));
+        for (login, user_id) in stolen {
+            own.add(login);
+            own.stolen_of.push(user_id);
         }
         Ok(own)
     }
@@ -337,7 +364,7 @@ impl OpenVisit {
         }
         for login in &own.shared {
             records
-                .mark(records.token_marker(login, self.now()))
+                .mark(ending(records.token_marker(login, self.now())))
                 .await?;
         }
         for login in own.logins.iter().chain(&own.shared) {
@@ -405,7 +432,7 @@ impl Core {
     }
 
     /// The same. `false`, and nothing was done, when there is a record with this number.
-    async fn try_to_create(
+    pub(crate) async fn try_to_create(
         &self,
         records: &Records,
         new: &LoginRecord,
@@ -438,10 +465,13 @@ impl Core {
         reason: EndReason,
         client: EventClient<'_>,
     ) -> Result<usize, Error> {
+        if records.adopts {
+            records.end_peers_sessions(user_id, self.now()).await?;
+        }
         if self.remember.is_shared_with_flask() {
             let token = self.remember.flask_token(user_id);
             records
-                .mark(records.token_marker(&token.id, self.now()))
+                .mark(ending(records.token_marker(&token.id, self.now())))
                 .await?;
         }
         let mut count = 0;
@@ -473,57 +503,7 @@ impl Core {
     }
 }
 
-impl Core {
-    /// A record for a peer's login, and the mark that stays when it ends.
-    pub(crate) async fn adopt(
-        &self,
-        records: &Records,
-        new: &Issued,
-        adoption: &Adoption,
-        client: EventClient<'_>,
-    ) -> Result<Updated, Error> {
-        let record = &new.live.record;
-        let create = || self.try_to_create(records, record, &[], WhenFull::EndOldest, client);
-        if !create().await? {
-            let found = records.store.load(&record.id, record.created_at).await?;
-            if found.is_some() {
-                return Ok(Updated::Conflict);
-            }
-            // It has expired, and was not purged yet.
-            records.store.delete(&record.id).await?;
-            if !create().await? {
-                return Err(taken());
-            }
-        }
-        records
-            .mark(match adoption {
-                Adoption::Session { age } => {
-                    records.session_marker(&record.id, *age, record.created_at)
-                }
-                Adoption::Token(_) => records.token_marker(&record.id, record.created_at),
-            })
-            .await?;
-        Ok(Updated::Done)
-    }
-}
-
 impl Records {
-    /// Keeps a mark; once is enough.
-    pub(crate) async fn mark(&self, marker: LoginRecord) -> Result<(), Error> {
-        // It is alone under its name.
-        let limit = Limit {
-            count: 2,
-            spared_since: u64::MAX,
-            now: marker.created_at,
-        };
-        self.store.create(&marker, &[], limit).await.map(|_| ())
-    }
-
-    /// Whether there was a login by the cookie of a peer's that this number follows from.
-    pub(crate) async fn was_there(&self, id: &LoginId, now: u64) -> Result<bool, Error> {
-        Ok(self.store.load(&marker_id(id), now).await?.is_some())
-    }
-
     /// A user's logins, the one last used first, as many as [`most_listed`](Self::most_listed).
     pub(crate) async fn list(
         &self,
@@ -542,6 +522,13 @@ impl Records {
     }
 }
 
+pub(crate) fn too_busy() -> Error {
+    Error::new(
+        ErrorKind::StoreFailed,
+        "the login is being changed by many requests at once; try again",
+    )
+}
+
 fn no_record() -> Error {
     Error::new(
         ErrorKind::NotLoggedIn,
@@ -556,6 +543,6 @@ pub(crate) fn no_store() -> Error {
     )
 }
 
-fn taken() -> Error {
+pub(crate) fn taken() -> Error {
     crate::records::store_failed("the number of a new login was taken".into())
 }

@@ -7,6 +7,7 @@
 //! - [`freshness`]: whether the user proved themselves lately.
 //! - [`auth_hash`]: the digest that ends logins when a password changes.
 //! - [`records`]: what the server keeps of a login, and when that counts; [`timeouts`]: for how long.
+//! - [`peers`]: logins that a Flask peer makes.
 //! - [`watch`]: waiting for the end of a login.
 //! - [`keys`]: under which names the session keeps all that.
 //!
@@ -19,6 +20,7 @@ pub(crate) mod freshness;
 mod handle;
 pub(crate) mod keys;
 pub(crate) mod load;
+pub(crate) mod peers;
 pub(crate) mod protection;
 pub(crate) mod records;
 pub(crate) mod timeouts;
@@ -35,7 +37,7 @@ use crate::login::records::Live;
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
-use crate::session::{Arrival, CookieArrival, Flashes, PERMANENT, SessionMap};
+use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -104,19 +106,7 @@ impl VisitState {
 
     /// The id in the session, as the loader is asked for it.
     pub(crate) fn session_user_id(&self) -> Option<String> {
-        let raw = self.session.get(keys::USER_ID)?;
-        let id = match crate::signing::json::as_text(raw) {
-            Some(text) => text.into_owned(),
-            // Flask applications may keep ids as numbers; Flask-Login hands them to the loader as they are.
-            None if raw
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'-') =>
-            {
-                raw.to_owned()
-            }
-            None => return None,
-        };
-        is_usable_id(&id).then_some(id)
+        self.session.user_id()
     }
 
     /// Which record the session names.
@@ -207,7 +197,7 @@ impl VisitState {
 
     /// Removes the login from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
-        for key in keys::LOGIN {
+        for key in keys::LOGIN.into_iter().chain([OWNER]) {
             self.session.remove(key);
         }
     }

@@ -12,7 +12,7 @@ use crate::cookie::LAST_DATE;
 use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
-use crate::records::secret::{Digests, LoginToken, Purpose, marker};
+use crate::records::secret::{Digests, LoginToken, Purpose, marker, salt, session_marker};
 use crate::records::{Limit, LoginId, LoginRecord, Store, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
@@ -199,6 +199,7 @@ impl Records {
             }),
             auth_hash,
             shared: false,
+            salt: String::new(),
             user_agent: client.readable_user_agent(),
             address: client.address,
         };
@@ -234,9 +235,17 @@ impl Records {
         now: u64,
     ) -> Issued {
         let issued = self.issue(user_id, auth_hash, None, client, now);
+        let (token, salt) = match shared {
+            true => {
+                let salt = salt();
+                (token.salted(&salt), salt)
+            }
+            false => (token, String::new()),
+        };
         let data = LoginData {
             session: self.digests.digest(&token, Purpose::Session),
             shared,
+            salt,
             remember: shared.then(|| self.flask_token(now)),
             ..issued.live.data.clone()
         };
@@ -273,6 +282,24 @@ impl Records {
         })
     }
 
+    /// Whether all browsers with Flask-Login's remember token of this user share it.
+    pub(crate) fn is_shared(&self, record: &LoginRecord) -> bool {
+        LoginData::read(record).is_some_and(|data| data.shared)
+    }
+
+    /// Whether a shared login was opened moments ago, so that another browser, or another tab, needs nothing new: many that
+    /// come at once would only keep each other from writing.
+    pub(crate) fn was_just_reopened(&self, live: &Live, token: &LoginToken, now: u64) -> bool {
+        let since = now.checked_sub(live.data.started_at);
+        since.is_some_and(|since| since <= REMEMBER_WINDOW)
+            && self.timeout(&live.record, &live.data, now).is_none()
+            && self.digests.verify(
+                &token.salted(&live.data.salt),
+                Purpose::Session,
+                &live.data.session,
+            ) == Some(KeyUsed::Current)
+    }
+
     /// A shared login after its token started another session.
     pub(crate) fn reopened(
         &self,
@@ -283,7 +310,9 @@ impl Records {
         now: u64,
     ) -> Live {
         let data = LoginData {
-            session: self.digests.digest(token, Purpose::Session),
+            session: self
+                .digests
+                .digest(&token.salted(&live.data.salt), Purpose::Session),
             started_at: now,
             remember: Some(self.flask_token(now)),
             auth_hash,
@@ -295,10 +324,17 @@ impl Records {
     }
 
     /// That there was a login by a peer's session: for as long as that can come again.
-    pub(crate) fn session_marker(&self, id: &LoginId, age: Duration, now: u64) -> LoginRecord {
+    pub(crate) fn session_marker(
+        &self,
+        id: &LoginId,
+        user_id: &str,
+        age: Duration,
+        now: u64,
+    ) -> LoginRecord {
         let signed_at = now.saturating_sub(age.as_secs());
         let ends = signed_at.saturating_add(self.session_lifetime);
-        marker(id, now, ends.saturating_add(1 + self.clock_tolerance))
+        let ends = ends.saturating_add(1 + self.clock_tolerance);
+        session_marker(id, user_id, now, ends)
     }
 
     /// That there was a login by a user's Flask-Login token: for ever, since that is how long it counts.

@@ -25,6 +25,9 @@ pub(crate) struct LoginData {
     /// Whether all browsers that have Flask-Login's remember token of this user share it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) shared: bool,
+    /// What sets the secret of a shared login's sessions apart from those of the one before it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) salt: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

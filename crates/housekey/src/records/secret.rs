@@ -70,6 +70,17 @@ impl LoginToken {
         Self { id, ..secret }
     }
 
+    /// The token of the sessions of one of the logins that Flask-Login's token starts, one after the other: none is worth
+    /// anything in the next.
+    pub(crate) fn salted(&self, salt: &str) -> Self {
+        let label = b"housekey, a session of one login by Flask-Login's token\0";
+        let secret = Self::derived(label, &[&self.secret, salt.as_bytes()].concat());
+        Self {
+            id: self.id,
+            ..secret
+        }
+    }
+
     fn derived(label: &[u8], secret: &[u8]) -> Self {
         let digest: [u8; 64] = Sha512::new()
             .chain_update(label)
@@ -115,6 +126,17 @@ impl LoginToken {
     }
 }
 
+/// For [`LoginToken::salted`].
+///
+/// # Panics
+///
+/// When the operating system has no randomness to give.
+pub(crate) fn salt() -> String {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).expect("the operating system gives random bytes");
+    base64_encode(&salt)
+}
+
 /// A session's value: the token's text and the owner.
 fn split(value: &str) -> Option<(&str, &str)> {
     let (token, owner) = value.split_at_checked(TEXT_LENGTH)?;
@@ -127,6 +149,7 @@ pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     let id = marker_id(id);
     LoginRecord {
         id,
+        // Alone under its name, so that no limit of logins is about it.
         user_id: format!("(ended) {id}"),
         version: 0,
         created_at: now,
@@ -134,6 +157,57 @@ pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
         expires_at,
         data: "{}".to_owned(),
     }
+}
+
+/// The same of a session, of which a user can have any number: a store keeps the last thousand.
+pub(crate) fn session_marker(
+    id: &LoginId,
+    user_id: &str,
+    now: u64,
+    expires_at: u64,
+) -> LoginRecord {
+    LoginRecord {
+        user_id: format!("(ended sessions) {user_id}"),
+        ..marker(id, now, expires_at)
+    }
+}
+
+/// The same for a login that is being ended, and may be starting at this moment.
+pub(crate) fn ending(marker: LoginRecord) -> LoginRecord {
+    LoginRecord {
+        data: ENDED.to_owned(),
+        ..marker
+    }
+}
+
+/// Whether a marker says that the login was ended before it had started.
+pub(crate) fn was_ended(marker: &LoginRecord) -> bool {
+    marker.data == ENDED
+}
+
+const ENDED: &str = r#"{"ended":true}"#;
+
+/// That all sessions of this user which a peer signed before now are over, also those that never came here.
+pub(crate) fn sessions_ended(user_id: &str, now: u64, expires_at: u64) -> LoginRecord {
+    LoginRecord {
+        data: format!(r#"{{"before":{now}}}"#),
+        ..marker(&sessions_of_peers(user_id), now, expires_at)
+    }
+}
+
+/// Before when a session had to be signed to be over.
+pub(crate) fn ended_before(marker: &LoginRecord) -> Option<u64> {
+    let data = marker.data.strip_prefix(r#"{"before":"#)?;
+    data.strip_suffix('}')?.parse().ok()
+}
+
+/// Names all sessions of a user at peers, as [`marker_id`] takes it.
+pub(crate) fn sessions_of_peers(user_id: &str) -> LoginId {
+    LoginToken::derived(
+        b"housekey, a user's sessions at peers\0",
+        user_id.as_bytes(),
+    )
+    .id
 }
 
 pub(crate) fn marker_id(id: &LoginId) -> LoginId {

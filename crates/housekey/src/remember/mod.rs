@@ -186,6 +186,8 @@ impl RememberCookie {
 pub(crate) struct RememberState {
     /// The values of the cookie. Joined by the semicolon, which is in no cookie's value.
     sent: Vec<u8>,
+    /// Whether there were more.
+    crowded: bool,
     change: Change,
 }
 
@@ -212,6 +214,7 @@ impl RememberState {
     pub(crate) fn new(values: &Values<'_>) -> Self {
         Self {
             sent: values.as_slice().join(&b';'),
+            crowded: values.is_crowded(),
             change: Change::Keep,
         }
     }
@@ -238,7 +241,8 @@ impl RememberState {
                 Err(why) => refused = Some(why),
             }
         }
-        let agree = valid.windows(2).all(|two| two[0].user_id == two[1].user_id);
+        let crowded = self.crowded && !cookie.attributes.is_host_only();
+        let agree = !crowded && valid.windows(2).all(|two| two[0].user_id == two[1].user_id);
         let newest = valid.into_iter().max_by_key(|claims| claims.issued_at);
         Some(match newest {
             Some(claims) if agree => Ok(Box::new(claims)),

@@ -144,10 +144,12 @@ impl SessionCookie {
             return (session, arrival);
         }
         let (mut valid, refused) = self.main.open_all(sessions, now);
+        let is_host_only = self.main.attributes.is_host_only();
         let chosen = match valid.len() {
+            1.. if sessions.is_crowded() && !is_host_only => Err(Rejected::Ambiguous),
             0 => Err(Rejected::Invalid(refused.unwrap_or(Refused::BadSignature))),
             1 => Ok(0),
-            _ => choose(&valid, self.main.attributes.is_host_only()).ok_or(Rejected::Ambiguous),
+            _ => choose(&valid, is_host_only).ok_or(Rejected::Ambiguous),
         };
         let (session, main, rejected) = match chosen {
             Ok(chosen) => {

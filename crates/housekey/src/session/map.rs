@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::login::keys;
+use crate::login::{is_usable_id, keys};
 use crate::records::secret::LoginToken;
 use crate::signing::json::{self, Object};
 
 /// Flask's key for a session that survives the browser.
 pub(crate) const PERMANENT: &str = "_permanent";
 
-/// The key under which a cookie of values says whose login they belong to.
+/// The key under which a cookie of values says whose login they belong to, and a login without a record which it is.
 pub(crate) const OWNER: &str = "_login_of";
 
 /// The values of a session. Remembers what was changed, since what is unchanged is not sent again.
@@ -139,11 +139,36 @@ impl SessionMap {
         self.get(keys::USER_ID).is_some()
     }
 
-    /// Which login it holds: the record's number, or else the user's id. `None` for an anonymous visitor's.
+    /// The user's id, as the loader is asked for it.
+    pub(crate) fn user_id(&self) -> Option<String> {
+        let raw = self.get(keys::USER_ID)?;
+        let id = match json::as_text(raw) {
+            Some(text) => text.into_owned(),
+            // Flask applications may keep ids as numbers; Flask-Login hands them to the loader as they are.
+            None if raw
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'-') =>
+            {
+                raw.to_owned()
+            }
+            None => return None,
+        };
+        is_usable_id(&id).then_some(id)
+    }
+
+    /// Which login it holds: the record's number, or else one of its own. `None` for an anonymous visitor's.
     pub(crate) fn owner(&self) -> Option<String> {
         let user = self.get(keys::USER_ID)?;
-        let token = self.token();
-        Some(token.map_or_else(|| user.to_owned(), |token| token.id.to_string()))
+        let number = || self.values_owner().unwrap_or_else(|| user.to_owned());
+        Some(
+            self.token()
+                .map_or_else(number, |token| token.id.to_string()),
+        )
+    }
+
+    /// Gives the login a number, where it has no record: values of another one of the same user are not its own.
+    pub(crate) fn number_login(&mut self) {
+        self.set_text(OWNER, &crate::records::secret::salt());
     }
 
     /// Which record it names, and the secret that proves it.
@@ -155,7 +180,7 @@ impl SessionMap {
     pub(crate) fn login_part(&self) -> Self {
         let mut part = Self::default();
         if self.has_login() {
-            for key in keys::LOGIN.iter().chain([&PERMANENT]) {
+            for key in keys::LOGIN.iter().chain([&PERMANENT, &OWNER]) {
                 if let Some(raw) = self.get(key).filter(|_| *key != keys::NEXT) {
                     part.object.set(key, raw.to_owned());
                 }
@@ -167,7 +192,7 @@ impl SessionMap {
     /// The values beside the login, with whose they are. Empty when there are none.
     pub(crate) fn values_part(&self) -> Self {
         let mut part = self.clone();
-        part.object.retain(|key| !is_of_login(key));
+        part.object.retain(|key| !is_of_login(key) && key != OWNER);
         // Beside a login, its cookie says how long both live.
         let alone = part.object.names().iter().all(|name| name == PERMANENT);
         if self.has_login() && alone {

@@ -271,3 +271,52 @@ async fn a_cookie_that_the_handler_sets_is_not_undone_by_sending_an_unchanged_on
     assert_eq!(at_peer.read("/session/note").await, "\"mine\"");
     assert!(at_peer.who().await.starts_with("mia"));
 }
+
+/// A neighbour can set as many as a browser keeps, and those with a longer path come first.
+#[tokio::test]
+async fn a_neighbour_who_crowds_a_cookie_out_signs_nobody_in_as_somebody_else() {
+    for site in [
+        Site::flask(),
+        Site::safe_with(|builder| builder.session_cookie(|cookie| cookie.name("session"))),
+    ] {
+        let good = site.browser_of("mia").await;
+        let good = good.jar.value("session").unwrap().to_owned();
+        let evil = site.browser_of("ben").await;
+        let evil = evil.jar.value("session").unwrap().to_owned();
+        for spoilt in [0, 1, 3, 4, 10, 50] {
+            let mut values = vec![evil.clone()];
+            values.extend((0..spoilt).map(|number| format!("planted{number}")));
+            values.push(good.clone());
+            let pairs: Vec<_> = values
+                .iter()
+                .map(|value| format!("session={value}"))
+                .collect();
+            let line = pairs.join("; ").into_bytes();
+            assert_eq!(who(&site, &[line]).await, "nobody", "{spoilt}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_neighbour_who_crowds_a_remember_token_out_signs_nobody_in_as_somebody_else() {
+    for site in [
+        Site::flask(),
+        Site::safe_with(|builder| builder.remember_cookie(|cookie| cookie.name("remember_token"))),
+    ] {
+        let good = site.remembered_browser_of("mia").await;
+        let good = good.jar.value("remember_token").unwrap().to_owned();
+        let evil = site.remembered_browser_of("ben").await;
+        let evil = evil.jar.value("remember_token").unwrap().to_owned();
+        for spoilt in [0, 3, 4] {
+            let mut values = vec![evil.clone()];
+            values.extend((0..spoilt).map(|number| format!("planted{number}")));
+            values.push(good.clone());
+            let pairs: Vec<_> = values
+                .iter()
+                .map(|value| format!("remember_token={value}"))
+                .collect();
+            let line = pairs.join("; ").into_bytes();
+            assert_eq!(who(&site, &[line]).await, "nobody", "{spoilt}");
+        }
+    }
+}

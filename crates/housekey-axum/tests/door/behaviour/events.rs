@@ -231,7 +231,7 @@ async fn a_failed_attempt_is_an_event_that_names_the_account_and_not_what_was_ty
 /// What a log can be searched by: words that stay, no Rust text.
 #[tokio::test]
 async fn logs_have_fields_with_the_events_name_its_user_the_reason_and_the_address() {
-    let log = Log::of_the_process();
+    let log = Log::of_all_threads();
     let site = Site::stored_with(|builder| builder.trusted_proxies(1));
     // Addresses that no other test has.
     let (ours, other) = ("192.0.2.201", "2001:db8::c1");

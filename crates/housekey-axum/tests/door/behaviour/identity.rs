@@ -255,3 +255,67 @@ async fn a_host_that_no_cookie_can_be_set_for_is_no_error() {
         assert_eq!(browser.who().await, "nobody");
     }
 }
+
+/// A token that was left beside its successor is this browser's own.
+#[tokio::test]
+async fn a_used_token_that_other_settings_left_beside_its_successor_is_no_theft() {
+    for (name, before, after) in CHANGES {
+        for ending in ["logout", "login"] {
+            let before = Site::stored_with(|builder| with(builder, before));
+            let pages = below_who(before.members.clone());
+            let before = before.and(pages);
+            let after = before.restarted(keys(), |builder| with(builder, after));
+            let mut browser = before.browser();
+            log_in(&mut browser, "mia").await;
+            browser.restart();
+            browser.move_to(after.router());
+            assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+            assert_eq!(browser.who().await, "mia, remembered, by Session");
+            after.clock.advance(HOUR);
+            assert_eq!(browser.who().await, "mia, remembered, by Session");
+            after.events.take();
+            match ending {
+                "logout" => log_out(&mut browser).await,
+                _ => log_in(&mut browser, "mia").await,
+            }
+            let events = after.events.take();
+            let stolen = events
+                .iter()
+                .any(|event| matches!(event, housekey_axum::Event::RememberTokenStolen { .. }));
+            assert!(!stolen, "{name}, {ending}: {events:?}");
+        }
+    }
+}
+
+/// What a client says about its host is not repeated without bound.
+#[tokio::test]
+async fn the_deletions_of_a_logout_are_short_whatever_host_was_called() {
+    for host in [
+        "site.example".to_owned(),
+        "a.very.long-name.of-a-shop.somewhere.site.example".to_owned(),
+        format!("{}.example", "a".repeat(7000)),
+        vec!["a"; 3000].join("."),
+    ] {
+        for site in [
+            Site::flask(),
+            Site::safe_with(|builder| {
+                with(builder, |cookie| cookie.domain("site.example").secure())
+            }),
+        ] {
+            let mut browser = site.remembered_browser_of("mia").await;
+            browser.post("/session/k", "v").await;
+            let mut request = browser.request(Method::POST, "/logout", "");
+            request
+                .headers_mut()
+                .insert("host", HeaderValue::from_str(&host).unwrap());
+            let answer = browser.send(request).await;
+            let length: usize = answer.set_cookies().iter().map(|set| set.len() + 14).sum();
+            let count = answer.set_cookies().len();
+            assert!(
+                length < 3700,
+                "{length} bytes, {count} fields: {:?}",
+                &host[..host.len().min(50)]
+            );
+        }
+    }
+}

@@ -131,7 +131,7 @@ async fn run(site: &Site, secrets: &mut Secrets) {
 #[tokio::test]
 async fn neither_tracing_nor_the_events_show_a_cookie_a_token_a_password_or_a_key() {
     // Other tests write into it as well, and may show no secrets either.
-    let log = Log::of_the_process();
+    let log = Log::of_all_threads();
     let mut secrets = Secrets::default();
     secrets.add(KEY);
     secrets.add(OLD_KEY);

@@ -358,3 +358,55 @@ async fn a_number_as_a_user_id_stays_one() {
         "it is the same user"
     );
 }
+
+/// Whatever the rules change in it.
+#[tokio::test]
+async fn a_full_session_of_a_peer_from_another_browser_is_no_error() {
+    for stored in [false, true] {
+        for json in [
+            r#"{"_fresh":true,"_id":"of another","_user_id":"mia","k":"NOISE"}"#,
+            r#"{"_fresh":true,"_user_id":"mia","k":"NOISE"}"#,
+            r#"{"_fresh":true,"_remember":"clear","_user_id":"mia","k":"NOISE"}"#,
+            r#"{"_auth_hash":"old.ben","_fresh":true,"_user_id":"mia","k":"NOISE"}"#,
+            r#"{"_fresh_at":1,"_login":"x","k":"NOISE"}"#,
+            r#"{"_flashes":[{" t":["message","hello"]}],"_fresh":true,"_id":"x","_user_id":"mia","k":"NOISE"}"#,
+        ] {
+            let site = match stored {
+                true => Site::stored_flask(),
+                false => Site::flask(),
+            };
+            let most = 4096 - "session".len();
+            let fits = |session: &String| (4070..=most).contains(&session.len());
+            let full = (3800..4110).map(|len| {
+                peer::compressed_session(KEY, &json.replace("NOISE", &noise(len)), START)
+            });
+            let full: Vec<_> = full.filter(fits).collect();
+            assert!(full.len() > 5, "{}", full.len());
+            for session in full {
+                let size = session.len();
+                for path in ["/who", "/flash", "/members"] {
+                    let mut browser = site.browser();
+                    browser.jar.put("session", &session);
+                    let answer = browser.get(path).await;
+                    assert_ne!(answer.status, 500, "{size} {path} {stored} {json}");
+                }
+            }
+        }
+    }
+}
+
+/// Where nothing is kept on the server, an old copy of the values is no part of a new login.
+#[tokio::test]
+async fn values_of_one_login_are_none_of_the_same_users_next_one() {
+    for site in [Site::safe(), Site::stored()] {
+        let mut browser = site.browser_of("mia").await;
+        browser.post("/session/second_step", "done").await;
+        let name = "__Host-session-values";
+        let copy = browser.jar.value(name).unwrap().to_owned();
+        browser.post("/logout", "").await;
+        site.clock.advance(HOUR);
+        browser.log_in("mia").await;
+        browser.jar.put(name, &copy);
+        assert_eq!(browser.read("/session/second_step").await, "nothing");
+    }
+}

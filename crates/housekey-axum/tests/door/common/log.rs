@@ -8,19 +8,28 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 /// A subscriber for all targets at all levels.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Log(Arc<Mutex<String>>);
 
+impl Default for Log {
+    /// Of the thread that it is made the default of.
+    fn default() -> Self {
+        Self::of_all_threads();
+        Self(Arc::default())
+    }
+}
+
 impl Log {
-    /// Of the whole process: all tests write into it.
-    pub(crate) fn of_the_process() -> Self {
-        static LOG: OnceLock<Log> = OnceLock::new();
-        let log = LOG.get_or_init(|| {
-            let log = Log::default();
+    /// The global one. It has to be there before any other: with a single subscriber that is not, a test on another thread that
+    /// comes to a line of the log first switches the line off for good, since `tracing` asks that thread alone.
+    pub(crate) fn of_all_threads() -> Self {
+        static GLOBAL: OnceLock<Log> = OnceLock::new();
+        let global = GLOBAL.get_or_init(|| {
+            let log = Self(Arc::default());
             tracing::subscriber::set_global_default(log.clone()).unwrap();
             log
         });
-        log.clone()
+        global.clone()
     }
 
     pub(crate) fn text(&self) -> String {

@@ -151,9 +151,9 @@ async fn the_cookies_are_flasks_to_the_byte_and_the_token_goes_first() {
         answer.set_cookies(),
         [
             // Ours alone: what an earlier SESSION_COOKIE_DOMAIN may have left.
-            format!("remember_token=; Domain=site.example; {deletion}"),
+            "remember_token=; Max-Age=0; Path=/; Domain=site.example".to_owned(),
             format!("remember_token=; {deletion}"),
-            format!("session=; Domain=site.example; {deletion}"),
+            "session=; Max-Age=0; Path=/; Domain=site.example".to_owned(),
             format!("session=; {deletion}"),
         ]
     );

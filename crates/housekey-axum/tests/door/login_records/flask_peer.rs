@@ -436,3 +436,175 @@ async fn a_grace_of_half_a_minute_holds_for_sessions_that_the_peer_wrote_meanwhi
     site.clock.advance(Duration::from_secs(30));
     assert_eq!(slow.who().await, "mia, fresh, by Session");
 }
+
+/// The copy that somebody made before the first look came without a digest of ours; the record knows it.
+#[tokio::test]
+async fn a_new_password_ends_copies_of_a_peers_session_from_before_the_first_look() {
+    let site = site();
+    let mut browser = peer_login(&site, "mia");
+    let copy = browser.jar.clone();
+    browser.who().await;
+    site.members.set_stamp("mia", "after a new password");
+    assert_eq!(site.who_with(&copy).await, "nobody");
+    assert_eq!(browser.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_new_password_ends_a_peers_session_that_has_no_room_for_anything_of_ours() {
+    let site = site();
+    let full = noise(4000).replace('\\', "-");
+    let json = format!(r#"{{"_fresh":true,"_user_id":"mia","blob":"{full}"}}"#);
+    let session = peer::compressed_session(KEY, &json, site.clock.now());
+    let mut browser = site.browser();
+    browser.jar.put("session", &session);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    site.members.set_stamp("mia", "after a new password");
+    assert_eq!(browser.who().await, "nobody");
+}
+
+/// What is over may not be begun by who looked before.
+#[tokio::test]
+async fn a_first_look_that_a_logout_overtakes_makes_no_login() {
+    for (name, held) in [("load", Call::Load), ("create", Call::Create)] {
+        for remembered in [false, true] {
+            for how in ["logout", "administrator"] {
+                if how == "administrator" && !remembered {
+                    continue;
+                }
+                let site = site();
+                let mut browser = match remembered {
+                    true => with_flask_token(&site),
+                    false => peer_login(&site, "mia"),
+                };
+                let copy = browser.jar.clone();
+                let gate = site.store.hold(held);
+                let slow = browser.stop_at(&gate, http::Method::GET, "/who", "").await;
+                match how {
+                    "logout" => drop(browser.post("/logout", "").await),
+                    _ => drop(site.manager().end_logins_of("mia").await.unwrap()),
+                }
+                let answer = slow.go_on().await;
+                assert_eq!(
+                    site.who_with(&copy).await,
+                    "nobody",
+                    "{name} {remembered} {how}"
+                );
+                assert_eq!(answer.body, "nobody", "{name} {remembered} {how}");
+                assert_eq!(site.logins("mia").await, 0, "{name} {remembered} {how}");
+            }
+        }
+    }
+}
+
+/// The same cookie, and the store is asked no more often for each of them.
+#[tokio::test]
+async fn many_browsers_that_come_at_once_with_a_flask_token_ask_the_store_a_few_times_each() {
+    let site = site();
+    with_flask_token(&site).who().await;
+    site.clock.advance(Duration::from_secs(3));
+    site.store.calls();
+    let crowd = 64;
+    let visits: Vec<_> = (0..crowd)
+        .map(|_| {
+            let mut browser = with_flask_token(&site);
+            tokio::spawn(async move { browser.who().await })
+        })
+        .collect();
+    for visit in visits {
+        assert_eq!(visit.await.unwrap(), "mia, remembered, by RememberToken");
+    }
+    let calls = site.store.calls().len();
+    assert!(calls <= 10 * crowd, "{calls} calls");
+}
+
+/// A session's secret is not the token: who has a copy of the one has nothing of the other.
+#[tokio::test]
+async fn a_session_that_a_flask_token_started_does_not_come_back_after_a_logout_when_the_token_does()
+ {
+    let site = site();
+    let mut browser = with_flask_token(&site);
+    browser.who().await;
+    let mut thief = site.browser();
+    thief
+        .jar
+        .put("session", browser.jar.value("session").unwrap());
+    assert_eq!(thief.who().await, "mia, by Session");
+    let copy = thief.jar.clone();
+    browser.post("/logout", "").await;
+    assert_eq!(site.who_with(&copy).await, "nobody");
+    let mut browser = site.remembered_browser_of("mia").await;
+    browser.restart();
+    assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
+    assert_eq!(site.who_with(&copy).await, "nobody");
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_leaves_a_peers_login_as_it_was() {
+    let site = Site::stored_flask_with(|builder| {
+        builder
+            .session_protection("off")
+            .max_logins(1, housekey_axum::WhenFull::Refuse)
+    });
+    let mut other = site.browser_of("ben").await;
+    let mut browser = peer_login(&site, "mia");
+    let answer = browser.post("/login", "name=ben").await;
+    assert_ne!(answer.status, 303);
+    assert_eq!(browser.who().await, "mia, fresh, by Session");
+    assert_eq!(other.who().await, "ben, fresh, by Session");
+}
+
+/// What one who is signed in can make of a peer's cookies: another one at each request.
+#[tokio::test]
+async fn the_store_does_not_grow_with_the_cookies_that_a_peer_writes_for_one_user() {
+    let site = Site::stored_flask_with(|builder| {
+        builder
+            .session_protection("off")
+            .max_logins(3, housekey_axum::WhenFull::EndOldest)
+    });
+    for visit in 0..1200 {
+        let mut browser = site.browser();
+        let json = format!(r#"{{"_fresh":true,"_user_id":"mia","n":{visit}}}"#);
+        put(&site, &mut browser, &json);
+        browser.who().await;
+    }
+    assert_eq!(site.logins("mia").await, 3);
+    assert_eq!(site.store.len(), 3 + 1000);
+}
+
+/// "Sign out everywhere" means the logins that have not come by yet as well.
+#[tokio::test]
+async fn ending_all_logins_of_a_user_ends_the_peers_that_were_never_looked_at() {
+    let site = site();
+    let browser = peer_login(&site, "mia");
+    site.clock.advance(MINUTE);
+    site.manager().end_logins_of("mia").await.unwrap();
+    assert_eq!(site.who_with(&browser.jar).await, "nobody");
+}
+
+/// All browsers with the token share its login, which is not this browser's to end.
+#[tokio::test]
+async fn a_login_in_one_browser_leaves_the_others_in_that_share_a_flask_token() {
+    for form in ["name=mia", "name=ben", "name=mia&remember=true"] {
+        for restored in [false, true] {
+            let site = site();
+            let mut other = with_flask_token(&site);
+            assert_eq!(other.who().await, "mia, remembered, by RememberToken");
+            let mut browser = with_flask_token(&site);
+            if restored {
+                browser.who().await;
+            }
+            assert_eq!(browser.post("/login", form).await.status, 303);
+            assert_eq!(
+                other.who().await,
+                "mia, remembered, by Session",
+                "{form} {restored}"
+            );
+            let mut third = with_flask_token(&site);
+            assert_eq!(
+                third.who().await,
+                "mia, remembered, by RememberToken",
+                "{form} {restored}"
+            );
+        }
+    }
+}

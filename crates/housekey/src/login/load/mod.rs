@@ -160,6 +160,10 @@ impl VisitState {
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
+            // A peer packs a session until it is full. Without the flag it is as stale, and shorter.
+            if core.session_cookie.must_fit(&self.session).is_err() {
+                self.session.remove(keys::FRESH);
+            }
         }
         // Flask-Login says so at every request until the next login; once is enough.
         if ended || was_fresh {
@@ -202,7 +206,16 @@ impl VisitState {
             .as_deref()
             .and_then(|value| auth_hash::in_session(value, id));
         let by_peer = kept.is_none();
-        match core.auth_hashes.check(&*user, id, kept, missing) {
+        // A peer's session may come without ours, or have no room for it. Its record knows.
+        let recorded = self
+            .live
+            .as_ref()
+            .and_then(|it| it.data.auth_hash.as_deref());
+        match core
+            .auth_hashes
+            .check(&*user, id, kept.or(recorded), missing)
+        {
+            AuthHash::Matches if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
             AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
@@ -299,6 +312,9 @@ impl VisitState {
             }
             (Some(records), _, Some(live)) => {
                 let token = core.remember.flask_token(&claims.user_id);
+                if records.was_just_reopened(&live, &token, self.now) {
+                    return self.shared_session(core, live, user, *claims);
+                }
                 let next = records.reopened(&live, &token, digest, &self.client, self.now);
                 Search::Write(Write::Reopen(Box::new(next), user, claims))
             }

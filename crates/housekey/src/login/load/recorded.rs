@@ -84,7 +84,11 @@ impl Adopted {
     /// What says that it had one.
     pub(crate) fn marker(&self, records: &Records, now: u64) -> LoginRecord {
         match self {
-            Self::Session { token, age, .. } => records.session_marker(&token.id, *age, now),
+            Self::Session {
+                user_id,
+                token,
+                age,
+            } => records.session_marker(&token.id, user_id, *age, now),
             Self::Token(_, token) => records.token_marker(&token.id, now),
         }
     }
@@ -409,6 +413,13 @@ impl VisitState {
                     Adoption::Token(claims) => Adopted::Token(claims, token),
                 })
             }
+            // Somebody ended it while it was getting its record.
+            (Write::Adopt(_, user, adoption), Updated::Gone) => match adoption {
+                Adoption::Session { .. } => {
+                    self.login_ended(core, user.id(), EndReason::RecordGone)
+                }
+                Adoption::Token(_) => self.token_of_nothing(),
+            },
             (Write::Adopt(new, user, adoption), _) => self.adopted(core, *new, user, adoption),
             (Write::Reopen(live, user, claims), Updated::Done) => {
                 self.shared_session(core, live, user, *claims)
@@ -458,7 +469,7 @@ impl VisitState {
     }
 
     /// A session that Flask-Login's remember token starts.
-    fn shared_session(
+    pub(super) fn shared_session(
         &mut self,
         core: &Core,
         live: Box<Live>,
@@ -470,6 +481,7 @@ impl VisitState {
             self.reissue(&claims, digest.clone());
         }
         let token = core.remember.flask_token(&claims.user_id);
+        let token = token.salted(&live.data.salt);
         self.live = Some(live);
         self.restored(core, claims.user_id, user, digest, Some(&token))
     }
