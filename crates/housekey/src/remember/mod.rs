@@ -380,11 +380,14 @@ mod tests {
     #[test]
     fn a_flask_token_that_is_sent_again_keeps_the_duration_of_its_login() {
         let loader = |_: String| async { Ok::<_, BoxError>(Some(Member)) };
-        let manager = LoginManager::flask(SecretKeys::flask("deterministic").unwrap(), loader)
-            .remember_refresh_each_request()
-            .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
-            .build()
-            .unwrap();
+        let manager = LoginManager::flask(
+            SecretKeys::flask("of-the-token-that-is-sent-again").unwrap(),
+            loader,
+        )
+        .remember_refresh_each_request()
+        .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+        .build()
+        .unwrap();
         let set_cookies = |headers: &HeaderMap| -> Vec<String> {
             let cookies = headers.get_all("set-cookie").iter();
             cookies

@@ -589,6 +589,13 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
     let by_token = log_in(&manager, &MIA, true).0.split_off(1);
     let mia = || User(Some(MIA));
     let done = || Written(Updated::Done);
+    let minutes_ago = || {
+        let mut record = record(&of_token, true)?;
+        let mut data = LoginData::read(&record)?;
+        data.started_at -= 600;
+        record.data = data.to_json();
+        Some(record)
+    };
     type Case<'a> = (&'a str, &'a [String], Vec<Told>, &'a str);
     let cases: Vec<Case<'_>> = vec![
         (
@@ -634,9 +641,15 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
             "shared:mia, token:mia, Adopt, mia by RememberToken",
         ),
         (
-            "and the next one",
+            "a browser that comes at the same time",
             &by_token,
-            vec![Adopted(record(&of_token, true), true), mia(), done()],
+            vec![Adopted(record(&of_token, true), true), mia()],
+            "shared:mia, token:mia, mia by RememberToken",
+        ),
+        (
+            "and one that comes later",
+            &by_token,
+            vec![Adopted(minutes_ago(), true), mia(), done()],
             "shared:mia, token:mia, Reopen, mia by RememberToken",
         ),
         (
@@ -655,7 +668,7 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
             "ended meanwhile",
             &by_token,
             vec![
-                Adopted(record(&of_token, true), true),
+                Adopted(minutes_ago(), true),
                 mia(),
                 Written(Updated::Gone),
                 User(None),

@@ -11,6 +11,10 @@ use crate::records::{
 };
 use crate::{Denied, ErrorKind, LoginSource, Scope};
 
+/// Other tests have other types of users under the other keys.
+pub(super) const STRONG_KEY: &str = "b7e0c1f25a9d4e6683d1f4a0972c5be8";
+pub(super) const FLASK_KEY: &str = "of-the-login-cases";
+
 pub(super) const MINUTE: u64 = 60;
 pub(super) const HOUR: u64 = 60 * MINUTE;
 pub(super) const DAY: u64 = 24 * HOUR;
