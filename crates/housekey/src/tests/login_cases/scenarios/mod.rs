@@ -1,6 +1,7 @@
 //! What the rows say, by what it is about.
 
 use super::site::*;
+use super::site::{FLASK_KEY, STRONG_KEY};
 use super::*;
 
 pub(super) mod cookies;
