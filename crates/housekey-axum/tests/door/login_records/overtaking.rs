@@ -356,3 +356,38 @@ async fn a_slow_page_brings_no_login_back_and_hands_no_values_to_the_next_one() 
         }
     }
 }
+
+/// There is only the one token, and whoever had a copy has it still.
+#[tokio::test]
+async fn a_login_that_its_response_overtakes_does_not_bring_an_ended_flask_token_back() {
+    let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
+    site.manager().end_logins_of("mia").await.unwrap();
+    let gate = site.store.hold(Call::Create);
+    let left: Arc<Mutex<Option<Stopped<_>>>> = Arc::default();
+    let (keep, mia) = (Arc::clone(&left), site.members.find("mia").unwrap());
+    let leave = async move |login: Login<Member>| {
+        let slow = gate
+            .stop(async move { login.login_user(&mia).remember(true).await })
+            .await;
+        drop(keep.lock().unwrap().replace(slow));
+    };
+    let site = site.and(Router::new().route("/leave", get(leave)));
+    assert_eq!(site.browser().get("/leave").await.status, 200);
+    let slow = left.lock().unwrap().take().unwrap();
+    assert_eq!(slow.go_on().await.unwrap_err().kind(), ErrorKind::TooLate);
+    let mut thief = site.browser();
+    let token = peer::remember_token(KEY.as_bytes(), "mia");
+    thief.jar.put("remember_token", &token);
+    assert_eq!(thief.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_remembered_login_whose_flask_token_the_store_cannot_bring_back_is_a_login() {
+    let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
+    let mut before = site.browser_of("mia").await;
+    site.store.fail(&[Call::Delete]);
+    before.post("/login", "name=mia&remember=true").await;
+    site.store.come_back();
+    assert_eq!(before.who().await, "mia, fresh, remembered, by Session");
+    assert_eq!(site.store.of("mia").await.len(), 1);
+}
