@@ -144,7 +144,12 @@ impl VisitState {
             Some(id) if self.session_token_is_of(&id) => id,
             // A peer that logs out, or logs in somebody else, leaves our token behind.
             by => {
-                let ours = found.filter(|record| records.owns(token, record, self.now));
+                // A login of somebody else does not end what other browsers share. A logout does.
+                let is_this_browsers = |record: &LoginRecord| {
+                    records.owns(token, record, self.now)
+                        && (by.is_none() || !records.is_shared(record))
+                };
+                let ours = found.filter(is_this_browsers);
                 return match ours {
                     Some(record) => {
                         Search::Write(Write::Delete(record.id, Ending::Overwritten { by }))
