@@ -83,17 +83,19 @@ impl OpenVisit {
             }
             return Err(error);
         }
-        if options.remember.is_some() && core.remember.is_shared_with_flask() {
-            // The user's Flask-Login token counts again: there is only the one.
-            let token = core.remember.flask_token(&new.live.record.user_id);
-            records.store.delete(&marker_id(&token.id)).await?;
-        }
         self.tell_of_theft(own.stolen_of);
         let logged_in = self.change(|state, core| state.log_in(core, user, options, Some(&new)));
         if logged_in.is_err() {
             records.store.delete(&new.live.record.id).await?;
+            return logged_in;
         }
-        logged_in
+        if options.remember.is_some() && core.remember.is_shared_with_flask() {
+            // The user's Flask-Login token counts again: there is only the one. The store traces its fault; the login stands,
+            // and is not remembered.
+            let token = core.remember.flask_token(&new.live.record.user_id);
+            let _ = records.store.delete(&marker_id(&token.id)).await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn log_out(&self) -> Result<(), Error> {
@@ -297,7 +299,7 @@ impl OpenVisit {
                 token.or_else(|| {
                     let (value, user_id) = (arrival.value.as_ref()?, session.user_id()?);
                     let token = LoginToken::of_peers_session(value);
-                    Some((token, Some((user_id, arrival.age))))
+                    Some((token, Some(user_id)))
                 })
             });
             let remembered = state.remember.all(&core.remember, state.now);
@@ -325,8 +327,8 @@ impl OpenVisit {
             if is_own {
                 own.add(token.id);
             }
-            if let Some((user_id, age)) = of_peer {
-                let marker = records.session_marker(&token.id, &user_id, age, now);
+            if let Some(user_id) = of_peer {
+                let marker = records.session_marker(&token.id, &user_id, now);
                 own.marks.push(ending(marker));
             }
         }

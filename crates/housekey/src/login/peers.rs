@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::driver::{MOST_TRIES, taken, too_busy};
 use super::load::Adoption;
 use super::records::{Issued, MaxLogins, Records, WhenFull};
+use crate::cookie::LONGEST_LIFE;
 use crate::error::Error;
 use crate::event::EventClient;
 use crate::manager::Core;
@@ -38,8 +39,8 @@ impl Core {
         }
         let is_first = records
             .mark(match adoption {
-                Adoption::Session { age } => {
-                    records.session_marker(&record.id, &record.user_id, *age, record.created_at)
+                Adoption::Session { .. } => {
+                    records.session_marker(&record.id, &record.user_id, record.created_at)
                 }
                 Adoption::Token(_) => records.token_marker(&record.id, record.created_at),
             })
@@ -78,8 +79,8 @@ impl Records {
 
     /// Ends all sessions of a user that peers have signed until now, whether they ever came here or not.
     pub(crate) async fn end_peers_sessions(&self, user_id: &str, now: u64) -> Result<(), Error> {
-        let ends = now.saturating_add(self.session_lifetime + 1 + self.clock_tolerance);
-        let mark = sessions_ended(user_id, now, ends);
+        let sessions = sessions_of_peers(self.store.realm(), user_id);
+        let mark = sessions_ended(&sessions, now, now.saturating_add(LONGEST_LIFE.as_secs()));
         for _ in 0..MOST_TRIES {
             if self.mark(mark.clone()).await? {
                 return Ok(());
@@ -107,7 +108,7 @@ impl Records {
         age: Duration,
         now: u64,
     ) -> Result<bool, Error> {
-        let id = marker_id(&sessions_of_peers(user_id));
+        let id = marker_id(&sessions_of_peers(self.store.realm(), user_id));
         let mark = self.store.load(&id, now).await?;
         let before = mark.as_ref().and_then(ended_before);
         Ok(before.is_some_and(|before| now.saturating_sub(age.as_secs()) < before))

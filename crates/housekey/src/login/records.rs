@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::driver::Renewal;
 use super::protection::Client;
 use super::timeouts::LoginTimeouts;
-use crate::cookie::LAST_DATE;
+use crate::cookie::{LAST_DATE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
@@ -32,8 +32,6 @@ pub(crate) struct Records {
     pub(crate) max_logins: MaxLogins,
     /// Whether a session without a record is a login all the same, and gets one: a Flask peer may have made it.
     pub(crate) adopts: bool,
-    /// How long a peer's session can count, in seconds.
-    pub(crate) session_lifetime: u64,
     /// How long Flask-Login's remember token counts without being used, in seconds.
     pub(crate) remember_for: u64,
     /// Whether using a remember token puts off its end.
@@ -323,17 +321,9 @@ impl Records {
         self.changed(live, data, now)
     }
 
-    /// That there was a login by a peer's session: for as long as that can come again.
-    pub(crate) fn session_marker(
-        &self,
-        id: &LoginId,
-        user_id: &str,
-        age: Duration,
-        now: u64,
-    ) -> LoginRecord {
-        let signed_at = now.saturating_sub(age.as_secs());
-        let ends = signed_at.saturating_add(self.session_lifetime);
-        let ends = ends.saturating_add(1 + self.clock_tolerance);
+    /// That there was a login by a peer's session: for as long as one can live by any settings.
+    pub(crate) fn session_marker(&self, id: &LoginId, user_id: &str, now: u64) -> LoginRecord {
+        let ends = now.saturating_add(LONGEST_LIFE.as_secs() + self.clock_tolerance);
         session_marker(id, user_id, now, ends)
     }
 

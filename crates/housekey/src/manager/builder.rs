@@ -227,7 +227,8 @@ impl<U: User> LoginManagerBuilder<U> {
     ///
     /// Two managers in one process, for different types of users, that would take each other's logins for their own are an
     /// error in [`build`](Self::build). In different processes nobody can see it: give each kind of user a realm, or a key.
-    /// In the `flask` preset, whose cookies have no place for a realm, each needs a key of its own.
+    /// In the `flask` preset, whose cookies have no place for a realm, each needs a key of its own; there a realm is about login
+    /// records alone, for managers that share a store.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.settings.realm = realm.into();
         self
@@ -516,7 +517,12 @@ impl<U: User> LoginManagerBuilder<U> {
         check(&settings)?;
         let remember_format = check_store(&settings, self.store.is_some())?;
         warn_without_address(&settings);
-        let keys = &self.keys.in_realm(&settings.realm);
+        // A Flask peer's cookies have no place for a realm.
+        let realm_of_cookies = match settings.session_signature {
+            SessionSignature::Flask => "",
+            SessionSignature::Sha256 => &settings.realm,
+        };
+        let keys = &self.keys.in_realm(realm_of_cookies);
         let clock_tolerance = settings.clock_tolerance.as_secs();
         let signing_keys = match settings.session_signature {
             SessionSignature::Flask => keys.for_flask_session(&settings.session_salt),
@@ -567,14 +573,14 @@ impl<U: User> LoginManagerBuilder<U> {
             settings.remember_duration,
             settings.remember_refresh_each_request,
             clock_tolerance,
+            &settings.realm,
         );
         let records = self.store.map(|store| Records {
             store: store.in_realm(&settings.realm),
-            digests: Digests::new(keys),
+            digests: Digests::new(&self.keys.in_realm(&settings.realm)),
             timeouts,
             max_logins: settings.max_logins.unwrap_or_default(),
             adopts,
-            session_lifetime: settings.session_lifetime.as_secs(),
             remember_for: settings.remember_duration.as_secs(),
             remember_slides: settings.remember_refresh_each_request,
             clock_tolerance,

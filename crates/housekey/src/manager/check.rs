@@ -55,7 +55,6 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
             )));
         }
     }
-    check_realm(settings)?;
     check_duration("session_lifetime", settings.session_lifetime)?;
     check_duration("remember_duration", settings.remember_duration)?;
     if let Some(within) = settings.fresh_within {
@@ -104,11 +103,13 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_realm(settings: &Settings) -> Result<(), Error> {
+fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
     let realm = &settings.realm;
-    if !realm.is_empty() && settings.session_signature == SessionSignature::Flask {
+    let is_flask = settings.session_signature == SessionSignature::Flask;
+    if !realm.is_empty() && is_flask && !stored {
         return Err(setting(
-            "realm: a Flask peer knows of none; in the flask preset give each login manager a secret key of its own",
+            "realm: a Flask peer knows of none, so that in the flask preset it is about login records alone; give each login \
+             manager a secret key of its own, and a realm if they share a login_store",
         ));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -122,6 +123,7 @@ fn check_realm(settings: &Settings) -> Result<(), Error> {
 
 /// The settings that go with a store, and the format of the remember token that goes with all of them.
 pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
+    check_realm(settings, stored)?;
     let needs_store = |name: &str| {
         setting(format!(
             "{name}: it needs records of the logins; set a login_store"

@@ -61,8 +61,9 @@ impl LoginToken {
 
     /// Of all logins that Flask-Login's remember token of this user starts: that is one token, the same in all their browsers.
     /// The secret is good for a session; what proves that somebody has the token is its signature.
-    pub(crate) fn of_flask_token(user_id: &str, token: &str) -> Self {
-        let id = Self::derived(b"housekey, Flask-Login's token\0", user_id.as_bytes()).id;
+    pub(crate) fn of_flask_token(realm: &str, user_id: &str, token: &str) -> Self {
+        let user = format!("{realm}\0{user_id}");
+        let id = Self::derived(b"housekey, Flask-Login's token\0", user.as_bytes()).id;
         let secret = Self::derived(
             b"housekey, a session by Flask-Login's token\0",
             token.as_bytes(),
@@ -187,11 +188,11 @@ pub(crate) fn was_ended(marker: &LoginRecord) -> bool {
 
 const ENDED: &str = r#"{"ended":true}"#;
 
-/// That all sessions of this user which a peer signed before now are over, also those that never came here.
-pub(crate) fn sessions_ended(user_id: &str, now: u64, expires_at: u64) -> LoginRecord {
+/// That all [sessions of a user](sessions_of_peers) which a peer signed before now are over, also those that never came here.
+pub(crate) fn sessions_ended(sessions: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     LoginRecord {
         data: format!(r#"{{"before":{now}}}"#),
-        ..marker(&sessions_of_peers(user_id), now, expires_at)
+        ..marker(sessions, now, expires_at)
     }
 }
 
@@ -202,12 +203,9 @@ pub(crate) fn ended_before(marker: &LoginRecord) -> Option<u64> {
 }
 
 /// Names all sessions of a user at peers, as [`marker_id`] takes it.
-pub(crate) fn sessions_of_peers(user_id: &str) -> LoginId {
-    LoginToken::derived(
-        b"housekey, a user's sessions at peers\0",
-        user_id.as_bytes(),
-    )
-    .id
+pub(crate) fn sessions_of_peers(realm: &str, user_id: &str) -> LoginId {
+    let user = format!("{realm}\0{user_id}");
+    LoginToken::derived(b"housekey, a user's sessions at peers\0", user.as_bytes()).id
 }
 
 pub(crate) fn marker_id(id: &LoginId) -> LoginId {

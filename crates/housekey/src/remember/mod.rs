@@ -58,6 +58,7 @@ pub(crate) struct RememberCookie {
     pub(crate) attributes: Attributes,
     pub(crate) duration: Duration,
     pub(crate) refresh_each_request: bool,
+    realm: String,
     format: RememberFormat,
     timed: TimedTokens,
     flask: FlaskTokens,
@@ -94,8 +95,10 @@ impl RememberCookie {
         duration: Duration,
         refresh_each_request: bool,
         clock_tolerance: u64,
+        realm: &str,
     ) -> Self {
         Self {
+            realm: realm.to_owned(),
             timed: TimedTokens::new(keys, &attributes.name, clock_tolerance),
             flask: FlaskTokens::new(keys),
             rotating: RotatingTokens::new(keys, &attributes.name, clock_tolerance),
@@ -139,7 +142,7 @@ impl RememberCookie {
 
     /// The token of the login that all browsers share which have Flask-Login's remember token of this user.
     pub(crate) fn flask_token(&self, user_id: &str) -> LoginToken {
-        LoginToken::of_flask_token(user_id, &self.flask.issue(user_id))
+        LoginToken::of_flask_token(&self.realm, user_id, &self.flask.issue(user_id))
     }
 
     /// Whether a Flask peer reads and writes these tokens too.

@@ -212,6 +212,54 @@ fn a_realm_is_a_short_word_and_not_for_flask() {
     );
 }
 
+/// Flask's cookies have no place for a realm, so each has a key; the records of both are in one store.
+#[tokio::test]
+async fn two_managers_of_the_flask_preset_share_a_store_when_they_have_realms() {
+    let store = MemoryLoginStore::new();
+    let site = |realm: &str, key: &str| {
+        let loader = |id: String| async { Ok::<_, BoxError>(Some(Staff { id })) };
+        LoginManager::flask(SecretKeys::flask(key).unwrap(), loader)
+            .realm(realm)
+            .login_store(store.clone())
+            .build()
+            .unwrap()
+    };
+    let (members, staff) = (
+        site("members", "of the members"),
+        site("staff", "of the staff"),
+    );
+    let clock = Site::safe().clock.clone();
+    let (of_members, of_staff) = (pages(&members), pages(&staff));
+    let mut member = Browser::new(of_members, clock.clone());
+    let mut employee = Browser::new(of_staff, clock);
+    for browser in [&mut member, &mut employee] {
+        browser.post("/login/1", "").await;
+        // By Flask-Login's token, which has one record for each user of each realm.
+        browser.jar.remove("session");
+        assert_eq!(browser.who().await, "1");
+    }
+    let before = staff.logins_of("1").await.unwrap();
+    assert!(members.end_logins_of("1").await.unwrap() > 0);
+    assert_eq!(member.who().await, "nobody");
+    assert_eq!(employee.who().await, "1");
+    assert_eq!(staff.logins_of("1").await.unwrap().len(), before.len());
+}
+
+/// A page to log in remembered, and one that says who is there.
+fn pages(manager: &LoginManager<Staff>) -> Router {
+    let log_in = async |login: Login<Staff>, Path(id): Path<String>| -> Result<(), Error> {
+        Ok(login.login_user(&Staff { id }).remember(true).await?)
+    };
+    let who = async |user: CurrentUser<Staff>| {
+        user.user()
+            .map_or("nobody".to_owned(), |user| user.id.clone())
+    };
+    Router::new()
+        .route("/login/{id}", post(log_in))
+        .route("/who", get(who))
+        .layer(manager.layer())
+}
+
 /// Same key, same names of cookies, same store: what somebody has in one realm is nothing in the other.
 #[tokio::test]
 async fn a_login_of_one_realm_is_nobodys_in_another_and_not_listed_or_ended_there() {
@@ -224,19 +272,6 @@ async fn a_login_of_one_realm_is_nobodys_in_another_and_not_listed_or_ended_ther
             .login_store(store.clone())
             .build()
             .unwrap()
-    };
-    let pages = |manager: &LoginManager<Staff>| {
-        let log_in = async |login: Login<Staff>, Path(id): Path<String>| -> Result<(), Error> {
-            Ok(login.login_user(&Staff { id }).remember(true).await?)
-        };
-        let who = async |user: CurrentUser<Staff>| {
-            user.user()
-                .map_or("nobody".to_owned(), |user| user.id.clone())
-        };
-        Router::new()
-            .route("/login/{id}", post(log_in))
-            .route("/who", get(who))
-            .layer(manager.layer())
     };
     let clock = Site::safe().clock.clone();
     let (members, staff) = (site(""), site("staff"));

@@ -608,3 +608,20 @@ async fn a_login_in_one_browser_leaves_the_others_in_that_share_a_flask_token() 
         }
     }
 }
+
+/// Its session carried the secret that all of them have.
+#[tokio::test]
+async fn somebody_elses_login_at_the_peer_leaves_a_shared_login_to_the_other_browsers() {
+    let site = site();
+    let mut other = with_flask_token(&site);
+    other.who().await;
+    let mut browser = with_flask_token(&site);
+    browser.who().await;
+    log_in_at_peer(&site, &mut browser, "ben");
+    assert_eq!(browser.who().await, "ben, fresh, by Session");
+    assert_eq!(other.who().await, "mia, remembered, by Session");
+    assert_eq!((site.logins("mia").await, site.logins("ben").await), (1, 1));
+    log_out_at_peer(&site, &mut other);
+    assert_eq!(other.who().await, "nobody");
+    assert_eq!(site.logins("mia").await, 0);
+}

@@ -196,7 +196,7 @@ async fn a_thief_who_is_being_thrown_out_cannot_be_saved_by_the_owners_use() {
 }
 
 #[tokio::test]
-async fn two_first_looks_at_a_peers_session_are_two_records_of_which_the_browser_keeps_one() {
+async fn two_first_looks_at_a_peers_session_find_one_record_and_both_cookies_are_good() {
     let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
     let mut browser = site.browser();
     let json = r#"{"_fresh":true,"_user_id":"mia"}"#;
@@ -207,12 +207,15 @@ async fn two_first_looks_at_a_peers_session_are_two_records_of_which_the_browser
     let second = slow.go_on().await;
     assert_eq!(first.body, second.body);
     browser.receive(&second);
-    assert_eq!(site.store.len(), 2);
+    assert_eq!(site.logins("mia").await, 1);
+    let mut other = site.browser();
+    other.receive(&first);
+    assert_eq!(other.who().await, "mia, fresh, by Session");
     assert_eq!(browser.who().await, "mia, fresh, by Session");
     browser.post("/logout", "").await;
     assert_eq!(browser.who().await, "nobody");
-    site.clock.advance(DAY);
-    assert_eq!(site.logins("mia").await, 0, "the other ends by its timeout");
+    assert_eq!(other.who().await, "nobody");
+    assert_eq!(site.logins("mia").await, 0);
 }
 
 #[tokio::test]
@@ -376,4 +379,39 @@ async fn a_slow_page_brings_no_login_back_and_hands_no_values_to_the_next_one() 
             assert_eq!(browser.who().await, format!("{next}, fresh, by Session"));
         }
     }
+}
+
+/// There is only the one token, and whoever had a copy has it still.
+#[tokio::test]
+async fn a_login_that_its_response_overtakes_does_not_bring_an_ended_flask_token_back() {
+    let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
+    site.manager().end_logins_of("mia").await.unwrap();
+    let gate = site.store.hold(Call::Create);
+    let left: Arc<Mutex<Option<Stopped<_>>>> = Arc::default();
+    let (keep, mia) = (Arc::clone(&left), site.members.find("mia").unwrap());
+    let leave = async move |login: Login<Member>| {
+        let slow = gate
+            .stop(async move { login.login_user(&mia).remember(true).await })
+            .await;
+        drop(keep.lock().unwrap().replace(slow));
+    };
+    let site = site.and(Router::new().route("/leave", get(leave)));
+    assert_eq!(site.browser().get("/leave").await.status, 200);
+    let slow = left.lock().unwrap().take().unwrap();
+    assert_eq!(slow.go_on().await.unwrap_err().kind(), ErrorKind::TooLate);
+    let mut thief = site.browser();
+    let token = peer::remember_token(KEY.as_bytes(), "mia");
+    thief.jar.put("remember_token", &token);
+    assert_eq!(thief.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_remembered_login_whose_flask_token_the_store_cannot_bring_back_is_a_login() {
+    let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
+    let mut before = site.browser_of("mia").await;
+    site.store.fail(&[Call::Delete]);
+    before.post("/login", "name=mia&remember=true").await;
+    site.store.come_back();
+    assert_eq!(before.who().await, "mia, fresh, remembered, by Session");
+    assert_eq!(site.store.of("mia").await.len(), 1);
 }

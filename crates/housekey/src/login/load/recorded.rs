@@ -84,11 +84,7 @@ impl Adopted {
     /// What says that it had one.
     pub(crate) fn marker(&self, records: &Records, now: u64) -> LoginRecord {
         match self {
-            Self::Session {
-                user_id,
-                token,
-                age,
-            } => records.session_marker(&token.id, user_id, *age, now),
+            Self::Session { user_id, token, .. } => records.session_marker(&token.id, user_id, now),
             Self::Token(_, token) => records.token_marker(&token.id, now),
         }
     }
@@ -148,7 +144,12 @@ impl VisitState {
             Some(id) if self.session_token_is_of(&id) => id,
             // A peer that logs out, or logs in somebody else, leaves our token behind.
             by => {
-                let ours = found.filter(|record| records.owns(token, record, self.now));
+                // A login of somebody else does not end what other browsers share. A logout does.
+                let is_this_browsers = |record: &LoginRecord| {
+                    records.owns(token, record, self.now)
+                        && (by.is_none() || !records.is_shared(record))
+                };
+                let ours = found.filter(is_this_browsers);
                 return match ours {
                     Some(record) => {
                         Search::Write(Write::Delete(record.id, Ending::Overwritten { by }))

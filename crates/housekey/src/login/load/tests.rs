@@ -579,23 +579,17 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
     };
     let of_session = LoginToken::of_peers_session(session.as_bytes());
     let of_token = core.remember.flask_token("mia");
-    let record = |token: &LoginToken, shared| {
+    let record_of = |token: &LoginToken, shared, at| {
         let client = crate::login::protection::Client::default();
         let digest = core.auth_hashes.digest(&MIA);
-        let adopted = records.adopt(token.clone(), shared, "mia", digest, &client, NOW);
+        let adopted = records.adopt(token.clone(), shared, "mia", digest, &client, at);
         Some(adopted.live.record)
     };
+    let record = |token: &LoginToken, shared| record_of(token, shared, NOW - 61);
     let by_session = [format!("session={session}")];
     let by_token = log_in(&manager, &MIA, true).0.split_off(1);
     let mia = || User(Some(MIA));
     let done = || Written(Updated::Done);
-    let minutes_ago = || {
-        let mut record = record(&of_token, true)?;
-        let mut data = LoginData::read(&record)?;
-        data.started_at -= 600;
-        record.data = data.to_json();
-        Some(record)
-    };
     type Case<'a> = (&'a str, &'a [String], Vec<Told>, &'a str);
     let cases: Vec<Case<'_>> = vec![
         (
@@ -641,16 +635,38 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
             "shared:mia, token:mia, Adopt, mia by RememberToken",
         ),
         (
-            "a browser that comes at the same time",
+            "and one that comes later",
             &by_token,
-            vec![Adopted(record(&of_token, true), true), mia()],
+            vec![Adopted(record(&of_token, true), true), mia(), done()],
+            "shared:mia, token:mia, Reopen, mia by RememberToken",
+        ),
+        (
+            "and another one moments later",
+            &by_token,
+            vec![Adopted(record_of(&of_token, true, NOW - 60), true), mia()],
             "shared:mia, token:mia, mia by RememberToken",
         ),
         (
-            "and one that comes later",
+            "a first look that a logout overtakes",
+            &by_session,
+            vec![
+                Adopted(None, false),
+                mia(),
+                Written(Updated::Gone),
+                User(None),
+            ],
+            "peer's record:mia, session:mia, Adopt, request, nobody",
+        ),
+        (
+            "a first use that a logout overtakes",
             &by_token,
-            vec![Adopted(minutes_ago(), true), mia(), done()],
-            "shared:mia, token:mia, Reopen, mia by RememberToken",
+            vec![
+                Adopted(None, false),
+                mia(),
+                Written(Updated::Gone),
+                User(None),
+            ],
+            "shared:mia, token:mia, Adopt, request, nobody",
         ),
         (
             "a token that was ended",
@@ -668,7 +684,7 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
             "ended meanwhile",
             &by_token,
             vec![
-                Adopted(minutes_ago(), true),
+                Adopted(record(&of_token, true), true),
                 mia(),
                 Written(Updated::Gone),
                 User(None),

@@ -17,7 +17,6 @@ fn records() -> Records {
         timeouts: LoginTimeouts::SENSITIVE,
         max_logins: MaxLogins::default(),
         adopts: false,
-        session_lifetime: DAY,
         remember_for: 30 * DAY,
         remember_slides: false,
         clock_tolerance: 0,
