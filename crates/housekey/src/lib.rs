@@ -47,6 +47,7 @@
 //! # Ok::<(), BoxError>(()) }).unwrap();
 //! ```
 
+mod auth_hash;
 mod cookie;
 mod denial;
 mod error;
@@ -63,7 +64,6 @@ mod session;
 mod signing;
 #[cfg(test)]
 mod tests;
-mod turn;
 mod user;
 mod visit;
 
@@ -71,16 +71,17 @@ pub use cookie::{CookieSettings, SameSite};
 pub use denial::{AnswerAs, Denied, Discard, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorKind};
 pub use event::{EndReason, Event, EventClient, Rejection};
+pub use login::LoginSource;
 pub use login::protection::{SessionIdentifier, SessionProtection};
 pub use login::records::{LoginInfo, WhenFull};
-pub use login::timeouts::LoginTimeouts;
-pub use login::watch::LoginWatch;
-pub use login::{Login, LoginSource, LoginUser};
 pub use manager::{LoginManager, LoginManagerBuilder, SessionRefresh};
 pub use next_url::{NextUrl, login_url};
 pub use password::Passwords;
+pub use records::timeouts::LoginTimeouts;
 pub use remember::RememberFormat;
 pub use session::{Flash, FlashMessage, Session};
 pub use signing::SecretKeys;
 pub use user::{User, UserLoader};
+pub use visit::login::{Login, LoginUser};
+pub use visit::watch::LoginWatch;
 pub use visit::{Current, OpenVisit, Visit};

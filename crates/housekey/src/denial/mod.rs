@@ -29,10 +29,10 @@ use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 
 use crate::event::Event;
-use crate::login::keys;
 use crate::manager::Core;
 use crate::next_url::{build_login_url, path_of};
 use crate::origin::Origin;
+use crate::session::keys;
 use crate::visit::OpenVisit;
 
 pub use discard::Discard;

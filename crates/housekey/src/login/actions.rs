@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use super::auth_hash::{self, AuthHash};
-use super::load::Protection;
 use super::records::{Issued, Renewed};
-use super::{VisitState, Who, is_usable_id, keys};
+use super::search::Protection;
+use super::{VisitState, Who};
+use crate::auth_hash::{self, AuthHash};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::manager::{AnonymousData, Core};
 use crate::records::secret::LoginToken;
 use crate::remember::NewToken;
+use crate::session::keys;
 use crate::signing::json;
-use crate::user::User;
+use crate::user::{User, is_usable_id};
 
 /// How a login is to be made.
 #[derive(Clone, Copy, Debug, Default)]

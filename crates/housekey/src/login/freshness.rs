@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::{LoginSource, VisitState, Who, keys};
+use super::{LoginSource, VisitState, Who};
 use crate::manager::Core;
+use crate::session::keys;
 
 impl VisitState {
     /// Whether the current user's login is fresh, and no older than `within`. What a session counts for that has no time

@@ -1,32 +1,18 @@
 //! The rules of logging in, without IO: who is there, and what a login or a logout changes.
 //!
-//! - [`load`]: which source names the user, in which order, and what is asked of the application.
-//! - [`actions`]: log in, log out, confirm; [`handle`] is how an application calls them,
-//!   and [`driver`] asks the store what they need.
+//! - [`search`]: which source names the user, in which order, and what is asked of the application.
+//! - [`actions`]: log in, log out, confirm.
 //! - [`protection`]: whether the session came from the browser that it was made for.
 //! - [`freshness`]: whether the user proved themselves lately.
-//! - [`auth_hash`]: the digest that ends logins when a password changes.
-//! - [`records`]: what the server keeps of a login, and when that counts; [`timeouts`]: for how long.
-//! - [`peers`]: logins that a Flask peer makes.
-//! - [`watch`]: waiting for the end of a login.
-//! - [`keys`]: under which names the session keeps all that.
+//! - [`records`]: what the server keeps of a login, and when that counts.
 //!
 //! The rules work on a [`VisitState`], which holds everything that one request knows. Time is a field of it.
 
 pub(crate) mod actions;
-pub(crate) mod auth_hash;
-pub(crate) mod driver;
 pub(crate) mod freshness;
-mod handle;
-pub(crate) mod keys;
-pub(crate) mod load;
-pub(crate) mod peers;
 pub(crate) mod protection;
 pub(crate) mod records;
-pub(crate) mod timeouts;
-pub(crate) mod watch;
-
-pub use handle::{Login, LoginUser};
+pub(crate) mod search;
 
 use std::sync::Arc;
 
@@ -37,7 +23,7 @@ use crate::login::records::Live;
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
-use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap};
+use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap, keys};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -201,9 +187,4 @@ impl VisitState {
             self.session.remove(key);
         }
     }
-}
-
-/// Empty ids name nobody, and `None` is what Python makes of a missing one.
-pub(crate) fn is_usable_id(id: &str) -> bool {
-    !id.is_empty() && id != "None"
 }

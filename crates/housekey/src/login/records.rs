@@ -5,17 +5,25 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::driver::Renewal;
 use super::protection::Client;
-use super::timeouts::LoginTimeouts;
 use crate::cookie::{LAST_DATE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
 use crate::records::secret::{Digests, LoginToken, Purpose, marker, salt, session_marker};
+use crate::records::timeouts::LoginTimeouts;
 use crate::records::{Limit, LoginId, LoginRecord, Store, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
+
+/// Why a login is renewed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// The user has proved themselves again.
+    Confirm,
+    /// Their auth hash has changed, and this login is to outlive it.
+    AuthHash,
+}
 
 /// For how long a session's secret still reads after it was replaced: requests may be under way with it.
 const SESSION_GRACE: u64 = 30;

@@ -14,22 +14,22 @@ use super::check::{check, check_key, check_store, setting, warn_without_address}
 use super::managers;
 use super::settings::SessionSignature;
 use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
+use crate::auth_hash::AuthHashes;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
 use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
-use crate::login::auth_hash::AuthHashes;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::{MaxLogins, Records, WhenFull};
-use crate::login::timeouts::LoginTimeouts;
-use crate::login::watch::Watched;
 use crate::records::secret::Digests;
+use crate::records::timeouts::LoginTimeouts;
 use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
 use crate::session::{FlashMessage, SessionCookie, SignedCookie};
 use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
 use crate::user::{ErasedLoader, User, UserLoader, erase};
+use crate::visit::watch::Watched;
 
 /// Makes a [`LoginManager`]. Every setting has a default by the preset it began with; [`build`](Self::build) checks
 /// them all.

@@ -19,18 +19,18 @@ use std::time::{Duration, SystemTime};
 
 use http::Uri;
 
+use crate::auth_hash::AuthHashes;
 use crate::error::Error;
 use crate::event::{EndReason, Event, EventClient};
-use crate::login::auth_hash::AuthHashes;
-use crate::login::driver::no_store;
 use crate::login::records::{LoginInfo, Records};
-use crate::login::watch::Watched;
 use crate::records::LoginId;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
 use crate::signing::SecretKeys;
 use crate::user::{ErasedLoader, User, UserLoader};
 use crate::visit::Visit;
+use crate::visit::driver::no_store;
+use crate::visit::watch::Watched;
 
 /// Who may log in, and how logins are kept: made once at start, shared by all requests. Clones are the same manager.
 ///

@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::Response;
 use http::request::Parts;
 
+use crate::auth_hash::AuthHash;
 use crate::cookie::{Attributes, SameSite, without_prefixes};
 use crate::denial::{AnswerAs, Discard};
-use crate::login::auth_hash::AuthHash;
 use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::MaxLogins;
-use crate::login::timeouts::LoginTimeouts;
 use crate::origin::Origins;
+use crate::records::timeouts::LoginTimeouts;
 use crate::remember::RememberFormat;
 use crate::session::FlashMessage;
 

@@ -24,8 +24,8 @@ use http::request::Parts;
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::login::keys;
 use crate::manager::Core;
+use crate::session::keys;
 use crate::visit::OpenVisit;
 
 /// Where to go after logging in: the request's `next`, if it is safe.

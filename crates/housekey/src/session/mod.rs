@@ -5,6 +5,7 @@
 
 mod cookie;
 mod flash;
+pub(crate) mod keys;
 mod map;
 
 pub(crate) use cookie::{Arrival, Change, CookieArrival, Rejected, SessionCookie, SignedCookie};
@@ -17,7 +18,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind};
-use crate::login::keys;
 use crate::signing::json;
 use crate::visit::OpenVisit;
 

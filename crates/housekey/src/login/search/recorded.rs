@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::records::{Dead, Issued, Live, Records, Remembered, Successors};
-use super::super::{LoginSource, VisitState, keys};
+use super::super::{LoginSource, VisitState};
 use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, NewToken};
+use crate::session::keys;
 use crate::user::User;
 
 /// What the store is to do, and what comes then.

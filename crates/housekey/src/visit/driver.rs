@@ -3,16 +3,18 @@
 //! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
 //! refuses or cannot do is an error, with everything as it was.
 
-use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, Records, Remembered, Renewed, WhenFull};
-use super::{LoginSource, VisitState, Who, auth_hash, keys};
+use crate::auth_hash;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event, EventClient};
+use crate::login::actions::LoginOptions;
 use crate::login::protection::Client;
+use crate::login::records::{Issued, LoginInfo, Records, Remembered, Renewal, Renewed, WhenFull};
+use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
 use crate::records::secret::{LoginToken, ending, marker_id};
 use crate::records::{Created, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
+use crate::session::keys;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
@@ -40,15 +42,6 @@ impl OwnLogins {
             self.logins.push(login);
         }
     }
-}
-
-/// Why a login is renewed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renewal {
-    /// The user has proved themselves again.
-    Confirm,
-    /// Their auth hash has changed, and this login is to outlive it.
-    AuthHash,
 }
 
 impl OpenVisit {

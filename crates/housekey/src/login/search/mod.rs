@@ -23,15 +23,16 @@ use std::sync::Arc;
 
 use recorded::Ending;
 
-use super::auth_hash::{self, AuthHash};
 use super::protection::SessionProtection;
-use super::{LoginSource, VisitState, Who, keys};
+use super::{LoginSource, VisitState, Who};
+use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginRecord, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::Rejected;
+use crate::session::keys;
 use crate::user::User;
 
 /// What the search needs next.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::Event as Signal;
 use futures_lite::future;
 
-use super::{LoginSource, Who};
 use crate::error::{Error, ErrorKind};
+use crate::login::{LoginSource, Who};
 use crate::manager::Core;
 use crate::records::LoginId;
 use crate::records::secret::LoginToken;

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use super::driver::{MOST_TRIES, taken, too_busy};
-use super::load::Adoption;
-use super::records::{Issued, MaxLogins, Records, WhenFull};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::Error;
 use crate::event::EventClient;
+use crate::login::records::{Issued, MaxLogins, Records, WhenFull};
+use crate::login::search::Adoption;
 use crate::manager::Core;
 use crate::records::secret::{
     ended_before, marker_id, sessions_ended, sessions_of_peers, was_ended,
