@@ -162,7 +162,7 @@ impl Scope {
 
 impl View {
     fn checked(name: &str, view: &str) -> Self {
-        if let Err(error) = crate::manager::check_view(name, Some(view)) {
+        if let Err(error) = crate::next_url::check_view(name, Some(view)) {
             panic!("{error}");
         }
         Self::At(view.to_owned())

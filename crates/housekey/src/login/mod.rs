@@ -2,7 +2,6 @@
 //!
 //! - [`search`]: which source names the user, in which order, and what is asked of the application.
 //! - [`actions`]: log in, log out, confirm.
-//! - [`protection`]: whether the session came from the browser that it was made for.
 //! - [`freshness`]: whether the user proved themselves lately.
 //! - [`records`]: what the server keeps of a login, and when that counts.
 //!
@@ -10,15 +9,14 @@
 
 pub(crate) mod actions;
 pub(crate) mod freshness;
-pub(crate) mod protection;
 pub(crate) mod records;
 pub(crate) mod search;
 
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::event::Event;
-use crate::login::protection::Client;
 use crate::login::records::Live;
 use crate::manager::Core;
 use crate::records::secret::LoginToken;

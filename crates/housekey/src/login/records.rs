@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::protection::Client;
+use crate::client::Client;
 use crate::cookie::{LAST_DATE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;

@@ -1,6 +1,7 @@
 //! The settings, one method each, and the check of them all.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -10,21 +11,22 @@ use std::time::{Duration, SystemTime};
 use http::Response;
 use http::request::Parts;
 
-use super::check::{check, check_key, check_store, setting, warn_without_address};
+use super::check::{check, check_key, check_store, warn_without_address};
 use super::managers;
 use super::settings::SessionSignature;
-use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
+use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionProtection, Settings};
 use crate::auth_hash::AuthHashes;
+use crate::client::SessionIdentifier;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
 use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
-use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::{MaxLogins, Records, WhenFull};
 use crate::records::secret::Digests;
 use crate::records::timeouts::LoginTimeouts;
 use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
+use crate::session::SessionRefresh;
 use crate::session::{FlashMessage, SessionCookie, SignedCookie};
 use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
@@ -610,8 +612,8 @@ impl<U: User> LoginManagerBuilder<U> {
         })
     }
 
-    fn set_wrong(&mut self, message: impl Into<String>) {
-        let error = setting(message);
+    fn set_wrong(&mut self, message: impl Into<Cow<'static, str>>) {
+        let error = Error::setting(message);
         self.wrong.get_or_insert(error);
     }
 }

@@ -6,8 +6,7 @@ mod managers;
 mod settings;
 
 pub use builder::LoginManagerBuilder;
-pub(crate) use check::{check_duration, check_view};
-pub use settings::SessionRefresh;
+pub use settings::SessionProtection;
 pub(crate) use settings::{AnonymousData, Settings};
 
 use std::any::TypeId;

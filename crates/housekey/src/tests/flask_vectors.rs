@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::SameSite;
+use crate::client::{Client, SessionIdentifier};
 use crate::cookie::werkzeug_unquote;
-use crate::login::protection::{Client, SessionIdentifier};
 use crate::next_url::build_login_url;
 use crate::password::Passwords;
 use crate::remember::{NewToken, RememberState};

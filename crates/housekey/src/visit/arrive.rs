@@ -3,8 +3,8 @@
 use http::header;
 use http::request::Parts;
 
+use crate::client::{Client, forwarded_for};
 use crate::cookie::Values;
-use crate::login::protection::{Client, forwarded_for};
 use crate::login::{VisitState, Who};
 use crate::manager::Core;
 use crate::purpose::is_unseen;

@@ -4,10 +4,10 @@
 //! refuses or cannot do is an error, with everything as it was.
 
 use crate::auth_hash;
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event, EventClient};
 use crate::login::actions::LoginOptions;
-use crate::login::protection::Client;
 use crate::login::records::{Issued, LoginInfo, Records, Remembered, Renewal, Renewed, WhenFull};
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;

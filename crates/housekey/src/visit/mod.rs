@@ -8,14 +8,18 @@
 //! - [`current`] finds out who is there: it asks the loader and the store what the rules want to know.
 //! - [`login`] is how an application logs in, out and confirms; [`driver`] tells the store of it, and [`peers`] of the logins
 //!   that a Flask peer makes.
+//! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
 //! - [`watch`] waits for the end of a login.
 
 mod arrive;
 mod current;
 pub(crate) mod driver;
+pub(crate) mod flash;
 pub(crate) mod login;
+pub(crate) mod next_url;
 mod peers;
 mod respond;
+pub(crate) mod session;
 mod turn;
 pub(crate) mod watch;
 
@@ -30,13 +34,14 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 
+use self::flash::Flash;
+use self::next_url::NextUrl;
+use self::session::Session;
 use self::turn::{Turn, Turns};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::{LoginSource, VisitState, Who};
 use crate::manager::Core;
-use crate::next_url::NextUrl;
-use crate::session::{Flash, Session};
 use crate::user::User;
 
 /// One request, as one login manager sees it. Clones are the same visit.

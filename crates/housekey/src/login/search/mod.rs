@@ -23,11 +23,11 @@ use std::sync::Arc;
 
 use recorded::Ending;
 
-use super::protection::SessionProtection;
 use super::{LoginSource, VisitState, Who};
 use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
 use crate::manager::Core;
+use crate::manager::SessionProtection;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginRecord, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::records::{Dead, Issued, Live, Records, Remembered, Successors};
-use super::super::{LoginSource, VisitState};
 use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
+use crate::login::records::{Dead, Issued, Live, Records, Remembered, Successors};
+use crate::login::{LoginSource, VisitState};
 use crate::manager::Core;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};

@@ -580,7 +580,7 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
     let of_session = LoginToken::of_peers_session(session.as_bytes());
     let of_token = core.remember.flask_token("mia");
     let record_of = |token: &LoginToken, shared, at| {
-        let client = crate::login::protection::Client::default();
+        let client = crate::client::Client::default();
         let digest = core.auth_hashes.digest(&MIA);
         let adopted = records.adopt(token.clone(), shared, "mia", digest, &client, at);
         Some(adopted.live.record)
