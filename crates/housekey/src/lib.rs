@@ -58,6 +58,7 @@ mod manager;
 mod next_url;
 mod origin;
 pub mod password;
+mod policy;
 mod purpose;
 pub mod records;
 mod remember;

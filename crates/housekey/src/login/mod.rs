@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::event::Event;
 use crate::login::records::Live;
-use crate::manager::Core;
+use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
 use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap, keys};
@@ -120,13 +120,13 @@ impl VisitState {
     /// # Errors
     ///
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when it does not.
-    pub(crate) fn must_fit(&self, core: &Core) -> Result<(), Error> {
+    pub(crate) fn must_fit(&self, policy: &Policy) -> Result<(), Error> {
         let mut session = self.session.clone();
         self.flashes.store(&mut session);
         session.set(PERMANENT, "true".to_owned());
         session.set(keys::FRESH, "false".to_owned());
         session.set(keys::FRESH_AT, self.now.to_string());
-        core.session_cookie.must_fit(&session)
+        policy.session_cookie.must_fit(&session)
     }
 
     /// Makes a change to the session, if there is room for it.
@@ -136,12 +136,12 @@ impl VisitState {
     /// As [`must_fit`](Self::must_fit). The session is as it was then.
     pub(crate) fn if_it_fits(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         change: impl FnOnce(&mut Self),
     ) -> Result<(), Error> {
         let before = self.session.clone();
         change(self);
-        self.must_fit(core).inspect_err(|_| self.session = before)
+        self.must_fit(policy).inspect_err(|_| self.session = before)
     }
 
     /// Whether a change to the session would fit. Makes none.
@@ -151,11 +151,11 @@ impl VisitState {
     /// As [`if_it_fits`](Self::if_it_fits).
     pub(crate) fn would_fit(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         change: impl FnOnce(&mut Self),
     ) -> Result<(), Error> {
         let before = self.session.clone();
-        let result = self.if_it_fits(core, change);
+        let result = self.if_it_fits(policy, change);
         self.session = before;
         result
     }
@@ -168,11 +168,11 @@ impl VisitState {
     /// As [`if_it_fits`](Self::if_it_fits), when there is no room for the change alone.
     pub(crate) fn at_any_rate(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         change: impl Fn(&mut Self),
     ) -> Result<(), Error> {
-        self.if_it_fits(core, &change).or_else(|_| {
-            self.if_it_fits(core, |state| {
+        self.if_it_fits(policy, &change).or_else(|_| {
+            self.if_it_fits(policy, |state| {
                 state.session.clear();
                 change(state);
             })

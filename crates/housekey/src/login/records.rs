@@ -12,7 +12,7 @@ use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
 use crate::records::secret::{Digests, LoginToken, Purpose, marker, salt, session_marker};
 use crate::records::timeouts::LoginTimeouts;
-use crate::records::{Limit, LoginId, LoginRecord, Store, Touch};
+use crate::records::{Limit, LoginId, LoginRecord, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
 
@@ -32,9 +32,8 @@ const REMEMBER_WINDOW: u64 = 60;
 /// For how long after it was seen a login counts as in use, where such a one may not be ended for another.
 const IN_USE: u64 = 10 * 60;
 
-/// The store of a manager, and how its records are to be read.
-pub(crate) struct Records {
-    pub(crate) store: Store,
+/// How the records of a manager are to be made and read.
+pub(crate) struct RecordRules {
     pub(crate) digests: Digests,
     pub(crate) timeouts: LoginTimeouts,
     pub(crate) max_logins: MaxLogins,
@@ -139,7 +138,7 @@ pub(crate) struct Successors {
     pub(crate) remember: LoginToken,
 }
 
-impl Records {
+impl RecordRules {
     /// How many logins there may be once there is one more, and which of them may end for it.
     pub(crate) fn limit(&self, when_full: WhenFull, now: u64) -> Limit {
         Limit {

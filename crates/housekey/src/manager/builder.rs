@@ -14,14 +14,15 @@ use http::request::Parts;
 use super::check::{check, check_key, check_store, warn_without_address};
 use super::managers;
 use super::settings::SessionSignature;
-use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionProtection, Settings};
+use super::{AnonymousData, LoginManager, SessionProtection, Settings};
 use crate::auth_hash::AuthHashes;
 use crate::client::SessionIdentifier;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
 use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
-use crate::login::records::{MaxLogins, Records, WhenFull};
+use crate::login::records::{MaxLogins, RecordRules, WhenFull};
+use crate::policy::Policy;
 use crate::records::secret::Digests;
 use crate::records::timeouts::LoginTimeouts;
 use crate::records::{LoginStore, Store};
@@ -31,6 +32,7 @@ use crate::session::{FlashMessage, SessionCookie, SignedCookie};
 use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
 use crate::user::{ErasedLoader, User, UserLoader, erase};
+use crate::visit::shared::{Clock, Hook, Records, Shared};
 use crate::visit::watch::Watched;
 
 /// Makes a [`LoginManager`]. Every setting has a default by the preset it began with; [`build`](Self::build) checks
@@ -577,37 +579,44 @@ impl<U: User> LoginManagerBuilder<U> {
             clock_tolerance,
             &settings.realm,
         );
-        let records = self.store.map(|store| Records {
-            store: store.in_realm(&settings.realm),
-            digests: Digests::new(&self.keys.in_realm(&settings.realm)),
-            timeouts,
-            max_logins: settings.max_logins.unwrap_or_default(),
-            adopts,
-            remember_for: settings.remember_duration.as_secs(),
-            remember_slides: settings.remember_refresh_each_request,
-            clock_tolerance,
+        let store = self.store.map(|store| store.in_realm(&settings.realm));
+        let record_rules = store.is_some().then(|| {
+            Arc::new(RecordRules {
+                digests: Digests::new(&self.keys.in_realm(&settings.realm)),
+                timeouts,
+                max_logins: settings.max_logins.unwrap_or_default(),
+                adopts,
+                remember_for: settings.remember_duration.as_secs(),
+                remember_slides: settings.remember_refresh_each_request,
+                clock_tolerance,
+            })
         });
         let mut marks = [session_cookie.main.signer.marks(), remember.marks()].concat();
-        if let Some(records) = &records {
-            marks.extend(records.digests.marks());
+        if let Some(rules) = &record_rules {
+            marks.extend(rules.digests.marks());
         }
-        let core = Core {
-            records,
+        let shared = Shared {
+            records: store
+                .zip(record_rules.clone())
+                .map(|(store, rules)| Records { store, rules }),
+            policy: Policy {
+                settings,
+                session_cookie,
+                remember,
+                auth_hashes: AuthHashes::new(keys),
+                record_rules,
+            },
             watched: Watched::default(),
             marks,
-            session_cookie,
-            remember,
-            auth_hashes: AuthHashes::new(keys),
             loader: self.loader,
             user_type: TypeId::of::<U>(),
             hooks: self.hooks,
             clock: self.clock,
-            settings,
         };
-        let core = Arc::new(core);
-        managers::add(&core)?;
+        let shared = Arc::new(shared);
+        managers::add(&shared)?;
         Ok(LoginManager {
-            core,
+            shared,
             user: PhantomData,
         })
     }

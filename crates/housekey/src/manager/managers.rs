@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Core;
 use crate::error::Error;
+use crate::visit::shared::Shared;
 
-static MANAGERS: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
+static MANAGERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 /// Adds one that was just made.
 ///
 /// # Errors
 ///
 /// When one for another type of user accepts what it signs: a cookie of the one, or a record, would count at the other.
-pub(super) fn add(new: &Arc<Core>) -> Result<(), Error> {
+pub(super) fn add(new: &Arc<Shared>) -> Result<(), Error> {
     let mut managers = MANAGERS.lock().unwrap_or_else(PoisonError::into_inner);
     managers.retain(|manager| manager.strong_count() > 0);
     for other in managers.iter().filter_map(Weak::upgrade) {

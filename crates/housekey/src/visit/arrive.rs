@@ -6,12 +6,12 @@ use http::request::Parts;
 use crate::client::{Client, forwarded_for};
 use crate::cookie::Values;
 use crate::login::{VisitState, Who};
-use crate::manager::Core;
 use crate::purpose::is_unseen;
 use crate::remember::RememberState;
 use crate::session::Flashes;
+use crate::visit::shared::Shared;
 
-impl Core {
+impl Shared {
     pub(super) fn client(&self, request: &Parts) -> Client {
         let settings = &self.settings;
         let address = match settings.trusted_proxies {
@@ -39,15 +39,15 @@ impl Core {
 }
 
 impl VisitState {
-    pub(crate) fn read(core: &Core, request: &Parts) -> Self {
-        let now = core.now();
-        let [session, values] = core.session_cookie.names();
-        let names = [session, values, &core.remember.attributes.name];
+    pub(crate) fn read(shared: &Shared, request: &Parts) -> Self {
+        let now = shared.now();
+        let [session, values] = shared.session_cookie.names();
+        let names = [session, values, &shared.remember.attributes.name];
         let [sessions, values, remember_tokens] = Values::of(&request.headers, names);
-        let (session, arrival) = core.session_cookie.read(&sessions, &values, now);
+        let (session, arrival) = shared.session_cookie.read(&sessions, &values, now);
         Self {
             now,
-            client: core.client(request),
+            client: shared.client(request),
             session,
             arrival,
             remember: RememberState::new(&remember_tokens),
@@ -63,7 +63,7 @@ impl VisitState {
             is_used: false,
             missing_digest: None,
             replaced: false,
-            host: core.host(request),
+            host: shared.host(request),
             written: false,
             events: Vec::new(),
         }

@@ -8,12 +8,13 @@ use http::request::Parts;
 use super::{Current, OpenVisit};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{Event, EventClient};
-use crate::login::records::Records;
 use crate::login::search::{Adopted, Answer, Search, Write};
 use crate::login::{VisitState, Who};
-use crate::manager::Core;
+use crate::policy::Policy;
 use crate::records::Updated;
 use crate::user::{User, downcast};
+use crate::visit::shared::Records;
+use crate::visit::shared::Shared;
 
 /// What is to be asked next, and of which login, while it is not known who is there.
 struct Step {
@@ -36,7 +37,7 @@ impl VisitState {
     }
 
     /// Who is there, if the search for them is over.
-    fn known<U: User>(&self, core: &Core) -> Option<Known<U>> {
+    fn known<U: User>(&self, policy: &Policy) -> Option<Known<U>> {
         let (user, source) = match &self.who {
             Who::NotAsked => return None,
             Who::Nobody => return Some(Ok(None)),
@@ -51,37 +52,37 @@ impl VisitState {
         Some(Ok(Some(Current {
             user,
             source,
-            fresh: self.is_fresh(core, core.settings.fresh_within),
+            fresh: self.is_fresh(policy, policy.settings.fresh_within),
         })))
     }
 
-    fn begin<U: User>(&mut self, core: &Core) -> Result<Step, Known<U>> {
+    fn begin<U: User>(&mut self, policy: &Policy) -> Result<Step, Known<U>> {
         match self.who {
             Who::NotAsked => {
-                let search = self.search(core);
-                self.next(core, search)
+                let search = self.search(policy);
+                self.next(policy, search)
             }
-            _ => self.next(core, Search::Over),
+            _ => self.next(policy, Search::Over),
         }
     }
 
     /// Goes on with an answer, unless somebody logged in or out since it was asked for.
     fn go_on<U: User>(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         asked: Step,
         answer: Answer,
     ) -> Result<Step, Known<U>> {
         if self.generation != asked.generation {
-            return self.begin(core);
+            return self.begin(policy);
         }
-        let search = self.search_on(core, asked.search, answer);
-        self.next(core, search)
+        let search = self.search_on(policy, asked.search, answer);
+        self.next(policy, search)
     }
 
-    fn next<U: User>(&self, core: &Core, search: Search) -> Result<Step, Known<U>> {
+    fn next<U: User>(&self, policy: &Policy, search: Search) -> Result<Step, Known<U>> {
         match search {
-            Search::Over => Err(self.known(core).unwrap_or(Ok(None))),
+            Search::Over => Err(self.known(policy).unwrap_or(Ok(None))),
             search => Ok(Step {
                 search,
                 generation: self.generation,
@@ -91,7 +92,7 @@ impl VisitState {
     }
 }
 
-impl Core {
+impl Shared {
     pub(crate) async fn load_user(&self, id: &str) -> Result<Option<Arc<dyn User>>, Error> {
         self.loader.load_user(id).await.map_err(loader_failed)
     }
@@ -106,9 +107,9 @@ impl OpenVisit {
     /// again.
     pub async fn current_user<U: User>(&self, request: &Parts) -> Known<U> {
         let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
-        let first_time = self.with(|state, core| {
+        let first_time = self.with(|state, policy| {
             state.ask(without_use);
-            match state.known(core) {
+            match state.known(policy) {
                 Some(known) => Err(known),
                 None => Ok(!std::mem::replace(&mut state.accessed, true)),
             }
@@ -116,7 +117,7 @@ impl OpenVisit {
         match first_time {
             Err(known) => return known,
             // At every request, and hardly anybody listens.
-            Ok(true) if self.visit.inner.core.hears_accesses() => self.deliver(&Event::Accessed),
+            Ok(true) if self.visit.inner.shared.hears_accesses() => self.deliver(&Event::Accessed),
             Ok(true) => {}
             Ok(false) => {}
         }
@@ -128,7 +129,7 @@ impl OpenVisit {
         loop {
             let answer = self.answer(&step.search, request, step.now).await;
             let answer = answer.inspect_err(|_| self.deliver(&Event::LoadFailed))?;
-            match self.with(|state, core| state.go_on(core, step, answer)) {
+            match self.with(|state, policy| state.go_on(policy, step, answer)) {
                 Ok(next) => step = next,
                 Err(known) => return known,
             }
@@ -136,14 +137,14 @@ impl OpenVisit {
     }
 
     async fn answer(&self, search: &Search, request: &Parts, now: u64) -> Result<Answer, Error> {
-        let core = &self.visit.inner.core;
-        Ok(match (search, &core.records) {
-            (Search::SessionUser(id), _) => Answer::User(core.load_user(id).await?),
+        let shared = &self.visit.inner.shared;
+        Ok(match (search, &shared.records) {
+            (Search::SessionUser(id), _) => Answer::User(shared.load_user(id).await?),
             (Search::RememberedUser(claims), _) => {
-                Answer::User(core.load_user(&claims.user_id).await?)
+                Answer::User(shared.load_user(&claims.user_id).await?)
             }
             (Search::RequestUser, _) => {
-                let found = core.loader.load_from_request(request).await;
+                let found = shared.loader.load_from_request(request).await;
                 Answer::User(found.map_err(loader_failed)?)
             }
             (
@@ -179,7 +180,7 @@ impl OpenVisit {
     }
 
     async fn write(&self, records: &Records, write: &Write) -> Result<Updated, Error> {
-        let (store, core) = (&records.store, &self.visit.inner.core);
+        let (store, shared) = (&records.store, &self.visit.inner.shared);
         match write {
             Write::Touch(login, touch, _) => {
                 store.touch(login, *touch).await?;
@@ -187,18 +188,19 @@ impl OpenVisit {
             }
             Write::Refresh(next, _) => store.update(&next.record).await,
             Write::Delete(login, _) => {
-                core.end(records, login).await?;
+                shared.end(records, login).await?;
                 Ok(Updated::Done)
             }
             Write::Restore(restoration) => {
                 let record = &restoration.next.record;
                 let updated = store.update(record).await?;
-                core.watched.wake(&record.id);
+                shared.watched.wake(&record.id);
                 Ok(updated)
             }
             Write::Adopt(new, _, adoption) => {
                 let client = self.client();
-                core.adopt(records, new, adoption, EventClient::of(&client))
+                shared
+                    .adopt(records, new, adoption, EventClient::of(&client))
                     .await
             }
             Write::Reopen(next, ..) => store.update(&next.record).await,

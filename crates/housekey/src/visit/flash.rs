@@ -37,10 +37,12 @@ impl Flash {
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it,
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response.
     pub fn push(&self, category: &str, text: &str) -> Result<(), Error> {
-        self.visit.change(|state, core| {
+        self.visit.change(|state, policy| {
             let before = state.flashes.clone();
             state.flashes.push(category, text);
-            state.must_fit(core).inspect_err(|_| state.flashes = before)
+            state
+                .must_fit(policy)
+                .inspect_err(|_| state.flashes = before)
         })
     }
 

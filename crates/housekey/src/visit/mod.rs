@@ -9,6 +9,7 @@
 //! - [`login`] is how an application logs in, out and confirms; [`driver`] tells the store of it, and [`peers`] of the logins
 //!   that a Flask peer makes.
 //! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
+//! - [`shared`] is what answers: loader, store, hooks, clock.
 //! - [`watch`] waits for the end of a login.
 
 mod arrive;
@@ -20,6 +21,7 @@ pub(crate) mod next_url;
 mod peers;
 mod respond;
 pub(crate) mod session;
+pub(crate) mod shared;
 mod turn;
 pub(crate) mod watch;
 
@@ -37,11 +39,12 @@ use http::uri::PathAndQuery;
 use self::flash::Flash;
 use self::next_url::NextUrl;
 use self::session::Session;
+use self::shared::Shared;
 use self::turn::{Turn, Turns};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::{LoginSource, VisitState, Who};
-use crate::manager::Core;
+use crate::policy::Policy;
 use crate::user::User;
 
 /// One request, as one login manager sees it. Clones are the same visit.
@@ -53,7 +56,7 @@ pub struct Visit {
 }
 
 struct Inner {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     /// Where the request wanted to go, before any router took a prefix off.
     target: Option<PathAndQuery>,
     /// Empty until somebody opens the visit. Boxed, so that one which nobody opens stays small.
@@ -76,10 +79,10 @@ pub struct Current<U> {
 }
 
 impl Visit {
-    pub(crate) fn new(core: Arc<Core>, uri: &Uri) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, uri: &Uri) -> Self {
         Self {
             inner: Arc::new(Inner {
-                core,
+                shared,
                 target: uri.path_and_query().cloned(),
                 state: OnceLock::new(),
                 loading: Turns::new(),
@@ -90,13 +93,13 @@ impl Visit {
 
     /// Whether this visit's manager is one for users of this type.
     pub fn is_for<U: User>(&self) -> bool {
-        self.inner.core.user_type == TypeId::of::<U>()
+        self.inner.shared.user_type == TypeId::of::<U>()
     }
 
     /// Whether two visits are to the same manager. A request needs one of them only: two would each send their own
     /// cookies, the later over the earlier.
     pub fn is_to_the_same_manager(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner.core, &other.inner.core)
+        Arc::ptr_eq(&self.inner.shared, &other.inner.shared)
     }
 
     /// Whether the managers of two visits are for different types of users and would take each other's logins for their
@@ -104,7 +107,7 @@ impl Visit {
     /// if they accept the same signatures, since whoever has a cookie can send it under another name. The safe preset
     /// signs for the name; Flask does not. A door lets no such request go on.
     pub fn collides_with(&self, other: &Self) -> bool {
-        let (one, other) = (&self.inner.core, &other.inner.core);
+        let (one, other) = (&self.inner.shared, &other.inner.shared);
         one.user_type != other.user_type
             && (one.accepts_what_is_signed_by(other)
                 || one
@@ -121,8 +124,8 @@ impl Visit {
         self.inner.without_use.swap(without, Ordering::Relaxed)
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.inner.core
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
     }
 
     pub(crate) fn target(&self) -> Option<&PathAndQuery> {
@@ -137,10 +140,10 @@ impl Visit {
     /// ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)) opens a WebSocket: nobody may look at
     /// the visitor for it. The door answers 403.
     pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
-        let core = &self.inner.core;
-        if core.settings.websocket_origins.refuse_handshake(request) {
-            let client = core.client(request);
-            core.deliver(&Event::ForeignHandshake, EventClient::of(&client));
+        let shared = &self.inner.shared;
+        if shared.settings.websocket_origins.refuse_handshake(request) {
+            let client = shared.client(request);
+            shared.deliver(&Event::ForeignHandshake, EventClient::of(&client));
             return Err(Error::new(
                 ErrorKind::ForeignOrigin,
                 "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
@@ -148,7 +151,7 @@ impl Visit {
         }
         self.inner
             .state
-            .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.core, request))));
+            .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.shared, request))));
         Ok(OpenVisit {
             visit: self.clone(),
         })
@@ -167,7 +170,7 @@ impl Visit {
                 let mut state = lock(state);
                 let without_use = self.inner.without_use.load(Ordering::Relaxed);
                 state.is_used |= !without_use && !state.accessed;
-                state.write(&self.inner.core, headers)
+                state.write(&self.inner.shared, headers)
             }
             None => Ok(()),
         }
@@ -193,16 +196,18 @@ pub struct OpenVisit {
 
 impl OpenVisit {
     /// Does something with the state and delivers the events afterwards, so that a hook may look at the visit.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut VisitState, &Core) -> T) -> T {
-        let core = &self.visit.inner.core;
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut VisitState, &Policy) -> T) -> T {
+        let shared = &self.visit.inner.shared;
         let state = self.visit.inner.state.get();
         let mut state = lock(state.expect("an open visit has a state"));
-        let result = act(&mut state, core);
+        let result = act(&mut state, shared);
         if !state.events.is_empty() {
             let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
             drop(state);
             let client = EventClient::of(&client);
-            events.iter().for_each(|event| core.deliver(event, client));
+            events
+                .iter()
+                .for_each(|event| shared.deliver(event, client));
         }
         result
     }
@@ -210,8 +215,8 @@ impl OpenVisit {
     /// Tells of something that is not in the state.
     pub(crate) fn deliver(&self, event: &Event) {
         let client = self.with(|state, _| state.client.clone());
-        let core = &self.visit.inner.core;
-        core.deliver(event, EventClient::of(&client));
+        let shared = &self.visit.inner.shared;
+        shared.deliver(event, EventClient::of(&client));
     }
 
     /// As [`with`](Self::with), for what has to reach the browser.
@@ -221,9 +226,9 @@ impl OpenVisit {
     /// [`ErrorKind::TooLate`] once the response has been written, for instance in a task that outlives the handler.
     pub(crate) fn change<T>(
         &self,
-        act: impl FnOnce(&mut VisitState, &Core) -> Result<T, Error>,
+        act: impl FnOnce(&mut VisitState, &Policy) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.with(|state, core| {
+        self.with(|state, policy| {
             if state.written {
                 return Err(Error::new(
                     ErrorKind::TooLate,
@@ -231,7 +236,7 @@ impl OpenVisit {
                      before the handler returns",
                 ));
             }
-            act(state, core)
+            act(state, policy)
         })
     }
 
@@ -257,10 +262,10 @@ impl OpenVisit {
     /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
     /// wants to know about.
     pub fn is_remembered(&self) -> bool {
-        self.with(|state, core| match &state.who {
+        self.with(|state, policy| match &state.who {
             Who::Somebody(user, source) if *source != LoginSource::Request => state
                 .remember
-                .remembers(&user.id(), &core.remember, state.now),
+                .remembers(&user.id(), &policy.remember, state.now),
             _ => false,
         })
     }
@@ -268,7 +273,7 @@ impl OpenVisit {
     /// Whether the current user's login is fresh and no older than this. `false` before
     /// [`current_user`](Self::current_user) was asked.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
-        self.with(|state, core| state.is_fresh(core, Some(within)))
+        self.with(|state, policy| state.is_fresh(policy, Some(within)))
     }
 
     /// One at a time: who is looking for the user, or changing who it is together with the store.

@@ -7,8 +7,7 @@ use http::request::Parts;
 use super::OpenVisit;
 use crate::error::Error;
 use crate::event::Event;
-use crate::manager::Core;
-use crate::next_url::{for_location, path_of, query_value};
+use crate::next_url::{for_location, query_value};
 use crate::session::keys;
 
 /// Where to go after logging in: the request's `next`, if it is safe.
@@ -23,11 +22,11 @@ pub struct NextUrl {
 
 impl NextUrl {
     pub(crate) fn new(visit: OpenVisit, request: &Parts) -> Self {
-        let claimed = visit.with(|state, core| {
+        let claimed = visit.with(|state, policy| {
             let in_query = request
                 .uri
                 .query()
-                .and_then(|query| query_value(query, &core.settings.next_field));
+                .and_then(|query| query_value(query, &policy.settings.next_field));
             in_query.or_else(|| state.session.text(keys::NEXT).map(Cow::into_owned))
         });
         Self { visit, claimed }
@@ -45,7 +44,11 @@ impl NextUrl {
     /// The address, if there is one and it is safe. For the hidden field of a form; the template must escape it.
     pub fn get(&self) -> Option<&str> {
         let next = self.claimed.as_deref()?;
-        self.visit.visit().core().is_safe_next(next).then_some(next)
+        self.visit
+            .visit()
+            .shared()
+            .is_safe_next(next)
+            .then_some(next)
     }
 
     /// The address, or `default` when there is none or it is not safe, as it can stand in a `Location` header. A
@@ -65,17 +68,5 @@ impl NextUrl {
             (None, None) => {}
         }
         Ok(default.to_owned())
-    }
-}
-
-impl Core {
-    /// Safe to go to, and not the login page again.
-    pub(crate) fn is_safe_next(&self, next: &str) -> bool {
-        let views = [&self.settings.login_view, &self.settings.refresh_view];
-        let is_login_page = views
-            .into_iter()
-            .flatten()
-            .any(|view| path_of(view) == path_of(next));
-        self.settings.next_origins.is_safe_target(next) && !is_login_page
     }
 }

@@ -6,31 +6,31 @@ use http::header::{self, Entry, HeaderMap, HeaderValue};
 use crate::cookie::Attributes;
 use crate::error::Error;
 use crate::login::{VisitState, Who};
-use crate::manager::Core;
+use crate::policy::Policy;
 use crate::session::{Change, Flashes};
 
 impl VisitState {
-    pub(crate) fn write(&mut self, core: &Core, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, policy: &Policy, headers: &mut HeaderMap) -> Result<(), Error> {
         self.written = true;
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
         self.arrival.again_if_due = self.is_used;
-        let refreshes = core.remember.refresh_each_request
+        let refreshes = policy.remember.refresh_each_request
             && self.is_used
             && matches!(self.who, Who::Somebody(..));
         if (refreshes || self.missing_digest.is_some())
             && let Some(id) = self.session_user_id()
         {
-            if refreshes && !sets_cookie(headers, &core.remember.attributes.name) {
-                self.refresh_remember_token(core, &id);
+            if refreshes && !sets_cookie(headers, &policy.remember.attributes.name) {
+                self.refresh_remember_token(policy, &id);
             }
             if let Some(digest) = self.missing_digest.take()
-                && core
+                && policy
                     .session_cookie
                     .is_main_written(&self.session, &self.arrival)
             {
                 // Without room for it, the session counts without it, as it did until now.
-                let _ = self.if_it_fits(core, |state| state.write_auth_hash(&id, Some(&digest)));
+                let _ = self.if_it_fits(policy, |state| state.write_auth_hash(&id, Some(&digest)));
             }
         }
 
@@ -41,7 +41,7 @@ impl VisitState {
                 false => "Cookie",
             },
         );
-        let cookies = self.cookies(core, headers)?;
+        let cookies = self.cookies(policy, headers)?;
         let sets_cookies = !cookies.is_empty();
         for cookie in cookies {
             headers.append(header::SET_COOKIE, cookie);
@@ -53,20 +53,20 @@ impl VisitState {
     }
 
     /// What goes to the browser, in Flask-Login's order: the remember token first.
-    fn cookies(&self, core: &Core, headers: &HeaderMap) -> Result<Vec<HeaderValue>, Error> {
+    fn cookies(&self, policy: &Policy, headers: &HeaderMap) -> Result<Vec<HeaderValue>, Error> {
         let mut cookies = Cookies {
             state: self,
             headers,
             sent: Vec::new(),
         };
-        let remember = self.remember.write(&core.remember, self.now);
+        let remember = self.remember.write(&policy.remember, self.now);
         cookies.send(
-            &core.remember.attributes,
+            &policy.remember.attributes,
             self.remember.was_sent(),
             remember,
         );
         if !self.reads_only {
-            let session = &core.session_cookie;
+            let session = &policy.session_cookie;
             let [main, values] = session.write(&self.session, &self.arrival, self.now)?;
             cookies.send(&session.main.attributes, self.arrival.main.sent, main);
             if let Some(cookie) = &session.values {

@@ -68,7 +68,7 @@ impl Session {
             .caused_by(error.into())
         })?;
         self.visit
-            .change(|state, core| state.if_it_fits(core, |state| state.session.set(key, raw)))
+            .change(|state, policy| state.if_it_fits(policy, |state| state.session.set(key, raw)))
     }
 
     /// Removes the value under this key; `true` when there was one.
