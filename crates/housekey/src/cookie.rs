@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Browsers send no cookie that is longer, name and value together, so neither is one read or written.
 pub(crate) const LONGEST_COOKIE: usize = 4096;
@@ -103,10 +103,9 @@ impl FromStr for SameSite {
             "strict" => Ok(Self::Strict),
             "lax" => Ok(Self::Lax),
             "none" => Ok(Self::None),
-            _ => Err(Error::new(
-                ErrorKind::Setting,
-                format!("SameSite is {text:?} and must be Strict, Lax or None"),
-            )),
+            _ => Err(Error::setting(format!(
+                "SameSite is {text:?} and must be Strict, Lax or None"
+            ))),
         }
     }
 }
@@ -244,10 +243,7 @@ impl Attributes {
     /// this cookie begin, for the message.
     pub(crate) fn check(&self, setting: &str) -> Result<(), Error> {
         let wrong = |what: &str, message: String| {
-            Err(Error::new(
-                ErrorKind::Setting,
-                format!("{setting}_{what}: {message}"),
-            ))
+            Err(Error::setting(format!("{setting}_{what}: {message}")))
         };
         let name = &self.name;
         if name.is_empty() || !name.bytes().all(is_token) {
@@ -601,4 +597,19 @@ pub(crate) fn werkzeug_unquote(value: &[u8]) -> Option<String> {
         };
     }
     String::from_utf8(bytes).ok()
+}
+
+/// Beyond what browsers keep, a duration would be a promise that nobody holds.
+pub(crate) fn check_duration(name: &str, duration: Duration) -> Result<(), Error> {
+    if duration < Duration::from_secs(1) {
+        return Err(Error::setting(format!(
+            "{name}: it must be at least one second"
+        )));
+    }
+    if duration > LONGEST_LIFE {
+        return Err(Error::setting(format!(
+            "{name}: browsers keep no cookie for more than 400 days; choose less"
+        )));
+    }
+    Ok(())
 }

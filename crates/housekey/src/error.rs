@@ -77,6 +77,11 @@ impl Error {
         }
     }
 
+    /// A setting that cannot be what somebody meant. The message begins with its name and says what to do.
+    pub(crate) fn setting(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Setting, message)
+    }
+
     /// The same with what caused it, which [`std::error::Error::source`] gives back.
     #[must_use]
     pub fn caused_by(mut self, source: BoxError) -> Self {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::login::protection::Client;
+use crate::client::Client;
 
 /// Something that happened to a login. Delivered to the hooks of the manager
 /// ([`on_event`](crate::LoginManagerBuilder::on_event)) and to `tracing`, under the target `housekey`.

@@ -47,6 +47,8 @@
 //! # Ok::<(), BoxError>(()) }).unwrap();
 //! ```
 
+mod auth_hash;
+mod client;
 mod cookie;
 mod denial;
 mod error;
@@ -56,6 +58,7 @@ mod manager;
 mod next_url;
 mod origin;
 pub mod password;
+mod policy;
 mod purpose;
 pub mod records;
 mod remember;
@@ -63,24 +66,27 @@ mod session;
 mod signing;
 #[cfg(test)]
 mod tests;
-mod turn;
 mod user;
 mod visit;
 
+pub use client::SessionIdentifier;
 pub use cookie::{CookieSettings, SameSite};
 pub use denial::{AnswerAs, Denied, Discard, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorKind};
 pub use event::{EndReason, Event, EventClient, Rejection};
-pub use login::protection::{SessionIdentifier, SessionProtection};
+pub use login::LoginSource;
 pub use login::records::{LoginInfo, WhenFull};
-pub use login::timeouts::LoginTimeouts;
-pub use login::watch::LoginWatch;
-pub use login::{Login, LoginSource, LoginUser};
-pub use manager::{LoginManager, LoginManagerBuilder, SessionRefresh};
-pub use next_url::{NextUrl, login_url};
+pub use manager::{LoginManager, LoginManagerBuilder, SessionProtection};
+pub use next_url::login_url;
 pub use password::Passwords;
+pub use records::timeouts::LoginTimeouts;
 pub use remember::RememberFormat;
-pub use session::{Flash, FlashMessage, Session};
+pub use session::{FlashMessage, SessionRefresh};
 pub use signing::SecretKeys;
 pub use user::{User, UserLoader};
+pub use visit::flash::Flash;
+pub use visit::login::{Login, LoginUser};
+pub use visit::next_url::NextUrl;
+pub use visit::session::Session;
+pub use visit::watch::LoginWatch;
 pub use visit::{Current, OpenVisit, Visit};

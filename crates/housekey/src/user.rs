@@ -168,3 +168,8 @@ pub(crate) fn erase<U: User>(loader: impl UserLoader<U>) -> Box<dyn ErasedLoader
 pub(crate) fn downcast<U: User>(user: Arc<dyn User>) -> Option<Arc<U>> {
     (user as Arc<dyn Any + Send + Sync>).downcast().ok()
 }
+
+/// Empty ids name nobody, and `None` is what Python makes of a missing one.
+pub(crate) fn is_usable_id(id: &str) -> bool {
+    !id.is_empty() && id != "None"
+}

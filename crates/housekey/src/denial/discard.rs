@@ -21,7 +21,7 @@ impl Visit {
     /// What is read of the body of a request with these headers, if it is denied. `None` when it is not worth beginning: the
     /// client waits to be asked for the body (`Expect: 100-continue`) and need not send it, or says that it is too long.
     pub fn discard(&self, headers: &HeaderMap) -> Option<Discard> {
-        let discard = self.core().settings.discard;
+        let discard = self.shared().settings.discard;
         let waits = headers
             .get(header::EXPECT)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));

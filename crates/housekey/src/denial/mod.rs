@@ -29,10 +29,10 @@ use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode};
 
 use crate::event::Event;
-use crate::login::keys;
-use crate::manager::Core;
 use crate::next_url::{build_login_url, path_of};
 use crate::origin::Origin;
+use crate::policy::Policy;
+use crate::session::keys;
 use crate::visit::OpenVisit;
 
 pub use discard::Discard;
@@ -162,7 +162,7 @@ impl Scope {
 
 impl View {
     fn checked(name: &str, view: &str) -> Self {
-        if let Err(error) = crate::manager::check_view(name, Some(view)) {
+        if let Err(error) = crate::next_url::check_view(name, Some(view)) {
             panic!("{error}");
         }
         Self::At(view.to_owned())
@@ -208,7 +208,7 @@ impl OpenVisit {
     pub fn deny(&self, request: &Parts, denied: Denied, scope: &Scope) -> Response<String> {
         let denial = Denial {
             visit: self,
-            core: self.visit().core(),
+            policy: self.visit().shared(),
             request,
             denied,
             scope,
@@ -227,7 +227,7 @@ const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
 
 struct Denial<'a> {
     visit: &'a OpenVisit,
-    core: &'a Core,
+    policy: &'a Policy,
     request: &'a Parts,
     denied: Denied,
     scope: &'a Scope,
@@ -235,7 +235,7 @@ struct Denial<'a> {
 
 impl Denial<'_> {
     fn response(&self) -> Response<String> {
-        let settings = &self.core.settings;
+        let settings = &self.policy.settings;
         let (event, handler) = match self.denied {
             Denied::LoginRequired => (Event::Unauthorized, settings.unauthorized_handler.as_ref()),
             Denied::FreshLoginRequired { .. } => {
@@ -320,7 +320,7 @@ impl Denial<'_> {
             Asker::Program => {
                 let within = match self.denied {
                     Denied::FreshLoginRequired { within } => {
-                        within.or(self.core.settings.fresh_within)
+                        within.or(self.policy.settings.fresh_within)
                     }
                     _ => None,
                 };
@@ -358,7 +358,7 @@ impl Denial<'_> {
     /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
     /// would not help.
     fn view(&self) -> Option<&str> {
-        let settings = &self.core.settings;
+        let settings = &self.policy.settings;
         let (scoped, own) = match self.denied {
             Denied::LoginRequired => (&self.scope.login_view, &settings.login_view),
             Denied::FreshLoginRequired { .. } => (&self.scope.refresh_view, &settings.refresh_view),
@@ -388,7 +388,7 @@ impl Denial<'_> {
         if self.is_unseen() {
             return;
         }
-        let settings = &self.core.settings;
+        let settings = &self.policy.settings;
         let message = match self.denied {
             Denied::LoginRequired => settings.login_message.as_ref(),
             _ => settings.needs_refresh_message.as_ref(),
@@ -410,17 +410,17 @@ impl Denial<'_> {
 
     /// The login page's URL with the way back in it, or in the session.
     fn login_url(&self, view: &str, next: Option<&str>) -> String {
-        let settings = &self.core.settings;
-        let next = next.filter(|next| self.core.is_safe_next(next));
+        let settings = &self.policy.settings;
+        let next = next.filter(|next| self.policy.is_safe_next(next));
         let force_host = settings.force_host.as_deref();
         if settings.next_in_session {
             if let Some(next) = next.filter(|_| !self.is_unseen()) {
                 // Without room for it, people come to the login page all the same, and not back.
-                let _ = self.visit.with(|state, core| {
-                    state.if_it_fits(core, |state| {
+                let _ = self.visit.with(|state, policy| {
+                    state.if_it_fits(policy, |state| {
                         state.session.set_text(keys::NEXT, next);
                         // A Flask peer with strong protection throws away a session without one.
-                        state.bind_to_client(core);
+                        state.bind_to_client(policy);
                     })
                 });
             }

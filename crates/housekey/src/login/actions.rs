@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use super::auth_hash::{self, AuthHash};
-use super::load::Protection;
 use super::records::{Issued, Renewed};
-use super::{VisitState, Who, is_usable_id, keys};
+use super::search::Protection;
+use super::{VisitState, Who};
+use crate::auth_hash::{self, AuthHash};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::manager::{AnonymousData, Core};
+use crate::manager::AnonymousData;
+use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::remember::NewToken;
+use crate::session::keys;
 use crate::signing::json;
-use crate::user::User;
+use crate::user::{User, is_usable_id};
 
 /// How a login is to be made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,12 +30,12 @@ impl VisitState {
     /// Makes `user` the one who is logged in; `new` is their record, where there are any.
     pub(crate) fn log_in(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user: &dyn User,
         options: LoginOptions,
         new: Option<&Issued>,
     ) -> Result<(), Error> {
-        let token = self.write_session(core, user, options, new)?;
+        let token = self.write_session(policy, user, options, new)?;
         let user_id = user.id();
         match token {
             Some(token) => self.remember.issue(token),
@@ -51,13 +53,13 @@ impl VisitState {
     /// Whether [`log_in`](Self::log_in) would succeed.
     pub(crate) fn could_log_in(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user: &dyn User,
         options: LoginOptions,
         new: Option<&Issued>,
     ) -> Result<(), Error> {
         let before = self.session.clone();
-        let result = self.write_session(core, user, options, new);
+        let result = self.write_session(policy, user, options, new);
         self.session = before;
         result.map(|_| ())
     }
@@ -65,7 +67,7 @@ impl VisitState {
     /// The session of a new login, and the remember token that goes with it.
     fn write_session(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user: &dyn User,
         options: LoginOptions,
         new: Option<&Issued>,
@@ -83,7 +85,7 @@ impl VisitState {
                 "the user is not active and so cannot log in",
             ));
         }
-        let digest = core.auth_hashes.digest(user);
+        let digest = policy.auth_hashes.digest(user);
         let token = options.remember.map(|duration| NewToken {
             user_id: id.clone(),
             auth_digest: digest.clone(),
@@ -91,17 +93,17 @@ impl VisitState {
             login: new.and_then(|new| new.remember.clone()),
         });
         if let Some(token) = &token {
-            core.remember.must_fit(token, self.now)?;
+            policy.remember.must_fit(token, self.now)?;
         }
-        self.at_any_rate(core, |state| {
-            state.write_login(core, &id, digest.as_deref(), new.map(|new| &new.session));
+        self.at_any_rate(policy, |state| {
+            state.write_login(policy, &id, digest.as_deref(), new.map(|new| &new.session));
             if options.not_fresh {
                 state.make_stale();
             } else {
                 state.make_fresh();
             }
             if let Some(Some(duration)) = options.remember
-                && core.remember.is_shared_with_flask()
+                && policy.remember.is_shared_with_flask()
             {
                 state.session.set(
                     keys::REMEMBER_SECONDS,
@@ -129,15 +131,15 @@ impl VisitState {
     /// `renewed` has the new secret of their record.
     pub(crate) fn confirm(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user: &dyn User,
         renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
-        let id = self.logged_in_as(core, user)?;
-        self.if_it_fits(core, |state| {
+        let id = self.logged_in_as(policy, user)?;
+        self.if_it_fits(policy, |state| {
             state.write_renewed(&id, renewed);
             state.make_fresh();
-            state.bind_to_client(core);
+            state.bind_to_client(policy);
         })?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
@@ -147,13 +149,13 @@ impl VisitState {
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
     pub(crate) fn update_auth_hash(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user: &dyn User,
         renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
-        let id = self.logged_in_as(core, user)?;
-        let digest = core.auth_hashes.digest(user);
-        self.if_it_fits(core, |state| {
+        let id = self.logged_in_as(policy, user)?;
+        let digest = policy.auth_hashes.digest(user);
+        self.if_it_fits(policy, |state| {
             state.write_renewed(&id, renewed);
             state.write_auth_hash(&id, digest.as_deref());
         })?;
@@ -164,24 +166,24 @@ impl VisitState {
                 duration: Some(left),
                 login: Some(token),
             }),
-            None => self.remember.rebind(id, digest, &core.remember, self.now),
+            None => self.remember.rebind(id, digest, &policy.remember, self.now),
         }
         self.changed();
         Ok(())
     }
 
     /// Sends the current user's token again, good for as long as it was from the beginning, if the settings say so.
-    pub(crate) fn refresh_remember_token(&mut self, core: &Core, id: &str) {
+    pub(crate) fn refresh_remember_token(&mut self, policy: &Policy, id: &str) {
         let Who::Somebody(user, _) = &self.who else {
             return;
         };
-        let Some(claims) = self.remember.refreshable(&core.remember, self.now) else {
+        let Some(claims) = self.remember.refreshable(&policy.remember, self.now) else {
             return;
         };
         if claims.user_id == id
-            && core.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
+            && policy.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
         {
-            let digest = core.auth_hashes.digest(&**user);
+            let digest = policy.auth_hashes.digest(&**user);
             let duration = claims.duration.or_else(|| self.remember_seconds());
             self.remember.issue(NewToken {
                 user_id: claims.user_id,
@@ -201,13 +203,13 @@ impl VisitState {
     /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
     pub(crate) fn restore_session(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         id: &str,
         digest: Option<&str>,
         token: Option<&LoginToken>,
     ) {
-        let written = self.at_any_rate(core, |state| {
-            state.write_login(core, id, digest, token);
+        let written = self.at_any_rate(policy, |state| {
+            state.write_login(policy, id, digest, token);
             state.make_stale();
         });
         if let Err(error) = written {
@@ -219,7 +221,7 @@ impl VisitState {
     /// only as the settings say, whether a password or a token makes the login.
     fn write_login(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         id: &str,
         digest: Option<&str>,
         token: Option<&LoginToken>,
@@ -227,7 +229,7 @@ impl VisitState {
         match self.session_user_id() {
             Some(previous) if previous == id => {}
             Some(_) => self.session.clear(),
-            None => match &core.settings.anonymous_data {
+            None => match &policy.settings.anonymous_data {
                 AnonymousData::Keep => {}
                 AnonymousData::Drop { except } => self
                     .session
@@ -239,10 +241,10 @@ impl VisitState {
         self.write_auth_hash(id, digest);
         match token {
             Some(token) => self.write_token(id, token),
-            None if core.session_cookie.values.is_some() => self.session.number_login(),
+            None if policy.session_cookie.values.is_some() => self.session.number_login(),
             None => {}
         }
-        self.bind_to_client(core);
+        self.bind_to_client(policy);
     }
 
     pub(crate) fn write_token(&mut self, id: &str, token: &LoginToken) {
@@ -268,13 +270,19 @@ impl VisitState {
         }
     }
 
-    pub(crate) fn bind_to_client(&mut self, core: &Core) {
-        self.session
-            .set_text(keys::IDENTIFIER, &core.settings.identifier.of(&self.client));
+    pub(crate) fn bind_to_client(&mut self, policy: &Policy) {
+        self.session.set_text(
+            keys::IDENTIFIER,
+            &policy.settings.identifier.of(&self.client),
+        );
     }
 
     /// The id of this user, if the session is theirs and may be renewed: session protection has the first word.
-    pub(crate) fn logged_in_as(&mut self, core: &Core, user: &dyn User) -> Result<String, Error> {
+    pub(crate) fn logged_in_as(
+        &mut self,
+        policy: &Policy,
+        user: &dyn User,
+    ) -> Result<String, Error> {
         let no_login = |message: &'static str| Err(Error::new(ErrorKind::NotLoggedIn, message));
         let Some(id) = self.session_user_id() else {
             return no_login("nobody is logged in by a session, so there is no login to renew");
@@ -289,17 +297,17 @@ impl VisitState {
                 "the login was renewed by another request at the same time, so this one cannot renew it too",
             );
         }
-        if matches!(self.who, Who::NotAsked) && self.protect(core, &id) {
+        if matches!(self.who, Who::NotAsked) && self.protect(policy, &id) {
             return no_login("session protection has ended the login, so there is none to renew");
         }
         Ok(id)
     }
 
     /// Whether session protection is about to end the login that this user wants to renew.
-    pub(crate) fn is_to_end(&self, core: &Core, user: &dyn User) -> bool {
+    pub(crate) fn is_to_end(&self, policy: &Policy, user: &dyn User) -> bool {
         matches!(self.who, Who::NotAsked)
             && self.session_user_id() == Some(user.id())
-            && self.protection(core) == Protection::Ends
+            && self.protection(policy) == Protection::Ends
     }
 
     /// Whoever asks for the user after this has to look again.

@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use super::{LoginSource, VisitState, Who, keys};
-use crate::manager::Core;
+use super::{LoginSource, VisitState, Who};
+use crate::policy::Policy;
+use crate::session::keys;
 
 impl VisitState {
     /// Whether the current user's login is fresh, and no older than `within`. What a session counts for that has no time
     /// in it, as a Flask peer makes them, the settings say.
-    pub(crate) fn is_fresh(&self, core: &Core, within: Option<Duration>) -> bool {
+    pub(crate) fn is_fresh(&self, policy: &Policy, within: Option<Duration>) -> bool {
         let by_session = matches!(self.who, Who::Somebody(_, LoginSource::Session));
         if !by_session || !self.session.is_true(keys::FRESH) {
             return false;
@@ -24,10 +25,10 @@ impl VisitState {
             Some(at) => {
                 at <= self
                     .now
-                    .saturating_add(core.settings.clock_tolerance.as_secs())
+                    .saturating_add(policy.settings.clock_tolerance.as_secs())
                     && self.now.saturating_sub(at) <= within.as_secs()
             }
-            None => core.settings.trust_fresh_flag,
+            None => policy.settings.trust_fresh_flag,
         }
     }
 

@@ -1,43 +1,27 @@
 //! The rules of logging in, without IO: who is there, and what a login or a logout changes.
 //!
-//! - [`load`]: which source names the user, in which order, and what is asked of the application.
-//! - [`actions`]: log in, log out, confirm; [`handle`] is how an application calls them,
-//!   and [`driver`] asks the store what they need.
-//! - [`protection`]: whether the session came from the browser that it was made for.
+//! - [`search`]: which source names the user, in which order, and what is asked of the application.
+//! - [`actions`]: log in, log out, confirm.
 //! - [`freshness`]: whether the user proved themselves lately.
-//! - [`auth_hash`]: the digest that ends logins when a password changes.
-//! - [`records`]: what the server keeps of a login, and when that counts; [`timeouts`]: for how long.
-//! - [`peers`]: logins that a Flask peer makes.
-//! - [`watch`]: waiting for the end of a login.
-//! - [`keys`]: under which names the session keeps all that.
+//! - [`records`]: what the server keeps of a login, and when that counts.
 //!
 //! The rules work on a [`VisitState`], which holds everything that one request knows. Time is a field of it.
 
 pub(crate) mod actions;
-pub(crate) mod auth_hash;
-pub(crate) mod driver;
 pub(crate) mod freshness;
-mod handle;
-pub(crate) mod keys;
-pub(crate) mod load;
-pub(crate) mod peers;
-pub(crate) mod protection;
 pub(crate) mod records;
-pub(crate) mod timeouts;
-pub(crate) mod watch;
-
-pub use handle::{Login, LoginUser};
+pub(crate) mod search;
 
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::event::Event;
-use crate::login::protection::Client;
 use crate::login::records::Live;
-use crate::manager::Core;
+use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::remember::RememberState;
-use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap};
+use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap, keys};
 use crate::user::User;
 
 /// Where the current user was found.
@@ -136,13 +120,13 @@ impl VisitState {
     /// # Errors
     ///
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when it does not.
-    pub(crate) fn must_fit(&self, core: &Core) -> Result<(), Error> {
+    pub(crate) fn must_fit(&self, policy: &Policy) -> Result<(), Error> {
         let mut session = self.session.clone();
         self.flashes.store(&mut session);
         session.set(PERMANENT, "true".to_owned());
         session.set(keys::FRESH, "false".to_owned());
         session.set(keys::FRESH_AT, self.now.to_string());
-        core.session_cookie.must_fit(&session)
+        policy.session_cookie.must_fit(&session)
     }
 
     /// Makes a change to the session, if there is room for it.
@@ -152,12 +136,12 @@ impl VisitState {
     /// As [`must_fit`](Self::must_fit). The session is as it was then.
     pub(crate) fn if_it_fits(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         change: impl FnOnce(&mut Self),
     ) -> Result<(), Error> {
         let before = self.session.clone();
         change(self);
-        self.must_fit(core).inspect_err(|_| self.session = before)
+        self.must_fit(policy).inspect_err(|_| self.session = before)
     }
 
     /// Whether a change to the session would fit. Makes none.
@@ -167,11 +151,11 @@ impl VisitState {
     /// As [`if_it_fits`](Self::if_it_fits).
     pub(crate) fn would_fit(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         change: impl FnOnce(&mut Self),
     ) -> Result<(), Error> {
         let before = self.session.clone();
-        let result = self.if_it_fits(core, change);
+        let result = self.if_it_fits(policy, change);
         self.session = before;
         result
     }
@@ -184,11 +168,11 @@ impl VisitState {
     /// As [`if_it_fits`](Self::if_it_fits), when there is no room for the change alone.
     pub(crate) fn at_any_rate(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         change: impl Fn(&mut Self),
     ) -> Result<(), Error> {
-        self.if_it_fits(core, &change).or_else(|_| {
-            self.if_it_fits(core, |state| {
+        self.if_it_fits(policy, &change).or_else(|_| {
+            self.if_it_fits(policy, |state| {
                 state.session.clear();
                 change(state);
             })
@@ -201,9 +185,4 @@ impl VisitState {
             self.session.remove(key);
         }
     }
-}
-
-/// Empty ids name nobody, and `None` is what Python makes of a missing one.
-pub(crate) fn is_usable_id(id: &str) -> bool {
-    !id.is_empty() && id != "None"
 }

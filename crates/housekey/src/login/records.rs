@@ -5,17 +5,25 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::driver::Renewal;
-use super::protection::Client;
-use super::timeouts::LoginTimeouts;
+use crate::client::Client;
 use crate::cookie::{LAST_DATE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::records::data::{LoginData, Previous, Remember, Spent};
 use crate::records::secret::{Digests, LoginToken, Purpose, marker, salt, session_marker};
-use crate::records::{Limit, LoginId, LoginRecord, Store, Touch};
+use crate::records::timeouts::LoginTimeouts;
+use crate::records::{Limit, LoginId, LoginRecord, Touch};
 use crate::remember::Claims;
 use crate::signing::keys::KeyUsed;
+
+/// Why a login is renewed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// The user has proved themselves again.
+    Confirm,
+    /// Their auth hash has changed, and this login is to outlive it.
+    AuthHash,
+}
 
 /// For how long a session's secret still reads after it was replaced: requests may be under way with it.
 const SESSION_GRACE: u64 = 30;
@@ -24,9 +32,8 @@ const REMEMBER_WINDOW: u64 = 60;
 /// For how long after it was seen a login counts as in use, where such a one may not be ended for another.
 const IN_USE: u64 = 10 * 60;
 
-/// The store of a manager, and how its records are to be read.
-pub(crate) struct Records {
-    pub(crate) store: Store,
+/// How the records of a manager are to be made and read.
+pub(crate) struct RecordRules {
     pub(crate) digests: Digests,
     pub(crate) timeouts: LoginTimeouts,
     pub(crate) max_logins: MaxLogins,
@@ -131,7 +138,7 @@ pub(crate) struct Successors {
     pub(crate) remember: LoginToken,
 }
 
-impl Records {
+impl RecordRules {
     /// How many logins there may be once there is one more, and which of them may end for it.
     pub(crate) fn limit(&self, when_full: WhenFull, now: u64) -> Limit {
         Limit {

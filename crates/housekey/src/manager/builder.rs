@@ -1,6 +1,7 @@
 //! The settings, one method each, and the check of them all.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -10,26 +11,29 @@ use std::time::{Duration, SystemTime};
 use http::Response;
 use http::request::Parts;
 
-use super::check::{check, check_key, check_store, setting, warn_without_address};
+use super::check::{check, check_key, check_store, warn_without_address};
 use super::managers;
 use super::settings::SessionSignature;
-use super::{AnonymousData, Clock, Core, Hook, LoginManager, SessionRefresh, Settings};
+use super::{AnonymousData, LoginManager, SessionProtection, Settings};
+use crate::auth_hash::AuthHashes;
+use crate::client::SessionIdentifier;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
 use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
-use crate::login::auth_hash::AuthHashes;
-use crate::login::protection::{SessionIdentifier, SessionProtection};
-use crate::login::records::{MaxLogins, Records, WhenFull};
-use crate::login::timeouts::LoginTimeouts;
-use crate::login::watch::Watched;
+use crate::login::records::{MaxLogins, RecordRules, WhenFull};
+use crate::policy::Policy;
 use crate::records::secret::Digests;
+use crate::records::timeouts::LoginTimeouts;
 use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
+use crate::session::SessionRefresh;
 use crate::session::{FlashMessage, SessionCookie, SignedCookie};
 use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
 use crate::user::{ErasedLoader, User, UserLoader, erase};
+use crate::visit::shared::{Clock, Hook, Records, Shared};
+use crate::visit::watch::Watched;
 
 /// Makes a [`LoginManager`]. Every setting has a default by the preset it began with; [`build`](Self::build) checks
 /// them all.
@@ -575,43 +579,50 @@ impl<U: User> LoginManagerBuilder<U> {
             clock_tolerance,
             &settings.realm,
         );
-        let records = self.store.map(|store| Records {
-            store: store.in_realm(&settings.realm),
-            digests: Digests::new(&self.keys.in_realm(&settings.realm)),
-            timeouts,
-            max_logins: settings.max_logins.unwrap_or_default(),
-            adopts,
-            remember_for: settings.remember_duration.as_secs(),
-            remember_slides: settings.remember_refresh_each_request,
-            clock_tolerance,
+        let store = self.store.map(|store| store.in_realm(&settings.realm));
+        let record_rules = store.is_some().then(|| {
+            Arc::new(RecordRules {
+                digests: Digests::new(&self.keys.in_realm(&settings.realm)),
+                timeouts,
+                max_logins: settings.max_logins.unwrap_or_default(),
+                adopts,
+                remember_for: settings.remember_duration.as_secs(),
+                remember_slides: settings.remember_refresh_each_request,
+                clock_tolerance,
+            })
         });
         let mut marks = [session_cookie.main.signer.marks(), remember.marks()].concat();
-        if let Some(records) = &records {
-            marks.extend(records.digests.marks());
+        if let Some(rules) = &record_rules {
+            marks.extend(rules.digests.marks());
         }
-        let core = Core {
-            records,
+        let shared = Shared {
+            records: store
+                .zip(record_rules.clone())
+                .map(|(store, rules)| Records { store, rules }),
+            policy: Policy {
+                settings,
+                session_cookie,
+                remember,
+                auth_hashes: AuthHashes::new(keys),
+                record_rules,
+            },
             watched: Watched::default(),
             marks,
-            session_cookie,
-            remember,
-            auth_hashes: AuthHashes::new(keys),
             loader: self.loader,
             user_type: TypeId::of::<U>(),
             hooks: self.hooks,
             clock: self.clock,
-            settings,
         };
-        let core = Arc::new(core);
-        managers::add(&core)?;
+        let shared = Arc::new(shared);
+        managers::add(&shared)?;
         Ok(LoginManager {
-            core,
+            shared,
             user: PhantomData,
         })
     }
 
-    fn set_wrong(&mut self, message: impl Into<String>) {
-        let error = setting(message);
+    fn set_wrong(&mut self, message: impl Into<Cow<'static, str>>) {
+        let error = Error::setting(message);
         self.wrong.get_or_insert(error);
     }
 }

@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use super::settings::SessionSignature;
-use super::{SessionRefresh, Settings};
-use crate::cookie::{LONGEST_COOKIE, LONGEST_LIFE};
+use super::{SessionProtection, Settings};
+use crate::client::SessionIdentifier;
+use crate::cookie::{LONGEST_COOKIE, check_duration};
 use crate::error::{Error, ErrorKind};
-use crate::login::protection::{SessionIdentifier, SessionProtection};
 use crate::login::records::MaxLogins;
+use crate::next_url::check_view;
 use crate::remember::RememberFormat;
+use crate::session::SessionRefresh;
 use crate::signing::SecretKeys;
 
 /// Clocks that differ by more are not set at all.
 const MOST_TOLERANCE: Duration = Duration::from_secs(10 * 60);
-
-pub(super) fn setting(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Setting, message.into())
-}
 
 pub(super) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
     for weakness in keys.weaknesses() {
@@ -50,7 +48,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
         .flatten()
     {
         if *name == settings.remember_cookie.name {
-            return Err(setting(format!(
+            return Err(Error::setting(format!(
                 "remember_cookie_name: a cookie of the session is named {name} too; the two need different names"
             )));
         }
@@ -61,19 +59,19 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
         check_duration("fresh_within", within)?;
     }
     if settings.clock_tolerance > MOST_TOLERANCE {
-        return Err(setting(
+        return Err(Error::setting(
             "clock_tolerance: more than ten minutes; set the machines' clocks by NTP and choose less",
         ));
     }
     if let SessionRefresh::OlderThan(age) = settings.session_refresh
         && age >= settings.session_lifetime
     {
-        return Err(setting(
+        return Err(Error::setting(
             "session_refresh: a session is gone before it is that old; choose an age below session_lifetime",
         ));
     }
     if !(512..=LONGEST_COOKIE).contains(&settings.max_cookie_size) {
-        return Err(setting(format!(
+        return Err(Error::setting(format!(
             "max_cookie_size: {} bytes; choose 512 to {LONGEST_COOKIE}, which is what browsers keep",
             settings.max_cookie_size
         )));
@@ -86,7 +84,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     {
-        return Err(setting(format!(
+        return Err(Error::setting(format!(
             "next_field: {field:?} is no parameter name; use letters, digits, - _ and ."
         )));
     }
@@ -96,7 +94,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b)))
     {
-        return Err(setting(format!(
+        return Err(Error::setting(format!(
             "force_host_for_redirects: {host:?} is no host; give it without a scheme, for instance www.example.com"
         )));
     }
@@ -107,14 +105,14 @@ fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
     let realm = &settings.realm;
     let is_flask = settings.session_signature == SessionSignature::Flask;
     if !realm.is_empty() && is_flask && !stored {
-        return Err(setting(
+        return Err(Error::setting(
             "realm: a Flask peer knows of none, so that in the flask preset it is about login records alone; give each login \
              manager a secret key of its own, and a realm if they share a login_store",
         ));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if realm.len() > 32 || !realm.bytes().all(allowed) {
-        return Err(setting(format!(
+        return Err(Error::setting(format!(
             "realm: {realm:?} cannot be used; choose up to 32 letters, digits, - and _"
         )));
     }
@@ -125,7 +123,7 @@ fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
 pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
     check_realm(settings, stored)?;
     let needs_store = |name: &str| {
-        setting(format!(
+        Error::setting(format!(
             "{name}: it needs records of the logins; set a login_store"
         ))
     };
@@ -136,7 +134,7 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         }
         let cookie_is_the_login = settings.session_signature == SessionSignature::Flask;
         if cookie_is_the_login && timeouts.idle() > settings.session_lifetime {
-            return Err(setting(
+            return Err(Error::setting(
                 "login_timeouts: the idle timeout is longer than session_lifetime, after which the cookie is gone; \
                  make that longer, or the timeout shorter",
             ));
@@ -147,10 +145,12 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
             return Err(needs_store("max_logins"));
         }
         if max.count == 0 {
-            return Err(setting("max_logins: with none at all nobody could log in"));
+            return Err(Error::setting(
+                "max_logins: with none at all nobody could log in",
+            ));
         }
         if max.count > MaxLogins::MOST {
-            return Err(setting(format!(
+            return Err(Error::setting(format!(
                 "max_logins: {} is more than can be listed and ended quickly; choose at most {}",
                 max.count,
                 MaxLogins::MOST
@@ -162,7 +162,7 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         Some(format @ (RememberFormat::Timed | RememberFormat::TimedReplacingFlaskLogin))
             if stored =>
         {
-            Err(setting(format!(
+            Err(Error::setting(format!(
                 "remember_format: {format:?} cannot be ended one by one, and would undo what the login_store ends; use \
                  Rotating, or FlaskLogin while a Flask peer writes the tokens"
             )))
@@ -171,33 +171,4 @@ pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         None if stored => Ok(RememberFormat::Rotating),
         None => Ok(RememberFormat::Timed),
     }
-}
-
-/// Beyond what browsers keep, a duration would be a promise that nobody holds.
-pub(crate) fn check_duration(name: &str, duration: Duration) -> Result<(), Error> {
-    if duration < Duration::from_secs(1) {
-        return Err(setting(format!("{name}: it must be at least one second")));
-    }
-    if duration > LONGEST_LIFE {
-        return Err(setting(format!(
-            "{name}: browsers keep no cookie for more than 400 days; choose less"
-        )));
-    }
-    Ok(())
-}
-
-/// A path of this site or an absolute URL, which can stand in a header.
-pub(crate) fn check_view(name: &str, view: Option<&str>) -> Result<(), Error> {
-    let Some(view) = view else { return Ok(()) };
-    let local = view.starts_with('/') && !view.starts_with("//") && !view.starts_with("/\\");
-    let host = view
-        .strip_prefix("https://")
-        .or(view.strip_prefix("http://"));
-    let absolute = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']));
-    if !(local || absolute) || !view.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
-        return Err(setting(format!(
-            "{name}: {view:?} is no address; give a path that begins with /, or an absolute URL, in ASCII"
-        )));
-    }
-    Ok(())
 }

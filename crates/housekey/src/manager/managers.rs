@@ -2,23 +2,22 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Core;
-use super::check::setting;
 use crate::error::Error;
+use crate::visit::shared::Shared;
 
-static MANAGERS: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
+static MANAGERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 /// Adds one that was just made.
 ///
 /// # Errors
 ///
 /// When one for another type of user accepts what it signs: a cookie of the one, or a record, would count at the other.
-pub(super) fn add(new: &Arc<Core>) -> Result<(), Error> {
+pub(super) fn add(new: &Arc<Shared>) -> Result<(), Error> {
     let mut managers = MANAGERS.lock().unwrap_or_else(PoisonError::into_inner);
     managers.retain(|manager| manager.strong_count() > 0);
     for other in managers.iter().filter_map(Weak::upgrade) {
         if other.user_type != new.user_type && other.accepts_what_is_signed_by(new) {
-            return Err(setting(
+            return Err(Error::setting(
                 "realm: another login manager of this process, for another type of users, has the same secret key and the \
                  same cookies or records, so that user 1 of the one would be user 1 of the other; give one of them a realm \
                  of its own, or in the flask preset another secret key",

@@ -6,31 +6,25 @@ mod managers;
 mod settings;
 
 pub use builder::LoginManagerBuilder;
-pub(crate) use check::{check_duration, check_view};
-pub use settings::SessionRefresh;
+pub use settings::SessionProtection;
 pub(crate) use settings::{AnonymousData, Settings};
 
-use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use http::Uri;
 
 use crate::error::Error;
 use crate::event::{EndReason, Event, EventClient};
-use crate::login::auth_hash::AuthHashes;
-use crate::login::driver::no_store;
-use crate::login::records::{LoginInfo, Records};
-use crate::login::watch::Watched;
+use crate::login::records::LoginInfo;
 use crate::records::LoginId;
-use crate::remember::RememberCookie;
-use crate::session::SessionCookie;
 use crate::signing::SecretKeys;
-use crate::user::{ErasedLoader, User, UserLoader};
+use crate::user::{User, UserLoader};
 use crate::visit::Visit;
+use crate::visit::driver::no_store;
+use crate::visit::shared::{Records, Shared};
 
 /// Who may log in, and how logins are kept: made once at start, shared by all requests. Clones are the same manager.
 ///
@@ -49,7 +43,7 @@ use crate::visit::Visit;
 /// # Ok::<(), housekey::Error>(())
 /// ```
 pub struct LoginManager<U> {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     user: PhantomData<fn() -> U>,
 }
 
@@ -84,7 +78,7 @@ impl<U: User> LoginManager<U> {
     ///
     /// [`ErrorKind::NoLoginStore`](crate::ErrorKind::NoLoginStore), [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed).
     pub async fn logins_of(&self, user_id: &str) -> Result<Vec<LoginInfo>, Error> {
-        self.records()?.list(user_id, None, self.core.now()).await
+        self.records()?.list(user_id, None, self.shared.now()).await
     }
 
     /// Ends a login, whoever's it is, at once. `false` when there is no such login.
@@ -94,16 +88,16 @@ impl<U: User> LoginManager<U> {
     /// As [`logins_of`](Self::logins_of).
     pub async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
         let records = self.records()?;
-        let Some(record) = records.store.load(id, self.core.now()).await? else {
+        let Some(record) = records.store.load(id, self.shared.now()).await? else {
             return Ok(false);
         };
-        let ended = self.core.end(records, id).await?;
+        let ended = self.shared.end(records, id).await?;
         if ended {
             let event = Event::LoginEnded {
                 user_id: record.user_id,
                 reason: EndReason::EndedByApplication,
             };
-            self.core.deliver(&event, EventClient::default());
+            self.shared.deliver(&event, EventClient::default());
         }
         Ok(ended)
     }
@@ -116,7 +110,7 @@ impl<U: User> LoginManager<U> {
     /// As [`logins_of`](Self::logins_of).
     pub async fn end_logins_of(&self, user_id: &str) -> Result<usize, Error> {
         let reason = EndReason::EndedByApplication;
-        self.core
+        self.shared
             .end_all(
                 self.records()?,
                 user_id,
@@ -144,7 +138,7 @@ impl<U: User> LoginManager<U> {
     /// It ends only when there is no store. A store that fails is asked again after the next pause; the fault goes to
     /// `tracing`.
     pub async fn purge_logins<Pause: Future>(&self, mut pause: impl FnMut() -> Pause) {
-        while self.core.records.is_some() {
+        while self.shared.records.is_some() {
             // The store has traced its fault.
             let _ = self.delete_expired_logins().await;
             pause().await;
@@ -161,7 +155,10 @@ impl<U: User> LoginManager<U> {
         let records = self.records()?;
         let mut deleted = 0;
         loop {
-            let batch = records.store.delete_expired(self.core.now(), BATCH).await?;
+            let batch = records
+                .store
+                .delete_expired(self.shared.now(), BATCH)
+                .await?;
             deleted += batch;
             if batch < BATCH {
                 return Ok(deleted);
@@ -170,19 +167,19 @@ impl<U: User> LoginManager<U> {
     }
 
     fn records(&self) -> Result<&Records, Error> {
-        self.core.records.as_ref().ok_or_else(no_store)
+        self.shared.records.as_ref().ok_or_else(no_store)
     }
 
     /// One request, for a door.
     pub fn visit(&self, uri: &Uri) -> Visit {
-        Visit::new(Arc::clone(&self.core), uri)
+        Visit::new(Arc::clone(&self.shared), uri)
     }
 }
 
 impl<U> Clone for LoginManager<U> {
     fn clone(&self) -> Self {
         Self {
-            core: Arc::clone(&self.core),
+            shared: Arc::clone(&self.shared),
             user: PhantomData,
         }
     }
@@ -191,59 +188,5 @@ impl<U> Clone for LoginManager<U> {
 impl<U> fmt::Debug for LoginManager<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoginManager").finish_non_exhaustive()
-    }
-}
-
-pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
-pub(crate) type Hook = Box<dyn Fn(&Event, EventClient<'_>) + Send + Sync>;
-
-/// What all visits share.
-pub(crate) struct Core {
-    pub(crate) settings: Settings,
-    pub(crate) session_cookie: SessionCookie,
-    pub(crate) remember: RememberCookie,
-    pub(crate) auth_hashes: AuthHashes,
-    /// `None` when logins are in their cookies alone.
-    pub(crate) records: Option<Records>,
-    pub(crate) watched: Watched,
-    pub(crate) loader: Box<dyn ErasedLoader>,
-    pub(crate) user_type: TypeId,
-    /// The marks of all keys whose cookies are accepted.
-    pub(crate) marks: Vec<Vec<u8>>,
-    hooks: Vec<Hook>,
-    clock: Clock,
-}
-
-impl Core {
-    /// Whether what the one signs, a cookie or a record, verifies at the other.
-    pub(crate) fn accepts_what_is_signed_by(&self, other: &Self) -> bool {
-        self.marks.iter().any(|mark| other.marks.contains(mark))
-    }
-
-    /// The names of all cookies.
-    pub(crate) fn cookie_names(&self) -> impl Iterator<Item = &str> {
-        let session = self.session_cookie.names();
-        let names = session
-            .into_iter()
-            .chain([self.remember.attributes.name.as_str()]);
-        names.filter(|name| !name.is_empty())
-    }
-
-    /// Seconds since 1970. A clock before that is taken for its beginning.
-    pub(crate) fn now(&self) -> u64 {
-        (self.clock)()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO)
-            .as_secs()
-    }
-
-    /// Whether anybody wants to know that somebody was asked for.
-    pub(crate) fn hears_accesses(&self) -> bool {
-        !self.hooks.is_empty() || tracing::enabled!(target: "housekey", tracing::Level::TRACE)
-    }
-
-    pub(crate) fn deliver(&self, event: &Event, client: EventClient<'_>) {
-        event.trace(client);
-        self.hooks.iter().for_each(|hook| hook(event, client));
     }
 }

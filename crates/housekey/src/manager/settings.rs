@@ -1,35 +1,60 @@
 //! What the rules go by, and the two presets.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use http::Response;
 use http::request::Parts;
 
+use crate::auth_hash::AuthHash;
+use crate::client::SessionIdentifier;
 use crate::cookie::{Attributes, SameSite, without_prefixes};
 use crate::denial::{AnswerAs, Discard};
-use crate::login::auth_hash::AuthHash;
-use crate::login::protection::{SessionIdentifier, SessionProtection};
+use crate::error::Error;
 use crate::login::records::MaxLogins;
-use crate::login::timeouts::LoginTimeouts;
 use crate::origin::Origins;
+use crate::records::timeouts::LoginTimeouts;
 use crate::remember::RememberFormat;
-use crate::session::FlashMessage;
+use crate::session::{FlashMessage, SessionRefresh};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// When a session that nobody changed is sent to the browser again, so that its lifetime starts anew. Only requests
-/// that read the session count: an image keeps nobody logged in.
+/// What happens to a session that comes from another browser or address than it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionRefresh {
-    /// Never: the lifetime runs from the last change.
-    Never,
-    /// Permanent sessions at every request: Flask's `SESSION_REFRESH_EACH_REQUEST`, the `flask` preset's.
-    PermanentEachRequest,
-    /// Any session that is older than this. The default, with one hour.
-    OlderThan(Duration),
+pub enum SessionProtection {
+    /// Nothing is compared.
+    Off,
+    /// The login is no longer fresh.
+    Basic,
+    /// The login is over, on the server too where it has a record, and its remember token is deleted. In the `flask` preset a permanent session is only made
+    /// stale, as in Flask-Login.
+    Strong,
+}
+
+impl FromStr for SessionProtection {
+    type Err = Error;
+
+    /// Reads `basic`, `strong` or `off`. Flask-Login takes any other word for "off" without a sound; this refuses it.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "off" => Ok(Self::Off),
+            "basic" => Ok(Self::Basic),
+            "strong" => Ok(Self::Strong),
+            _ => Err(Error::setting(format!(
+                "session_protection: {text:?} is no mode; choose off, basic or strong"
+            ))),
+        }
+    }
+}
+
+impl TryFrom<&str> for SessionProtection {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self, Error> {
+        text.parse()
+    }
 }
 
 pub(crate) type ClientAddress = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
@@ -201,5 +226,25 @@ fn cookie(name: &str, secure: bool, same_site: Option<SameSite>) -> Attributes {
         same_site,
         partitioned: false,
         former_paths: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_mode_is_refused_and_not_taken_for_off() {
+        for text in ["", "none", "Strong", "BASIC", "true"] {
+            let error = text.parse::<SessionProtection>().unwrap_err();
+            assert!(
+                error.to_string().starts_with("session_protection: "),
+                "{error}"
+            );
+        }
+        assert_eq!(
+            "strong".parse::<SessionProtection>().unwrap(),
+            SessionProtection::Strong
+        );
     }
 }

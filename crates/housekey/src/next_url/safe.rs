@@ -1,5 +1,6 @@
 //! The check itself, without IO.
 
+use crate::error::Error;
 use crate::origin::{Origin, Origins};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
@@ -65,4 +66,20 @@ pub(crate) fn path_of(url: &str) -> &str {
 
 fn is_control(byte: u8) -> bool {
     byte.is_ascii_control()
+}
+
+/// A path of this site or an absolute URL, which can stand in a header.
+pub(crate) fn check_view(name: &str, view: Option<&str>) -> Result<(), Error> {
+    let Some(view) = view else { return Ok(()) };
+    let local = view.starts_with('/') && !view.starts_with("//") && !view.starts_with("/\\");
+    let host = view
+        .strip_prefix("https://")
+        .or(view.strip_prefix("http://"));
+    let absolute = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']));
+    if !(local || absolute) || !view.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
+        return Err(Error::setting(format!(
+            "{name}: {view:?} is no address; give a path that begins with /, or an absolute URL, in ASCII"
+        )));
+    }
+    Ok(())
 }

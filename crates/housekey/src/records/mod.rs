@@ -17,6 +17,7 @@ mod memory;
 mod record;
 pub(crate) mod secret;
 mod store;
+pub(crate) mod timeouts;
 
 pub use memory::MemoryLoginStore;
 pub use record::{LoginId, LoginRecord};

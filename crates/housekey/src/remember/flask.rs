@@ -35,7 +35,7 @@ impl FlaskTokens {
             equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
         };
         let key = self.0.verify(&[user_id.as_bytes()], matches)?;
-        if !crate::login::is_usable_id(user_id) {
+        if !crate::user::is_usable_id(user_id) {
             return None;
         }
         Some(Claims {

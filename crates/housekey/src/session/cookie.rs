@@ -12,11 +12,23 @@ use http::HeaderValue;
 use super::SessionMap;
 use crate::cookie::{Attributes, Values, expiry};
 use crate::error::{Error, ErrorKind};
-use crate::login::keys;
-use crate::manager::SessionRefresh;
+use crate::session::keys;
 use crate::signing::keys::KeyUsed;
 use crate::signing::payload;
 use crate::signing::timed::{Refused, TimedSigner};
+
+/// When a session that nobody changed is sent to the browser again, so that its lifetime starts anew. Only requests
+/// that read the session count: an image keeps nobody logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionRefresh {
+    /// Never: the lifetime runs from the last change.
+    Never,
+    /// Permanent sessions at every request: Flask's `SESSION_REFRESH_EACH_REQUEST`, the `flask` preset's.
+    PermanentEachRequest,
+    /// Any session that is older than this. The default, with one hour.
+    OlderThan(Duration),
+}
 
 /// What a timestamp, two dots and a SHA-256 signature need at most.
 const SIGNATURE_ROOM: usize = 1 + 11 + 1 + 43;

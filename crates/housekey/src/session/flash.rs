@@ -1,18 +1,13 @@
 //! Flashed messages: said on one page, shown on the next, in Flask's format.
 
 use super::SessionMap;
-use crate::error::Error;
 use crate::signing::json;
-use crate::visit::OpenVisit;
 
 /// Flask's key: a list of tuples of category and message.
 pub(crate) const FLASHES: &str = "_flashes";
 
 /// Messages that are kept for the next page. Of more, the oldest go.
 const MOST_MESSAGES: usize = 10;
-
-/// The category that Flask gives to a message without one.
-const DEFAULT_CATEGORY: &str = "message";
 
 /// One message for the person in front of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,65 +16,6 @@ pub struct FlashMessage {
     pub category: String,
     /// The text. It is not HTML: a template must escape it.
     pub text: String,
-}
-
-/// Says something on the next page that asks for it: Flask's `flash` and `get_flashed_messages`.
-#[derive(Clone, Debug)]
-pub struct Flash {
-    visit: OpenVisit,
-}
-
-impl Flash {
-    pub(crate) fn new(visit: OpenVisit) -> Self {
-        Self { visit }
-    }
-
-    /// Keeps a message of the category `message`.
-    ///
-    /// # Errors
-    ///
-    /// As [`push`](Flash::push).
-    pub fn message(&self, text: &str) -> Result<(), Error> {
-        self.push(DEFAULT_CATEGORY, text)
-    }
-
-    /// Keeps a message for the next page. One that waits already is not kept twice, and no more than ten wait.
-    ///
-    /// A message outlives a login or a logout in the same request; those of earlier requests do not, since they
-    /// were somebody else's.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it,
-    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response.
-    pub fn push(&self, category: &str, text: &str) -> Result<(), Error> {
-        self.visit.change(|state, core| {
-            let before = state.flashes.clone();
-            state.flashes.push(category, text);
-            state.must_fit(core).inspect_err(|_| state.flashes = before)
-        })
-    }
-
-    /// Takes all messages, those of this very request included, oldest first.
-    ///
-    /// A request whose answer no person may ever see gets none, and they wait on: HEAD, and what is fetched in advance
-    /// (`Sec-Purpose`, Turbo's `X-Sec-Purpose`, `Purpose`, `X-Purpose`, `X-Moz`, htmx's `HX-Preloaded`).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: nobody could tell the browser that they are
-    /// gone.
-    pub fn take(&self) -> Result<Vec<FlashMessage>, Error> {
-        self.visit.change(|state, _| {
-            if state.unseen {
-                return Ok(Vec::new());
-            }
-            let mut raw = stored(&state.session);
-            state.session.remove(FLASHES);
-            raw.append(&mut state.flashes.new);
-            Ok(raw.iter().filter_map(|raw| read(raw)).collect())
-        })
-    }
 }
 
 /// The messages of this request. They join those in the session when the response is written.
@@ -96,6 +32,14 @@ impl Flashes {
         json::write_string(text, &mut raw);
         raw.push_str("]}");
         self.new.push(raw);
+    }
+
+    /// Takes those in the session and those of this request, oldest first.
+    pub(crate) fn take(&mut self, session: &mut SessionMap) -> Vec<FlashMessage> {
+        let mut raw = stored(session);
+        session.remove(FLASHES);
+        raw.append(&mut self.new);
+        raw.iter().filter_map(|raw| read(raw)).collect()
     }
 
     pub(crate) fn store(&self, session: &mut SessionMap) {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::login::{is_usable_id, keys};
 use crate::records::secret::LoginToken;
+use crate::session::keys;
 use crate::signing::json::{self, Object};
+use crate::user::is_usable_id;
 
 /// Flask's key for a session that survives the browser.
 pub(crate) const PERMANENT: &str = "_permanent";

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::SameSite;
+use crate::client::{Client, SessionIdentifier};
 use crate::cookie::werkzeug_unquote;
-use crate::login::protection::{Client, SessionIdentifier};
 use crate::next_url::build_login_url;
 use crate::password::Passwords;
 use crate::remember::{NewToken, RememberState};
@@ -105,10 +105,10 @@ fn vectors() -> Vectors {
 /// The text inside a session cookie, if its signature holds.
 fn text_of(manager: &LoginManager<Member>, cookie: &str) -> Option<String> {
     let visit = open(manager, &request::<&str>(&[]));
-    let core = visit.visit().core();
-    let signer = &core.session_cookie.main.signer;
+    let shared = visit.visit().shared();
+    let signer = &shared.session_cookie.main.signer;
     let verified = signer
-        .verify(cookie.as_bytes(), NOW, core.session_cookie.main.lifetime)
+        .verify(cookie.as_bytes(), NOW, shared.session_cookie.main.lifetime)
         .ok()?;
     payload::decode(verified.payload)
 }
@@ -143,7 +143,7 @@ fn every_plain_session_cookie_of_flask_is_written_byte_for_byte() {
     for vector in vectors().session_cookies {
         let manager = flask(&vector.secret_key).build().unwrap();
         let visit = open(&manager, &request::<&str>(&[]));
-        let signer = &visit.visit().core().session_cookie.main.signer;
+        let signer = &visit.visit().shared().session_cookie.main.signer;
         let session = SessionMap::parse(vector.json.clone()).unwrap();
         let written = signer.sign(&payload::encode(&session.to_json()), NOW);
         if vector.cookie.starts_with('.') {
@@ -245,7 +245,7 @@ fn remember_tokens_are_those_of_flask_login() {
         assert_eq!(hex(vector.secret_key.bytes()), vector.secret_key_hex);
         let manager = flask(&vector.secret_key).build().unwrap();
         let visit = open(&manager, &request::<&str>(&[]));
-        let core = visit.visit().core();
+        let shared = visit.visit().shared();
 
         let mut remember = RememberState::new(&values(&request::<&str>(&[]), ""));
         remember.issue(NewToken {
@@ -254,7 +254,7 @@ fn remember_tokens_are_those_of_flask_login() {
             duration: None,
             login: None,
         });
-        let Change::Set(header) = remember.write(&core.remember, NOW) else {
+        let Change::Set(header) = remember.write(&shared.remember, NOW) else {
             panic!("nothing is sent");
         };
         assert_eq!(header.to_str().unwrap(), vector.set_cookie);

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::SecretKeys;
-use crate::records::MemoryLoginStore;
 use crate::remember::ClaimsKind;
 
 const NOW: u64 = 1_700_000_000;
@@ -10,9 +9,8 @@ const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
 /// Idle for one hour, one day in all, remembered for 30 days.
-fn records() -> Records {
-    Records {
-        store: Store::new(MemoryLoginStore::new()),
+fn records() -> RecordRules {
+    RecordRules {
         digests: digests(),
         timeouts: LoginTimeouts::SENSITIVE,
         max_logins: MaxLogins::default(),
@@ -27,13 +25,17 @@ fn digests() -> Digests {
     Digests::new(&SecretKeys::new("9f2c8d54b61e4bd9a1f0c7d35e8b2a64").unwrap())
 }
 
-fn log_in(records: &Records, remembered: bool) -> Issued {
+fn log_in(records: &RecordRules, remembered: bool) -> Issued {
     let remember_for = remembered.then_some(Duration::from_secs(30 * DAY));
     records.issue("mia", None, remember_for, &Client::default(), NOW)
 }
 
 /// A login that was last used and last proved at these times.
-fn login_at(records: &Records, last_seen_at: u64, started_at: u64) -> (LoginRecord, LoginToken) {
+fn login_at(
+    records: &RecordRules,
+    last_seen_at: u64,
+    started_at: u64,
+) -> (LoginRecord, LoginToken) {
     let issued = log_in(records, false);
     let (mut record, mut data) = (issued.live.record, issued.live.data);
     record.last_seen_at = last_seen_at;
@@ -64,7 +66,7 @@ fn claims(token: &LoginToken) -> Claims {
 
 /// What the token is good for: `good`, `again`, `gone` or `stolen`.
 fn remembered(
-    records: &Records,
+    records: &RecordRules,
     token: &LoginToken,
     found: Option<LoginRecord>,
     now: u64,
@@ -210,7 +212,7 @@ fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then_if_its_success
 fn a_token_ends_at_its_second_whether_it_was_used_or_not() {
     let end = NOW + 30 * DAY;
     for slides in [false, true] {
-        let records = Records {
+        let records = RecordRules {
             remember_slides: slides,
             ..records()
         };
@@ -259,7 +261,7 @@ fn that_a_login_was_used_is_noted_once_a_step() {
         (of_seconds(2, DAY), 1),
         (of_seconds(400 * DAY, 400 * DAY), 60 * 60),
     ] {
-        let records = Records {
+        let records = RecordRules {
             timeouts,
             ..records()
         };
@@ -284,7 +286,7 @@ fn that_a_login_is_in_use_is_noted_well_within_the_time_for_which_it_counts_as_s
         (LoginTimeouts::SENSITIVE, 3 * 60),
         (of_seconds(2, DAY), 1),
     ] {
-        let mut records = Records {
+        let mut records = RecordRules {
             timeouts,
             ..records()
         };

@@ -72,8 +72,8 @@ proptest! {
     fn no_bytes_are_a_session_cookie_or_a_remember_token(value in prop_oneof![field(), cookie_field()]) {
         for manager in managers() {
             let visit = open(manager, &request::<&str>(&[]));
-            let core = visit.visit().core();
-            for name in [&core.session_cookie.main.attributes.name, &core.remember.attributes.name] {
+            let shared = visit.visit().shared();
+            for name in [&shared.session_cookie.main.attributes.name, &shared.remember.attributes.name] {
                 let pair = [name.as_bytes(), b"=", &value].concat();
                 is_anonymous(manager, &request(&[("cookie", pair)]))?;
             }

@@ -96,7 +96,7 @@ fn object(map: BTreeMap<String, Value>) -> Value {
 /// they are apart.
 fn session_pair(visit: &OpenVisit) -> Option<String> {
     let sent = set_cookies(visit);
-    let names = visit.visit().core().session_cookie.names();
+    let names = visit.visit().shared().session_cookie.names();
     let is_session = |header: &&String| {
         let mut names = names.iter().filter(|name| !name.is_empty());
         names.any(|name| header.starts_with(&format!("{name}=")))
@@ -112,7 +112,7 @@ fn session_pair(visit: &OpenVisit) -> Option<String> {
 /// `name=value` of the session's cookies with this payload, signed.
 fn pair_signed(manager: &LoginManager<Member>, payload: &str) -> String {
     let visit = open(manager, &request::<&str>(&[]));
-    let cookies = &visit.visit().core().session_cookie;
+    let cookies = &visit.visit().shared().session_cookie;
     let signed: Vec<_> = [Some(&cookies.main), cookies.values.as_ref()]
         .into_iter()
         .flatten()

@@ -142,7 +142,7 @@ proptest! {
     ) {
         for manager in managers() {
             let visit = open(manager, &request::<&str>(&[]));
-            let name = &visit.visit().core().remember.attributes.name;
+            let name = &visit.visit().shared().remember.attributes.name;
             let value = TimedSigner::new(remember_keys(name), 60).sign(&payload, signed_at);
             let request = request(&[("cookie", format!("{name}={value}"))]);
             let visit = open(manager, &request);

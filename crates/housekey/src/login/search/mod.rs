@@ -23,15 +23,16 @@ use std::sync::Arc;
 
 use recorded::Ending;
 
-use super::auth_hash::{self, AuthHash};
-use super::protection::SessionProtection;
-use super::{LoginSource, VisitState, Who, keys};
+use super::{LoginSource, VisitState, Who};
+use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
-use crate::manager::Core;
+use crate::manager::SessionProtection;
+use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginRecord, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::Rejected;
+use crate::session::keys;
 use crate::user::User;
 
 /// What the search needs next.
@@ -79,7 +80,7 @@ pub(crate) enum Answer {
 
 impl VisitState {
     /// Begins the search.
-    pub(crate) fn search(&mut self, core: &Core) -> Search {
+    pub(crate) fn search(&mut self, policy: &Policy) -> Search {
         self.live = None;
         if let Some(rejected) = self.arrival.rejected.take() {
             let reason = match rejected {
@@ -95,20 +96,20 @@ impl VisitState {
         self.session.remove(keys::REMEMBER);
 
         let id = self.session_user_id();
-        self.search_session(core, id)
+        self.search_session(policy, id)
     }
 
     /// Goes on with the answer to what was asked.
-    pub(crate) fn search_on(&mut self, core: &Core, asked: Search, answer: Answer) -> Search {
+    pub(crate) fn search_on(&mut self, policy: &Policy, asked: Search, answer: Answer) -> Search {
         match (asked, answer) {
             (Search::SessionUser(id), Answer::User(Some(user))) => {
-                self.check_session_user(core, id, user)
+                self.check_session_user(policy, id, user)
             }
             (Search::SessionUser(id), Answer::User(None)) => {
-                self.end_login(core, id, EndReason::UserGone)
+                self.end_login(policy, id, EndReason::UserGone)
             }
             (Search::RememberedUser(claims), Answer::User(Some(user))) => {
-                self.check_remembered_user(core, claims, user)
+                self.check_remembered_user(policy, claims, user)
             }
             (Search::RememberedUser(claims), Answer::User(None)) => {
                 self.end_remembering(claims.user_id, EndReason::UserGone)
@@ -117,18 +118,18 @@ impl VisitState {
                 self.event(Event::LoadedFromRequest { user_id: user.id() });
                 self.found(user, LoginSource::Request)
             }
-            (asked, answer) => match (&core.records, asked, answer) {
+            (asked, answer) => match (&policy.record_rules, asked, answer) {
                 (Some(records), Search::SessionRecord(id, token), Answer::Record(found)) => {
-                    self.check_session_record(core, records, id, &token, found)
+                    self.check_session_record(policy, records, id, &token, found)
                 }
                 (Some(records), Search::RememberedRecord(claims, token), Answer::Record(found)) => {
                     self.check_remembered_record(records, claims, token, found)
                 }
                 (Some(records), Search::Adopted(adopted), Answer::Adopted(found, was_there)) => {
-                    self.check_adopted(core, records, adopted, found, was_there)
+                    self.check_adopted(policy, records, adopted, found, was_there)
                 }
                 (Some(_), Search::Write(write), Answer::Written(updated)) => {
-                    self.written(core, write, updated)
+                    self.written(policy, write, updated)
                 }
                 _ => self.nobody(),
             },
@@ -137,19 +138,19 @@ impl VisitState {
 
     /// Compares the client with the one that the session was made for, and does what follows. `true` when the login was
     /// ended.
-    pub(super) fn protect(&mut self, core: &Core, user_id: &str) -> bool {
-        let protection = self.protection(core);
-        self.follow(core, protection, user_id)
+    pub(super) fn protect(&mut self, policy: &Policy, user_id: &str) -> bool {
+        let protection = self.protection(policy);
+        self.follow(policy, protection, user_id)
     }
 
     /// Does what follows from the session's being from this browser or from another. `true` when the login was ended.
-    fn follow(&mut self, core: &Core, protection: Protection, user_id: &str) -> bool {
+    fn follow(&mut self, policy: &Policy, protection: Protection, user_id: &str) -> bool {
         let was_fresh = self.session.is_true(keys::FRESH);
         let ended = match protection {
             Protection::Fits => return false,
             Protection::Unbound => {
                 // Without room for it, the session stays unbound, as it came.
-                let _ = self.if_it_fits(core, |state| state.bind_to_client(core));
+                let _ = self.if_it_fits(policy, |state| state.bind_to_client(policy));
                 return false;
             }
             Protection::Stales => false,
@@ -161,7 +162,7 @@ impl VisitState {
         } else if was_fresh {
             self.make_stale();
             // A peer packs a session until it is full. Without the flag it is as stale, and shorter.
-            if core.session_cookie.must_fit(&self.session).is_err() {
+            if policy.session_cookie.must_fit(&self.session).is_err() {
                 self.session.remove(keys::FRESH);
             }
         }
@@ -176,8 +177,8 @@ impl VisitState {
     }
 
     /// What session protection says of the session's login.
-    pub(super) fn protection(&self, core: &Core) -> Protection {
-        let settings = &core.settings;
+    pub(super) fn protection(&self, policy: &Policy) -> Protection {
+        let settings = &policy.settings;
         if settings.protection == SessionProtection::Off {
             return Protection::Fits;
         }
@@ -195,12 +196,12 @@ impl VisitState {
         }
     }
 
-    fn check_session_user(&mut self, core: &Core, id: String, user: Arc<dyn User>) -> Search {
+    fn check_session_user(&mut self, policy: &Policy, id: String, user: Arc<dyn User>) -> Search {
         let id = id.as_str();
         if !user.is_active() {
-            return self.end_login(core, id.to_owned(), EndReason::UserInactive);
+            return self.end_login(policy, id.to_owned(), EndReason::UserInactive);
         }
-        let missing = core.settings.missing_auth_hash;
+        let missing = policy.settings.missing_auth_hash;
         let value = self.session.text(keys::AUTH_HASH);
         let kept = value
             .as_deref()
@@ -211,43 +212,43 @@ impl VisitState {
             .live
             .as_ref()
             .and_then(|it| it.data.auth_hash.as_deref());
-        match core
+        match policy
             .auth_hashes
             .check(&*user, id, kept.or(recorded), missing)
         {
-            AuthHash::Matches if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
+            AuthHash::Matches if by_peer => self.missing_digest = policy.auth_hashes.digest(&*user),
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
-            AuthHash::Rewrite if by_peer => self.missing_digest = core.auth_hashes.digest(&*user),
+            AuthHash::Rewrite if by_peer => self.missing_digest = policy.auth_hashes.digest(&*user),
             // Made with an older key, which may be dropped before there is another reason to write.
             AuthHash::Rewrite => {
-                let digest = core.auth_hashes.digest(&*user);
+                let digest = policy.auth_hashes.digest(&*user);
                 self.write_auth_hash(id, digest.as_deref());
             }
             AuthHash::Changed => {
-                return self.end_login(core, id.to_owned(), EndReason::AuthHashChanged);
+                return self.end_login(policy, id.to_owned(), EndReason::AuthHashChanged);
             }
         }
-        match &core.records {
-            Some(records) => self.note_use(core, records, id, user),
+        match &policy.record_rules {
+            Some(records) => self.note_use(policy, records, id, user),
             None => self.found(user, LoginSource::Session),
         }
     }
 
     /// The session's login is no good, and its record, if it has one, has to go first.
-    fn end_login(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
+    fn end_login(&mut self, policy: &Policy, user_id: String, reason: EndReason) -> Search {
         match &self.live {
             Some(live) if !self.reads_only => {
                 let ending = Ending::Session { user_id, reason };
                 Search::Write(Write::Delete(live.record.id, ending))
             }
-            _ => self.login_ended(core, user_id, reason),
+            _ => self.login_ended(policy, user_id, reason),
         }
     }
 
     /// What was in the session was that user's: nothing of it may reach the next one. A remember token may still be
     /// good: of somebody else, or made since.
-    fn login_ended(&mut self, core: &Core, user_id: String, reason: EndReason) -> Search {
+    fn login_ended(&mut self, policy: &Policy, user_id: String, reason: EndReason) -> Search {
         self.live = None;
         self.session.clear();
         self.event(Event::LoginEnded { user_id, reason });
@@ -255,19 +256,19 @@ impl VisitState {
         if self.reads_only {
             return self.search_request();
         }
-        self.search_remember_token(core)
+        self.search_remember_token(policy)
     }
 
-    fn search_remember_token(&mut self, core: &Core) -> Search {
+    fn search_remember_token(&mut self, policy: &Policy) -> Search {
         if !self.is_used {
             return self.search_request();
         }
-        match self.remember.read(&core.remember, self.now) {
+        match self.remember.read(&policy.remember, self.now) {
             None => self.search_request(),
             Some(Ok(claims)) => match claims.kind.clone() {
                 ClaimsKind::Rotating(token) => Search::RememberedRecord(claims, token),
-                ClaimsKind::Flask if core.records.is_some() => {
-                    let token = core.remember.flask_token(&claims.user_id);
+                ClaimsKind::Flask if policy.record_rules.is_some() => {
+                    let token = policy.remember.flask_token(&claims.user_id);
                     Search::Adopted(Adopted::Token(claims, token))
                 }
                 ClaimsKind::Flask | ClaimsKind::Timed { .. } => Search::RememberedUser(claims),
@@ -286,7 +287,7 @@ impl VisitState {
 
     fn check_remembered_user(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         claims: Box<Claims>,
         user: Arc<dyn User>,
     ) -> Search {
@@ -296,30 +297,34 @@ impl VisitState {
         let verdict = match &self.live {
             Some(live) => {
                 let kept = live.data.auth_hash.as_deref();
-                core.auth_hashes
+                policy
+                    .auth_hashes
                     .check(&*user, &claims.user_id, kept, AuthHash::Changed)
             }
-            None => core.auth_hashes.check_token(&*user, &claims),
+            None => policy.auth_hashes.check_token(&*user, &claims),
         };
         if verdict == AuthHash::Changed {
             return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
         }
-        let digest = core.auth_hashes.digest(&*user);
-        match (&core.records, &claims.kind, self.live.take()) {
+        let digest = policy.auth_hashes.digest(&*user);
+        match (&policy.record_rules, &claims.kind, self.live.take()) {
             (Some(records), ClaimsKind::Rotating(token), Some(live)) => {
                 let token = token.clone();
-                self.use_token(core, records, claims, &token, live, user)
+                self.use_token(policy, records, claims, &token, live, user)
             }
             (Some(records), _, Some(live)) => {
-                let token = core.remember.flask_token(&claims.user_id);
+                let token = policy.remember.flask_token(&claims.user_id);
                 if records.was_just_reopened(&live, &token, self.now) {
-                    return self.shared_session(core, live, user, *claims);
+                    return self.shared_session(policy, live, user, *claims);
                 }
                 let next = records.reopened(&live, &token, digest, &self.client, self.now);
                 Search::Write(Write::Reopen(Box::new(next), user, claims))
             }
             (Some(records), _, None) => {
-                let (token, id) = (core.remember.flask_token(&claims.user_id), &claims.user_id);
+                let (token, id) = (
+                    policy.remember.flask_token(&claims.user_id),
+                    &claims.user_id,
+                );
                 let new = records.adopt(token, true, id, digest, &self.client, self.now);
                 Search::Write(Write::Adopt(Box::new(new), user, Adoption::Token(claims)))
             }
@@ -327,7 +332,7 @@ impl VisitState {
                 if claims.outdated || verdict == AuthHash::Rewrite {
                     self.reissue(&claims, digest.clone());
                 }
-                self.restored(core, claims.user_id, user, digest, None)
+                self.restored(policy, claims.user_id, user, digest, None)
             }
         }
     }
@@ -343,13 +348,13 @@ impl VisitState {
 
     fn restored(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user_id: String,
         user: Arc<dyn User>,
         digest: Option<String>,
         login: Option<&LoginToken>,
     ) -> Search {
-        self.restore_session(core, &user_id, digest.as_deref(), login);
+        self.restore_session(policy, &user_id, digest.as_deref(), login);
         self.event(Event::LoadedFromCookie { user_id });
         self.found(user, LoginSource::RememberToken)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -76,11 +76,10 @@ impl LoginTimeouts {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        crate::manager::check_duration("login_timeouts: idle", self.idle)?;
-        crate::manager::check_duration("login_timeouts: absolute", self.absolute)?;
+        crate::cookie::check_duration("login_timeouts: idle", self.idle)?;
+        crate::cookie::check_duration("login_timeouts: absolute", self.absolute)?;
         if self.idle > self.absolute {
-            return Err(Error::new(
-                ErrorKind::Setting,
+            return Err(Error::setting(
                 "login_timeouts: the idle timeout is longer than the absolute one and would never come; choose a \
                  shorter one",
             ));

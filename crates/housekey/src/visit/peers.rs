@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use super::driver::{MOST_TRIES, taken, too_busy};
-use super::load::Adoption;
-use super::records::{Issued, MaxLogins, Records, WhenFull};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::Error;
 use crate::event::EventClient;
-use crate::manager::Core;
+use crate::login::records::{Issued, MaxLogins, WhenFull};
+use crate::login::search::Adoption;
 use crate::records::secret::{
     ended_before, marker_id, sessions_ended, sessions_of_peers, was_ended,
 };
 use crate::records::{Limit, LoginId, LoginRecord, Updated};
+use crate::visit::shared::{Records, Shared};
 
-impl Core {
+impl Shared {
     /// A record for a peer's login, and the mark that stays when it ends.
     pub(crate) async fn adopt(
         &self,

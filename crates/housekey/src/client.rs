@@ -9,51 +9,12 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use http::HeaderValue;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::error::{Error, ErrorKind};
 use crate::signing::{base64_decode_array, base64_encode, equal_in_constant_time, hex_encode};
-
-/// What happens to a session that comes from another browser or address than it was made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionProtection {
-    /// Nothing is compared.
-    Off,
-    /// The login is no longer fresh.
-    Basic,
-    /// The login is over, on the server too where it has a record, and its remember token is deleted. In the `flask` preset a permanent session is only made
-    /// stale, as in Flask-Login.
-    Strong,
-}
-
-impl FromStr for SessionProtection {
-    type Err = Error;
-
-    /// Reads `basic`, `strong` or `off`. Flask-Login takes any other word for "off" without a sound; this refuses it.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "off" => Ok(Self::Off),
-            "basic" => Ok(Self::Basic),
-            "strong" => Ok(Self::Strong),
-            _ => Err(Error::new(
-                ErrorKind::Setting,
-                format!("session_protection: {text:?} is no mode; choose off, basic or strong"),
-            )),
-        }
-    }
-}
-
-impl TryFrom<&str> for SessionProtection {
-    type Error = Error;
-
-    fn try_from(text: &str) -> Result<Self, Error> {
-        text.parse()
-    }
-}
 
 /// As much of a user agent as a person can make use of.
 const LONGEST_USER_AGENT: usize = 256;
@@ -212,21 +173,6 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_unknown_mode_is_refused_and_not_taken_for_off() {
-        for text in ["", "none", "Strong", "BASIC", "true"] {
-            let error = text.parse::<SessionProtection>().unwrap_err();
-            assert!(
-                error.to_string().starts_with("session_protection: "),
-                "{error}"
-            );
-        }
-        assert_eq!(
-            "strong".parse::<SessionProtection>().unwrap(),
-            SessionProtection::Strong
-        );
-    }
 
     /// The digests are Python's, of `f"{address}|{user_agent}"` with both as `bytes` (0.6.3) and as `str` (0.7).
     #[test]

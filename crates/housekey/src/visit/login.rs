@@ -6,12 +6,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::actions::LoginOptions;
-use super::driver::Renewal;
-use super::records::LoginInfo;
+use crate::cookie::check_duration;
 use crate::error::Error;
 use crate::event::Event;
-use crate::manager::check_duration;
+use crate::login::actions::LoginOptions;
+use crate::login::records::{LoginInfo, Renewal};
 use crate::records::LoginId;
 use crate::user::User;
 use crate::visit::OpenVisit;

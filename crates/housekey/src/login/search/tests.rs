@@ -80,7 +80,7 @@ fn arrive(manager: &LoginManager<Member>, cookies: &[String], user_agent: &str) 
         .header(header::USER_AGENT, user_agent)
         .header(header::COOKIE, cookies.join("; "));
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let mut state = VisitState::read(manager.visit(&parts.uri).core(), &parts);
+    let mut state = VisitState::read(manager.visit(&parts.uri).shared(), &parts);
     state.is_used = true;
     state
 }
@@ -92,23 +92,23 @@ fn log_in(
     remember: bool,
 ) -> (Vec<String>, Option<LoginRecord>) {
     let visit = manager.visit(&http::Uri::from_static("/"));
-    let core = visit.core();
+    let shared = visit.shared();
     let mut state = arrive(manager, &[], "firefox");
     let options = LoginOptions {
         remember: remember.then_some(None),
         ..LoginOptions::default()
     };
-    let duration = remember.then_some(core.remember.duration);
-    let digest = core.auth_hashes.digest(member);
-    let issued = core
+    let duration = remember.then_some(shared.remember.duration);
+    let digest = shared.auth_hashes.digest(member);
+    let issued = shared
         .records
         .as_ref()
         .map(|records| records.issue(member.id, digest, duration, &state.client, NOW));
     state
-        .log_in(core, member, options, issued.as_ref())
+        .log_in(shared, member, options, issued.as_ref())
         .unwrap();
     let mut headers = HeaderMap::new();
-    state.write(core, &mut headers).unwrap();
+    state.write(shared, &mut headers).unwrap();
     let cookies = headers.get_all(header::SET_COOKIE).iter();
     let mut cookies: Vec<_> = cookies
         .map(|value| {
@@ -154,7 +154,7 @@ fn walk(state: &mut VisitState, manager: &LoginManager<Member>, answers: Vec<Tol
     let visit = manager.visit(&http::Uri::from_static("/"));
     let mut answers = answers.into_iter();
     let mut asked = Vec::new();
-    let mut search = state.search(visit.core());
+    let mut search = state.search(visit.shared());
     loop {
         asked.push(match &search {
             Search::SessionRecord(id, _) => format!("record:{}", id.as_deref().unwrap_or("-")),
@@ -177,7 +177,7 @@ fn walk(state: &mut VisitState, manager: &LoginManager<Member>, answers: Vec<Tol
         }
         let answer = answers.next();
         let answer = answer.unwrap_or_else(|| panic!("{asked:?} asks for more"));
-        search = state.search_on(visit.core(), search, answer.into());
+        search = state.search_on(visit.shared(), search, answer.into());
     }
 }
 
@@ -570,18 +570,18 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
     use Told::{Adopted, User, Written};
     let manager = beside_flask();
     let visit = manager.visit(&http::Uri::from_static("/"));
-    let core = visit.core();
-    let records = core.records.as_ref().unwrap();
+    let shared = visit.shared();
+    let records = shared.records.as_ref().unwrap();
     let session = {
-        let signer = &core.session_cookie.main.signer;
+        let signer = &shared.session_cookie.main.signer;
         let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
         signer.sign(&payload, NOW)
     };
     let of_session = LoginToken::of_peers_session(session.as_bytes());
-    let of_token = core.remember.flask_token("mia");
+    let of_token = shared.remember.flask_token("mia");
     let record_of = |token: &LoginToken, shared, at| {
-        let client = crate::login::protection::Client::default();
-        let digest = core.auth_hashes.digest(&MIA);
+        let client = crate::client::Client::default();
+        let digest = visit.shared().auth_hashes.digest(&MIA);
         let adopted = records.adopt(token.clone(), shared, "mia", digest, &client, at);
         Some(adopted.live.record)
     };
@@ -723,10 +723,10 @@ fn a_search_that_was_not_answered_has_changed_nothing() {
         let visit = manager.visit(&http::Uri::from_static("/"));
         for cookies in cookies_of(&manager, &MIA) {
             let mut state = arrive(&manager, &[cookies], "firefox");
-            let _ = state.search(visit.core());
+            let _ = state.search(visit.shared());
             assert!(matches!(state.who, Who::NotAsked));
             let mut headers = HeaderMap::new();
-            state.write(visit.core(), &mut headers).unwrap();
+            state.write(visit.shared(), &mut headers).unwrap();
             assert!(!headers.contains_key(header::SET_COOKIE));
         }
     }

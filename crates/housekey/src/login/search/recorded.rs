@@ -4,14 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::records::{Dead, Issued, Live, Records, Remembered, Successors};
-use super::super::{LoginSource, VisitState, keys};
 use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
-use crate::manager::Core;
+use crate::login::records::{Dead, Issued, Live, RecordRules, Remembered, Successors};
+use crate::login::{LoginSource, VisitState};
+use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, NewToken};
+use crate::session::keys;
 use crate::user::User;
 
 /// What the store is to do, and what comes then.
@@ -82,7 +83,7 @@ impl Adopted {
     }
 
     /// What says that it had one.
-    pub(crate) fn marker(&self, records: &Records, now: u64) -> LoginRecord {
+    pub(crate) fn marker(&self, records: &RecordRules, now: u64) -> LoginRecord {
         match self {
             Self::Session { user_id, token, .. } => records.session_marker(&token.id, user_id, now),
             Self::Token(_, token) => records.token_marker(&token.id, now),
@@ -104,8 +105,8 @@ impl fmt::Debug for Write {
 }
 
 impl VisitState {
-    pub(super) fn search_session(&mut self, core: &Core, id: Option<String>) -> Search {
-        let records = core.records.as_ref();
+    pub(super) fn search_session(&mut self, policy: &Policy, id: Option<String>) -> Search {
+        let records = policy.record_rules.as_ref();
         match (records, records.and_then(|_| self.session_token()), id) {
             (_, Some(token), id) => Search::SessionRecord(id, token),
             (Some(_), None, Some(user_id)) => match self.peers_session() {
@@ -114,13 +115,13 @@ impl VisitState {
                     token,
                     age: self.arrival.main.age,
                 }),
-                None => self.login_ended(core, user_id, EndReason::NoRecord),
+                None => self.login_ended(policy, user_id, EndReason::NoRecord),
             },
-            (_, None, Some(id)) if self.protect(core, &id) => self.nobody(),
+            (_, None, Some(id)) if self.protect(policy, &id) => self.nobody(),
             (_, None, Some(id)) => Search::SessionUser(id),
             (_, None, None) => {
                 self.forget_leftovers();
-                self.search_remember_token(core)
+                self.search_remember_token(policy)
             }
         }
     }
@@ -134,8 +135,8 @@ impl VisitState {
 
     pub(super) fn check_session_record(
         &mut self,
-        core: &Core,
-        records: &Records,
+        policy: &Policy,
+        records: &RecordRules,
         id: Option<String>,
         token: &LoginToken,
         found: Option<LoginRecord>,
@@ -154,7 +155,7 @@ impl VisitState {
                     Some(record) => {
                         Search::Write(Write::Delete(record.id, Ending::Overwritten { by }))
                     }
-                    None => self.overwritten(core, by),
+                    None => self.overwritten(policy, by),
                 };
             }
         };
@@ -163,13 +164,13 @@ impl VisitState {
                 self.reads_only = live.in_grace;
                 let login = live.record.id;
                 self.live = Some(live);
-                self.protect_recorded(core, login, id)
+                self.protect_recorded(policy, login, id)
             }
-            Err(dead) => self.session_is_dead(core, id, dead),
+            Err(dead) => self.session_is_dead(policy, id, dead),
         }
     }
 
-    fn session_is_dead(&mut self, core: &Core, user_id: String, dead: Dead) -> Search {
+    fn session_is_dead(&mut self, policy: &Policy, user_id: String, dead: Dead) -> Search {
         let reason = dead.reason;
         match dead.delete {
             Some(login) => {
@@ -178,39 +179,39 @@ impl VisitState {
             }
             None => {
                 self.reads_only = dead.under_way;
-                self.login_ended(core, user_id, reason)
+                self.login_ended(policy, user_id, reason)
             }
         }
     }
 
     /// What session protection ends, it ends on the server too: a thief who has the cookie can claim to be any browser.
-    fn protect_recorded(&mut self, core: &Core, login: LoginId, user_id: String) -> Search {
-        match self.protection(core) {
+    fn protect_recorded(&mut self, policy: &Policy, login: LoginId, user_id: String) -> Search {
+        match self.protection(policy) {
             Protection::Ends if self.reads_only => self.nobody(),
             Protection::Ends => Search::Write(Write::Delete(login, Ending::Protected { user_id })),
             protection => {
-                self.follow(core, protection, &user_id);
+                self.follow(policy, protection, &user_id);
                 Search::SessionUser(user_id)
             }
         }
     }
 
     /// Another login, or none, has taken the place of the one that the session's token is of.
-    fn overwritten(&mut self, core: &Core, by: Option<String>) -> Search {
+    fn overwritten(&mut self, policy: &Policy, by: Option<String>) -> Search {
         self.session.remove(keys::TOKEN);
-        self.search_session(core, by)
+        self.search_session(policy, by)
     }
 
     /// What the record has to be told before the session's login is this user's.
     pub(super) fn note_use(
         &mut self,
-        core: &Core,
-        records: &Records,
+        policy: &Policy,
+        records: &RecordRules,
         id: &str,
         user: Arc<dyn User>,
     ) -> Search {
         let Some(live) = &self.live else {
-            return self.adopt_session(core, records, id, user);
+            return self.adopt_session(policy, records, id, user);
         };
         if !self.is_used {
             return self.found(user, LoginSource::Session);
@@ -231,15 +232,15 @@ impl VisitState {
     /// did until now.
     fn adopt_session(
         &mut self,
-        core: &Core,
-        records: &Records,
+        policy: &Policy,
+        records: &RecordRules,
         id: &str,
         user: Arc<dyn User>,
     ) -> Search {
         let Some(token) = self.peers_session() else {
-            return self.login_ended(core, id.to_owned(), EndReason::NoRecord);
+            return self.login_ended(policy, id.to_owned(), EndReason::NoRecord);
         };
-        let digest = core.auth_hashes.digest(&*user);
+        let digest = policy.auth_hashes.digest(&*user);
         let new = records.adopt(token, false, id, digest, &self.client, self.now);
         let age = self.arrival.main.age;
         Search::Write(Write::Adopt(Box::new(new), user, Adoption::Session { age }))
@@ -254,8 +255,8 @@ impl VisitState {
     /// What the store knows of a peer's login. One that is gone and left its mark has ended.
     pub(super) fn check_adopted(
         &mut self,
-        core: &Core,
-        records: &Records,
+        policy: &Policy,
+        records: &RecordRules,
         adopted: Adopted,
         found: Option<LoginRecord>,
         was_there: bool,
@@ -264,18 +265,18 @@ impl VisitState {
             (Adopted::Session { user_id, token, .. }, Some(record)) => {
                 match records.check_session(&token, &user_id, Some(record), self.now) {
                     Ok(live) => {
-                        self.keep_token(core, &user_id, &token);
+                        self.keep_token(policy, &user_id, &token);
                         let login = live.record.id;
                         self.live = Some(live);
-                        self.protect_recorded(core, login, user_id)
+                        self.protect_recorded(policy, login, user_id)
                     }
-                    Err(dead) => self.session_is_dead(core, user_id, dead),
+                    Err(dead) => self.session_is_dead(policy, user_id, dead),
                 }
             }
             (Adopted::Session { user_id, .. }, None) if was_there => {
-                self.login_ended(core, user_id, EndReason::RecordGone)
+                self.login_ended(policy, user_id, EndReason::RecordGone)
             }
-            (Adopted::Session { user_id, .. }, None) => match self.protect(core, &user_id) {
+            (Adopted::Session { user_id, .. }, None) => match self.protect(policy, &user_id) {
                 true => self.nobody(),
                 false => Search::SessionUser(user_id),
             },
@@ -294,13 +295,13 @@ impl VisitState {
     }
 
     /// Puts the token into a peer's session. Without room for it, the record is found by the cookie each time.
-    fn keep_token(&mut self, core: &Core, user_id: &str, token: &LoginToken) {
-        let _ = self.if_it_fits(core, |state| state.write_token(user_id, token));
+    fn keep_token(&mut self, policy: &Policy, user_id: &str, token: &LoginToken) {
+        let _ = self.if_it_fits(policy, |state| state.write_token(user_id, token));
     }
 
     pub(super) fn check_remembered_record(
         &mut self,
-        records: &Records,
+        records: &RecordRules,
         claims: Box<Claims>,
         token: LoginToken,
         found: Option<LoginRecord>,
@@ -331,8 +332,8 @@ impl VisitState {
     /// The first use of a token replaces it; those at the same time are given what the first was given.
     pub(super) fn use_token(
         &mut self,
-        core: &Core,
-        records: &Records,
+        policy: &Policy,
+        records: &RecordRules,
         claims: Box<Claims>,
         token: &LoginToken,
         live: Box<Live>,
@@ -344,9 +345,9 @@ impl VisitState {
                 self.reads_only = true;
                 return self.found(user, LoginSource::RememberToken);
             };
-            return self.give_out(core, claims.user_id, user, live, successors);
+            return self.give_out(policy, claims.user_id, user, live, successors);
         }
-        let auth_hash = core.auth_hashes.digest(&*user);
+        let auth_hash = policy.auth_hashes.digest(&*user);
         let (next, successors) = records.restored(&live, token, auth_hash, &self.client, self.now);
         Search::Write(Write::Restore(Box::new(Restoration {
             next,
@@ -359,7 +360,7 @@ impl VisitState {
 
     fn give_out(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         user_id: String,
         user: Arc<dyn User>,
         live: Box<Live>,
@@ -372,21 +373,21 @@ impl VisitState {
             duration: Some(Duration::from_secs(ends.saturating_sub(self.now))),
             login: Some(successors.remember),
         });
-        let digest = core.auth_hashes.digest(&*user);
+        let digest = policy.auth_hashes.digest(&*user);
         self.live = Some(live);
-        self.restored(core, user_id, user, digest, Some(&successors.session))
+        self.restored(policy, user_id, user, digest, Some(&successors.session))
     }
 
     /// Goes on after the store has done what was asked.
-    pub(super) fn written(&mut self, core: &Core, write: Write, updated: Updated) -> Search {
+    pub(super) fn written(&mut self, policy: &Policy, write: Write, updated: Updated) -> Search {
         match (write, updated) {
             (Write::Refresh(_, user), Updated::Gone) => {
-                self.login_ended(core, user.id(), EndReason::RecordGone)
+                self.login_ended(policy, user.id(), EndReason::RecordGone)
             }
             (Write::Touch(_, _, user) | Write::Refresh(_, user), _) => {
                 self.found(user, LoginSource::Session)
             }
-            (Write::Delete(_, ending), _) => self.deleted(core, ending),
+            (Write::Delete(_, ending), _) => self.deleted(policy, ending),
             (Write::Restore(it), Updated::Done) => {
                 let Restoration {
                     next,
@@ -395,7 +396,7 @@ impl VisitState {
                     user,
                     ..
                 } = *it;
-                self.give_out(core, claims.user_id, user, Box::new(next), successors)
+                self.give_out(policy, claims.user_id, user, Box::new(next), successors)
             }
             // Another request of this browser was first; what it was given is what this one is given.
             (Write::Restore(it), Updated::Conflict) => {
@@ -417,16 +418,16 @@ impl VisitState {
             // Somebody ended it while it was getting its record.
             (Write::Adopt(_, user, adoption), Updated::Gone) => match adoption {
                 Adoption::Session { .. } => {
-                    self.login_ended(core, user.id(), EndReason::RecordGone)
+                    self.login_ended(policy, user.id(), EndReason::RecordGone)
                 }
                 Adoption::Token(_) => self.token_of_nothing(),
             },
-            (Write::Adopt(new, user, adoption), _) => self.adopted(core, *new, user, adoption),
+            (Write::Adopt(new, user, adoption), _) => self.adopted(policy, *new, user, adoption),
             (Write::Reopen(live, user, claims), Updated::Done) => {
-                self.shared_session(core, live, user, *claims)
+                self.shared_session(policy, live, user, *claims)
             }
             (Write::Reopen(live, _, claims), Updated::Conflict) => {
-                let token = core.remember.flask_token(&claims.user_id);
+                let token = policy.remember.flask_token(&claims.user_id);
                 debug_assert_eq!(token.id, live.record.id);
                 Search::Adopted(Adopted::Token(claims, token))
             }
@@ -434,9 +435,9 @@ impl VisitState {
         }
     }
 
-    fn deleted(&mut self, core: &Core, ending: Ending) -> Search {
+    fn deleted(&mut self, policy: &Policy, ending: Ending) -> Search {
         match ending {
-            Ending::Session { user_id, reason } => self.login_ended(core, user_id, reason),
+            Ending::Session { user_id, reason } => self.login_ended(policy, user_id, reason),
             Ending::Token { user_id, reason } => self.remembering_ended(user_id, reason),
             Ending::Stolen { user_id } => {
                 self.event(Event::RememberTokenStolen { user_id });
@@ -445,45 +446,47 @@ impl VisitState {
             }
             Ending::Protected { user_id } => {
                 self.live = None;
-                self.protect(core, &user_id);
+                self.protect(policy, &user_id);
                 self.nobody()
             }
-            Ending::Overwritten { by } => self.overwritten(core, by),
+            Ending::Overwritten { by } => self.overwritten(policy, by),
         }
     }
 
     fn adopted(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         new: Issued,
         user: Arc<dyn User>,
         adoption: Adoption,
     ) -> Search {
         match adoption {
             Adoption::Session { .. } => {
-                self.keep_token(core, &user.id(), &new.session);
+                self.keep_token(policy, &user.id(), &new.session);
                 self.live = Some(Box::new(new.live));
                 self.found(user, LoginSource::Session)
             }
-            Adoption::Token(claims) => self.shared_session(core, Box::new(new.live), user, *claims),
+            Adoption::Token(claims) => {
+                self.shared_session(policy, Box::new(new.live), user, *claims)
+            }
         }
     }
 
     /// A session that Flask-Login's remember token starts.
     pub(super) fn shared_session(
         &mut self,
-        core: &Core,
+        policy: &Policy,
         live: Box<Live>,
         user: Arc<dyn User>,
         claims: Claims,
     ) -> Search {
-        let digest = core.auth_hashes.digest(&*user);
+        let digest = policy.auth_hashes.digest(&*user);
         if claims.outdated {
             self.reissue(&claims, digest.clone());
         }
-        let token = core.remember.flask_token(&claims.user_id);
+        let token = policy.remember.flask_token(&claims.user_id);
         let token = token.salted(&live.data.salt);
         self.live = Some(live);
-        self.restored(core, claims.user_id, user, digest, Some(&token))
+        self.restored(policy, claims.user_id, user, digest, Some(&token))
     }
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::Event as Signal;
 use futures_lite::future;
 
-use super::{LoginSource, Who};
 use crate::error::{Error, ErrorKind};
-use crate::manager::Core;
+use crate::login::{LoginSource, Who};
 use crate::records::LoginId;
 use crate::records::secret::LoginToken;
 use crate::visit::OpenVisit;
+use crate::visit::shared::Shared;
 
 /// Waits until a login is over. A request is looked at once, when it comes; a WebSocket or a stream of events that it
 /// opened goes on, and has to be told.
@@ -42,7 +42,7 @@ use crate::visit::OpenVisit;
 /// ```
 #[derive(Clone)]
 pub struct LoginWatch {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     login: LoginId,
     /// The secret that opened it.
     token: LoginToken,
@@ -58,8 +58,8 @@ impl OpenVisit {
     ///
     /// [`ErrorKind::NoLoginStore`], and [`ErrorKind::NotLoggedIn`] when nobody is there, or by an API key and not by a login.
     pub fn watch(&self) -> Result<LoginWatch, Error> {
-        let core = self.visit().core();
-        if core.records.is_none() {
+        let shared = self.visit().shared();
+        if shared.records.is_none() {
             return Err(super::driver::no_store());
         }
         self.with(|state, _| match (&state.who, &state.live, state.session_token()) {
@@ -67,7 +67,7 @@ impl OpenVisit {
                 if *source != LoginSource::Request =>
             {
                 Ok(LoginWatch {
-                    core: Arc::clone(core),
+                    shared: Arc::clone(shared),
                     login: live.record.id,
                     token,
                     user_id: user.id(),
@@ -101,7 +101,7 @@ impl LoginWatch {
     ) -> Result<(), Error> {
         loop {
             // Before looking, so that nothing is missed in between.
-            let signal = self.core.watched.listen(self.login);
+            let signal = self.shared.watched.listen(self.login);
             if self.is_over().await? {
                 return Ok(());
             }
@@ -118,16 +118,16 @@ impl LoginWatch {
     ///
     /// As [`ended`](Self::ended).
     pub async fn is_over(&self) -> Result<bool, Error> {
-        let Some(records) = &self.core.records else {
+        let Some(records) = &self.shared.records else {
             return Ok(true);
         };
-        let now = self.core.now();
+        let now = self.shared.now();
         let found = records.store.load(&self.login, now).await?;
         let checked = records.check_session(&self.token, &self.user_id, found, now);
         if checked.is_err() {
             return Ok(true);
         }
-        let user = self.core.load_user(&self.user_id).await?;
+        let user = self.shared.load_user(&self.user_id).await?;
         Ok(user.is_none_or(|user| !user.is_active() || user.session_auth_hash() != self.auth_hash))
     }
 }
@@ -321,7 +321,7 @@ mod tests {
             end(&site);
             let over = waiting.join().unwrap();
             assert!(over.is_ok(), "{name}");
-            let left = site.watch.core.watched.lock().len();
+            let left = site.watch.shared.watched.lock().len();
             assert_eq!(left, 0, "{name}: nobody is left who waits");
         }
     }

@@ -3,18 +3,23 @@
 //! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
 //! refuses or cannot do is an error, with everything as it was.
 
-use super::actions::LoginOptions;
-use super::records::{Issued, LoginInfo, Records, Remembered, Renewed, WhenFull};
-use super::{LoginSource, VisitState, Who, auth_hash, keys};
+use crate::auth_hash;
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event, EventClient};
-use crate::login::protection::Client;
-use crate::manager::Core;
+use crate::login::actions::LoginOptions;
+use crate::login::records::{
+    Issued, LoginInfo, RecordRules, Remembered, Renewal, Renewed, WhenFull,
+};
+use crate::login::{LoginSource, VisitState, Who};
+use crate::policy::Policy;
 use crate::records::secret::{LoginToken, ending, marker_id};
 use crate::records::{Created, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;
+use crate::session::keys;
 use crate::user::User;
 use crate::visit::OpenVisit;
+use crate::visit::shared::{Records, Shared};
 
 /// How often a record that others change at the same time is read again before giving up.
 pub(crate) const MOST_TRIES: usize = 10;
@@ -42,25 +47,16 @@ impl OwnLogins {
     }
 }
 
-/// Why a login is renewed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renewal {
-    /// The user has proved themselves again.
-    Confirm,
-    /// Their auth hash has changed, and this login is to outlive it.
-    AuthHash,
-}
-
 impl OpenVisit {
     pub(crate) async fn log_in(&self, user: &dyn User, options: LoginOptions) -> Result<(), Error> {
-        let core = self.visit().core();
-        let Some(records) = &core.records else {
-            return self.change(|state, core| state.log_in(core, user, options, None));
+        let shared = self.visit().shared();
+        let Some(records) = &shared.records else {
+            return self.change(|state, policy| state.log_in(policy, user, options, None));
         };
         let _turn = self.turn().await;
-        let new = self.change(|state, core| {
-            let new = state.issue(core, records, user, options);
-            state.could_log_in(core, user, options, Some(&new))?;
+        let new = self.change(|state, policy| {
+            let new = state.issue(policy, records, user, options);
+            state.could_log_in(policy, user, options, Some(&new))?;
             Ok(new)
         })?;
 
@@ -75,7 +71,7 @@ impl OpenVisit {
         let when_full = records.max_logins.when_full;
         let (record, client) = (&new.live.record, self.client());
         let client = EventClient::of(&client);
-        let created = core.create(records, record, &own.logins, when_full, client);
+        let created = shared.create(records, record, &own.logins, when_full, client);
         if let Err(error) = created.await {
             // The login that was to be replaced goes on.
             for marker in &marked {
@@ -84,26 +80,27 @@ impl OpenVisit {
             return Err(error);
         }
         self.tell_of_theft(own.stolen_of);
-        let logged_in = self.change(|state, core| state.log_in(core, user, options, Some(&new)));
+        let logged_in =
+            self.change(|state, policy| state.log_in(policy, user, options, Some(&new)));
         if logged_in.is_err() {
             records.store.delete(&new.live.record.id).await?;
             return logged_in;
         }
-        if options.remember.is_some() && core.remember.is_shared_with_flask() {
+        if options.remember.is_some() && shared.remember.is_shared_with_flask() {
             // The user's Flask-Login token counts again: there is only the one. The store traces its fault; the login stands,
             // and is not remembered.
-            let token = core.remember.flask_token(&new.live.record.user_id);
+            let token = shared.remember.flask_token(&new.live.record.user_id);
             let _ = records.store.delete(&marker_id(&token.id)).await;
         }
         Ok(())
     }
 
     pub(crate) async fn log_out(&self) -> Result<(), Error> {
-        let log_out = |state: &mut VisitState, _: &Core| {
+        let log_out = |state: &mut VisitState, _: &Policy| {
             state.log_out();
             Ok(())
         };
-        let Some(records) = &self.visit().core().records else {
+        let Some(records) = &self.visit().shared().records else {
             return self.change(log_out);
         };
         let _turn = self.turn().await;
@@ -113,26 +110,26 @@ impl OpenVisit {
     }
 
     pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
-        let core = self.visit().core();
+        let shared = self.visit().shared();
         let renew = |renewed: Option<&Renewed>| {
-            self.change(|state, core| match renewal {
-                Renewal::Confirm => state.confirm(core, user, renewed),
-                Renewal::AuthHash => state.update_auth_hash(core, user, renewed),
+            self.change(|state, policy| match renewal {
+                Renewal::Confirm => state.confirm(policy, user, renewed),
+                Renewal::AuthHash => state.update_auth_hash(policy, user, renewed),
             })
         };
-        let Some(records) = &core.records else {
+        let Some(records) = &shared.records else {
             return renew(None);
         };
         let _turn = self.turn().await;
-        if self.change(|state, core| Ok(state.is_to_end(core, user)))? {
+        if self.change(|state, policy| Ok(state.is_to_end(policy, user)))? {
             self.end_own_logins(records).await?;
         }
-        let auth_hash = core.auth_hashes.digest(user);
-        let (token, user_id) = self.change(|state, core| {
-            let user_id = state.logged_in_as(core, user)?;
-            state.would_fit(core, |state| {
+        let auth_hash = shared.auth_hashes.digest(user);
+        let (token, user_id) = self.change(|state, policy| {
+            let user_id = state.logged_in_as(policy, user)?;
+            state.would_fit(policy, |state| {
                 state.make_fresh();
-                state.bind_to_client(core);
+                state.bind_to_client(policy);
                 if let Some(digest) = &auth_hash {
                     let value = auth_hash::for_session(digest, &user_id);
                     state.session.set_text(keys::AUTH_HASH, &value);
@@ -152,7 +149,7 @@ impl OpenVisit {
                 records.mark(marker).await?;
             }
             for login in &own.logins {
-                self.visit().core().end(records, login).await?;
+                self.visit().shared().end(records, login).await?;
             }
             return renew(None);
         };
@@ -181,9 +178,9 @@ impl OpenVisit {
         auth_hash: Option<String>,
         renewal: Renewal,
     ) -> Result<Renewed, Error> {
-        let (now, is_remembered) = self.with(|state, core| {
+        let (now, is_remembered) = self.with(|state, policy| {
             let remember = &state.remember;
-            let is_remembered = remember.remembers_login(&token.id, &core.remember, state.now);
+            let is_remembered = remember.remembers_login(&token.id, &policy.remember, state.now);
             (state.now, is_remembered)
         });
         for _ in 0..MOST_TRIES {
@@ -197,9 +194,10 @@ impl OpenVisit {
                 // The others that have the same token stay where they are; this browser gets a login of its own.
                 let client = self.client();
                 let new = records.issue(user_id, auth_hash, None, &client, now);
-                let (core, client) = (self.visit().core(), EventClient::of(&client));
+                let (shared, client) = (self.visit().shared(), EventClient::of(&client));
                 let record = &new.live.record;
-                core.create(records, record, &[], WhenFull::EndOldest, client)
+                shared
+                    .create(records, record, &[], WhenFull::EndOldest, client)
                     .await?;
                 return Ok(Renewed {
                     session: new.session,
@@ -209,7 +207,7 @@ impl OpenVisit {
             let (next, renewed) = records.renewed(&live, auth_hash, renewal, is_remembered, now);
             match records.store.update(&next.record).await? {
                 Updated::Done => {
-                    self.visit().core().watched.wake(&token.id);
+                    self.visit().shared().watched.wake(&token.id);
                     return Ok(renewed);
                 }
                 Updated::Conflict => {}
@@ -230,7 +228,7 @@ impl OpenVisit {
         if found.is_none_or(|record| record.user_id != user_id) {
             return Ok(false);
         }
-        let ended = self.visit().core().end(records, id).await?;
+        let ended = self.visit().shared().end(records, id).await?;
         if ended {
             self.deliver(&Event::LoginEnded {
                 user_id,
@@ -255,8 +253,10 @@ impl OpenVisit {
     ) -> Result<usize, Error> {
         let client = self.client();
         let client = EventClient::of(&client);
-        let core = self.visit().core();
-        core.end_all(records, user_id, except, reason, client).await
+        let shared = self.visit().shared();
+        shared
+            .end_all(records, user_id, except, reason, client)
+            .await
     }
 
     /// As [`of_current_user`](Self::of_current_user), for who is to end logins. A secret that was replaced reads only.
@@ -269,11 +269,11 @@ impl OpenVisit {
 
     /// Who is there, by a fresh login that has a record.
     fn of_current_user(&self) -> Result<(&Records, String, LoginId), Error> {
-        let Some(records) = &self.visit().core().records else {
+        let Some(records) = &self.visit().shared().records else {
             return Err(no_store());
         };
-        let (user_id, current) = self.with(|state, core| {
-            if !state.is_fresh(core, core.settings.fresh_within) {
+        let (user_id, current) = self.with(|state, policy| {
+            if !state.is_fresh(policy, policy.settings.fresh_within) {
                 return Err(Error::new(
                     ErrorKind::NotFresh,
                     "a list of logins is for somebody who has just proved who they are: let the handler ask for a \
@@ -293,7 +293,7 @@ impl OpenVisit {
     /// The logins whose secrets this browser has, by all values of its cookies: a cookie that earlier settings left beside
     /// the present one counts as well.
     async fn own_logins(&self, records: &Records) -> Result<OwnLogins, Error> {
-        let (sessions, remembered, now) = self.with(|state, core| {
+        let (sessions, remembered, now) = self.with(|state, policy| {
             let sessions = state.sessions().filter_map(|(session, arrival)| {
                 let token = session.token().map(|token| (token, None));
                 token.or_else(|| {
@@ -302,7 +302,7 @@ impl OpenVisit {
                     Some((token, Some(user_id)))
                 })
             });
-            let remembered = state.remember.all(&core.remember, state.now);
+            let remembered = state.remember.all(&policy.remember, state.now);
             (
                 sessions.collect::<Vec<_>>(),
                 remembered.collect::<Vec<_>>(),
@@ -335,7 +335,7 @@ impl OpenVisit {
         let (mut in_use, mut stolen) = (Vec::new(), Vec::new());
         for claims in remembered {
             let ClaimsKind::Rotating(token) = &claims.kind else {
-                let token = self.visit().core().remember.flask_token(&claims.user_id);
+                let token = self.visit().shared().remember.flask_token(&claims.user_id);
                 own.shared.push(token.id);
                 continue;
             };
@@ -370,7 +370,7 @@ impl OpenVisit {
                 .await?;
         }
         for login in own.logins.iter().chain(&own.shared) {
-            self.visit().core().end(records, login).await?;
+            self.visit().shared().end(records, login).await?;
         }
         self.tell_of_theft(own.stolen_of);
         Ok(())
@@ -394,21 +394,21 @@ impl OpenVisit {
 impl VisitState {
     fn issue(
         &self,
-        core: &Core,
-        records: &Records,
+        policy: &Policy,
+        rules: &RecordRules,
         user: &dyn User,
         options: LoginOptions,
     ) -> Issued {
         let remember_for = options
             .remember
-            .filter(|_| core.remember.rotates())
-            .map(|duration| duration.unwrap_or(core.remember.duration));
-        let digest = core.auth_hashes.digest(user);
-        records.issue(&user.id(), digest, remember_for, &self.client, self.now)
+            .filter(|_| policy.remember.rotates())
+            .map(|duration| duration.unwrap_or(policy.remember.duration));
+        let digest = policy.auth_hashes.digest(user);
+        rules.issue(&user.id(), digest, remember_for, &self.client, self.now)
     }
 }
 
-impl Core {
+impl Shared {
     /// Ends a login. `false` when there was none.
     pub(crate) async fn end(&self, records: &Records, login: &LoginId) -> Result<bool, Error> {
         let ended = records.store.delete(login).await?;

@@ -1,0 +1,40 @@
+//! Settings made ready to use: what the rules go by. No IO.
+
+use std::sync::Arc;
+
+use crate::auth_hash::AuthHashes;
+use crate::login::records::RecordRules;
+use crate::manager::Settings;
+use crate::next_url::path_of;
+use crate::remember::RememberCookie;
+use crate::session::SessionCookie;
+
+pub(crate) struct Policy {
+    pub(crate) settings: Settings,
+    pub(crate) session_cookie: SessionCookie,
+    pub(crate) remember: RememberCookie,
+    pub(crate) auth_hashes: AuthHashes,
+    /// `None` when logins are in their cookies alone.
+    pub(crate) record_rules: Option<Arc<RecordRules>>,
+}
+
+impl Policy {
+    /// The names of all cookies.
+    pub(crate) fn cookie_names(&self) -> impl Iterator<Item = &str> {
+        let session = self.session_cookie.names();
+        let names = session
+            .into_iter()
+            .chain([self.remember.attributes.name.as_str()]);
+        names.filter(|name| !name.is_empty())
+    }
+
+    /// Safe to go to, and not the login page again.
+    pub(crate) fn is_safe_next(&self, next: &str) -> bool {
+        let views = [&self.settings.login_view, &self.settings.refresh_view];
+        let is_login_page = views
+            .into_iter()
+            .flatten()
+            .any(|view| path_of(view) == path_of(next));
+        self.settings.next_origins.is_safe_target(next) && !is_login_page
+    }
+}

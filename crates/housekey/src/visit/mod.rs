@@ -1,0 +1,283 @@
+//! One request: holds the session and the user once loaded, and collects what has to go back to the browser.
+//!
+//! A door makes a [`Visit`] for each request, which costs an allocation and looks at nothing. Whoever wants to know
+//! something opens it with the request's head; only then are cookies read. When the response is there, the door lets
+//! the visit [`finish`](Visit::finish) its headers.
+//!
+//! - [`arrive`] reads the request, [`respond`] writes the response's headers.
+//! - [`current`] finds out who is there: it asks the loader and the store what the rules want to know.
+//! - [`login`] is how an application logs in, out and confirms; [`driver`] tells the store of it, and [`peers`] of the logins
+//!   that a Flask peer makes.
+//! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
+//! - [`shared`] is what answers: loader, store, hooks, clock.
+//! - [`watch`] waits for the end of a login.
+
+mod arrive;
+mod current;
+pub(crate) mod driver;
+pub(crate) mod flash;
+pub(crate) mod login;
+pub(crate) mod next_url;
+mod peers;
+mod respond;
+pub(crate) mod session;
+pub(crate) mod shared;
+mod turn;
+pub(crate) mod watch;
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::Uri;
+use http::header::HeaderMap;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+
+use self::flash::Flash;
+use self::next_url::NextUrl;
+use self::session::Session;
+use self::shared::Shared;
+use self::turn::{Turn, Turns};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, EventClient};
+use crate::login::{LoginSource, VisitState, Who};
+use crate::policy::Policy;
+use crate::user::User;
+
+/// One request, as one login manager sees it. Clones are the same visit.
+///
+/// For doors; an application meets it as extractors or whatever its framework has.
+#[derive(Clone)]
+pub struct Visit {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    /// Where the request wanted to go, before any router took a prefix off.
+    target: Option<PathAndQuery>,
+    /// Empty until somebody opens the visit. Boxed, so that one which nobody opens stays small.
+    state: OnceLock<Box<Mutex<VisitState>>>,
+    /// Held while the user is being loaded, so that two who ask at once cause one look-up.
+    loading: Turns,
+    /// Whether asking who is there counts as use of the login.
+    without_use: AtomicBool,
+}
+
+/// A user of the application, and what is known of their login.
+#[derive(Debug)]
+pub struct Current<U> {
+    /// The user as the loader gave them, shared by all who ask in this request.
+    pub user: Arc<U>,
+    /// Where they were found.
+    pub source: LoginSource,
+    /// Whether their login is fresh by the manager's rule.
+    pub fresh: bool,
+}
+
+impl Visit {
+    pub(crate) fn new(shared: Arc<Shared>, uri: &Uri) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                target: uri.path_and_query().cloned(),
+                state: OnceLock::new(),
+                loading: Turns::new(),
+                without_use: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Whether this visit's manager is one for users of this type.
+    pub fn is_for<U: User>(&self) -> bool {
+        self.inner.shared.user_type == TypeId::of::<U>()
+    }
+
+    /// Whether two visits are to the same manager. A request needs one of them only: two would each send their own
+    /// cookies, the later over the earlier.
+    pub fn is_to_the_same_manager(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner.shared, &other.inner.shared)
+    }
+
+    /// Whether the managers of two visits are for different types of users and would take each other's logins for their
+    /// own: user 1 of the one type would be user 1 of the other. So it is if they use a cookie of the same name, and also
+    /// if they accept the same signatures, since whoever has a cookie can send it under another name. The safe preset
+    /// signs for the name; Flask does not. A door lets no such request go on.
+    pub fn collides_with(&self, other: &Self) -> bool {
+        let (one, other) = (&self.inner.shared, &other.inner.shared);
+        one.user_type != other.user_type
+            && (one.accepts_what_is_signed_by(other)
+                || one
+                    .cookie_names()
+                    .any(|name| other.cookie_names().any(|other| other == name)))
+    }
+
+    /// From now on, whether asking who is there counts as no use of the login (`true`), or as use (`false`, as from the
+    /// beginning). Returns what held before.
+    ///
+    /// For a page that polls: without use, no timeout is put off, the session is not sent again because of its age, and a
+    /// remember token starts no session, so that somebody who is only remembered is nobody.
+    pub fn without_use(&self, without: bool) -> bool {
+        self.inner.without_use.swap(without, Ordering::Relaxed)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    pub(crate) fn target(&self) -> Option<&PathAndQuery> {
+        self.inner.target.as_ref()
+    }
+
+    /// Reads the cookies, unless somebody has already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ForeignOrigin`] when a page of an origin that is neither this host nor listed
+    /// ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)) opens a WebSocket: nobody may look at
+    /// the visitor for it. The door answers 403.
+    pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
+        let shared = &self.inner.shared;
+        if shared.settings.websocket_origins.refuse_handshake(request) {
+            let client = shared.client(request);
+            shared.deliver(&Event::ForeignHandshake, EventClient::of(&client));
+            return Err(Error::new(
+                ErrorKind::ForeignOrigin,
+                "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
+            ));
+        }
+        self.inner
+            .state
+            .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.shared, request))));
+        Ok(OpenVisit {
+            visit: self.clone(),
+        })
+    }
+
+    /// Puts what was decided into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that nobody
+    /// opened leaves them as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
+    /// if all were well.
+    pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        match self.inner.state.get() {
+            Some(state) => {
+                let mut state = lock(state);
+                let without_use = self.inner.without_use.load(Ordering::Relaxed);
+                state.is_used |= !without_use && !state.accessed;
+                state.write(&self.inner.shared, headers)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A hook or a handler that panicked while it held the lock has changed whole values only.
+fn lock(state: &Mutex<VisitState>) -> MutexGuard<'_, VisitState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").finish_non_exhaustive()
+    }
+}
+
+/// A visit whose cookies have been read.
+#[derive(Clone, Debug)]
+pub struct OpenVisit {
+    visit: Visit,
+}
+
+impl OpenVisit {
+    /// Does something with the state and delivers the events afterwards, so that a hook may look at the visit.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut VisitState, &Policy) -> T) -> T {
+        let shared = &self.visit.inner.shared;
+        let state = self.visit.inner.state.get();
+        let mut state = lock(state.expect("an open visit has a state"));
+        let result = act(&mut state, shared);
+        if !state.events.is_empty() {
+            let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
+            drop(state);
+            let client = EventClient::of(&client);
+            events
+                .iter()
+                .for_each(|event| shared.deliver(event, client));
+        }
+        result
+    }
+
+    /// Tells of something that is not in the state.
+    pub(crate) fn deliver(&self, event: &Event) {
+        let client = self.with(|state, _| state.client.clone());
+        let shared = &self.visit.inner.shared;
+        shared.deliver(event, EventClient::of(&client));
+    }
+
+    /// As [`with`](Self::with), for what has to reach the browser.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] once the response has been written, for instance in a task that outlives the handler.
+    pub(crate) fn change<T>(
+        &self,
+        act: impl FnOnce(&mut VisitState, &Policy) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.with(|state, policy| {
+            if state.written {
+                return Err(Error::new(
+                    ErrorKind::TooLate,
+                    "the response has gone out, so that no cookie can follow it: change the login and the session \
+                     before the handler returns",
+                ));
+            }
+            act(state, policy)
+        })
+    }
+
+    pub(crate) fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
+    /// The session.
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    /// The flashed messages.
+    pub fn flash(&self) -> Flash {
+        Flash::new(self.clone())
+    }
+
+    /// Where to go after logging in.
+    pub fn next_url(&self, request: &Parts) -> NextUrl {
+        NextUrl::new(self.clone(), request)
+    }
+
+    /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
+    /// wants to know about.
+    pub fn is_remembered(&self) -> bool {
+        self.with(|state, policy| match &state.who {
+            Who::Somebody(user, source) if *source != LoginSource::Request => state
+                .remember
+                .remembers(&user.id(), &policy.remember, state.now),
+            _ => false,
+        })
+    }
+
+    /// Whether the current user's login is fresh and no older than this. `false` before
+    /// [`current_user`](Self::current_user) was asked.
+    pub fn is_fresh_within(&self, within: Duration) -> bool {
+        self.with(|state, policy| state.is_fresh(policy, Some(within)))
+    }
+
+    /// One at a time: who is looking for the user, or changing who it is together with the store.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.visit.inner.loading.take().await
+    }
+}

@@ -1,0 +1,72 @@
+//! Where to go after logging in, as an application sees it.
+
+use std::borrow::Cow;
+
+use http::request::Parts;
+
+use super::OpenVisit;
+use crate::error::Error;
+use crate::event::Event;
+use crate::next_url::{for_location, query_value};
+use crate::session::keys;
+
+/// Where to go after logging in: the request's `next`, if it is safe.
+///
+/// It is read from the query, or from the session if the manager keeps it there; a form that has it in a hidden field
+/// hands it over with [`or_field`](NextUrl::or_field).
+#[derive(Clone, Debug)]
+pub struct NextUrl {
+    visit: OpenVisit,
+    claimed: Option<String>,
+}
+
+impl NextUrl {
+    pub(crate) fn new(visit: OpenVisit, request: &Parts) -> Self {
+        let claimed = visit.with(|state, policy| {
+            let in_query = request
+                .uri
+                .query()
+                .and_then(|query| query_value(query, &policy.settings.next_field));
+            in_query.or_else(|| state.session.text(keys::NEXT).map(Cow::into_owned))
+        });
+        Self { visit, claimed }
+    }
+
+    /// Takes the form's field instead, unless it is empty.
+    #[must_use]
+    pub fn or_field(mut self, field: Option<&str>) -> Self {
+        if let Some(field) = field.filter(|field| !field.is_empty()) {
+            self.claimed = Some(field.to_owned());
+        }
+        self
+    }
+
+    /// The address, if there is one and it is safe. For the hidden field of a form; the template must escape it.
+    pub fn get(&self) -> Option<&str> {
+        let next = self.claimed.as_deref()?;
+        self.visit
+            .visit()
+            .shared()
+            .is_safe_next(next)
+            .then_some(next)
+    }
+
+    /// The address, or `default` when there is none or it is not safe, as it can stand in a `Location` header. A
+    /// `next` in the session is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: it could not be used up.
+    pub fn or(self, default: &str) -> Result<String, Error> {
+        self.visit.change(|state, _| {
+            state.session.remove(keys::NEXT);
+            Ok(())
+        })?;
+        match (self.get(), &self.claimed) {
+            (Some(next), _) => return Ok(for_location(next)),
+            (None, Some(_)) => self.visit.deliver(&Event::NextRejected),
+            (None, None) => {}
+        }
+        Ok(default.to_owned())
+    }
+}
