@@ -47,7 +47,8 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 /// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
 /// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
 /// The extractors that name a user type find theirs; those that do not ([`Session`](crate::Session),
-/// [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one.
+/// [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one, and only logins and logouts of its users empty the
+/// session that they see.
 #[derive(Debug)]
 pub struct LoginLayer<U> {
     manager: LoginManager<U>,

@@ -261,7 +261,8 @@ impl<U: User> LoginManagerBuilder<U> {
 
     /// Where the address of the connection comes from, since housekey's doors do not see the socket. It is used for
     /// [`SessionIdentifier::FlaskLogin06`] and [`FlaskLogin07`](SessionIdentifier::FlaskLogin07), which without it never
-    /// agree with what a Flask peer computed, and for [`LoginInfo::address`](crate::LoginInfo::address). With axum, whose
+    /// agree with what a Flask peer computed, for [`LoginInfo::address`](crate::LoginInfo::address), and for the address in events
+    /// ([`EventClient::address`](crate::EventClient::address)). With axum, whose
     /// server must be started with
     /// `into_make_service_with_connect_info::<SocketAddr>()`:
     ///

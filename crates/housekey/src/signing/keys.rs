@@ -75,8 +75,9 @@ impl SecretKeys {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or has fewer than 8 different ones, and when it is a
-    /// text with white space at an end: a line's end from a file, a space beside a comma. More cannot be told from a key: a
+    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or has fewer than 8 different ones, when a word of
+    /// examples is in it (`secret`, `changeme`), and when it is a text with white space at an end: a line's end from a file, a
+    /// space beside a comma. More cannot be told from a key: a
     /// sentence that somebody thought up passes, and can be guessed.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::single(SecretKey::from_bytes(key.as_ref())).and_then(Self::strong)
