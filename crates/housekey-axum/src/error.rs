@@ -39,6 +39,16 @@ impl Error {
         ))
     }
 
+    pub(crate) fn several_managers(extractor: &str) -> Self {
+        Self(housekey::Error::new(
+            ErrorKind::Setting,
+            format!(
+                "several login managers cover this route, and each keeps its own {extractor}: name the type of its users, \
+                 for instance {extractor}<Member>"
+            ),
+        ))
+    }
+
     pub(crate) fn colliding_cookies() -> Self {
         Self(housekey::Error::new(
             ErrorKind::Setting,

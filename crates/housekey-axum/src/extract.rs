@@ -1,6 +1,7 @@
 //! What a handler may ask for.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, LoginRejection};
-use crate::layer::{innermost_visit, visit_for, visits};
+use crate::layer::{only_visit, visit_for, visits};
 
 /// The current user, who may be nobody. Denies nobody; a loader that fails is a 503.
 ///
@@ -319,11 +320,50 @@ impl<U: User, S: Send + Sync> FromRequestParts<S> for Login<U> {
     }
 }
 
-/// The session: see [`housekey::Session`] for what it can do.
-#[derive(Clone, Debug)]
-pub struct Session(housekey::Session);
+/// Stands for the type of the users where one login manager covers the route, as it does on most sites.
+#[derive(Debug)]
+pub enum AnyUser {}
 
-impl Deref for Session {
+/// An extractor of what a manager keeps for each browser: by the type of its users, or of the only manager.
+macro_rules! by_user_type {
+    ($name:ident, |$visit:ident, $parts:ident| $value:expr) => {
+        impl<U> Clone for $name<U> {
+            fn clone(&self) -> Self {
+                Self(self.0.clone(), PhantomData)
+            }
+        }
+
+        impl<U> fmt::Debug for $name<U> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl<U: User, S: Send + Sync> FromRequestParts<S> for $name<U> {
+            type Rejection = Error;
+
+            async fn from_request_parts($parts: &mut Parts, _: &S) -> Result<Self, Error> {
+                let $visit = visit_for::<U>($parts)?;
+                Ok(Self($value, PhantomData))
+            }
+        }
+
+        impl<S: Send + Sync> FromRequestParts<S> for $name {
+            type Rejection = Error;
+
+            async fn from_request_parts($parts: &mut Parts, _: &S) -> Result<Self, Error> {
+                let $visit = only_visit($parts, stringify!($name))?;
+                Ok(Self($value, PhantomData))
+            }
+        }
+    };
+}
+
+/// The session: see [`housekey::Session`] for what it can do. Where two managers cover the route, name the type of the users
+/// whose session it is: `Session<Member>`.
+pub struct Session<U = AnyUser>(housekey::Session, PhantomData<fn() -> U>);
+
+impl<U> Deref for Session<U> {
     type Target = housekey::Session;
 
     fn deref(&self) -> &Self::Target {
@@ -331,19 +371,13 @@ impl Deref for Session {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Session {
-    type Rejection = Error;
+by_user_type!(Session, |visit, _parts| visit.session());
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Ok(Self(innermost_visit(parts)?.session()))
-    }
-}
+/// Flashed messages: see [`housekey::Flash`] for what it can do. Where two managers cover the route, name the type of the
+/// users who are told: `Flash<Member>`.
+pub struct Flash<U = AnyUser>(housekey::Flash, PhantomData<fn() -> U>);
 
-/// Flashed messages: see [`housekey::Flash`] for what it can do.
-#[derive(Clone, Debug)]
-pub struct Flash(housekey::Flash);
-
-impl Deref for Flash {
+impl<U> Deref for Flash<U> {
     type Target = housekey::Flash;
 
     fn deref(&self) -> &Self::Target {
@@ -351,24 +385,19 @@ impl Deref for Flash {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Flash {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Ok(Self(innermost_visit(parts)?.flash()))
-    }
-}
+by_user_type!(Flash, |visit, _parts| visit.flash());
 
 /// Where to go after logging in, if the address that the request claims is safe: a path of this site that is not the
 /// login page, or an address of a listed origin. Read from the query, or from the session where the manager keeps it.
-#[derive(Clone, Debug)]
-pub struct NextUrl(housekey::NextUrl);
+///
+/// Where two managers cover the route, name the type of the users who log in: `NextUrl<Member>`.
+pub struct NextUrl<U = AnyUser>(housekey::NextUrl, PhantomData<fn() -> U>);
 
-impl NextUrl {
+impl<U> NextUrl<U> {
     /// Takes the field of a form instead, unless it is empty. The same checks apply.
     #[must_use]
     pub fn or_field(self, field: Option<&str>) -> Self {
-        Self(self.0.or_field(field))
+        Self(self.0.or_field(field), PhantomData)
     }
 
     /// The address, if there is one and it is safe: for the hidden field of a login form, whose template escapes it.
@@ -387,13 +416,7 @@ impl NextUrl {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for NextUrl {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Ok(Self(innermost_visit(parts)?.next_url(parts)))
-    }
-}
+by_user_type!(NextUrl, |visit, parts| visit.next_url(parts));
 
 /// A redirect after a form: 303, which a browser follows with GET.
 #[derive(Clone, Debug, PartialEq, Eq)]

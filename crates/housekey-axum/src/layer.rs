@@ -46,9 +46,9 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 ///
 /// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
 /// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
-/// The extractors that name a user type find theirs; those that do not ([`Session`](crate::Session),
-/// [`Flash`](crate::Flash), [`NextUrl`](crate::NextUrl)) take the inner one, and only logins and logouts of its users empty the
-/// session that they see.
+/// The extractors find theirs by the user type that they name, so name it for [`Session`](crate::Session),
+/// [`Flash`](crate::Flash) and [`NextUrl`](crate::NextUrl) too: each manager keeps its own, and its users' logins and logouts
+/// empty them. Without a type they answer 500 where two layers cover the route.
 #[derive(Debug)]
 pub struct LoginLayer<U> {
     manager: LoginManager<U>,
@@ -263,9 +263,15 @@ pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
     }
 }
 
-/// The visit of the innermost manager, opened.
-pub(crate) fn innermost_visit(parts: &Parts) -> Result<OpenVisit, Error> {
+/// The visit of the only manager, opened.
+///
+/// # Errors
+///
+/// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) where there are several: a guess would show one user what another's
+/// manager keeps.
+pub(crate) fn only_visit(parts: &Parts, extractor: &str) -> Result<OpenVisit, Error> {
     match Visits::of(parts)? {
+        Some(visits) if visits.outer.is_some() => Err(Error::several_managers(extractor)),
         Some(visits) => Ok(visits.visit.open(parts)?),
         None => Err(Error::missing_layer("…")),
     }

@@ -16,8 +16,8 @@ pub use housekey::Error as CoreError;
 
 pub use error::{Error, LoginRejection};
 pub use extract::{
-    CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther, Session,
-    WithoutUse,
+    AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther,
+    Session, WithoutUse,
 };
 pub use guard::{
     Guard, GuardFuture, GuardService, fresh_login_required, login_required, login_scope,

@@ -162,7 +162,7 @@ impl SqliteLoginStoreBuilder {
         }
         if self.path == Path::new("") || self.path == Path::new(":memory:") {
             return setting(format!(
-                "path: {:?} is no file; housekey's MemoryLoginStore keeps logins in memory",
+                "path: {:?} is not a file; housekey's MemoryLoginStore keeps logins in memory",
                 self.path
             ));
         }

@@ -249,7 +249,7 @@ impl Attributes {
         if name.is_empty() || !name.bytes().all(is_token) {
             return wrong(
                 "name",
-                format!("{name:?} is no cookie name (letters, digits and !#$%&'*+-.^_`|~)"),
+                format!("{name:?} is not a cookie name (letters, digits and !#$%&'*+-.^_`|~)"),
             );
         }
         if name.len() > LONGEST_NAME {
@@ -287,7 +287,7 @@ impl Attributes {
             return wrong(
                 "domain",
                 format!(
-                    "{domain:?} is no domain name: give it without a scheme and a port, in ASCII"
+                    "{domain:?} is not a domain name: give it without a scheme and a port, in ASCII"
                 ),
             );
         }

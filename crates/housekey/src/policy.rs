@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::auth_hash::AuthHashes;
-use crate::login::records::RecordRules;
-use crate::manager::Settings;
 use crate::next_url::path_of;
+use crate::records::rules::RecordRules;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
+use crate::settings::Settings;
 
 pub(crate) struct Policy {
     pub(crate) settings: Settings,

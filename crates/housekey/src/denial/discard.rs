@@ -1,21 +1,9 @@
 //! How much is read of the body of a request that was denied.
 
-use std::time::Duration;
-
 use http::header::{self, HeaderMap};
 
+use crate::settings::Discard;
 use crate::visit::Visit;
-
-/// What a door reads of a body that is still to come when a request has been denied, and throws away without keeping it,
-/// before it answers. A client that is cut off while it sends loses the answer. Where the body is longer or slower, the
-/// door answers all the same and has the connection closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Discard {
-    /// At most this many bytes.
-    pub bytes: u64,
-    /// For at most this long.
-    pub within: Duration,
-}
 
 impl Visit {
     /// What is read of the body of a request with these headers, if it is denied. `None` when it is not worth beginning: the

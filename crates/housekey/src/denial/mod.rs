@@ -33,28 +33,14 @@ use crate::next_url::{build_login_url, path_of};
 use crate::origin::Origin;
 use crate::policy::Policy;
 use crate::session::keys;
+use crate::settings::AnswerAs;
 use crate::visit::OpenVisit;
 
-pub use discard::Discard;
 use negotiate::Asker;
 
 const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
-
-/// How those are answered who may not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AnswerAs {
-    /// As the request shows who is asking. The safe preset's.
-    Negotiated,
-    /// As a person: 303 to the login page.
-    Page,
-    /// As a program: 401 with problem+json.
-    Api,
-    /// 302 to the login page, whoever is asking and by whatever method: Flask-Login's way, the `flask` preset's.
-    Flask,
-}
 
 /// Why somebody may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

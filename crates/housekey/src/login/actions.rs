@@ -9,11 +9,11 @@ use crate::auth_hash::{self, AuthHash};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::manager::AnonymousData;
 use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::remember::NewToken;
 use crate::session::keys;
+use crate::settings::AnonymousData;
 use crate::signing::json;
 use crate::user::{User, is_usable_id};
 

@@ -11,24 +11,24 @@ use std::time::{Duration, SystemTime};
 use http::Response;
 use http::request::Parts;
 
-use super::check::{check, check_key, check_store, warn_without_address};
+use super::LoginManager;
 use super::managers;
-use super::settings::SessionSignature;
-use super::{AnonymousData, LoginManager, SessionProtection, Settings};
 use crate::auth_hash::AuthHashes;
 use crate::client::SessionIdentifier;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
-use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
-use crate::login::records::{MaxLogins, RecordRules, WhenFull};
 use crate::policy::Policy;
+use crate::records::rules::{MaxLogins, RecordRules, WhenFull};
 use crate::records::secret::Digests;
 use crate::records::timeouts::LoginTimeouts;
 use crate::records::{LoginStore, Store};
 use crate::remember::{RememberCookie, RememberFormat};
-use crate::session::SessionRefresh;
-use crate::session::{FlashMessage, SessionCookie, SignedCookie};
+use crate::session::{FlashMessage, SessionCookie, SessionRefresh, SignedCookie};
+use crate::settings::check::{check, check_key, check_store, warn_without_address};
+use crate::settings::{
+    AnonymousData, AnswerAs, Discard, SessionProtection, SessionSignature, Settings,
+};
 use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
 use crate::user::{ErasedLoader, User, UserLoader, erase};
@@ -630,7 +630,7 @@ impl<U: User> LoginManagerBuilder<U> {
 
 fn not_an_origin(setting: &str, origin: &str) -> String {
     format!(
-        "{setting}: {origin:?} is no origin; give a scheme and a host, for instance https://shop.example"
+        "{setting}: {origin:?} is not an origin; give a scheme and a host, for instance https://shop.example"
     )
 }
 

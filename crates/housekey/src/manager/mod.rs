@@ -1,13 +1,9 @@
 //! The login manager: every setting, each checked when it is built.
 
 mod builder;
-mod check;
 mod managers;
-mod settings;
 
 pub use builder::LoginManagerBuilder;
-pub use settings::SessionProtection;
-pub(crate) use settings::{AnonymousData, Settings};
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +16,7 @@ use crate::error::Error;
 use crate::event::{EndReason, Event, EventClient};
 use crate::login::records::LoginInfo;
 use crate::records::LoginId;
+use crate::settings::Settings;
 use crate::signing::SecretKeys;
 use crate::user::{User, UserLoader};
 use crate::visit::Visit;

@@ -78,7 +78,7 @@ pub(crate) fn check_view(name: &str, view: Option<&str>) -> Result<(), Error> {
     let absolute = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']));
     if !(local || absolute) || !view.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
         return Err(Error::setting(format!(
-            "{name}: {view:?} is no address; give a path that begins with /, or an absolute URL, in ASCII"
+            "{name}: {view:?} is not an address; give a path that begins with /, or an absolute URL, in ASCII"
         )));
     }
     Ok(())

@@ -15,6 +15,7 @@ pub mod conformance;
 pub(crate) mod data;
 mod memory;
 mod record;
+pub(crate) mod rules;
 pub(crate) mod secret;
 mod store;
 pub(crate) mod timeouts;

@@ -75,7 +75,7 @@ impl FromStr for LoginId {
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidLoginId,
-                    "this is no number of a login: it has 22 characters, letters, digits, - and _",
+                    "this is not the number of a login: one has 22 characters, letters, digits, - and _",
                 )
             })
     }

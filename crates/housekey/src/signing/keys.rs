@@ -104,7 +104,7 @@ impl SecretKeys {
             Err(std::env::VarError::NotPresent) => String::new(),
             Err(std::env::VarError::NotUnicode(_)) => {
                 return Err(refused(format!(
-                    "the environment variable {fallbacks_name} is no text, so it holds no secret keys"
+                    "the environment variable {fallbacks_name} is not text, so it holds no secret keys"
                 )));
             }
         };
@@ -323,8 +323,8 @@ fn name_of(index: usize) -> String {
     }
 }
 
-const WHITE_SPACE: &str = "has white space at an end, which would be part of the key: take it away; a key that was in \
-                           use with it goes on with it as bytes only, through SecretKeys::flask_bytes";
+const WHITE_SPACE: &str = "has white space at an end, which would be part of the key: take it away; only a key \
+                           that a Flask application shares may keep it, through SecretKeys::flask and LoginManager::flask";
 
 /// At an end of a text. Random bytes may be anything, and are no text but by a chance as small as that of guessing them.
 fn has_white_space(key: &[u8]) -> bool {

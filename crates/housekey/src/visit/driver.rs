@@ -8,11 +8,10 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EndReason, Event, EventClient};
 use crate::login::actions::LoginOptions;
-use crate::login::records::{
-    Issued, LoginInfo, RecordRules, Remembered, Renewal, Renewed, WhenFull,
-};
+use crate::login::records::{Issued, LoginInfo, Remembered, Renewal, Renewed};
 use crate::login::{LoginSource, VisitState, Who};
 use crate::policy::Policy;
+use crate::records::rules::{RecordRules, WhenFull};
 use crate::records::secret::{LoginToken, ending, marker_id};
 use crate::records::{Created, LoginId, LoginRecord, Updated};
 use crate::remember::ClaimsKind;

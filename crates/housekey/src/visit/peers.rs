@@ -7,8 +7,9 @@ use super::driver::{MOST_TRIES, taken, too_busy};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::Error;
 use crate::event::EventClient;
-use crate::login::records::{Issued, MaxLogins, WhenFull};
+use crate::login::records::Issued;
 use crate::login::search::Adoption;
+use crate::records::rules::{MaxLogins, WhenFull};
 use crate::records::secret::{
     ended_before, marker_id, sessions_ended, sessions_of_peers, was_ended,
 };

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use super::watch::Watched;
 use crate::event::{Event, EventClient};
-use crate::login::records::RecordRules;
 use crate::policy::Policy;
 use crate::records::Store;
+use crate::records::rules::RecordRules;
 use crate::user::ErasedLoader;
 
 /// The store of a manager, and the rules for its records.

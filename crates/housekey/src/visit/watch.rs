@@ -76,7 +76,7 @@ impl OpenVisit {
             }
             _ => Err(Error::new(
                 ErrorKind::NotLoggedIn,
-                "there is no login to watch: nobody is logged in, or not by a login that has a record",
+                "nobody is logged in, or by something that has no login of its own (an API key), so there is no login to watch",
             )),
         })
     }

@@ -7,8 +7,8 @@ use axum::extract::Path;
 use axum::routing::{get, post};
 use housekey_axum::records::MemoryLoginStore;
 use housekey_axum::{
-    BoxError, CurrentUser, Error, Login, LoginManager, LoginManagerBuilder, LoginManagerExt as _,
-    LoginRequired, SecretKeys, Session, User, login_required,
+    BoxError, CurrentUser, Error, Flash, Login, LoginManager, LoginManagerBuilder,
+    LoginManagerExt as _, LoginRequired, NextUrl, SecretKeys, Session, User, login_required,
 };
 
 use crate::common::browser::Browser;
@@ -77,11 +77,40 @@ fn both_with(site: &Site, realm: &str, session: &'static str, token: &'static st
         .route("/both", get(who))
         .route(
             "/staff/session",
-            get(async |session: Session| session.keys().join(" ")),
+            get(async |session: Session<Staff>| session.keys().join(" ")),
         )
+        .route("/cart", get(see_cart).post(fill_cart))
+        .route(
+            "/staff/flash",
+            get(async |flash: Flash<Staff>| said(&flash)),
+        )
+        .route("/next", get(see_next))
+        .route("/untyped/session", get(async |_: Session| {}))
+        .route("/untyped/flash", get(async |_: Flash| {}))
+        .route("/untyped/next", get(async |_: NextUrl| {}))
         .merge(guarded)
         .layer(staff.layer());
     Browser::new(site.clone().and(routes).router(), site.clock.clone())
+}
+
+/// What a member puts into the session and is told, on a route that both layers cover.
+async fn fill_cart(session: Session<Member>, flash: Flash<Member>) -> Result<(), Error> {
+    session.insert("cart", &[42])?;
+    Ok(flash.message("It is in the cart.")?)
+}
+
+async fn see_cart(session: Session<Member>, flash: Flash<Member>) -> Result<String, Error> {
+    let cart = session.get::<Vec<u32>>("cart")?.unwrap_or_default();
+    Ok(format!("{cart:?}, {}", said(&flash)))
+}
+
+fn said<U>(flash: &Flash<U>) -> String {
+    let messages = flash.take().unwrap();
+    messages.into_iter().map(|message| message.text).collect()
+}
+
+async fn see_next(of_members: NextUrl<Member>, of_staff: NextUrl<Staff>) -> String {
+    format!("{:?} {:?}", of_members.get(), of_staff.get())
 }
 
 #[tokio::test]
@@ -130,12 +159,54 @@ async fn a_cookie_of_one_type_is_worth_nothing_to_the_other() {
 }
 
 #[tokio::test]
-async fn what_names_no_type_belongs_to_the_inner_layer() {
+async fn each_type_of_user_has_a_session_and_messages_that_end_with_its_own_logins() {
     let site = Site::safe();
     let mut browser = both(&site);
+    browser.post("/staff/login/1", "").await;
+    browser.log_in("mia").await;
+    browser.post("/cart", "").await;
+    assert_eq!(browser.read("/staff/session").await, "");
+    assert_eq!(browser.read("/staff/flash").await, "");
+    assert_eq!(browser.read("/cart").await, "[42], It is in the cart.");
+
+    browser.post("/cart", "").await;
+    browser.post("/staff/logout", "").await;
+    assert_eq!(browser.read("/cart").await, "[42], It is in the cart.");
+
+    browser.post("/cart", "").await;
+    browser.post("/logout", "").await;
+    assert_eq!(browser.read("/cart").await, "[], ");
+    browser.log_in("ben").await;
+    assert_eq!(browser.read("/cart").await, "[], ");
+}
+
+#[tokio::test]
+async fn each_type_of_user_has_its_own_login_page_to_keep_out_of_the_way_back() {
+    let site = Site::safe();
+    let mut browser = both(&site);
+    let shown = browser.read("/next?next=%2Flogin").await;
+    assert_eq!(shown, r#"None Some("/login")"#);
+    let shown = browser.read("/next?next=%2Fstaff%2Flogin").await;
+    assert_eq!(shown, r#"Some("/staff/login") None"#);
+}
+
+#[tokio::test]
+async fn where_two_managers_cover_a_route_what_names_no_type_is_an_error_that_says_so() {
+    let site = Site::safe();
+    let mut browser = both(&site);
+    for (path, name) in [
+        ("/untyped/session", "Session"),
+        ("/untyped/flash", "Flash"),
+        ("/untyped/next", "NextUrl"),
+    ] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, 500, "{path}");
+        let advice = format!("{name}<Member>");
+        assert!(answer.body.contains(&advice), "{}", answer.body);
+    }
+    // A route of the members' alone needs no type.
     browser.log_in("mia").await;
     browser.post("/session/of-members", "x").await;
-    assert_eq!(browser.read("/staff/session").await, "");
     assert_eq!(browser.read("/session/of-members").await, "\"x\"");
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::SecretKeys;
+use crate::records::secret::Digests;
+use crate::records::timeouts::LoginTimeouts;
 use crate::remember::ClaimsKind;
 
 const NOW: u64 = 1_700_000_000;

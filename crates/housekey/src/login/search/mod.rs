@@ -26,13 +26,13 @@ use recorded::Ending;
 use super::{LoginSource, VisitState, Who};
 use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
-use crate::manager::SessionProtection;
 use crate::policy::Policy;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginRecord, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::Rejected;
 use crate::session::keys;
+use crate::settings::SessionProtection;
 use crate::user::User;
 
 /// What the search needs next.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::{Protection, Search};
 use crate::event::{EndReason, Event, Rejection};
-use crate::login::records::{Dead, Issued, Live, RecordRules, Remembered, Successors};
+use crate::login::records::{Dead, Issued, Live, Remembered, Successors};
 use crate::login::{LoginSource, VisitState};
 use crate::policy::Policy;
+use crate::records::rules::RecordRules;
 use crate::records::secret::LoginToken;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, NewToken};

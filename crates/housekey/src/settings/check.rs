@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::settings::SessionSignature;
-use super::{SessionProtection, Settings};
+use super::{SessionProtection, SessionSignature, Settings};
 use crate::client::SessionIdentifier;
 use crate::cookie::{LONGEST_COOKIE, check_duration};
 use crate::error::{Error, ErrorKind};
-use crate::login::records::MaxLogins;
 use crate::next_url::check_view;
+use crate::records::rules::MaxLogins;
 use crate::remember::RememberFormat;
 use crate::session::SessionRefresh;
 use crate::signing::SecretKeys;
@@ -16,7 +15,7 @@ use crate::signing::SecretKeys;
 /// Clocks that differ by more are not set at all.
 const MOST_TOLERANCE: Duration = Duration::from_secs(10 * 60);
 
-pub(super) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
+pub(crate) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Error> {
     for weakness in keys.weaknesses() {
         if settings.strong_keys_only {
             return Err(Error::new(ErrorKind::SecretKey, weakness));
@@ -27,7 +26,7 @@ pub(super) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Er
 }
 
 /// Flask-Login's identifiers are made of the address. Without one, no session of a Flask peer matches.
-pub(super) fn warn_without_address(settings: &Settings) {
+pub(crate) fn warn_without_address(settings: &Settings) {
     let needs_address = settings.protection != SessionProtection::Off
         && settings.identifier != SessionIdentifier::UserAgent;
     if needs_address && settings.client_address.is_none() && settings.trusted_proxies == 0 {
@@ -39,7 +38,7 @@ pub(super) fn warn_without_address(settings: &Settings) {
     }
 }
 
-pub(super) fn check(settings: &Settings) -> Result<(), Error> {
+pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
     settings.session_cookie.check("session_cookie")?;
     settings.remember_cookie.check("remember_cookie")?;
     let values = settings.values_cookie().map(|cookie| cookie.name);
@@ -85,7 +84,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     {
         return Err(Error::setting(format!(
-            "next_field: {field:?} is no parameter name; use letters, digits, - _ and ."
+            "next_field: {field:?} is not a parameter name; use letters, digits, - _ and ."
         )));
     }
     if let Some(host) = &settings.force_host
@@ -95,7 +94,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
                 .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b)))
     {
         return Err(Error::setting(format!(
-            "force_host_for_redirects: {host:?} is no host; give it without a scheme, for instance www.example.com"
+            "force_host_for_redirects: {host:?} is not a host; give it without a scheme, for instance www.example.com"
         )));
     }
     Ok(())
@@ -120,7 +119,7 @@ fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
 }
 
 /// The settings that go with a store, and the format of the remember token that goes with all of them.
-pub(super) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
+pub(crate) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
     check_realm(settings, stored)?;
     let needs_store = |name: &str| {
         Error::setting(format!(

@@ -1,5 +1,7 @@
 //! What the rules go by, and the two presets.
 
+pub(crate) mod check;
+
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,10 +12,9 @@ use http::request::Parts;
 use crate::auth_hash::AuthHash;
 use crate::client::SessionIdentifier;
 use crate::cookie::{Attributes, SameSite, without_prefixes};
-use crate::denial::{AnswerAs, Discard};
 use crate::error::Error;
-use crate::login::records::MaxLogins;
 use crate::origin::Origins;
+use crate::records::rules::MaxLogins;
 use crate::records::timeouts::LoginTimeouts;
 use crate::remember::RememberFormat;
 use crate::session::{FlashMessage, SessionRefresh};
@@ -43,7 +44,7 @@ impl FromStr for SessionProtection {
             "basic" => Ok(Self::Basic),
             "strong" => Ok(Self::Strong),
             _ => Err(Error::setting(format!(
-                "session_protection: {text:?} is no mode; choose off, basic or strong"
+                "session_protection: {text:?} is not a mode; choose off, basic or strong"
             ))),
         }
     }
@@ -55,6 +56,31 @@ impl TryFrom<&str> for SessionProtection {
     fn try_from(text: &str) -> Result<Self, Error> {
         text.parse()
     }
+}
+
+/// How those are answered who may not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerAs {
+    /// As the request shows who is asking. The safe preset's.
+    Negotiated,
+    /// As a person: 303 to the login page.
+    Page,
+    /// As a program: 401 with problem+json.
+    Api,
+    /// 302 to the login page, whoever is asking and by whatever method: Flask-Login's way, the `flask` preset's.
+    Flask,
+}
+
+/// What a door reads of a body that is still to come when a request has been denied, and throws away without keeping it,
+/// before it answers. A client that is cut off while it sends loses the answer. Where the body is longer or slower, the
+/// door answers all the same and has the connection closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discard {
+    /// At most this many bytes.
+    pub bytes: u64,
+    /// For at most this long.
+    pub within: Duration,
 }
 
 pub(crate) type ClientAddress = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
