@@ -586,7 +586,7 @@ pub struct LoginInfo {
     pub id: LoginId,
     /// When it was made.
     pub created_at: std::time::SystemTime,
-    /// When it was last used, to within a [step](LoginTimeouts::step) of the timeouts.
+    /// When it was last used, to within a [step](crate::LoginTimeouts::step) of the timeouts.
     pub last_seen_at: std::time::SystemTime,
     /// From where it was made, or last restored by a remember token; where the manager knows addresses.
     pub address: Option<IpAddr>,
