@@ -18,7 +18,7 @@ pub use network::Network;
 pub use server::Server;
 pub use traffic::Traffic;
 
-use housekey::records::{LoginId, LoginRecord};
+use housekey::records::{Limit, LoginId, LoginRecord, LoginStore};
 
 /// When the tests take place, in seconds since 1970: long before what the servers' own clocks say.
 pub const NOW: u64 = 1_700_000_000;
@@ -68,4 +68,29 @@ pub fn record(user_id: &str) -> LoginRecord {
         expires_at: NOW + HOUR,
         data: r#"{"session":"x"}"#.to_owned(),
     }
+}
+
+/// Keeps a record that is new.
+///
+/// # Panics
+///
+/// When the store fails or has one with this id.
+pub async fn create(store: &impl LoginStore, record: &LoginRecord) {
+    let created = store
+        .create(record, &[], Limit::NONE)
+        .await
+        .expect("the store works");
+    assert!(created.is_done(), "a record with a new id is created");
+}
+
+/// All records of a user that have not expired.
+///
+/// # Panics
+///
+/// When the store fails.
+pub async fn list(store: &impl LoginStore, user_id: &str) -> Vec<LoginRecord> {
+    store
+        .list_by_user(user_id, NOW, usize::MAX)
+        .await
+        .expect("the store works")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
-use store_tests::{HOUR, NOW, races, record};
+use store_tests::{HOUR, NOW, create, list, races, record};
 
 use super::common::OwnTable;
 
@@ -62,13 +62,7 @@ async fn numbers_that_do_not_fit_are_the_largest_that_do() {
         expires_at: u64::MAX,
         ..record("forever")
     };
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     let kept = LoginRecord {
         created_at: largest,
         expires_at: largest,
@@ -126,13 +120,7 @@ async fn an_expired_login_is_not_used_again() {
     let table = OwnTable::created().await;
     let store = table.store();
     let record = record("late");
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     let touch = Touch {
         now: record.expires_at,
         unless_since: record.expires_at,
@@ -156,13 +144,7 @@ async fn a_nul_character_is_in_no_record() {
         let updated = store.update(&record).await.unwrap_err();
         assert!(updated.to_string().contains(says), "{updated}");
     }
-    assert!(
-        store
-            .list_by_user("a\0b", NOW, usize::MAX)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(list(&*store, "a\0b").await.is_empty());
     assert!(
         store
             .delete_by_user("a\0b", None, usize::MAX)

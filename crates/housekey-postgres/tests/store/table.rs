@@ -1,9 +1,9 @@
 //! Making the table.
 
-use housekey::records::{Limit, LoginStore as _};
+use housekey::records::LoginStore as _;
 use housekey_postgres::PostgresLoginStore;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
-use store_tests::{NOW, record, unique_name};
+use store_tests::{NOW, create, record, unique_name};
 use tokio::task::JoinSet;
 
 use super::common::{OwnTable, pool};
@@ -36,13 +36,7 @@ async fn several_processes_make_the_table_at_once() {
 async fn making_the_table_again_leaves_the_records() {
     let table = OwnTable::created().await;
     let (store, record) = (table.store(), record("mia"));
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     store.create_table().await.unwrap();
     assert_eq!(store.load(&record.id, NOW).await.unwrap(), Some(record));
 }
@@ -67,13 +61,7 @@ async fn the_sql_for_migrations_makes_the_same_table() {
             .await
             .unwrap();
     }
-    assert!(
-        store
-            .create(&record("mia"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record("mia")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,13 +77,7 @@ async fn a_table_can_be_in_a_schema_and_have_the_name_of_a_keyword() {
     let store = store.table(&format!("{schema}.user")).unwrap();
     store.create_table().await.unwrap();
     let record = record("mia");
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&store, &record).await;
     assert_eq!(store.load(&record.id, NOW).await.unwrap(), Some(record));
     run(format!("DROP SCHEMA {schema} CASCADE")).await;
 }
@@ -118,12 +100,6 @@ async fn a_user_who_may_make_no_tables_can_use_one() {
     let worker = table.server.clone().username(&role).password("worker");
     let store = table.store_of(pool(worker));
     store.create_table().await.unwrap();
-    assert!(
-        store
-            .create(&record("mia"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record("mia")).await;
     run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use housekey::records::{Limit, LoginStore as _};
 use housekey_redis::RedisLoginStore;
 use redis::Client;
-use store_tests::{Kind, NOW, Server, operations, record};
+use store_tests::{Kind, NOW, Server, create, operations, record};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
@@ -113,13 +113,7 @@ async fn a_server_without_memory_is_said_and_changes_nothing() {
     let (_server, client, ask) = own_server();
     let store = RedisLoginStore::new(client);
     let old = record("mia");
-    assert!(
-        store
-            .create(&old, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&store, &old).await;
     ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let new = record("mia");
     let error = store

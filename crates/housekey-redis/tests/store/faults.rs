@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::records::{Limit, LoginStore as _};
+use housekey::records::LoginStore as _;
 use housekey_redis::RedisLoginStore;
 use redis::Client;
-use store_tests::{Kind, NOW, Network, Server, Traffic, operations, record};
+use store_tests::{Kind, NOW, Network, Server, Traffic, create, operations, record};
 
 /// Short, so that tests do not wait; long enough for a server on a busy machine.
 const SOON: Duration = Duration::from_secs(2);
@@ -80,13 +80,7 @@ async fn a_request_that_is_given_up_leaves_the_connection_in_order() {
     let server = Server::start(Kind::Redis);
     let store = store_at(&server.url());
     let record = record("mia");
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     server.freeze();
     for _ in 0..20 {
         let asking = store.load(&record.id, NOW);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
 use housekey_redis::RedisLoginStore;
 use redis::Client;
-use store_tests::{HOUR, Kind, NOW, Server, record};
+use store_tests::{HOUR, Kind, NOW, Server, create, list, record};
 
 use super::common::OwnKeys;
 
@@ -32,13 +32,7 @@ async fn redis_deletes_a_record_a_day_after_it_has_expired() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let mut record = record("mia");
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     for left in times_left(&keys, &record) {
         assert!(about(HOUR + DAY).contains(&left), "after a login: {left}");
     }
@@ -73,13 +67,7 @@ async fn a_list_lives_as_long_as_the_longest_login_in_it() {
             expires_at: NOW + hours * HOUR,
             ..record("mia")
         };
-        assert!(
-            store
-                .create(&record, &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&*store, &record).await;
     }
     let [_, list] = times_left(&keys, &record("mia"));
     assert!(about(9 * HOUR + DAY).contains(&list), "{list}");
@@ -100,7 +88,7 @@ async fn what_redis_has_deleted_by_itself_leaves_the_lists() {
         );
     }
     let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, gone.id)]);
-    let listed = store.list_by_user("mia", NOW, usize::MAX).await.unwrap();
+    let listed = list(&*store, "mia").await;
     assert_eq!(listed, std::slice::from_ref(&kept));
     let index = format!("{}expiry", keys.prefix);
     let entries: Vec<String> = keys.ask("ZRANGE", &[&index, "0", "-1"]);
@@ -116,13 +104,7 @@ async fn logins_clear_away_what_redis_has_deleted_by_itself() {
     let store = keys.store();
     for _ in 0..20 {
         let old = record("gone");
-        assert!(
-            store
-                .create(&old, &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&*store, &old).await;
         let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, old.id)]);
     }
     let later = NOW + HOUR + DAY;
@@ -132,13 +114,7 @@ async fn logins_clear_away_what_redis_has_deleted_by_itself() {
             expires_at: later + HOUR,
             ..record("mia")
         };
-        assert!(
-            store
-                .create(&new, &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&*store, &new).await;
     }
     let index = format!("{}expiry", keys.prefix);
     let count: usize = keys.ask("ZCARD", &[&index]);
@@ -153,30 +129,11 @@ async fn what_goes_leaves_no_key_behind() {
     let store = keys.store();
     conformance::check(&*store).await;
     let mut moved = record("before");
-    assert!(
-        store
-            .create(&moved, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &moved).await;
     moved.user_id = "after".to_owned();
     assert_eq!(store.update(&moved).await.unwrap(), Updated::Done);
-    assert!(
-        store
-            .list_by_user("before", NOW, usize::MAX)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        store
-            .list_by_user("after", NOW, usize::MAX)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert!(list(&*store, "before").await.is_empty());
+    assert_eq!(list(&*store, "after").await.len(), 1);
     store.delete_expired(u64::MAX, usize::MAX).await.unwrap();
     assert_eq!(keys.all(), Vec::<String>::new());
 }

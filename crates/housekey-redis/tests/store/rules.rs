@@ -1,7 +1,7 @@
 //! The rules that every store keeps, and what Redis's numbers could make of them.
 
 use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
-use store_tests::{HOUR, NOW, races, record};
+use store_tests::{HOUR, NOW, create, list, races, record};
 
 use super::common::OwnKeys;
 
@@ -65,13 +65,7 @@ async fn numbers_that_do_not_fit_are_the_largest_that_do() {
         expires_at: u64::MAX,
         ..record("forever")
     };
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     let kept = LoginRecord {
         created_at: largest,
         expires_at: largest,
@@ -107,13 +101,7 @@ async fn long_numbers_are_kept_to_the_last_digit() {
         expires_at: 1_234_567_890_123_459,
         ..record("exact")
     };
-    assert!(
-        store
-            .create(&first, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &first).await;
     let touch = Touch {
         now: first.last_seen_at,
         unless_since: first.expires_at,
@@ -144,24 +132,11 @@ async fn a_purge_goes_on_beyond_its_largest_batch() {
             expires_at: NOW + number,
             ..record("old")
         };
-        assert!(
-            store
-                .create(&record, &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&*store, &record).await;
     }
     assert_eq!(store.delete_expired(NOW + 239, 210).await.unwrap(), 210);
     assert_eq!(store.delete_expired(NOW + 239, 210).await.unwrap(), 30);
-    assert_eq!(
-        store
-            .list_by_user("old", NOW, usize::MAX)
-            .await
-            .unwrap()
-            .len(),
-        10
-    );
+    assert_eq!(list(&*store, "old").await.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,13 +144,7 @@ async fn an_expired_login_is_not_used_again() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let record = record("late");
-    assert!(
-        store
-            .create(&record, &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&*store, &record).await;
     let touch = Touch {
         now: record.expires_at,
         unless_since: record.expires_at,
@@ -191,14 +160,8 @@ async fn any_text_can_be_a_user_id() {
     let store = keys.store();
     for user_id in ["", "a\0b", "a:b", "\r\n", &"x".repeat(4000)] {
         let record = record(user_id);
-        assert!(
-            store
-                .create(&record, &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
-        let listed = store.list_by_user(user_id, NOW, usize::MAX).await.unwrap();
+        create(&*store, &record).await;
+        let listed = list(&*store, user_id).await;
         assert_eq!(listed, std::slice::from_ref(&record), "{user_id:?}");
         let deleted = store
             .delete_by_user(user_id, None, usize::MAX)

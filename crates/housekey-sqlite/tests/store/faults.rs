@@ -9,7 +9,7 @@ use housekey::records::{Limit, LoginStore as _};
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
 
-use super::{NOW, file, id, record};
+use super::{NOW, create, file, id, list, record};
 
 /// A store that waits for nobody.
 fn impatient(path: &Path) -> SqliteLoginStore {
@@ -67,21 +67,8 @@ fn assert_contains(error: housekey::BoxError, reason: &str) {
 async fn all_is_well(store: &SqliteLoginStore) {
     let kept = store.load(&id(1), NOW).await.unwrap();
     assert_eq!(kept, Some(record(1, "mia")));
-    assert_eq!(
-        store
-            .list_by_user("mia", NOW, usize::MAX)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
-    assert!(
-        store
-            .create(&record(2, "ben"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    assert_eq!(list(store, "mia").await.len(), 1);
+    create(store, &record(2, "ben")).await;
     assert!(store.delete(&id(2)).await.unwrap());
 }
 
@@ -166,13 +153,7 @@ async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
     all_fail(&store, "no such table").await;
     let _restarted = SqliteLoginStore::open(&path).unwrap();
     assert_eq!(store.load(&id(1), NOW).await.unwrap(), None);
-    assert!(
-        store
-            .create(&record(1, "mia"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&store, &record(1, "mia")).await;
     all_is_well(&store).await;
 }
 

@@ -9,7 +9,7 @@ mod rules;
 
 use std::path::PathBuf;
 
-use housekey::records::{LoginId, LoginRecord};
+use housekey::records::{Limit, LoginId, LoginRecord, LoginStore};
 use tempfile::TempDir;
 
 const NOW: u64 = 1_700_000_000;
@@ -37,4 +37,15 @@ fn record(number: u64, user_id: &str) -> LoginRecord {
         expires_at: NOW + 3600,
         data: r#"{"session":"a digest"}"#.to_owned(),
     }
+}
+
+/// Keeps a record that is new.
+async fn create(store: &impl LoginStore, record: &LoginRecord) {
+    let created = store.create(record, &[], Limit::NONE).await.unwrap();
+    assert!(created.is_done(), "a record with a new id is created");
+}
+
+/// All records of a user that have not expired.
+async fn list(store: &impl LoginStore, user_id: &str) -> Vec<LoginRecord> {
+    store.list_by_user(user_id, NOW, usize::MAX).await.unwrap()
 }

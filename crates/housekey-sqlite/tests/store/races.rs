@@ -5,7 +5,7 @@ use std::sync::Arc;
 use housekey::records::{Limit, LoginStore as _};
 use housekey_sqlite::SqliteLoginStore;
 
-use super::{NOW, file, id, record};
+use super::{NOW, create, file, id, list, record};
 
 /// Two stores, as two processes would have them.
 fn stores() -> (tempfile::TempDir, [Arc<SqliteLoginStore>; 2]) {
@@ -21,7 +21,7 @@ async fn a_login_is_either_ended_or_made_after_all_were_ended() {
     let (_folder, [site, office]) = stores();
     for round in 0..50 {
         let (old, new) = (record(2 * round, "mia"), record(2 * round + 1, "mia"));
-        assert!(site.create(&old, &[], Limit::NONE).await.unwrap().is_done());
+        create(&*site, &old).await;
         let login = {
             let (site, new, old) = (Arc::clone(&site), new.clone(), old.id);
             tokio::spawn(async move { site.create(&new, &[old], Limit::NONE).await.unwrap() })
@@ -37,7 +37,7 @@ async fn a_login_is_either_ended_or_made_after_all_were_ended() {
         };
         assert!(login.await.unwrap().is_done());
         let ended = revocation.await.unwrap();
-        let left = site.list_by_user("mia", NOW, usize::MAX).await.unwrap();
+        let left = list(&*site, "mia").await;
         // Before the login: the old one ended. After it: the new one did, which had replaced the old.
         if ended == [old.id] {
             assert_eq!(left, [new]);
@@ -65,7 +65,7 @@ async fn a_purge_of_many_disturbs_no_look_up() {
         }
         let site = Arc::clone(&site);
         made.push(tokio::spawn(async move {
-            assert!(site.create(&new, &[], Limit::NONE).await.unwrap().is_done());
+            create(&*site, &new).await;
         }));
     }
     for task in made {
@@ -98,13 +98,7 @@ async fn many_who_open_a_new_file_at_once_all_get_it() {
             .collect();
         for open in opened {
             let (number, store) = open.await.unwrap();
-            assert!(
-                store
-                    .create(&record(number, "mia"), &[], Limit::NONE)
-                    .await
-                    .unwrap()
-                    .is_done()
-            );
+            create(&store, &record(number, "mia")).await;
         }
     }
 }

@@ -11,7 +11,7 @@ use housekey::records::{
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
 
-use super::{NOW, file, id, record};
+use super::{NOW, create, file, id, record};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_store_must() {
@@ -107,13 +107,7 @@ async fn records_are_there_after_a_restart() {
             let kept = store.load(&id(number), NOW).await.unwrap();
             assert_eq!(kept, Some(record(number, "mia")));
         }
-        assert!(
-            store
-                .create(&record(start, "mia"), &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&store, &record(start, "mia")).await;
     }
 }
 
@@ -124,24 +118,12 @@ async fn two_tables_in_one_file_know_nothing_of_each_other() {
     let members = members.open().unwrap();
     let staff = SqliteLoginStore::builder(&path).table("Staff_Logins");
     let staff = staff.open().unwrap();
-    assert!(
-        members
-            .create(&record(1, "1"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&members, &record(1, "1")).await;
     assert_eq!(
         staff.delete_by_user("1", None, usize::MAX).await.unwrap(),
         []
     );
-    assert!(
-        staff
-            .create(&record(1, "1"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&staff, &record(1, "1")).await;
     assert!(members.load(&id(1), NOW).await.unwrap().is_some());
 }
 
@@ -151,26 +133,14 @@ async fn clones_are_the_same_store() {
     let store = SqliteLoginStore::open(path).unwrap();
     let clone = store.clone();
     drop(store);
-    assert!(
-        clone
-            .create(&record(1, "mia"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&clone, &record(1, "mia")).await;
 }
 
 #[tokio::test]
 async fn a_look_up_waits_for_no_writer_and_for_no_other_thread() {
     let (_folder, path) = file();
     let store = SqliteLoginStore::open(&path).unwrap();
-    assert!(
-        store
-            .create(&record(1, "mia"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&store, &record(1, "mia")).await;
 
     let writer = Connection::open(&path).unwrap();
     writer
@@ -215,13 +185,7 @@ async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
             .is_none()
     );
     other.execute_batch("COMMIT").unwrap();
-    assert!(
-        store
-            .create(&record(2, "mia"), &[], Limit::NONE)
-            .await
-            .unwrap()
-            .is_done()
-    );
+    create(&store, &record(2, "mia")).await;
     assert!(store.load(&id(1), NOW).await.unwrap().is_some());
 }
 
@@ -230,13 +194,7 @@ async fn no_limit_is_a_purge_of_everything() {
     let (_folder, path) = file();
     let store = SqliteLoginStore::open(&path).unwrap();
     for number in 0..450 {
-        assert!(
-            store
-                .create(&record(number, "mia"), &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&store, &record(number, "mia")).await;
     }
     for (limit, expected) in [(0, 0), (1, 1), (200, 200), (usize::MAX, 249), (1, 0)] {
         let deleted = store.delete_expired(NOW + 3600, limit).await.unwrap();
