@@ -13,8 +13,7 @@ use crate::login::{VisitState, Who};
 use crate::policy::Policy;
 use crate::records::Updated;
 use crate::user::{User, downcast};
-use crate::visit::shared::Records;
-use crate::visit::shared::Shared;
+use crate::visit::shared::{Records, Shared};
 
 /// What is to be asked next, and of which login, while it is not known who is there.
 struct Step {
@@ -118,8 +117,7 @@ impl OpenVisit {
             Err(known) => return known,
             // At every request, and hardly anybody listens.
             Ok(true) if self.visit.inner.shared.hears_accesses() => self.deliver(&Event::Accessed),
-            Ok(true) => {}
-            Ok(false) => {}
+            Ok(_) => {}
         }
         let _turn = self.turn().await;
         let mut step = match self.with(VisitState::begin) {
@@ -186,7 +184,7 @@ impl OpenVisit {
                 store.touch(login, *touch).await?;
                 Ok(Updated::Done)
             }
-            Write::Refresh(next, _) => store.update(&next.record).await,
+            Write::Refresh(next, _) | Write::Reopen(next, ..) => store.update(&next.record).await,
             Write::Delete(login, _) => {
                 shared.end(records, login).await?;
                 Ok(Updated::Done)
@@ -203,7 +201,6 @@ impl OpenVisit {
                     .adopt(records, new, adoption, EventClient::of(&client))
                     .await
             }
-            Write::Reopen(next, ..) => store.update(&next.record).await,
         }
     }
 }

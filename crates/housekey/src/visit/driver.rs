@@ -60,13 +60,7 @@ impl OpenVisit {
         })?;
 
         let own = self.own_logins(records).await?;
-        let mut marked = Vec::new();
-        for marker in own.marks {
-            let id = marker.id;
-            if records.mark(marker).await? {
-                marked.push(id);
-            }
-        }
+        let marked = records.mark_all(own.marks).await?;
         let when_full = records.max_logins.when_full;
         let (record, client) = (&new.live.record, self.client());
         let client = EventClient::of(&client);
@@ -144,9 +138,7 @@ impl OpenVisit {
             if !records.adopts {
                 return Err(no_record());
             }
-            for marker in own.marks {
-                records.mark(marker).await?;
-            }
+            records.mark_all(own.marks).await?;
             for login in &own.logins {
                 self.visit().shared().end(records, login).await?;
             }
@@ -360,9 +352,7 @@ impl OpenVisit {
     async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
         let own = self.own_logins(records).await?;
         // First of all, or what is ended could be started again meanwhile.
-        for marker in own.marks {
-            records.mark(marker).await?;
-        }
+        records.mark_all(own.marks).await?;
         for login in &own.shared {
             records
                 .mark(ending(records.token_marker(login, self.now())))

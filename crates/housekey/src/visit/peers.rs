@@ -72,6 +72,18 @@ impl Records {
         Ok(created.is_done())
     }
 
+    /// Keeps these marks, and says which of them are new.
+    pub(crate) async fn mark_all(&self, markers: Vec<LoginRecord>) -> Result<Vec<LoginId>, Error> {
+        let mut new = Vec::new();
+        for marker in markers {
+            let id = marker.id;
+            if self.mark(marker).await? {
+                new.push(id);
+            }
+        }
+        Ok(new)
+    }
+
     /// Whether somebody ended a peer's login, or logged out, that was about to get its record.
     async fn was_ended(&self, id: &LoginId, now: u64) -> Result<bool, Error> {
         let marker = self.store.load(&marker_id(id), now).await?;
