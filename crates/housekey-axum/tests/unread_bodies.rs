@@ -275,7 +275,7 @@ fn without_tokio_a_denial_is_an_answer_all_the_same() {
     assert_eq!(response.headers()[header::CONNECTION], "close");
 }
 
-/// Who is behind another layer.
+/// The users of the other layer.
 struct Staff;
 
 impl User for Staff {

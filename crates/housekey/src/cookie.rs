@@ -151,8 +151,8 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Whether there were more values than are considered. Whoever can set cookies can crowd the browser's own one out by that,
-    /// and be left alone with theirs.
+    /// Whether there were more values than are considered. An attacker who can set cookies can crowd out the browser's
+    /// own cookie this way, so that only planted ones are looked at.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded
     }

@@ -191,7 +191,7 @@ impl Event {
         }
     }
 
-    /// Whom it is about, where somebody is known.
+    /// The id of the user it is about, if known.
     pub fn user_id(&self) -> Option<&str> {
         match self {
             Self::LoggedIn { user_id, .. }

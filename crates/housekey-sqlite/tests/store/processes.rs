@@ -10,7 +10,7 @@ use super::{NOW, file, id, record};
 
 const PROCESSES: usize = 3;
 const RECORDS: u64 = 100;
-/// How many logins a user may have for whom they all make some.
+/// The most logins of the one user that all processes log in.
 const LIMIT: usize = 5;
 /// Tells a process which file it is about.
 const FILE: &str = "HOUSEKEY_SQLITE_TEST_FILE";

@@ -224,8 +224,8 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// Rules.
 impl<U: User> LoginManagerBuilder<U> {
-    /// Whom these logins are for, where several kinds of users have login managers with the same secret key: `staff`, for
-    /// instance. Cookies and records of one realm are worth nothing in another, so that member 1 is never employee 1, and a
+    /// A name for these users, for instance `staff`, where several kinds of users have login managers with the same secret
+    /// key. Cookies and records of one realm are worth nothing in another, so that member 1 is never employee 1, and a
     /// login store may be shared. Programs that share their logins need the same realm. Empty by default; changing it signs
     /// everybody out.
     ///
@@ -468,8 +468,8 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// The surroundings, and the end.
 impl<U: User> LoginManagerBuilder<U> {
-    /// By how much the clocks of the machines that share these logins may differ: one minute, at most ten. A cookie that is
-    /// from further in the future counts for nothing until the clocks agree, and is left where it is. Requests that are under
+    /// By how much the clocks of the machines that share these logins may differ: one minute, at most ten. A cookie from
+    /// further in the future is ignored until the clocks agree, and stays in the browser. Requests that are under
     /// way while a secret is replaced get this much longer too. Whole seconds count.
     ///
     /// Set the clocks by NTP all the same: timeouts are only as exact as they are.

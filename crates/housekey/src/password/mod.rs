@@ -47,15 +47,15 @@
 //!
 //! # What this does not protect against
 //!
-//! - **Hashes that are dearer than new ones.** They take their own time, and nothing can take it away; to make every
-//!   unknown name as dear would give away a machine to whoever sends names. So an attacker who measures can tell those
+//! - **Hashes that are dearer than new ones.** They take their own time, and nothing can take it away; making every
+//!   unknown name as dear would let anybody keep the machine busy by sending names. So an attacker who measures can tell those
 //!   users from names that do not exist (Django's CVE-2016-2513). New hashes should be the dearest in the table: one that
 //!   comes from Flask is best served with [`Passwords::werkzeug_scrypt`] at first; changing to the default argon2id later,
 //!   with [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
 //! - **Differences of some per cent.** How much work is missing beside a hash of another algorithm is an estimate; beside
 //!   one of another cost it is exact but for what a processor makes of it.
 //! - **Guessing.** Limit attempts per account and per client; here only the number of hashes at the same time is limited.
-//! - **Flooding.** Whoever sends more sign-ins than the machine can verify makes others get "busy" in place of an answer.
+//! - **Flooding.** A client that sends more sign-ins than the machine can verify makes others get "busy" instead of an answer.
 //! - **A stolen table** makes guessing offline possible; the cost of a hash only slows it down.
 //! - **Reading memory.** The copies of a password that are made here are overwritten after use. Those of the web framework
 //!   are not: the body of the request, and the form that was read from it. Nor is the memory in which argon2 and scrypt worked, which does

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 impl Passwords {
     /// Whether `password` is the one that `stored` was made from. `None`: there is no such user, and the answer is `false`.
     ///
-    /// The work of one new hash is done for whoever asks: against `stored`, and as much beside it as that is cheaper; or
+    /// Every call does the work of one new hash: against `stored`, and as much beside it as that is cheaper; or
     /// against a dummy with the parameters that new hashes get when there is no user, no password (`Some("")`,
     /// `Some("!")`) or no known format. So look the user
     /// up, verify whatever came of it, and only then ask whether the account is locked:
@@ -82,7 +82,7 @@ impl Passwords {
         };
         // `Choice` keeps the compiler from leaving the work out where its result cannot matter.
         let right = target.matches(password)? & real;
-        // Whoever the password is right for: an account that is locked gives the same answer as a wrong password.
+        // Also when the password is right, so that a locked account takes as long as a wrong password.
         if let Some(missing) = self.recipe.missing_beside(target.recipe) {
             let _ = StoredHash::dummy(missing).matches(password)?;
         }

@@ -298,8 +298,8 @@ impl SessionCookie {
         Error::new(
             ErrorKind::SessionTooLarge,
             format!(
-                "the session would need a cookie of {length} bytes, and max_cookie_size allows {}, since browsers drop larger ones: keep large things in \
-                 the database and their id in the session",
+                "the session would need a cookie of {length} bytes, and max_cookie_size allows {}, since browsers drop \
+                 larger ones: keep large things in the database and their id in the session",
                 self.max_size
             ),
         )

@@ -381,7 +381,7 @@ async fn a_slow_page_brings_no_login_back_and_hands_no_values_to_the_next_one() 
     }
 }
 
-/// There is only the one token, and whoever had a copy has it still.
+/// All browsers share one token, so a copy from before is still the same token.
 #[tokio::test]
 async fn a_login_that_its_response_overtakes_does_not_bring_an_ended_flask_token_back() {
     let site = Site::stored_flask_with(|builder| builder.session_protection("off"));
