@@ -6,8 +6,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::recipe::Recipe;
-use super::stored::{StoredHash, Unreadable, number};
+use super::text::{Parts, Unreadable, number};
 use crate::error::{Error, ErrorKind};
 
 /// 2 GiB: RFC 9106's own first recommendation, the largest that is in use.
@@ -96,7 +95,7 @@ impl Argon2id {
         })
     }
 
-    /// See [`Recipe::work`]: each KiB, in each pass.
+    /// See [`work`](super::recipe::Recipe::work): each KiB, in each pass.
     pub(super) fn work(&self) -> u64 {
         u64::from(self.memory_kib) * u64::from(self.iterations) * NANOSECONDS_PER_KIB
     }
@@ -120,7 +119,7 @@ impl Argon2id {
 }
 
 /// Reads a PHC string of argon2id. Salts and keys are bounded as well: the PHC format's own limits, slightly widened.
-pub(super) fn parse(text: &str) -> Result<StoredHash, Unreadable> {
+pub(super) fn parse(text: &str) -> Result<Parts<Argon2id>, Unreadable> {
     let fields: Vec<&str> = text.splitn(7, '$').collect();
     let (version, costs, salt, key) = match fields[..] {
         ["", "argon2id", "v=19", costs, salt, key] => (Version::V0x13, costs, salt, key),
@@ -138,11 +137,7 @@ pub(super) fn parse(text: &str) -> Result<StoredHash, Unreadable> {
             "argon2id's salt has {salt} bytes and its key {key}; they may have 8 to 64 and 12 to 64"
         )));
     }
-    Ok(StoredHash {
-        recipe: Recipe::Argon2id(cost),
-        salt,
-        key,
-    })
+    Ok(Parts { cost, salt, key })
 }
 
 /// `m=…,t=…,p=…`, in the only order that the reference implementation writes.
@@ -171,6 +166,7 @@ fn base64(text: &str) -> Result<Vec<u8>, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::password::stored::StoredHash;
 
     fn verifies(stored: &str, password: &str) -> bool {
         StoredHash::parse(stored)

@@ -83,6 +83,7 @@ mod argon2id;
 mod hash;
 mod recipe;
 mod stored;
+mod text;
 mod verify;
 mod werkzeug;
 mod workers;

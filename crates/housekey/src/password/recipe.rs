@@ -4,7 +4,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::argon2id::Argon2id;
-use super::werkzeug::{Pbkdf2, Scrypt};
+use super::werkzeug::{Method, Pbkdf2, Scrypt};
 use crate::error::Error;
 
 /// How a password and a salt become the bytes of a key.
@@ -13,6 +13,21 @@ pub(super) enum Recipe {
     Argon2id(Argon2id),
     Scrypt(Scrypt),
     Pbkdf2(Pbkdf2),
+}
+
+impl From<Argon2id> for Recipe {
+    fn from(argon2id: Argon2id) -> Self {
+        Self::Argon2id(argon2id)
+    }
+}
+
+impl From<Method> for Recipe {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Scrypt(scrypt) => Self::Scrypt(scrypt),
+            Method::Pbkdf2(pbkdf2) => Self::Pbkdf2(pbkdf2),
+        }
+    }
 }
 
 impl Recipe {

@@ -4,7 +4,8 @@ use subtle::Choice;
 use zeroize::Zeroizing;
 
 use super::Passwords;
-use super::stored::{StoredHash, Unreadable};
+use super::stored::StoredHash;
+use super::text::Unreadable;
 use crate::error::{Error, ErrorKind};
 
 impl Passwords {

@@ -6,8 +6,7 @@
 
 use pbkdf2::pbkdf2_hmac;
 
-use super::recipe::Recipe;
-use super::stored::{StoredHash, Unreadable, number};
+use super::text::{Parts, Unreadable, number};
 use crate::error::{Error, ErrorKind};
 
 const MIB: u64 = 1024 * 1024;
@@ -22,25 +21,36 @@ const DEFAULT_PBKDF2_ITERATIONS: u32 = 1_000_000;
 
 const NANOSECONDS_PER_SCRYPT_BLOCK: u64 = 250;
 
+/// What a hash's `method` says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Method {
+    Scrypt(Scrypt),
+    Pbkdf2(Pbkdf2),
+}
+
 /// Reads either format.
-pub(super) fn parse(text: &str) -> Result<StoredHash, Unreadable> {
+pub(super) fn parse(text: &str) -> Result<Parts<Method>, Unreadable> {
     let (method, rest) = text.split_once('$').ok_or(Unreadable::UnknownFormat)?;
     let (salt, hex) = rest.split_once('$').ok_or(Unreadable::UnknownFormat)?;
-    let recipe = parse_method(method)?;
-    let key = lower_hex(hex, recipe.key_bytes()).ok_or(Unreadable::UnknownFormat)?;
-    Ok(StoredHash {
-        recipe,
+    let cost = parse_method(method)?;
+    let length = match cost {
+        Method::Scrypt(_) => Scrypt::KEY_BYTES,
+        Method::Pbkdf2(pbkdf2) => pbkdf2.key_bytes(),
+    };
+    let key = lower_hex(hex, length).ok_or(Unreadable::UnknownFormat)?;
+    Ok(Parts {
+        cost,
         salt: salt.as_bytes().to_vec(),
         key,
     })
 }
 
-fn parse_method(method: &str) -> Result<Recipe, Unreadable> {
+fn parse_method(method: &str) -> Result<Method, Unreadable> {
     let fields: Vec<&str> = method.splitn(5, ':').collect();
     match fields[..] {
-        ["scrypt"] => Ok(Recipe::Scrypt(Scrypt::WERKZEUG)),
+        ["scrypt"] => Ok(Method::Scrypt(Scrypt::WERKZEUG)),
         ["scrypt", n, r, p] => Scrypt::bounded(number(n)?, number(r)?, number(p)?)
-            .map(Recipe::Scrypt)
+            .map(Method::Scrypt)
             .map_err(Unreadable::OutOfBounds),
         ["pbkdf2"] => parse_pbkdf2("sha256", u64::from(DEFAULT_PBKDF2_ITERATIONS)),
         ["pbkdf2", digest] => parse_pbkdf2(digest, u64::from(DEFAULT_PBKDF2_ITERATIONS)),
@@ -49,7 +59,7 @@ fn parse_method(method: &str) -> Result<Recipe, Unreadable> {
     }
 }
 
-fn parse_pbkdf2(digest: &str, iterations: u64) -> Result<Recipe, Unreadable> {
+fn parse_pbkdf2(digest: &str, iterations: u64) -> Result<Method, Unreadable> {
     let digest = match digest {
         "sha1" => Digest::Sha1,
         "sha256" => Digest::Sha256,
@@ -57,7 +67,7 @@ fn parse_pbkdf2(digest: &str, iterations: u64) -> Result<Recipe, Unreadable> {
         _ => return Err(Unreadable::UnknownFormat),
     };
     Pbkdf2::bounded(digest, iterations)
-        .map(Recipe::Pbkdf2)
+        .map(Method::Pbkdf2)
         .map_err(Unreadable::OutOfBounds)
 }
 
@@ -112,7 +122,7 @@ impl Scrypt {
         scrypt::scrypt(password, salt, &params, key).map_err(|error| failed(error.to_string()))
     }
 
-    /// See [`Recipe::work`].
+    /// See [`work`](super::recipe::Recipe::work).
     pub(super) fn work(&self) -> u64 {
         let blocks = (u64::from(self.r) * u64::from(self.p)) << self.log_n;
         blocks * NANOSECONDS_PER_SCRYPT_BLOCK
@@ -163,7 +173,7 @@ impl Pbkdf2 {
         derive(password, salt, self.iterations, key);
     }
 
-    /// See [`Recipe::work`].
+    /// See [`work`](super::recipe::Recipe::work).
     pub(super) fn work(&self) -> u64 {
         u64::from(self.iterations) * self.nanoseconds_per_iteration()
     }
@@ -219,6 +229,7 @@ fn lower_hex(text: &str, length: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::password::stored::StoredHash;
 
     fn verifies(stored: &str, password: &str) -> bool {
         StoredHash::parse(stored)
