@@ -1,10 +1,7 @@
 //! Settings made ready to use: what the rules go by. No IO.
 
-use std::sync::Arc;
-
 use crate::auth_hash::AuthHashes;
 use crate::next_url::path_of;
-use crate::records::rules::RecordRules;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
 use crate::settings::Settings;
@@ -14,8 +11,6 @@ pub(crate) struct Policy {
     pub(crate) session_cookie: SessionCookie,
     pub(crate) remember: RememberCookie,
     pub(crate) auth_hashes: AuthHashes,
-    /// `None` when logins are in their cookies alone.
-    pub(crate) record_rules: Option<Arc<RecordRules>>,
 }
 
 impl Policy {

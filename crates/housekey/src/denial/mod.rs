@@ -391,7 +391,7 @@ impl Denial<'_> {
     }
 
     fn is_unseen(&self) -> bool {
-        self.visit.with(|state, _| state.unseen)
+        self.visit.with(|view| view.unseen)
     }
 
     /// The login page's URL with the way back in it, or in the session.
@@ -402,11 +402,11 @@ impl Denial<'_> {
         if settings.next_in_session {
             if let Some(next) = next.filter(|_| !self.is_unseen()) {
                 // Without room for it, people come to the login page all the same, and not back.
-                let _ = self.visit.with(|state, policy| {
-                    state.if_it_fits(policy, |state| {
-                        state.session.set_text(keys::NEXT, next);
+                let _ = self.visit.with(|view| {
+                    view.if_it_fits(|view| {
+                        view.session.set_text(keys::NEXT, next);
                         // A Flask peer with strong protection throws away a session without one.
-                        state.bind_to_client(policy);
+                        view.bind_to_client();
                     })
                 });
             }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::records::{Issued, Renewed};
-use super::search::Protection;
-use super::{VisitState, Who};
+use super::protection::Protection;
+use super::state::{View, Who};
 use crate::auth_hash::{self, AuthHash};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::policy::Policy;
+use crate::records::rules::{Issued, Renewed};
 use crate::records::secret::LoginToken;
 use crate::remember::NewToken;
 use crate::session::keys;
@@ -26,16 +25,15 @@ pub(crate) struct LoginOptions {
     pub(crate) force: bool,
 }
 
-impl VisitState {
+impl View<'_> {
     /// Makes `user` the one who is logged in; `new` is their record, where there are any.
     pub(crate) fn log_in(
         &mut self,
-        policy: &Policy,
         user: &dyn User,
         options: LoginOptions,
         new: Option<&Issued>,
     ) -> Result<(), Error> {
-        let token = self.write_session(policy, user, options, new)?;
+        let token = self.write_session(user, options, new)?;
         let user_id = user.id();
         match token {
             Some(token) => self.remember.issue(token),
@@ -53,13 +51,12 @@ impl VisitState {
     /// Whether [`log_in`](Self::log_in) would succeed.
     pub(crate) fn could_log_in(
         &mut self,
-        policy: &Policy,
         user: &dyn User,
         options: LoginOptions,
         new: Option<&Issued>,
     ) -> Result<(), Error> {
         let before = self.session.clone();
-        let result = self.write_session(policy, user, options, new);
+        let result = self.write_session(user, options, new);
         self.session = before;
         result.map(|_| ())
     }
@@ -67,7 +64,6 @@ impl VisitState {
     /// The session of a new login, and the remember token that goes with it.
     fn write_session(
         &mut self,
-        policy: &Policy,
         user: &dyn User,
         options: LoginOptions,
         new: Option<&Issued>,
@@ -85,7 +81,7 @@ impl VisitState {
                 "the user is not active and so cannot log in",
             ));
         }
-        let digest = policy.auth_hashes.digest(user);
+        let digest = self.policy.auth_hashes.digest(user);
         let token = options.remember.map(|duration| NewToken {
             user_id: id.clone(),
             auth_digest: digest.clone(),
@@ -93,19 +89,19 @@ impl VisitState {
             login: new.and_then(|new| new.remember.clone()),
         });
         if let Some(token) = &token {
-            policy.remember.must_fit(token, self.now)?;
+            self.policy.remember.must_fit(token, self.now)?;
         }
-        self.at_any_rate(policy, |state| {
-            state.write_login(policy, &id, digest.as_deref(), new.map(|new| &new.session));
+        self.fit_or_clear(|view| {
+            view.write_login(&id, digest.as_deref(), new.map(|new| &new.session));
             if options.not_fresh {
-                state.make_stale();
+                view.make_stale();
             } else {
-                state.make_fresh();
+                view.make_fresh();
             }
             if let Some(Some(duration)) = options.remember
-                && policy.remember.is_shared_with_flask()
+                && self.policy.remember.is_shared_with_flask()
             {
-                state.session.set(
+                view.session.set(
                     keys::REMEMBER_SECONDS,
                     json::python_float(duration.as_secs_f64()),
                 );
@@ -131,15 +127,14 @@ impl VisitState {
     /// `renewed` has the new secret of their record.
     pub(crate) fn confirm(
         &mut self,
-        policy: &Policy,
         user: &dyn User,
         renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
-        let id = self.logged_in_as(policy, user)?;
-        self.if_it_fits(policy, |state| {
-            state.write_renewed(&id, renewed);
-            state.make_fresh();
-            state.bind_to_client(policy);
+        let id = self.logged_in_as(user)?;
+        self.if_it_fits(|view| {
+            view.write_renewed(&id, renewed);
+            view.make_fresh();
+            view.bind_to_client();
         })?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
@@ -149,15 +144,14 @@ impl VisitState {
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
     pub(crate) fn update_auth_hash(
         &mut self,
-        policy: &Policy,
         user: &dyn User,
         renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
-        let id = self.logged_in_as(policy, user)?;
-        let digest = policy.auth_hashes.digest(user);
-        self.if_it_fits(policy, |state| {
-            state.write_renewed(&id, renewed);
-            state.write_auth_hash(&id, digest.as_deref());
+        let id = self.logged_in_as(user)?;
+        let digest = self.policy.auth_hashes.digest(user);
+        self.if_it_fits(|view| {
+            view.write_renewed(&id, renewed);
+            view.write_auth_hash(&id, digest.as_deref());
         })?;
         match renewed.and_then(|renewed| renewed.remember.clone()) {
             Some((token, left)) => self.remember.issue(NewToken {
@@ -166,24 +160,28 @@ impl VisitState {
                 duration: Some(left),
                 login: Some(token),
             }),
-            None => self.remember.rebind(id, digest, &policy.remember, self.now),
+            None => {
+                let state = &mut *self.state;
+                let cookie = &self.policy.remember;
+                state.remember.rebind(id, digest, cookie, state.now);
+            }
         }
         self.changed();
         Ok(())
     }
 
     /// Sends the current user's token again, good for as long as it was from the beginning, if the settings say so.
-    pub(crate) fn refresh_remember_token(&mut self, policy: &Policy, id: &str) {
+    pub(crate) fn refresh_remember_token(&mut self, id: &str) {
         let Who::Somebody(user, _) = &self.who else {
             return;
         };
-        let Some(claims) = self.remember.refreshable(&policy.remember, self.now) else {
+        let Some(claims) = self.remember.refreshable(&self.policy.remember, self.now) else {
             return;
         };
         if claims.user_id == id
-            && policy.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
+            && self.policy.auth_hashes.check_token(&**user, &claims) != AuthHash::Changed
         {
-            let digest = policy.auth_hashes.digest(&**user);
+            let digest = self.policy.auth_hashes.digest(&**user);
             let duration = claims.duration.or_else(|| self.remember_seconds());
             self.remember.issue(NewToken {
                 user_id: claims.user_id,
@@ -203,14 +201,13 @@ impl VisitState {
     /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
     pub(crate) fn restore_session(
         &mut self,
-        policy: &Policy,
         id: &str,
         digest: Option<&str>,
         token: Option<&LoginToken>,
     ) {
-        let written = self.at_any_rate(policy, |state| {
-            state.write_login(policy, id, digest, token);
-            state.make_stale();
+        let written = self.fit_or_clear(|view| {
+            view.write_login(id, digest, token);
+            view.make_stale();
         });
         if let Err(error) = written {
             tracing::warn!(target: "housekey", %error, "a session was not restored");
@@ -219,17 +216,11 @@ impl VisitState {
 
     /// Everything that an earlier login left is gone afterwards; what an anonymous visitor had in the session stays
     /// only as the settings say, whether a password or a token makes the login.
-    fn write_login(
-        &mut self,
-        policy: &Policy,
-        id: &str,
-        digest: Option<&str>,
-        token: Option<&LoginToken>,
-    ) {
+    fn write_login(&mut self, id: &str, digest: Option<&str>, token: Option<&LoginToken>) {
         match self.session_user_id() {
             Some(previous) if previous == id => {}
             Some(_) => self.session.clear(),
-            None => match &policy.settings.anonymous_data {
+            None => match &self.policy.settings.anonymous_data {
                 AnonymousData::Keep => {}
                 AnonymousData::Drop { except } => self
                     .session
@@ -241,10 +232,10 @@ impl VisitState {
         self.write_auth_hash(id, digest);
         match token {
             Some(token) => self.write_token(id, token),
-            None if policy.session_cookie.values.is_some() => self.session.number_login(),
+            None if self.policy.session_cookie.values.is_some() => self.session.number_login(),
             None => {}
         }
-        self.bind_to_client(policy);
+        self.bind_to_client();
     }
 
     pub(crate) fn write_token(&mut self, id: &str, token: &LoginToken) {
@@ -270,19 +261,13 @@ impl VisitState {
         }
     }
 
-    pub(crate) fn bind_to_client(&mut self, policy: &Policy) {
-        self.session.set_text(
-            keys::IDENTIFIER,
-            &policy.settings.identifier.of(&self.client),
-        );
+    pub(crate) fn bind_to_client(&mut self) {
+        let identifier = self.policy.settings.identifier.of(&self.client);
+        self.session.set_text(keys::IDENTIFIER, &identifier);
     }
 
     /// The id of this user, if the session is theirs and may be renewed: session protection has the first word.
-    pub(crate) fn logged_in_as(
-        &mut self,
-        policy: &Policy,
-        user: &dyn User,
-    ) -> Result<String, Error> {
+    pub(crate) fn logged_in_as(&mut self, user: &dyn User) -> Result<String, Error> {
         let no_login = |message: &'static str| Err(Error::new(ErrorKind::NotLoggedIn, message));
         let Some(id) = self.session_user_id() else {
             return no_login("nobody is logged in by a session, so there is no login to renew");
@@ -297,17 +282,17 @@ impl VisitState {
                 "the login was renewed by another request at the same time, so this one cannot renew it too",
             );
         }
-        if matches!(self.who, Who::NotAsked) && self.protect(policy, &id) {
+        if matches!(self.who, Who::NotAsked) && self.protect(&id) {
             return no_login("session protection has ended the login, so there is none to renew");
         }
         Ok(id)
     }
 
     /// Whether session protection is about to end the login that this user wants to renew.
-    pub(crate) fn is_to_end(&self, policy: &Policy, user: &dyn User) -> bool {
+    pub(crate) fn is_to_end(&self, user: &dyn User) -> bool {
         matches!(self.who, Who::NotAsked)
             && self.session_user_id() == Some(user.id())
-            && self.protection(policy) == Protection::Ends
+            && self.protection() == Protection::Ends
     }
 
     /// Whoever asks for the user after this has to look again.

@@ -6,14 +6,13 @@
 
 use std::time::Duration;
 
-use super::{LoginSource, VisitState, Who};
-use crate::policy::Policy;
+use super::state::{LoginSource, View, Who};
 use crate::session::keys;
 
-impl VisitState {
+impl View<'_> {
     /// Whether the current user's login is fresh, and no older than `within`. What a session counts for that has no time
     /// in it, as a Flask peer makes them, the settings say.
-    pub(crate) fn is_fresh(&self, policy: &Policy, within: Option<Duration>) -> bool {
+    pub(crate) fn is_fresh(&self, within: Option<Duration>) -> bool {
         let by_session = matches!(self.who, Who::Somebody(_, LoginSource::Session));
         if !by_session || !self.session.is_true(keys::FRESH) {
             return false;
@@ -25,16 +24,17 @@ impl VisitState {
             Some(at) => {
                 at <= self
                     .now
-                    .saturating_add(policy.settings.clock_tolerance.as_secs())
+                    .saturating_add(self.policy.settings.clock_tolerance.as_secs())
                     && self.now.saturating_sub(at) <= within.as_secs()
             }
-            None => policy.settings.trust_fresh_flag,
+            None => self.policy.settings.trust_fresh_flag,
         }
     }
 
     pub(crate) fn make_fresh(&mut self) {
         self.session.set(keys::FRESH, "true".to_owned());
-        self.session.set(keys::FRESH_AT, self.now.to_string());
+        let now = self.now.to_string();
+        self.session.set(keys::FRESH_AT, now);
     }
 
     pub(crate) fn make_stale(&mut self) {

@@ -33,7 +33,7 @@ use crate::signing::SecretKeys;
 use crate::signing::timed::TimedSigner;
 use crate::user::{ErasedLoader, User, UserLoader, erase};
 use crate::visit::shared::{Clock, Hook, Records, Shared};
-use crate::visit::watch::Watched;
+use crate::visit::watched::Watched;
 
 /// Makes a [`LoginManager`]. Every setting has a default by the preset it began with; [`build`](Self::build) checks
 /// them all.
@@ -581,8 +581,9 @@ impl<U: User> LoginManagerBuilder<U> {
             &settings.realm,
         );
         let store = self.store.map(|store| store.in_realm(&settings.realm));
-        let record_rules = store.is_some().then(|| {
-            Arc::new(RecordRules {
+        let records = store.map(|store| Records {
+            store,
+            rules: RecordRules {
                 digests: Digests::new(&self.keys.in_realm(&settings.realm)),
                 timeouts,
                 max_logins: settings.max_logins.unwrap_or_default(),
@@ -590,22 +591,19 @@ impl<U: User> LoginManagerBuilder<U> {
                 remember_for: settings.remember_duration.as_secs(),
                 remember_slides: settings.remember_refresh_each_request,
                 clock_tolerance,
-            })
+            },
         });
         let mut marks = [session_cookie.main.signer.marks(), remember.marks()].concat();
-        if let Some(rules) = &record_rules {
-            marks.extend(rules.digests.marks());
+        if let Some(records) = &records {
+            marks.extend(records.rules.digests.marks());
         }
         let shared = Shared {
-            records: store
-                .zip(record_rules.clone())
-                .map(|(store, rules)| Records { store, rules }),
+            records,
             policy: Policy {
                 settings,
                 session_cookie,
                 remember,
                 auth_hashes: AuthHashes::new(keys),
-                record_rules,
             },
             watched: Watched::default(),
             marks,

@@ -13,15 +13,14 @@ use std::sync::Arc;
 use http::Uri;
 
 use crate::error::Error;
-use crate::event::{EndReason, Event, EventClient};
-use crate::login::records::LoginInfo;
+use crate::event::{EndReason, EventClient};
 use crate::records::LoginId;
+use crate::records::info::LoginInfo;
 use crate::settings::Settings;
 use crate::signing::SecretKeys;
 use crate::user::{User, UserLoader};
 use crate::visit::Visit;
-use crate::visit::driver::no_store;
-use crate::visit::shared::{Records, Shared};
+use crate::visit::shared::Shared;
 
 /// Who may log in, and how logins are kept: made once at start, shared by all requests. Clones are the same manager.
 ///
@@ -75,7 +74,8 @@ impl<U: User> LoginManager<U> {
     ///
     /// [`ErrorKind::NoLoginStore`](crate::ErrorKind::NoLoginStore), [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed).
     pub async fn logins_of(&self, user_id: &str) -> Result<Vec<LoginInfo>, Error> {
-        self.records()?.list(user_id, None, self.shared.now()).await
+        let now = self.shared.now();
+        self.shared.records()?.list(user_id, None, now).await
     }
 
     /// Ends a login, whoever's it is, at once. `false` when there is no such login.
@@ -84,19 +84,7 @@ impl<U: User> LoginManager<U> {
     ///
     /// As [`logins_of`](Self::logins_of).
     pub async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
-        let records = self.records()?;
-        let Some(record) = records.store.load(id, self.shared.now()).await? else {
-            return Ok(false);
-        };
-        let ended = self.shared.end(records, id).await?;
-        if ended {
-            let event = Event::LoginEnded {
-                user_id: record.user_id,
-                reason: EndReason::EndedByApplication,
-            };
-            self.shared.deliver(&event, EventClient::default());
-        }
-        Ok(ended)
+        self.shared.end_login(id).await
     }
 
     /// Ends all logins of a user, and says how many there were. When it returns, all that were there when it began have
@@ -109,7 +97,7 @@ impl<U: User> LoginManager<U> {
         let reason = EndReason::EndedByApplication;
         self.shared
             .end_all(
-                self.records()?,
+                self.shared.records()?,
                 user_id,
                 None,
                 reason,
@@ -148,23 +136,8 @@ impl<U: User> LoginManager<U> {
     ///
     /// As [`logins_of`](Self::logins_of).
     pub async fn delete_expired_logins(&self) -> Result<usize, Error> {
-        const BATCH: usize = 1000;
-        let records = self.records()?;
-        let mut deleted = 0;
-        loop {
-            let batch = records
-                .store
-                .delete_expired(self.shared.now(), BATCH)
-                .await?;
-            deleted += batch;
-            if batch < BATCH {
-                return Ok(deleted);
-            }
-        }
-    }
-
-    fn records(&self) -> Result<&Records, Error> {
-        self.shared.records.as_ref().ok_or_else(no_store)
+        let now = self.shared.now();
+        self.shared.records()?.delete_expired(now).await
     }
 
     /// One request, for a door.

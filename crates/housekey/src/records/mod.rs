@@ -13,6 +13,7 @@
 
 pub mod conformance;
 pub(crate) mod data;
+pub(crate) mod info;
 mod memory;
 mod record;
 pub(crate) mod rules;

@@ -275,10 +275,6 @@ impl Store {
         }
     }
 
-    pub(crate) fn realm(&self) -> &str {
-        &self.realm
-    }
-
     /// As [`LoginStore::create`].
     pub(crate) async fn create(
         &self,

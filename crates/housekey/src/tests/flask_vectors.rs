@@ -119,7 +119,7 @@ fn session_from(manager: &LoginManager<Member>, cookie: &str) -> String {
         manager,
         &request(&[("cookie", format!("session={cookie}"))]),
     );
-    visit.with(|state, _| state.session.to_json())
+    visit.with(|view| view.session.to_json())
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn the_complete_set_cookie_lines_are_those_of_flask_and_flask_login() {
     );
     assert_eq!(
         lines(&manager, &format!("session={next}"), &|visit| {
-            visit.with(|state, _| state.session.remove("next"));
+            visit.with(|view| view.session.remove("next"));
         }),
         ["session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; HttpOnly; Path=/"]
     );

@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use crate::client::{Client, forwarded_for};
 use crate::cookie::Values;
-use crate::login::{VisitState, Who};
+use crate::login::state::{VisitState, Who};
 use crate::purpose::is_unseen;
 use crate::remember::RememberState;
 use crate::session::Flashes;

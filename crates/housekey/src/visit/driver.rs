@@ -1,70 +1,170 @@
-//! The actions together with the login store: what is asked of it, in which order.
+//! All questions to the user loader and the login store, and no rule: the rules say what to ask and what to do.
 //!
 //! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
 //! refuses or cannot do is an error, with everything as it was.
 
-use crate::auth_hash;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::OpenVisit;
+use super::shared::{Records, Shared};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{EndReason, Event, EventClient};
 use crate::login::actions::LoginOptions;
-use crate::login::records::{Issued, LoginInfo, Remembered, Renewal, Renewed};
-use crate::login::{LoginSource, VisitState, Who};
-use crate::policy::Policy;
-use crate::records::rules::{RecordRules, WhenFull};
-use crate::records::secret::{LoginToken, ending, marker_id};
-use crate::records::{Created, LoginId, LoginRecord, Updated};
-use crate::remember::ClaimsKind;
-use crate::session::keys;
+use crate::login::plan::{Ending, OwnLogins, RenewalPlan, Renewing, marks_of_all, plan_login};
+use crate::login::search::{RecordChange, Recorder, Search, Step};
+use crate::login::state::Who;
+use crate::records::info::LoginInfo;
+use crate::records::rules::{MaxLogins, RecordRules, Renewal, Renewed, WhenFull};
+use crate::records::secret::LoginToken;
+use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
 use crate::user::User;
-use crate::visit::OpenVisit;
-use crate::visit::shared::{Records, Shared};
 
 /// How often a record that others change at the same time is read again before giving up.
-pub(crate) const MOST_TRIES: usize = 10;
-/// How many logins a store is asked to end at a time.
+const MOST_TRIES: usize = 10;
+/// How many records a store is asked to delete at a time.
 const BATCH: usize = 1000;
 
-/// The logins that end when their browser logs out or in.
-#[derive(Default)]
-struct OwnLogins {
-    logins: Vec<LoginId>,
-    /// Those that all browsers with a Flask-Login token share. A logout ends them: nobody can tell a copy of such a token from
-    /// another browser of its owner's. A login does not.
-    shared: Vec<LoginId>,
-    /// That sessions of a peer's are over, whether they had a record or not.
-    marks: Vec<LoginRecord>,
-    /// Whose remember tokens somebody else has a copy of, as those show that this browser came with.
-    stolen_of: Vec<String>,
-}
-
-impl OwnLogins {
-    fn add(&mut self, login: LoginId) {
-        if !self.logins.contains(&login) {
-            self.logins.push(login);
-        }
+impl Recorder for Records {
+    fn rules(&self) -> &RecordRules {
+        &self.rules
     }
 }
 
+/// A step of the search, and of which login.
+struct Asked<'r> {
+    step: Step<'r, Records>,
+    generation: u32,
+    now: u64,
+}
+
+/// The search for the user.
+impl OpenVisit {
+    /// Searches until it is known who is there.
+    pub(super) async fn search(&self, request: &Parts) -> Result<(), Error> {
+        let _turn = self.turn().await;
+        let mut asked = self.begin();
+        while !matches!(asked.step, Step::Over) {
+            let next = self.take_step(asked, request).await;
+            asked = next.inspect_err(|_| self.deliver(&Event::LoadFailed))?;
+        }
+        Ok(())
+    }
+
+    fn begin(&self) -> Asked<'_> {
+        self.with_search(|search| match search.who {
+            Who::NotAsked => search.begin(),
+            _ => Step::Over,
+        })
+    }
+
+    async fn take_step<'r>(
+        &'r self,
+        asked: Asked<'r>,
+        request: &Parts,
+    ) -> Result<Asked<'r>, Error> {
+        let shared = self.visit().shared();
+        let (generation, now) = (asked.generation, asked.now);
+        Ok(match asked.step {
+            Step::User(id, then) => {
+                let found = shared.load_user(&id).await?;
+                self.go_on(generation, |search| then(search, id, found))
+            }
+            Step::RequestUser(then) => {
+                let found = shared.loader.load_from_request(request).await;
+                let found = found.map_err(loader_failed)?;
+                self.go_on(generation, |search| then(search, found))
+            }
+            Step::Record(records, id, then) => {
+                let found = records.store.load(&id, now).await?;
+                self.go_on(generation, |search| then(search, found))
+            }
+            Step::Change(records, RecordChange::Touch(login, touch, then)) => {
+                records.store.touch(&login, touch).await?;
+                self.go_on(generation, |search| then(search, ()))
+            }
+            Step::Change(records, RecordChange::Update(record, then)) => {
+                let updated = records.store.update(&record).await?;
+                shared.watched.wake(&record.id);
+                self.go_on(generation, |search| then(search, updated))
+            }
+            Step::Change(records, RecordChange::Delete(login, then)) => {
+                shared.end(records, &login).await?;
+                self.go_on(generation, |search| then(search, ()))
+            }
+            Step::Change(records, RecordChange::Create(record, then)) => {
+                let client = self.client();
+                let client = EventClient::of(&client);
+                let created =
+                    shared.try_to_create(records, &record, &[], WhenFull::EndOldest, client);
+                let is_new = created.await?;
+                // The next step looks at it. A store that has none would be asked for ever.
+                if !is_new && records.store.load(&record.id, now).await?.is_none() {
+                    return Err(taken());
+                }
+                self.go_on(generation, |search| then(search, is_new))
+            }
+            Step::Change(records, RecordChange::Mark(marker, then)) => {
+                let is_new = records.mark(&marker).await?;
+                self.go_on(generation, |search| then(search, is_new))
+            }
+            Step::Over => self.begin(),
+        })
+    }
+
+    /// Goes on with an answer, unless somebody logged in or out since it was asked for.
+    fn go_on<'r>(
+        &'r self,
+        generation: u32,
+        then: impl FnOnce(&mut Search<'_, 'r, Records>) -> Step<'r, Records>,
+    ) -> Asked<'r> {
+        self.with_search(
+            |search| match (search.generation == generation, &search.who) {
+                (true, _) => then(search),
+                (false, Who::NotAsked) => search.begin(),
+                (false, _) => Step::Over,
+            },
+        )
+    }
+
+    fn with_search<'r>(
+        &'r self,
+        act: impl FnOnce(&mut Search<'_, 'r, Records>) -> Step<'r, Records>,
+    ) -> Asked<'r> {
+        let records = self.visit().shared().records.as_ref();
+        self.with(|view| {
+            let view = view.reborrow();
+            let mut search = Search { view, records };
+            let step = act(&mut search);
+            Asked {
+                step,
+                generation: search.generation,
+                now: search.now,
+            }
+        })
+    }
+}
+
+/// The actions together with the login store.
 impl OpenVisit {
     pub(crate) async fn log_in(&self, user: &dyn User, options: LoginOptions) -> Result<(), Error> {
         let shared = self.visit().shared();
         let Some(records) = &shared.records else {
-            return self.change(|state, policy| state.log_in(policy, user, options, None));
+            return self.change(|view| view.log_in(user, options, None));
         };
         let _turn = self.turn().await;
-        let new = self.change(|state, policy| {
-            let new = state.issue(policy, records, user, options);
-            state.could_log_in(policy, user, options, Some(&new))?;
-            Ok(new)
-        })?;
-
+        let new = self.change(|view| view.issue(&records.rules, user, options))?;
         let own = self.own_logins(records).await?;
-        let marked = records.mark_all(own.marks).await?;
-        let when_full = records.max_logins.when_full;
-        let (record, client) = (&new.live.record, self.client());
+        let plan = plan_login(shared, new, own, options);
+
+        let marked = records.mark_all(&plan.replacing.marks).await?;
+        let (record, replaced) = (&plan.new.live.record, &plan.replacing.logins);
+        let client = self.client();
+        let when_full = records.rules.max_logins.when_full;
         let client = EventClient::of(&client);
-        let created = shared.create(records, record, &own.logins, when_full, client);
+        let created = shared.create(records, record, replaced, when_full, client);
         if let Err(error) = created.await {
             // The login that was to be replaced goes on.
             for marker in &marked {
@@ -72,90 +172,68 @@ impl OpenVisit {
             }
             return Err(error);
         }
-        self.tell_of_theft(own.stolen_of);
-        let logged_in =
-            self.change(|state, policy| state.log_in(policy, user, options, Some(&new)));
+        self.tell_of_theft(plan.replacing.stolen_of);
+        let logged_in = self.change(|view| view.log_in(user, options, Some(&plan.new)));
         if logged_in.is_err() {
-            records.store.delete(&new.live.record.id).await?;
+            records.store.delete(&record.id).await?;
             return logged_in;
         }
-        if options.remember.is_some() && shared.remember.is_shared_with_flask() {
-            // The user's Flask-Login token counts again: there is only the one. The store traces its fault; the login stands,
-            // and is not remembered.
-            let token = shared.remember.flask_token(&new.live.record.user_id);
-            let _ = records.store.delete(&marker_id(&token.id)).await;
+        if let Some(mark) = plan.unmark {
+            // The store traces its fault; the login stands, and is not remembered.
+            let _ = records.store.delete(&mark).await;
         }
         Ok(())
     }
 
     pub(crate) async fn log_out(&self) -> Result<(), Error> {
-        let log_out = |state: &mut VisitState, _: &Policy| {
-            state.log_out();
+        if let Some(records) = &self.visit().shared().records {
+            let _turn = self.turn().await;
+            self.change(|_| Ok(()))?;
+            let own = self.own_logins(records).await?;
+            self.end_planned(records, own.log_out(&records.rules, self.now()))
+                .await?;
+            return self.change(|view| {
+                view.log_out();
+                Ok(())
+            });
+        }
+        self.change(|view| {
+            view.log_out();
             Ok(())
-        };
-        let Some(records) = &self.visit().shared().records else {
-            return self.change(log_out);
-        };
-        let _turn = self.turn().await;
-        self.change(|_, _| Ok(()))?;
-        self.end_own_logins(records).await?;
-        self.change(log_out)
+        })
     }
 
     pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
-        let shared = self.visit().shared();
         let renew = |renewed: Option<&Renewed>| {
-            self.change(|state, policy| match renewal {
-                Renewal::Confirm => state.confirm(policy, user, renewed),
-                Renewal::AuthHash => state.update_auth_hash(policy, user, renewed),
+            self.change(|view| match renewal {
+                Renewal::Confirm => view.confirm(user, renewed),
+                Renewal::AuthHash => view.update_auth_hash(user, renewed),
             })
         };
-        let Some(records) = &shared.records else {
+        let Some(records) = &self.visit().shared().records else {
             return renew(None);
         };
         let _turn = self.turn().await;
-        if self.change(|state, policy| Ok(state.is_to_end(policy, user)))? {
-            self.end_own_logins(records).await?;
-        }
-        let auth_hash = shared.auth_hashes.digest(user);
-        let (token, user_id) = self.change(|state, policy| {
-            let user_id = state.logged_in_as(policy, user)?;
-            state.would_fit(policy, |state| {
-                state.make_fresh();
-                state.bind_to_client(policy);
-                if let Some(digest) = &auth_hash {
-                    let value = auth_hash::for_session(digest, &user_id);
-                    state.session.set_text(keys::AUTH_HASH, &value);
-                }
-            })?;
-            let token = state.session_token();
-            let token = token.filter(|_| state.session_token_is_of(&user_id));
-            Ok((token, user_id))
-        })?;
-        let Some(token) = token else {
-            // A peer's login, which gets its record at the next look. The cookie from before the proof gets none.
+        if self.change(|view| Ok(view.is_to_end(user)))? {
             let own = self.own_logins(records).await?;
-            if !records.adopts {
-                return Err(no_record());
-            }
-            records.mark_all(own.marks).await?;
-            for login in &own.logins {
-                self.visit().shared().end(records, login).await?;
-            }
+            self.end_planned(records, own.log_out(&records.rules, self.now()))
+                .await?;
+        }
+        let renewing = self.change(|view| view.may_renew(&records.rules, user))?;
+        let Some(token) = &renewing.token else {
+            let own = self.own_logins(records).await?;
+            self.end_planned(records, own.replace_peers_session())
+                .await?;
             return renew(None);
         };
         let renewed = self
-            .renew_record(records, &token, &user_id, auth_hash, renewal)
+            .renew_record(records, &renewing, token, renewal)
             .await?;
         renew(Some(&renewed))?;
         if renewal == Renewal::AuthHash {
-            self.end_all(
-                records,
-                &user_id,
-                Some(&renewed.session.id),
-                EndReason::AuthHashChanged,
-            )
-            .await?;
+            let (kept, reason) = (Some(&renewed.session.id), EndReason::AuthHashChanged);
+            self.end_all(records, &renewing.user_id, kept, reason)
+                .await?;
         }
         Ok(())
     }
@@ -164,65 +242,62 @@ impl OpenVisit {
     async fn renew_record(
         &self,
         records: &Records,
+        renewing: &Renewing,
         token: &LoginToken,
-        user_id: &str,
-        auth_hash: Option<String>,
         renewal: Renewal,
     ) -> Result<Renewed, Error> {
-        let (now, is_remembered) = self.with(|state, policy| {
-            let remember = &state.remember;
-            let is_remembered = remember.remembers_login(&token.id, &policy.remember, state.now);
-            (state.now, is_remembered)
-        });
+        let (shared, now) = (self.visit().shared(), self.now());
         for _ in 0..MOST_TRIES {
             let found = records.store.load(&token.id, now).await?;
-            let live = match records.check_session(token, user_id, found, now) {
-                Ok(live) if !live.in_grace => live,
-                _ => return Err(no_record()),
-            };
-            let auth_hash = auth_hash.clone();
-            if live.data.shared {
-                // The others that have the same token stay where they are; this browser gets a login of its own.
-                let client = self.client();
-                let new = records.issue(user_id, auth_hash, None, &client, now);
-                let (shared, client) = (self.visit().shared(), EventClient::of(&client));
-                let record = &new.live.record;
-                shared
-                    .create(records, record, &[], WhenFull::EndOldest, client)
-                    .await?;
-                return Ok(Renewed {
-                    session: new.session,
-                    remember: None,
-                });
-            }
-            let (next, renewed) = records.renewed(&live, auth_hash, renewal, is_remembered, now);
-            match records.store.update(&next.record).await? {
-                Updated::Done => {
-                    self.visit().shared().watched.wake(&token.id);
-                    return Ok(renewed);
+            match renewing.plan(&records.rules, token, found, renewal, now)? {
+                RenewalPlan::Create(new) => {
+                    let client = self.client();
+                    let client = EventClient::of(&client);
+                    let record = &new.live.record;
+                    shared
+                        .create(records, record, &[], WhenFull::EndOldest, client)
+                        .await?;
+                    return Ok(Renewed {
+                        session: new.session,
+                        remember: None,
+                    });
                 }
-                Updated::Conflict => {}
-                Updated::Gone => return Err(no_record()),
+                RenewalPlan::Update(next, renewed) => {
+                    match records.store.update(&next.record).await? {
+                        Updated::Done => {
+                            shared.watched.wake(&token.id);
+                            return Ok(renewed);
+                        }
+                        Updated::Conflict => {}
+                        // The next look finds nothing, and says so.
+                        Updated::Gone => {}
+                    }
+                }
             }
         }
         Err(too_busy())
     }
 
     pub(crate) async fn logins(&self) -> Result<Vec<LoginInfo>, Error> {
-        let (records, user_id, current) = self.of_current_user()?;
-        records.list(&user_id, Some(&current), self.now()).await
+        let records = self.visit().shared().records()?;
+        let listing = self.with(|view| view.may_list())?;
+        records
+            .list(&listing.user_id, Some(&listing.current), self.now())
+            .await
     }
 
     pub(crate) async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
-        let (records, user_id, _) = self.may_end()?;
+        let shared = self.visit().shared();
+        let records = shared.records()?;
+        let listing = self.with(|view| view.may_end())?;
         let found = records.store.load(id, self.now()).await?;
-        if found.is_none_or(|record| record.user_id != user_id) {
+        if !listing.has(found.as_ref()) {
             return Ok(false);
         }
-        let ended = self.visit().shared().end(records, id).await?;
+        let ended = shared.end(records, id).await?;
         if ended {
             self.deliver(&Event::LoginEnded {
-                user_id,
+                user_id: listing.user_id,
                 reason: EndReason::EndedByUser,
             });
         }
@@ -230,9 +305,10 @@ impl OpenVisit {
     }
 
     pub(crate) async fn end_other_logins(&self) -> Result<usize, Error> {
-        let (records, user_id, current) = self.may_end()?;
-        self.end_all(records, &user_id, Some(&current), EndReason::EndedByUser)
-            .await
+        let records = self.visit().shared().records()?;
+        let listing = self.with(|view| view.may_end())?;
+        let (kept, reason) = (Some(&listing.current), EndReason::EndedByUser);
+        self.end_all(records, &listing.user_id, kept, reason).await
     }
 
     async fn end_all(
@@ -250,118 +326,26 @@ impl OpenVisit {
             .await
     }
 
-    /// As [`of_current_user`](Self::of_current_user), for who is to end logins. A secret that was replaced reads only.
-    fn may_end(&self) -> Result<(&Records, String, LoginId), Error> {
-        match self.with(|state, _| state.reads_only) {
-            true => Err(no_record()),
-            false => self.of_current_user(),
-        }
-    }
-
-    /// Who is there, by a fresh login that has a record.
-    fn of_current_user(&self) -> Result<(&Records, String, LoginId), Error> {
-        let Some(records) = &self.visit().shared().records else {
-            return Err(no_store());
-        };
-        let (user_id, current) = self.with(|state, policy| {
-            if !state.is_fresh(policy, policy.settings.fresh_within) {
-                return Err(Error::new(
-                    ErrorKind::NotFresh,
-                    "a list of logins is for somebody who has just proved who they are: let the handler ask for a \
-                     fresh login",
-                ));
-            }
-            match (&state.who, &state.live) {
-                (Who::Somebody(user, LoginSource::Session), Some(live)) => {
-                    Ok((user.id(), live.record.id))
-                }
-                _ => Err(no_record()),
-            }
-        })?;
-        Ok((records, user_id, current))
-    }
-
-    /// The logins whose secrets this browser has, by all values of its cookies: a cookie that earlier settings left beside
-    /// the present one counts as well.
+    /// The logins whose secrets this browser has.
     async fn own_logins(&self, records: &Records) -> Result<OwnLogins, Error> {
-        let (sessions, remembered, now) = self.with(|state, policy| {
-            let sessions = state.sessions().filter_map(|(session, arrival)| {
-                let token = session.token().map(|token| (token, None));
-                token.or_else(|| {
-                    let (value, user_id) = (arrival.value.as_ref()?, session.user_id()?);
-                    let token = LoginToken::of_peers_session(value);
-                    Some((token, Some(user_id)))
-                })
-            });
-            let remembered = state.remember.all(&policy.remember, state.now);
-            (
-                sessions.collect::<Vec<_>>(),
-                remembered.collect::<Vec<_>>(),
-                state.now,
-            )
-        });
+        let (named, now) = self.with(|view| (view.named_logins(), view.now));
         let mut own = OwnLogins::default();
-        for (token, of_peer) in sessions {
-            let found = records.store.load(&token.id, now).await?;
-            let is_own = match found {
-                Some(record) if records.owns(&token, &record, now) => {
-                    let is_shared = records.is_shared(&record);
-                    if is_shared {
-                        own.shared.push(token.id);
-                    }
-                    !is_shared
-                }
-                Some(_) => false,
-                // A peer's may be getting its record at this moment.
-                None => of_peer.is_some(),
+        for name in named {
+            let found = match name.record() {
+                Some(id) => records.store.load(id, now).await?,
+                None => None,
             };
-            if is_own {
-                own.add(token.id);
-            }
-            if let Some(user_id) = of_peer {
-                let marker = records.session_marker(&token.id, &user_id, now);
-                own.marks.push(ending(marker));
-            }
-        }
-        let (mut in_use, mut stolen) = (Vec::new(), Vec::new());
-        for claims in remembered {
-            let ClaimsKind::Rotating(token) = &claims.kind else {
-                let token = self.visit().shared().remember.flask_token(&claims.user_id);
-                own.shared.push(token.id);
-                continue;
-            };
-            let found = records.store.load(&token.id, now).await?;
-            match records.check_remember(token, &claims, found, now) {
-                Remembered::Valid(_) => {
-                    own.add(token.id);
-                    in_use.push(token.id);
-                }
-                Remembered::Gone => {}
-                Remembered::Stolen(login) => stolen.push((login, claims.user_id)),
-            }
-        }
-        // A used token beside the one that came after it is what other settings left in this browser.
-        stolen.retain(|(login, _)| !in_use.contains(login));
-        for (login, user_id) in stolen {
-            own.add(login);
-            own.stolen_of.push(user_id);
+            own.add(&records.rules, name, found, now);
         }
         Ok(own)
     }
 
-    async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
-        let own = self.own_logins(records).await?;
-        // First of all, or what is ended could be started again meanwhile.
-        records.mark_all(own.marks).await?;
-        for login in &own.shared {
-            records
-                .mark(ending(records.token_marker(login, self.now())))
-                .await?;
-        }
-        for login in own.logins.iter().chain(&own.shared) {
+    async fn end_planned(&self, records: &Records, ending: Ending) -> Result<(), Error> {
+        records.mark_all(&ending.marks).await?;
+        for login in &ending.logins {
             self.visit().shared().end(records, login).await?;
         }
-        self.tell_of_theft(own.stolen_of);
+        self.tell_of_theft(ending.stolen_of);
         Ok(())
     }
 
@@ -371,42 +355,62 @@ impl OpenVisit {
         }
     }
 
-    pub(crate) fn client(&self) -> Client {
-        self.with(|state, _| state.client.clone())
+    fn client(&self) -> Client {
+        self.with(|view| view.client.clone())
     }
 
     fn now(&self) -> u64 {
-        self.with(|state, _| state.now)
-    }
-}
-
-impl VisitState {
-    fn issue(
-        &self,
-        policy: &Policy,
-        rules: &RecordRules,
-        user: &dyn User,
-        options: LoginOptions,
-    ) -> Issued {
-        let remember_for = options
-            .remember
-            .filter(|_| policy.remember.rotates())
-            .map(|duration| duration.unwrap_or(policy.remember.duration));
-        let digest = policy.auth_hashes.digest(user);
-        rules.issue(&user.id(), digest, remember_for, &self.client, self.now)
+        self.with(|view| view.now)
     }
 }
 
 impl Shared {
+    pub(crate) fn records(&self) -> Result<&Records, Error> {
+        self.records.as_ref().ok_or_else(no_store)
+    }
+
+    async fn load_user(&self, id: &str) -> Result<Option<Arc<dyn User>>, Error> {
+        self.loader.load_user(id).await.map_err(loader_failed)
+    }
+
+    /// Whether the login is over that a session with this token is of, and the user as they are now.
+    pub(super) async fn look_at_login(
+        &self,
+        records: &Records,
+        token: &LoginToken,
+        user_id: &str,
+    ) -> Result<Option<Arc<dyn User>>, Error> {
+        let now = self.now();
+        let found = records.store.load(&token.id, now).await?;
+        match records.rules.check_session(token, user_id, found, now) {
+            Ok(_) => self.load_user(user_id).await,
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Ends a login. `false` when there was none.
-    pub(crate) async fn end(&self, records: &Records, login: &LoginId) -> Result<bool, Error> {
+    async fn end(&self, records: &Records, login: &LoginId) -> Result<bool, Error> {
         let ended = records.store.delete(login).await?;
         self.watched.wake(login);
         Ok(ended)
     }
 
+    /// Ends a login for the application, and tells of it. `false` when there was none.
+    pub(crate) async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
+        let records = self.records()?;
+        let Some(record) = records.store.load(id, self.now()).await? else {
+            return Ok(false);
+        };
+        let ended = self.end(records, id).await?;
+        if ended {
+            let reason = EndReason::EndedByApplication;
+            self.have_ended(&record.user_id, &[*id], reason, EventClient::default());
+        }
+        Ok(ended)
+    }
+
     /// Keeps a new login in place of those that it replaces, and ends the user's logins that are too many beside it.
-    pub(crate) async fn create(
+    async fn create(
         &self,
         records: &Records,
         new: &LoginRecord,
@@ -423,7 +427,7 @@ impl Shared {
     }
 
     /// The same. `false`, and nothing was done, when there is a record with this number.
-    pub(crate) async fn try_to_create(
+    async fn try_to_create(
         &self,
         records: &Records,
         new: &LoginRecord,
@@ -431,7 +435,7 @@ impl Shared {
         when_full: WhenFull,
         client: EventClient<'_>,
     ) -> Result<bool, Error> {
-        let limit = records.limit(when_full, self.now());
+        let limit = records.rules.limit(when_full, self.now());
         loop {
             let reason = EndReason::TooManyLogins;
             match records.store.create(new, replaced, limit).await? {
@@ -441,7 +445,7 @@ impl Shared {
                     return Ok(true);
                 }
                 Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason, client),
-                Created::Full => return Err(records.too_many()),
+                Created::Full => return Err(records.rules.too_many()),
                 Created::Taken => return Ok(false),
             }
         }
@@ -456,14 +460,13 @@ impl Shared {
         reason: EndReason,
         client: EventClient<'_>,
     ) -> Result<usize, Error> {
-        if records.adopts {
-            records.end_peers_sessions(user_id, self.now()).await?;
+        let now = self.now();
+        let marks = marks_of_all(self, &records.rules, user_id, now);
+        if let Some(mark) = marks.of_sessions {
+            records.renew_mark(mark, now).await?;
         }
-        if self.remember.is_shared_with_flask() {
-            let token = self.remember.flask_token(user_id);
-            records
-                .mark(ending(records.token_marker(&token.id, self.now())))
-                .await?;
+        if let Some(mark) = marks.of_token {
+            records.mark(&mark).await?;
         }
         let mut count = 0;
         loop {
@@ -495,45 +498,96 @@ impl Shared {
 }
 
 impl Records {
-    /// A user's logins, the one last used first, as many as [`most_listed`](Self::most_listed).
+    /// A user's logins, the one last used first.
     pub(crate) async fn list(
         &self,
         user_id: &str,
         current: Option<&LoginId>,
         now: u64,
     ) -> Result<Vec<LoginInfo>, Error> {
-        let most = self.most_listed();
-        let mut records = self.store.list_by_user(user_id, now, most).await?;
-        // Of those that a store has no order for, as well.
-        records.sort_by_key(|it| std::cmp::Reverse((it.last_seen_at, it.created_at, it.id)));
-        let logins = records.iter();
-        Ok(logins
-            .filter_map(|record| LoginInfo::of(record, current))
-            .collect())
+        let most = self.rules.most_listed();
+        let records = self.store.list_by_user(user_id, now, most).await?;
+        Ok(LoginInfo::list(records, current))
+    }
+
+    /// Deletes all records that have expired.
+    pub(crate) async fn delete_expired(&self, now: u64) -> Result<usize, Error> {
+        let mut deleted = 0;
+        loop {
+            let batch = self.store.delete_expired(now, BATCH).await?;
+            deleted += batch;
+            if batch < BATCH {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// Keeps a mark; once is enough. `false` when it was there.
+    async fn mark(&self, mark: &LoginRecord) -> Result<bool, Error> {
+        let limit = Limit {
+            count: MaxLogins::MOST,
+            spared_since: u64::MAX,
+            now: mark.created_at,
+        };
+        let created = self.store.create(mark, &[], limit).await?;
+        Ok(created.is_done())
+    }
+
+    /// Keeps these marks, and says which of them are new.
+    async fn mark_all(&self, marks: &[LoginRecord]) -> Result<Vec<LoginId>, Error> {
+        let mut new = Vec::new();
+        for mark in marks {
+            if self.mark(mark).await? {
+                new.push(mark.id);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Keeps a mark in the place of an older one.
+    async fn renew_mark(&self, mark: LoginRecord, now: u64) -> Result<(), Error> {
+        for _ in 0..MOST_TRIES {
+            if self.mark(&mark).await? {
+                return Ok(());
+            }
+            let Some(before) = self.store.load(&mark.id, now).await? else {
+                continue;
+            };
+            let next = LoginRecord {
+                version: before.version,
+                ..mark.clone()
+            };
+            if self.store.update(&next).await? == Updated::Done {
+                return Ok(());
+            }
+        }
+        Err(too_busy())
     }
 }
 
-pub(crate) fn too_busy() -> Error {
+fn loader_failed(error: BoxError) -> Error {
+    tracing::error!(target: "housekey", %error, "the user loader failed");
+    Error::new(
+        ErrorKind::LoaderFailed,
+        "who is signed in cannot be told at the moment; try again in a little while",
+    )
+    .caused_by(error)
+}
+
+fn too_busy() -> Error {
     Error::new(
         ErrorKind::StoreFailed,
         "the login is being changed by many requests at once; try again",
     )
 }
 
-fn no_record() -> Error {
-    Error::new(
-        ErrorKind::NotLoggedIn,
-        "the login has ended or was renewed by another request, so there is none to renew",
-    )
-}
-
-pub(crate) fn no_store() -> Error {
+fn no_store() -> Error {
     Error::new(
         ErrorKind::NoLoginStore,
         "there is no list of logins: give the login manager a login_store",
     )
 }
 
-pub(crate) fn taken() -> Error {
+fn taken() -> Error {
     crate::records::store_failed("the number of a new login was taken".into())
 }

@@ -37,12 +37,10 @@ impl Flash {
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it,
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response.
     pub fn push(&self, category: &str, text: &str) -> Result<(), Error> {
-        self.visit.change(|state, policy| {
-            let before = state.flashes.clone();
-            state.flashes.push(category, text);
-            state
-                .must_fit(policy)
-                .inspect_err(|_| state.flashes = before)
+        self.visit.change(|view| {
+            let before = view.flashes.clone();
+            view.flashes.push(category, text);
+            view.must_fit().inspect_err(|_| view.flashes = before)
         })
     }
 
@@ -56,10 +54,11 @@ impl Flash {
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: nobody could tell the browser that they are
     /// gone.
     pub fn take(&self) -> Result<Vec<FlashMessage>, Error> {
-        self.visit.change(|state, _| {
-            if state.unseen {
+        self.visit.change(|view| {
+            if view.unseen {
                 return Ok(Vec::new());
             }
+            let state = &mut *view.state;
             Ok(state.flashes.take(&mut state.session))
         })
     }

@@ -10,8 +10,9 @@ use crate::cookie::check_duration;
 use crate::error::Error;
 use crate::event::Event;
 use crate::login::actions::LoginOptions;
-use crate::login::records::{LoginInfo, Renewal};
 use crate::records::LoginId;
+use crate::records::info::LoginInfo;
+use crate::records::rules::Renewal;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
@@ -165,7 +166,7 @@ impl<U: User> Login<U> {
     /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
     /// who is there, ask for the current user.
     pub fn user_id(&self) -> Option<String> {
-        self.visit.with(|state, _| state.session_user_id())
+        self.visit.with(|view| view.session_user_id())
     }
 }
 

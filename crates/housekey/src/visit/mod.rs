@@ -5,25 +5,24 @@
 //! the visit [`finish`](Visit::finish) its headers.
 //!
 //! - [`arrive`] reads the request, [`respond`] writes the response's headers.
-//! - [`current`] finds out who is there: it asks the loader and the store what the rules want to know.
-//! - [`login`] is how an application logs in, out and confirms; [`driver`] tells the store of it, and [`peers`] of the logins
-//!   that a Flask peer makes.
+//! - [`current`] is who is there; [`login`] is how an application logs in, out and confirms.
+//! - [`driver`] asks the loader and the store what the rules want to know, and tells the store what they decide.
 //! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
 //! - [`shared`] is what answers: loader, store, hooks, clock.
-//! - [`watch`] waits for the end of a login.
+//! - [`watch`] waits for the end of a login; [`watched`] are those that somebody waits for.
 
 mod arrive;
 mod current;
-pub(crate) mod driver;
+mod driver;
 pub(crate) mod flash;
 pub(crate) mod login;
 pub(crate) mod next_url;
-mod peers;
 mod respond;
 pub(crate) mod session;
 pub(crate) mod shared;
 mod turn;
 pub(crate) mod watch;
+pub(crate) mod watched;
 
 use std::any::TypeId;
 use std::fmt;
@@ -43,8 +42,7 @@ use self::shared::Shared;
 use self::turn::{Turn, Turns};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
-use crate::login::{LoginSource, VisitState, Who};
-use crate::policy::Policy;
+use crate::login::state::{LoginSource, View, VisitState, Who};
 use crate::user::User;
 
 /// One request, as one login manager sees it. Clones are the same visit.
@@ -170,7 +168,11 @@ impl Visit {
                 let mut state = lock(state);
                 let without_use = self.inner.without_use.load(Ordering::Relaxed);
                 state.is_used |= !without_use && !state.accessed;
-                state.write(&self.inner.shared, headers)
+                let view = View {
+                    policy: &self.inner.shared,
+                    state: &mut state,
+                };
+                view.write(headers)
             }
             None => Ok(()),
         }
@@ -196,11 +198,14 @@ pub struct OpenVisit {
 
 impl OpenVisit {
     /// Does something with the state and delivers the events afterwards, so that a hook may look at the visit.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut VisitState, &Policy) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut View<'_>) -> T) -> T {
         let shared = &self.visit.inner.shared;
         let state = self.visit.inner.state.get();
         let mut state = lock(state.expect("an open visit has a state"));
-        let result = act(&mut state, shared);
+        let result = act(&mut View {
+            policy: shared,
+            state: &mut state,
+        });
         if !state.events.is_empty() {
             let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
             drop(state);
@@ -214,7 +219,7 @@ impl OpenVisit {
 
     /// Tells of something that is not in the state.
     pub(crate) fn deliver(&self, event: &Event) {
-        let client = self.with(|state, _| state.client.clone());
+        let client = self.with(|view| view.client.clone());
         let shared = &self.visit.inner.shared;
         shared.deliver(event, EventClient::of(&client));
     }
@@ -226,17 +231,17 @@ impl OpenVisit {
     /// [`ErrorKind::TooLate`] once the response has been written, for instance in a task that outlives the handler.
     pub(crate) fn change<T>(
         &self,
-        act: impl FnOnce(&mut VisitState, &Policy) -> Result<T, Error>,
+        act: impl FnOnce(&mut View<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.with(|state, policy| {
-            if state.written {
+        self.with(|view| {
+            if view.written {
                 return Err(Error::new(
                     ErrorKind::TooLate,
                     "the response has gone out, so that no cookie can follow it: change the login and the session \
                      before the handler returns",
                 ));
             }
-            act(state, policy)
+            act(view)
         })
     }
 
@@ -262,10 +267,10 @@ impl OpenVisit {
     /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
     /// wants to know about.
     pub fn is_remembered(&self) -> bool {
-        self.with(|state, policy| match &state.who {
-            Who::Somebody(user, source) if *source != LoginSource::Request => state
+        self.with(|view| match &view.who {
+            Who::Somebody(user, source) if *source != LoginSource::Request => view
                 .remember
-                .remembers(&user.id(), &policy.remember, state.now),
+                .remembers(&user.id(), &view.policy.remember, view.now),
             _ => false,
         })
     }
@@ -273,7 +278,7 @@ impl OpenVisit {
     /// Whether the current user's login is fresh and no older than this. `false` before
     /// [`current_user`](Self::current_user) was asked.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
-        self.with(|state, policy| state.is_fresh(policy, Some(within)))
+        self.with(|view| view.is_fresh(Some(within)))
     }
 
     /// One at a time: who is looking for the user, or changing who it is together with the store.

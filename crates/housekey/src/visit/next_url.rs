@@ -22,12 +22,12 @@ pub struct NextUrl {
 
 impl NextUrl {
     pub(crate) fn new(visit: OpenVisit, request: &Parts) -> Self {
-        let claimed = visit.with(|state, policy| {
+        let claimed = visit.with(|view| {
             let in_query = request
                 .uri
                 .query()
-                .and_then(|query| query_value(query, &policy.settings.next_field));
-            in_query.or_else(|| state.session.text(keys::NEXT).map(Cow::into_owned))
+                .and_then(|query| query_value(query, &view.policy.settings.next_field));
+            in_query.or_else(|| view.session.text(keys::NEXT).map(Cow::into_owned))
         });
         Self { visit, claimed }
     }
@@ -58,8 +58,8 @@ impl NextUrl {
     ///
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: it could not be used up.
     pub fn or(self, default: &str) -> Result<String, Error> {
-        self.visit.change(|state, _| {
-            state.session.remove(keys::NEXT);
+        self.visit.change(|view| {
+            view.session.remove(keys::NEXT);
             Ok(())
         })?;
         match (self.get(), &self.claimed) {

@@ -5,32 +5,32 @@ use http::header::{self, Entry, HeaderMap, HeaderValue};
 
 use crate::cookie::Attributes;
 use crate::error::Error;
-use crate::login::{VisitState, Who};
-use crate::policy::Policy;
-use crate::session::{Change, Flashes};
+use crate::login::state::{View, VisitState, Who};
+use crate::session::Change;
 
-impl VisitState {
-    pub(crate) fn write(&mut self, policy: &Policy, headers: &mut HeaderMap) -> Result<(), Error> {
+impl View<'_> {
+    pub(crate) fn write(mut self, headers: &mut HeaderMap) -> Result<(), Error> {
         self.written = true;
-        self.flashes.store(&mut self.session);
-        self.flashes = Flashes::default();
+        let flashes = std::mem::take(&mut self.flashes);
+        flashes.store(&mut self.session);
         self.arrival.again_if_due = self.is_used;
-        let refreshes = policy.remember.refresh_each_request
+        let refreshes = self.policy.remember.refresh_each_request
             && self.is_used
             && matches!(self.who, Who::Somebody(..));
         if (refreshes || self.missing_digest.is_some())
             && let Some(id) = self.session_user_id()
         {
-            if refreshes && !sets_cookie(headers, &policy.remember.attributes.name) {
-                self.refresh_remember_token(policy, &id);
+            if refreshes && !sets_cookie(headers, &self.policy.remember.attributes.name) {
+                self.refresh_remember_token(&id);
             }
             if let Some(digest) = self.missing_digest.take()
-                && policy
+                && self
+                    .policy
                     .session_cookie
                     .is_main_written(&self.session, &self.arrival)
             {
                 // Without room for it, the session counts without it, as it did until now.
-                let _ = self.if_it_fits(policy, |state| state.write_auth_hash(&id, Some(&digest)));
+                let _ = self.if_it_fits(|view| view.write_auth_hash(&id, Some(&digest)));
             }
         }
 
@@ -41,7 +41,7 @@ impl VisitState {
                 false => "Cookie",
             },
         );
-        let cookies = self.cookies(policy, headers)?;
+        let cookies = self.cookies(headers)?;
         let sets_cookies = !cookies.is_empty();
         for cookie in cookies {
             headers.append(header::SET_COOKIE, cookie);
@@ -53,20 +53,20 @@ impl VisitState {
     }
 
     /// What goes to the browser, in Flask-Login's order: the remember token first.
-    fn cookies(&self, policy: &Policy, headers: &HeaderMap) -> Result<Vec<HeaderValue>, Error> {
+    fn cookies(&self, headers: &HeaderMap) -> Result<Vec<HeaderValue>, Error> {
         let mut cookies = Cookies {
-            state: self,
+            state: self.state,
             headers,
             sent: Vec::new(),
         };
-        let remember = self.remember.write(&policy.remember, self.now);
+        let remember = self.remember.write(&self.policy.remember, self.now);
         cookies.send(
-            &policy.remember.attributes,
+            &self.policy.remember.attributes,
             self.remember.was_sent(),
             remember,
         );
         if !self.reads_only {
-            let session = &policy.session_cookie;
+            let session = &self.policy.session_cookie;
             let [main, values] = session.write(&self.session, &self.arrival, self.now)?;
             cookies.send(&session.main.attributes, self.arrival.main.sent, main);
             if let Some(cookie) = &session.values {

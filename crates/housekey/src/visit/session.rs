@@ -37,8 +37,8 @@ impl Session {
     ///
     /// [`ErrorKind::SessionValue`] when the value is of another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.visit.with(|state, _| {
-            let Some(raw) = state.session.get(key).filter(|_| key != keys::TOKEN) else {
+        self.visit.with(|view| {
+            let Some(raw) = view.session.get(key).filter(|_| key != keys::TOKEN) else {
                 return Ok(None);
             };
             json::from_raw(raw).map(Some).map_err(|error| {
@@ -68,7 +68,7 @@ impl Session {
             .caused_by(error.into())
         })?;
         self.visit
-            .change(|state, policy| state.if_it_fits(policy, |state| state.session.set(key, raw)))
+            .change(|view| view.if_it_fits(|view| view.session.set(key, raw)))
     }
 
     /// Removes the value under this key; `true` when there was one.
@@ -78,18 +78,18 @@ impl Session {
     /// [`ErrorKind::SessionValue`] for a key by which the login is remembered: log the user out instead.
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         not_reserved(key)?;
-        self.visit.change(|state, _| Ok(state.session.remove(key)))
+        self.visit.change(|view| Ok(view.session.remove(key)))
     }
 
     /// Whether there is a value under this key.
     pub fn contains(&self, key: &str) -> bool {
         self.visit
-            .with(|state, _| key != keys::TOKEN && state.session.get(key).is_some())
+            .with(|view| key != keys::TOKEN && view.session.get(key).is_some())
     }
 
     /// The keys of the application's values, in order.
     pub fn keys(&self) -> Vec<String> {
-        let mut keys = self.visit.with(|state, _| state.session.names());
+        let mut keys = self.visit.with(|view| view.session.names());
         keys.retain(|key| not_reserved(key).is_ok());
         keys
     }
@@ -100,8 +100,8 @@ impl Session {
     ///
     /// [`ErrorKind::TooLate`] after the response, as for every change.
     pub fn clear(&self) -> Result<(), Error> {
-        self.visit.change(|state, _| {
-            state.session.retain(|key| not_reserved(key).is_err());
+        self.visit.change(|view| {
+            view.session.retain(|key| not_reserved(key).is_err());
             Ok(())
         })
     }
@@ -109,7 +109,7 @@ impl Session {
     /// Whether the cookie survives the browser's being closed, until the session's lifetime ends
     /// (Flask's `session.permanent`).
     pub fn is_permanent(&self) -> bool {
-        self.visit.with(|state, _| state.session.is_permanent())
+        self.visit.with(|view| view.session.is_permanent())
     }
 
     /// Makes the cookie survive the browser's being closed. A login by somebody else than before empties the session,
@@ -119,8 +119,8 @@ impl Session {
     ///
     /// [`ErrorKind::TooLate`] after the response, as for every change.
     pub fn make_permanent(&self) -> Result<(), Error> {
-        self.visit.change(|state, _| {
-            state.session.set(PERMANENT, "true".to_owned());
+        self.visit.change(|view| {
+            view.session.set(PERMANENT, "true".to_owned());
             Ok(())
         })
     }
@@ -131,8 +131,8 @@ impl Session {
     ///
     /// [`ErrorKind::TooLate`] after the response, as for every change.
     pub fn make_temporary(&self) -> Result<(), Error> {
-        self.visit.change(|state, _| {
-            state.session.remove(PERMANENT);
+        self.visit.change(|view| {
+            view.session.remove(PERMANENT);
             Ok(())
         })
     }

@@ -2,10 +2,9 @@
 
 use std::any::TypeId;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::watch::Watched;
+use super::watched::Watched;
 use crate::event::{Event, EventClient};
 use crate::policy::Policy;
 use crate::records::Store;
@@ -15,15 +14,7 @@ use crate::user::ErasedLoader;
 /// The store of a manager, and the rules for its records.
 pub(crate) struct Records {
     pub(crate) store: Store,
-    pub(crate) rules: Arc<RecordRules>,
-}
-
-impl Deref for Records {
-    type Target = RecordRules;
-
-    fn deref(&self) -> &RecordRules {
-        &self.rules
-    }
+    pub(crate) rules: RecordRules,
 }
 
 pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;

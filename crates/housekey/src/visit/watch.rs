@@ -1,15 +1,13 @@
 //! Waiting for the end of a login: what a stream needs that outlives its request.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use event_listener::Event as Signal;
 use futures_lite::future;
 
 use crate::error::{Error, ErrorKind};
-use crate::login::{LoginSource, Who};
+use crate::login::state::{LoginSource, Who};
 use crate::records::LoginId;
 use crate::records::secret::LoginToken;
 use crate::visit::OpenVisit;
@@ -59,10 +57,8 @@ impl OpenVisit {
     /// [`ErrorKind::NoLoginStore`], and [`ErrorKind::NotLoggedIn`] when nobody is there, or by an API key and not by a login.
     pub fn watch(&self) -> Result<LoginWatch, Error> {
         let shared = self.visit().shared();
-        if shared.records.is_none() {
-            return Err(super::driver::no_store());
-        }
-        self.with(|state, _| match (&state.who, &state.live, state.session_token()) {
+        shared.records()?;
+        self.with(|view| match (&view.who, &view.live, view.session_token()) {
             (Who::Somebody(user, source), Some(live), Some(token))
                 if *source != LoginSource::Request =>
             {
@@ -121,13 +117,10 @@ impl LoginWatch {
         let Some(records) = &self.shared.records else {
             return Ok(true);
         };
-        let now = self.shared.now();
-        let found = records.store.load(&self.login, now).await?;
-        let checked = records.check_session(&self.token, &self.user_id, found, now);
-        if checked.is_err() {
-            return Ok(true);
-        }
-        let user = self.shared.load_user(&self.user_id).await?;
+        let look = self
+            .shared
+            .look_at_login(records, &self.token, &self.user_id);
+        let user = look.await?;
         Ok(user.is_none_or(|user| !user.is_active() || user.session_auth_hash() != self.auth_hash))
     }
 }
@@ -137,69 +130,6 @@ impl fmt::Debug for LoginWatch {
         f.debug_struct("LoginWatch")
             .field("login", &self.login)
             .finish_non_exhaustive()
-    }
-}
-
-/// The logins of this process that somebody watches.
-#[derive(Clone, Default)]
-pub(crate) struct Watched(Arc<Mutex<HashMap<LoginId, Watchers>>>);
-
-struct Watchers {
-    count: usize,
-    signal: Arc<Signal>,
-}
-
-/// Forgets the login when the last of its watchers goes.
-struct Waiting {
-    watched: Watched,
-    login: LoginId,
-    listener: event_listener::EventListener,
-}
-
-impl Watched {
-    fn listen(&self, login: LoginId) -> Waiting {
-        let mut watched = self.lock();
-        let watchers = watched.entry(login).or_insert_with(|| Watchers {
-            count: 0,
-            signal: Arc::default(),
-        });
-        watchers.count += 1;
-        let listener = watchers.signal.listen();
-        drop(watched);
-        Waiting {
-            watched: self.clone(),
-            login,
-            listener,
-        }
-    }
-
-    /// Wakes whoever waits for the end of this login.
-    pub(crate) fn wake(&self, login: &LoginId) {
-        if let Some(watchers) = self.lock().get(login) {
-            watchers.signal.notify(usize::MAX);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<LoginId, Watchers>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
-    async fn wait(mut self) {
-        (&mut self.listener).await;
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut watched = self.watched.lock();
-        if let Some(watchers) = watched.get_mut(&self.login) {
-            watchers.count -= 1;
-            if watchers.count == 0 {
-                watched.remove(&self.login);
-            }
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Finding out who is there: a small state machine that says what it needs and is told the answer.
+//! Finding out who is there: a state machine that says what it needs next and is told the answer.
 //!
 //! The order is Flask-Login's, with its gaps closed:
 //!
@@ -13,74 +13,99 @@
 //! A user who is gone, not active, or whose auth hash changed loses the login, and its cookies go. An answer that
 //! cannot be had is never given here: the search simply has not ended, and nothing is remembered of it.
 
+mod peers;
 mod recorded;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use recorded::{Adopted, Adoption, Write};
-
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use recorded::Ending;
-
-use super::{LoginSource, VisitState, Who};
+use super::state::{LoginSource, View, VisitState, Who};
 use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
-use crate::policy::Policy;
+use crate::records::rules::{Live, RecordRules};
 use crate::records::secret::LoginToken;
-use crate::records::{LoginRecord, Updated};
+use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
-use crate::session::Rejected;
-use crate::session::keys;
-use crate::settings::SessionProtection;
+use crate::session::{Rejected, keys};
 use crate::user::User;
 
-/// What the search needs next.
-#[derive(Debug)]
-pub(crate) enum Search {
-    /// The record that the session names, for the user whom the session names.
-    SessionRecord(Option<String>, LoginToken),
-    /// The user with the id in the session.
-    SessionUser(String),
-    /// The record of a remember token.
-    RememberedRecord(Box<Claims>, LoginToken),
-    /// The user whom a valid remember token names.
-    RememberedUser(Box<Claims>),
-    /// The record of a login that a peer made.
-    Adopted(Adopted),
-    /// Whomever the request itself proves.
-    RequestUser,
-    /// A record is to be changed before the search goes on.
-    Write(Write),
+/// What the search needs next. A question carries the rest of the search, which takes the answer, so that no answer can go to
+/// another question. One to the store carries what stands for the store (`S`), so that none can be asked without one.
+pub(crate) enum Step<'r, S> {
+    /// The user with this id.
+    User(String, ThenOfUser<'r, S>),
+    /// The user whom the request itself proves.
+    RequestUser(Then<'r, S, FoundUser>),
+    /// A record.
+    Record(&'r S, LoginId, Then<'r, S, Option<LoginRecord>>),
+    /// The store is to do something before the search goes on.
+    Change(&'r S, RecordChange<'r, S>),
     /// It is over; [`VisitState::who`] has the result.
     Over,
 }
 
-/// What comes of a session's being from this browser or from another.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protection {
-    /// It is from this one.
-    Fits,
-    /// It does not say, and is bound to this one from now on.
-    Unbound,
-    /// The login is not fresh any more.
-    Stales,
-    /// The login is over.
-    Ends,
+type FoundUser = Option<Arc<dyn User>>;
+type Then<'r, S, A> = Box<dyn FnOnce(&mut Search<'_, 'r, S>, A) -> Step<'r, S> + Send + 'r>;
+/// The id comes back with the answer, which spares the question at every request an allocation.
+type ThenOfUser<'r, S> =
+    Box<dyn FnOnce(&mut Search<'_, 'r, S>, String, FoundUser) -> Step<'r, S> + Send + 'r>;
+
+/// What the store is to do.
+pub(crate) enum RecordChange<'r, S> {
+    /// Note that a login is used.
+    Touch(LoginId, Touch, Then<'r, S, ()>),
+    /// Write a record again, unless somebody else has changed it since it was read.
+    Update(Box<LoginRecord>, Then<'r, S, Updated>),
+    /// Delete the record of a login that is over.
+    Delete(LoginId, Then<'r, S, ()>),
+    /// Keep a new login. The answer is `false` when there is one with this number.
+    Create(Box<LoginRecord>, Then<'r, S, bool>),
+    /// Keep a mark, which is nobody's login. The answer is `false` when it was there.
+    Mark(Box<LoginRecord>, Then<'r, S, bool>),
 }
 
-/// What the search was told.
-pub(crate) enum Answer {
-    User(Option<Arc<dyn User>>),
-    Record(Option<LoginRecord>),
-    /// A record, or else whether there was one before.
-    Adopted(Option<LoginRecord>, bool),
-    Written(Updated),
+/// What stands for the store in the search, which knows only the rules for its records.
+pub(crate) trait Recorder: Sync {
+    /// The rules for its records.
+    fn rules(&self) -> &RecordRules;
 }
 
-impl VisitState {
+/// The search for the user in one request.
+pub(crate) struct Search<'a, 'r, S> {
+    pub(crate) view: View<'a>,
+    /// `None` when logins are in their cookies alone.
+    pub(crate) records: Option<&'r S>,
+}
+
+impl<'a, S> Deref for Search<'a, '_, S> {
+    type Target = View<'a>;
+
+    fn deref(&self) -> &View<'a> {
+        &self.view
+    }
+}
+
+impl<S> DerefMut for Search<'_, '_, S> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.view
+    }
+}
+
+/// What starts a session, by a valid remember token.
+enum TokenLogin<'r, S> {
+    /// The token alone.
+    Token,
+    /// The record of one that rotates.
+    Recorded(&'r S, LoginToken, Box<Live>),
+    /// The record of Flask-Login's, which it may not have yet.
+    Shared(&'r S, LoginToken, Option<Box<Live>>),
+}
+
+impl<'r, S: Recorder> Search<'_, 'r, S> {
     /// Begins the search.
-    pub(crate) fn search(&mut self, policy: &Policy) -> Search {
+    pub(crate) fn begin(&mut self) -> Step<'r, S> {
         self.live = None;
         if let Some(rejected) = self.arrival.rejected.take() {
             let reason = match rejected {
@@ -95,160 +120,84 @@ impl VisitState {
         }
         self.session.remove(keys::REMEMBER);
 
-        let id = self.session_user_id();
-        self.search_session(policy, id)
+        let user_id = self.session_user_id();
+        self.search_session(user_id)
     }
 
-    /// Goes on with the answer to what was asked.
-    pub(crate) fn search_on(&mut self, policy: &Policy, asked: Search, answer: Answer) -> Search {
-        match (asked, answer) {
-            (Search::SessionUser(id), Answer::User(Some(user))) => {
-                self.check_session_user(policy, id, user)
-            }
-            (Search::SessionUser(id), Answer::User(None)) => {
-                self.end_login(policy, id, EndReason::UserGone)
-            }
-            (Search::RememberedUser(claims), Answer::User(Some(user))) => {
-                self.check_remembered_user(policy, claims, user)
-            }
-            (Search::RememberedUser(claims), Answer::User(None)) => {
-                self.end_remembering(claims.user_id, EndReason::UserGone)
-            }
-            (Search::RequestUser, Answer::User(Some(user))) if user.is_active() => {
-                self.event(Event::LoadedFromRequest { user_id: user.id() });
-                self.found(user, LoginSource::Request)
-            }
-            (asked, answer) => match (&policy.record_rules, asked, answer) {
-                (Some(records), Search::SessionRecord(id, token), Answer::Record(found)) => {
-                    self.check_session_record(policy, records, id, &token, found)
-                }
-                (Some(records), Search::RememberedRecord(claims, token), Answer::Record(found)) => {
-                    self.check_remembered_record(records, claims, token, found)
-                }
-                (Some(records), Search::Adopted(adopted), Answer::Adopted(found, was_there)) => {
-                    self.check_adopted(policy, records, adopted, found, was_there)
-                }
-                (Some(_), Search::Write(write), Answer::Written(updated)) => {
-                    self.written(policy, write, updated)
-                }
-                _ => self.nobody(),
-            },
+    fn search_session(&mut self, user_id: Option<String>) -> Step<'r, S> {
+        match (self.records, user_id) {
+            (Some(records), user_id) => self.search_recorded_session(records, user_id),
+            (None, Some(user_id)) if self.protect(&user_id) => self.nobody(),
+            (None, Some(user_id)) => self.ask_for_session_user(user_id),
+            (None, None) => self.no_session(),
         }
     }
 
-    /// Compares the client with the one that the session was made for, and does what follows. `true` when the login was
-    /// ended.
-    pub(super) fn protect(&mut self, policy: &Policy, user_id: &str) -> bool {
-        let protection = self.protection(policy);
-        self.follow(policy, protection, user_id)
+    fn no_session(&mut self) -> Step<'r, S> {
+        self.forget_leftovers();
+        self.search_remember_token()
     }
 
-    /// Does what follows from the session's being from this browser or from another. `true` when the login was ended.
-    fn follow(&mut self, policy: &Policy, protection: Protection, user_id: &str) -> bool {
-        let was_fresh = self.session.is_true(keys::FRESH);
-        let ended = match protection {
-            Protection::Fits => return false,
-            Protection::Unbound => {
-                // Without room for it, the session stays unbound, as it came.
-                let _ = self.if_it_fits(policy, |state| state.bind_to_client(policy));
-                return false;
-            }
-            Protection::Stales => false,
-            Protection::Ends => true,
-        };
-        if ended {
-            self.session.clear();
-            self.remember.delete();
-        } else if was_fresh {
-            self.make_stale();
-            // A peer packs a session until it is full. Without the flag it is as stale, and shorter.
-            if policy.session_cookie.must_fit(&self.session).is_err() {
-                self.session.remove(keys::FRESH);
-            }
-        }
-        // Flask-Login says so at every request until the next login; once is enough.
-        if ended || was_fresh {
-            self.event(Event::SessionProtected {
-                user_id: user_id.to_owned(),
-                ended,
-            });
-        }
-        ended
+    fn ask_for_session_user(&mut self, user_id: String) -> Step<'r, S> {
+        Step::User(
+            user_id,
+            Box::new(|search, user_id, found| match found {
+                Some(user) => search.check_session_user(user_id, user),
+                None => search.end_login(user_id, EndReason::UserGone),
+            }),
+        )
     }
 
-    /// What session protection says of the session's login.
-    pub(super) fn protection(&self, policy: &Policy) -> Protection {
-        let settings = &policy.settings;
-        if settings.protection == SessionProtection::Off {
-            return Protection::Fits;
-        }
-        match self.session.text(keys::IDENTIFIER) {
-            Some(kept) if settings.identifier.matches(&kept, &self.client) => Protection::Fits,
-            // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
-            // request. Signed as it is, such a session can come from nowhere else.
-            None if !self.session.is_true(keys::FRESH) => Protection::Unbound,
-            _ if settings.protection == SessionProtection::Strong
-                && !(settings.strong_spares_permanent && self.session.is_permanent()) =>
-            {
-                Protection::Ends
-            }
-            _ => Protection::Stales,
-        }
-    }
-
-    fn check_session_user(&mut self, policy: &Policy, id: String, user: Arc<dyn User>) -> Search {
-        let id = id.as_str();
+    fn check_session_user(&mut self, user_id: String, user: Arc<dyn User>) -> Step<'r, S> {
         if !user.is_active() {
-            return self.end_login(policy, id.to_owned(), EndReason::UserInactive);
+            return self.end_login(user_id, EndReason::UserInactive);
         }
-        let missing = policy.settings.missing_auth_hash;
+        let auth_hashes = &self.policy.auth_hashes;
+        let missing = self.policy.settings.missing_auth_hash;
         let value = self.session.text(keys::AUTH_HASH);
         let kept = value
             .as_deref()
-            .and_then(|value| auth_hash::in_session(value, id));
+            .and_then(|value| auth_hash::in_session(value, &user_id));
         let by_peer = kept.is_none();
         // A peer's session may come without ours, or have no room for it. Its record knows.
         let recorded = self
             .live
             .as_ref()
             .and_then(|it| it.data.auth_hash.as_deref());
-        match policy
-            .auth_hashes
-            .check(&*user, id, kept.or(recorded), missing)
-        {
-            AuthHash::Matches if by_peer => self.missing_digest = policy.auth_hashes.digest(&*user),
+        match auth_hashes.check(&*user, &user_id, kept.or(recorded), missing) {
+            AuthHash::Matches if by_peer => self.missing_digest = auth_hashes.digest(&*user),
             AuthHash::Matches => {}
             // Joins the session whenever that is next written; not worth a write of its own.
-            AuthHash::Rewrite if by_peer => self.missing_digest = policy.auth_hashes.digest(&*user),
+            AuthHash::Rewrite if by_peer => self.missing_digest = auth_hashes.digest(&*user),
             // Made with an older key, which may be dropped before there is another reason to write.
             AuthHash::Rewrite => {
-                let digest = policy.auth_hashes.digest(&*user);
-                self.write_auth_hash(id, digest.as_deref());
+                let digest = auth_hashes.digest(&*user);
+                self.write_auth_hash(&user_id, digest.as_deref());
             }
-            AuthHash::Changed => {
-                return self.end_login(policy, id.to_owned(), EndReason::AuthHashChanged);
-            }
+            AuthHash::Changed => return self.end_login(user_id, EndReason::AuthHashChanged),
         }
-        match &policy.record_rules {
-            Some(records) => self.note_use(policy, records, id, user),
+        match self.records {
+            Some(records) => self.note_use(records, &user_id, user),
             None => self.found(user, LoginSource::Session),
         }
     }
 
     /// The session's login is no good, and its record, if it has one, has to go first.
-    fn end_login(&mut self, policy: &Policy, user_id: String, reason: EndReason) -> Search {
-        match &self.live {
-            Some(live) if !self.reads_only => {
-                let ending = Ending::Session { user_id, reason };
-                Search::Write(Write::Delete(live.record.id, ending))
+    fn end_login(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
+        match (self.records, &self.live) {
+            (Some(records), Some(live)) if !self.reads_only => {
+                let login = live.record.id;
+                delete(records, login, move |search| {
+                    search.login_ended(user_id, reason)
+                })
             }
-            _ => self.login_ended(policy, user_id, reason),
+            _ => self.login_ended(user_id, reason),
         }
     }
 
     /// What was in the session was that user's: nothing of it may reach the next one. A remember token may still be
     /// good: of somebody else, or made since.
-    fn login_ended(&mut self, policy: &Policy, user_id: String, reason: EndReason) -> Search {
+    fn login_ended(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
         self.live = None;
         self.session.clear();
         self.event(Event::LoginEnded { user_id, reason });
@@ -256,22 +205,25 @@ impl VisitState {
         if self.reads_only {
             return self.search_request();
         }
-        self.search_remember_token(policy)
+        self.search_remember_token()
     }
 
-    fn search_remember_token(&mut self, policy: &Policy) -> Search {
+    fn search_remember_token(&mut self) -> Step<'r, S> {
         if !self.is_used {
             return self.search_request();
         }
-        match self.remember.read(&policy.remember, self.now) {
+        match self.remember.read(&self.policy.remember, self.now) {
             None => self.search_request(),
-            Some(Ok(claims)) => match claims.kind.clone() {
-                ClaimsKind::Rotating(token) => Search::RememberedRecord(claims, token),
-                ClaimsKind::Flask if policy.record_rules.is_some() => {
-                    let token = policy.remember.flask_token(&claims.user_id);
-                    Search::Adopted(Adopted::Token(claims, token))
+            Some(Ok(claims)) => match (self.records, &claims.kind) {
+                (Some(records), ClaimsKind::Rotating(token)) => {
+                    let token = token.clone();
+                    self.ask_for_tokens_record(records, claims, token)
                 }
-                ClaimsKind::Flask | ClaimsKind::Timed { .. } => Search::RememberedUser(claims),
+                (None, ClaimsKind::Rotating(_)) => self.token_of_nothing(),
+                (Some(records), ClaimsKind::Flask) => self.ask_for_shared_record(records, claims),
+                (None, ClaimsKind::Flask) | (_, ClaimsKind::Timed { .. }) => {
+                    self.ask_for_tokens_user(claims, TokenLogin::Token)
+                }
             },
             Some(Err(reason)) => {
                 self.event(Event::RememberTokenRejected { reason });
@@ -285,54 +237,56 @@ impl VisitState {
         }
     }
 
-    fn check_remembered_user(
+    fn ask_for_tokens_user(
         &mut self,
-        policy: &Policy,
         claims: Box<Claims>,
+        login: TokenLogin<'r, S>,
+    ) -> Step<'r, S> {
+        Step::User(
+            claims.user_id.clone(),
+            Box::new(|search, _, found| match found {
+                Some(user) => search.check_tokens_user(claims, login, user),
+                None => search.end_remembering(*claims, login, EndReason::UserGone),
+            }),
+        )
+    }
+
+    fn check_tokens_user(
+        &mut self,
+        claims: Box<Claims>,
+        login: TokenLogin<'r, S>,
         user: Arc<dyn User>,
-    ) -> Search {
+    ) -> Step<'r, S> {
         if !user.is_active() {
-            return self.end_remembering(claims.user_id, EndReason::UserInactive);
+            return self.end_remembering(*claims, login, EndReason::UserInactive);
         }
-        let verdict = match &self.live {
+        let auth_hashes = &self.policy.auth_hashes;
+        let verdict = match login.live() {
             Some(live) => {
                 let kept = live.data.auth_hash.as_deref();
-                policy
-                    .auth_hashes
-                    .check(&*user, &claims.user_id, kept, AuthHash::Changed)
+                auth_hashes.check(&*user, &claims.user_id, kept, AuthHash::Changed)
             }
-            None => policy.auth_hashes.check_token(&*user, &claims),
+            None => auth_hashes.check_token(&*user, &claims),
         };
         if verdict == AuthHash::Changed {
-            return self.end_remembering(claims.user_id, EndReason::AuthHashChanged);
+            return self.end_remembering(*claims, login, EndReason::AuthHashChanged);
         }
-        let digest = policy.auth_hashes.digest(&*user);
-        match (&policy.record_rules, &claims.kind, self.live.take()) {
-            (Some(records), ClaimsKind::Rotating(token), Some(live)) => {
-                let token = token.clone();
-                self.use_token(policy, records, claims, &token, live, user)
-            }
-            (Some(records), _, Some(live)) => {
-                let token = policy.remember.flask_token(&claims.user_id);
-                if records.was_just_reopened(&live, &token, self.now) {
-                    return self.shared_session(policy, live, user, *claims);
-                }
-                let next = records.reopened(&live, &token, digest, &self.client, self.now);
-                Search::Write(Write::Reopen(Box::new(next), user, claims))
-            }
-            (Some(records), _, None) => {
-                let (token, id) = (
-                    policy.remember.flask_token(&claims.user_id),
-                    &claims.user_id,
-                );
-                let new = records.adopt(token, true, id, digest, &self.client, self.now);
-                Search::Write(Write::Adopt(Box::new(new), user, Adoption::Token(claims)))
-            }
-            (None, ..) => {
+        match login {
+            TokenLogin::Token => {
+                let digest = auth_hashes.digest(&*user);
                 if claims.outdated || verdict == AuthHash::Rewrite {
                     self.reissue(&claims, digest.clone());
                 }
-                self.restored(policy, claims.user_id, user, digest, None)
+                self.restored(claims.user_id, user, digest, None)
+            }
+            TokenLogin::Recorded(records, token, live) => {
+                self.use_token(records, claims, token, live, user)
+            }
+            TokenLogin::Shared(records, token, Some(live)) => {
+                self.use_shared_token(records, claims, token, live, user)
+            }
+            TokenLogin::Shared(records, token, None) => {
+                self.adopt_token(records, claims, token, user)
             }
         }
     }
@@ -348,47 +302,107 @@ impl VisitState {
 
     fn restored(
         &mut self,
-        policy: &Policy,
         user_id: String,
         user: Arc<dyn User>,
         digest: Option<String>,
         login: Option<&LoginToken>,
-    ) -> Search {
-        self.restore_session(policy, &user_id, digest.as_deref(), login);
+    ) -> Step<'r, S> {
+        self.restore_session(&user_id, digest.as_deref(), login);
         self.event(Event::LoadedFromCookie { user_id });
         self.found(user, LoginSource::RememberToken)
     }
 
-    fn end_remembering(&mut self, user_id: String, reason: EndReason) -> Search {
-        match &self.live {
-            Some(live) => {
-                let ending = Ending::Token { user_id, reason };
-                Search::Write(Write::Delete(live.record.id, ending))
+    /// The token's login is no good, and its record, if it has one, has to go first.
+    fn end_remembering(
+        &mut self,
+        claims: Claims,
+        login: TokenLogin<'r, S>,
+        reason: EndReason,
+    ) -> Step<'r, S> {
+        let user_id = claims.user_id;
+        match login {
+            TokenLogin::Recorded(records, _, live) | TokenLogin::Shared(records, _, Some(live)) => {
+                delete(records, live.record.id, move |search| {
+                    search.remembering_ended(user_id, reason)
+                })
             }
-            None => self.remembering_ended(user_id, reason),
+            TokenLogin::Token | TokenLogin::Shared(_, _, None) => {
+                self.remembering_ended(user_id, reason)
+            }
         }
     }
 
-    fn remembering_ended(&mut self, user_id: String, reason: EndReason) -> Search {
-        self.live = None;
+    fn remembering_ended(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
         self.event(Event::LoginEnded { user_id, reason });
         self.remember.delete();
         self.search_request()
     }
 
-    fn search_request(&mut self) -> Search {
+    fn token_of_nothing(&mut self) -> Step<'r, S> {
+        self.event(Event::RememberTokenRejected {
+            reason: Rejection::LoginEnded,
+        });
+        self.remember.delete();
+        self.search_request()
+    }
+
+    fn search_request(&mut self) -> Step<'r, S> {
         self.asked_request = true;
-        Search::RequestUser
+        Step::RequestUser(Box::new(|search, found| match found {
+            Some(user) if user.is_active() => {
+                search.event(Event::LoadedFromRequest { user_id: user.id() });
+                search.found(user, LoginSource::Request)
+            }
+            _ => search.nobody(),
+        }))
     }
 
-    fn nobody(&mut self) -> Search {
+    fn nobody(&mut self) -> Step<'r, S> {
         self.who = Who::Nobody;
-        Search::Over
+        Step::Over
     }
 
-    fn found(&mut self, user: Arc<dyn User>, source: LoginSource) -> Search {
+    fn found(&mut self, user: Arc<dyn User>, source: LoginSource) -> Step<'r, S> {
         self.personal = true;
         self.who = Who::Somebody(user, source);
-        Search::Over
+        Step::Over
     }
+}
+
+impl VisitState {
+    /// Somebody asks who is there. What was found without use is looked for again when it is to count.
+    pub(crate) fn ask(&mut self, without_use: bool) {
+        if !self.is_used && !without_use && !matches!(self.who, Who::NotAsked) {
+            self.generation += 1;
+            self.who = Who::NotAsked;
+        }
+        self.is_used |= !without_use;
+    }
+
+    /// What a peer's logout left of ours, or an id that names nobody.
+    fn forget_leftovers(&mut self) {
+        for key in [keys::USER_ID, keys::FRESH_AT, keys::AUTH_HASH, keys::TOKEN] {
+            self.session.remove(key);
+        }
+    }
+}
+
+impl<S> TokenLogin<'_, S> {
+    fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Token => None,
+            Self::Recorded(_, _, live) => Some(live),
+            Self::Shared(_, _, live) => live.as_deref(),
+        }
+    }
+}
+
+/// Goes on once a record is deleted.
+fn delete<'r, S: Recorder>(
+    records: &'r S,
+    login: LoginId,
+    then: impl FnOnce(&mut Search<'_, 'r, S>) -> Step<'r, S> + Send + 'r,
+) -> Step<'r, S> {
+    let then = Box::new(|search: &mut Search<'_, 'r, S>, ()| then(search));
+    Step::Change(records, RecordChange::Delete(login, then))
 }

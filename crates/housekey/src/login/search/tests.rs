@@ -8,6 +8,7 @@ use super::*;
 use crate::login::actions::LoginOptions;
 use crate::records::MemoryLoginStore;
 use crate::records::data::{LoginData, Previous, Spent};
+use crate::records::secret::{ending, marker_id};
 use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys};
 
 const NOW: u64 = 1_700_000_000;
@@ -100,15 +101,17 @@ fn log_in(
     };
     let duration = remember.then_some(shared.remember.duration);
     let digest = shared.auth_hashes.digest(member);
-    let issued = shared
-        .records
-        .as_ref()
-        .map(|records| records.issue(member.id, digest, duration, &state.client, NOW));
-    state
-        .log_in(shared, member, options, issued.as_ref())
-        .unwrap();
+    let issued = shared.records.as_ref().map(|records| {
+        let rules = &records.rules;
+        rules.issue(member.id, digest, duration, &state.client, NOW)
+    });
+    let mut view = View {
+        policy: shared,
+        state: &mut state,
+    };
+    view.log_in(member, options, issued.as_ref()).unwrap();
     let mut headers = HeaderMap::new();
-    state.write(shared, &mut headers).unwrap();
+    view.write(&mut headers).unwrap();
     let cookies = headers.get_all(header::SET_COOKIE).iter();
     let mut cookies: Vec<_> = cookies
         .map(|value| {
@@ -134,51 +137,82 @@ fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
 enum Told {
     User(Option<Member>),
     Record(Option<LoginRecord>),
-    Adopted(Option<LoginRecord>, bool),
-    Written(Updated),
+    /// To an update.
+    Updated(Updated),
+    /// To a new record or a mark: whether it is the first.
+    IsNew(bool),
+    /// To what has only to be done.
+    Done,
 }
 
-impl From<Told> for Answer {
-    fn from(told: Told) -> Self {
-        match told {
-            Told::User(user) => Self::User(user.map(|user| Arc::new(user) as Arc<dyn User>)),
-            Told::Record(record) => Self::Record(record),
-            Told::Adopted(record, was_there) => Self::Adopted(record, was_there),
-            Told::Written(updated) => Self::Written(updated),
-        }
-    }
-}
-
-/// What is asked, and who is there in the end, when the application and the store answer like this.
-fn walk(state: &mut VisitState, manager: &LoginManager<Member>, answers: Vec<Told>) -> String {
+/// What is asked, and who is there in the end, when the application and the store answer like this. Records have names.
+fn walk_with(
+    names: &[(LoginId, &str)],
+    state: &mut VisitState,
+    manager: &LoginManager<Member>,
+    answers: Vec<Told>,
+) -> String {
     let visit = manager.visit(&http::Uri::from_static("/"));
+    let shared = visit.shared();
+    let name = |id: &LoginId| {
+        let known = names.iter().find(|(known, _)| known == id);
+        known.map_or("record", |(_, name)| name)
+    };
     let mut answers = answers.into_iter();
     let mut asked = Vec::new();
-    let mut search = state.search(visit.shared());
+    let mut search = Search {
+        view: View {
+            policy: shared,
+            state,
+        },
+        records: shared.records.as_ref(),
+    };
+    let mut step = search.begin();
     loop {
-        asked.push(match &search {
-            Search::SessionRecord(id, _) => format!("record:{}", id.as_deref().unwrap_or("-")),
-            Search::SessionUser(id) => format!("session:{id}"),
-            Search::RememberedRecord(claims, _) => format!("token's record:{}", claims.user_id),
-            Search::RememberedUser(claims) => format!("token:{}", claims.user_id),
-            Search::Adopted(Adopted::Session { user_id, .. }) => format!("peer's record:{user_id}"),
-            Search::Adopted(Adopted::Token(claims, _)) => format!("shared:{}", claims.user_id),
-            Search::RequestUser => "request".to_owned(),
-            Search::Write(write) => format!("{write:?}"),
-            Search::Over => match &state.who {
+        let question = match &step {
+            Step::User(id, _) => format!("user:{id}"),
+            Step::RequestUser(_) => "request".to_owned(),
+            Step::Record(_, id, _) => name(id).to_owned(),
+            Step::Change(_, RecordChange::Touch(..)) => "touch".to_owned(),
+            Step::Change(_, RecordChange::Update(..)) => "update".to_owned(),
+            Step::Change(_, RecordChange::Delete(..)) => "delete".to_owned(),
+            Step::Change(_, RecordChange::Create(..)) => "create".to_owned(),
+            Step::Change(_, RecordChange::Mark(mark, _)) => format!("make {}", name(&mark.id)),
+            Step::Over => match &search.who {
                 Who::Somebody(user, source) => format!("{} by {source:?}", user.id()),
                 Who::Nobody => "nobody".to_owned(),
                 Who::NotAsked => "not known".to_owned(),
             },
-        });
-        if matches!(search, Search::Over) {
+        };
+        asked.push(question);
+        if matches!(step, Step::Over) {
             assert!(answers.next().is_none(), "{asked:?} asks for less");
             return asked.join(", ");
         }
         let answer = answers.next();
-        let answer = answer.unwrap_or_else(|| panic!("{asked:?} asks for more"));
-        search = state.search_on(visit.shared(), search, answer.into());
+        let user = |user: Option<Member>| user.map(|user| Arc::new(user) as Arc<dyn User>);
+        step = match (
+            step,
+            answer.unwrap_or_else(|| panic!("{asked:?} asks for more")),
+        ) {
+            (Step::User(id, then), Told::User(found)) => then(&mut search, id, user(found)),
+            (Step::RequestUser(then), Told::User(found)) => then(&mut search, user(found)),
+            (Step::Record(_, _, then), Told::Record(found)) => then(&mut search, found),
+            (Step::Change(_, change), told) => match (change, told) {
+                (RecordChange::Touch(_, _, then), Told::Done) => then(&mut search, ()),
+                (RecordChange::Delete(_, then), Told::Done) => then(&mut search, ()),
+                (RecordChange::Update(_, then), Told::Updated(it)) => then(&mut search, it),
+                (RecordChange::Create(_, then), Told::IsNew(it)) => then(&mut search, it),
+                (RecordChange::Mark(_, then), Told::IsNew(it)) => then(&mut search, it),
+                _ => panic!("{asked:?} is answered by something else"),
+            },
+            _ => panic!("{asked:?} is answered by something else"),
+        };
     }
+}
+
+fn walk(state: &mut VisitState, manager: &LoginManager<Member>, answers: Vec<Told>) -> String {
+    walk_with(&[], state, manager, answers)
 }
 
 #[test]
@@ -203,61 +237,61 @@ fn every_path_of_the_search_ends_where_it_should() {
             "a session",
             &session,
             vec![Some(MIA)],
-            "session:mia, mia by Session",
+            "user:mia, mia by Session",
         ),
         (
             "a session beats all else",
             &both,
             vec![Some(MIA)],
-            "session:mia, mia by Session",
+            "user:mia, mia by Session",
         ),
         (
             "a session of someone gone",
             &session,
             vec![None, None],
-            "session:mia, request, nobody",
+            "user:mia, request, nobody",
         ),
         (
             "of someone suspended",
             &session,
             vec![Some(SUSPENDED), None],
-            "session:mia, request, nobody",
+            "user:mia, request, nobody",
         ),
         (
             "from before a new password",
             &session,
             vec![Some(NEW_PASSWORD), None],
-            "session:mia, request, nobody",
+            "user:mia, request, nobody",
         ),
         (
             "a token",
             &token,
             vec![Some(MIA)],
-            "token:mia, mia by RememberToken",
+            "user:mia, mia by RememberToken",
         ),
         (
             "a token of someone gone",
             &token,
             vec![None, None],
-            "token:mia, request, nobody",
+            "user:mia, request, nobody",
         ),
         (
             "of someone suspended",
             &token,
             vec![Some(SUSPENDED), None],
-            "token:mia, request, nobody",
+            "user:mia, request, nobody",
         ),
         (
             "from before a new password",
             &token,
             vec![Some(NEW_PASSWORD), None],
-            "token:mia, request, nobody",
+            "user:mia, request, nobody",
         ),
         (
             "both, of someone gone",
             &both,
             vec![None, None, None],
-            "session:mia, token:mia, request, nobody",
+            "user:mia, user:mia, request, nobody",
         ),
         (
             "a forged token and a key",
@@ -269,7 +303,7 @@ fn every_path_of_the_search_ends_where_it_should() {
             "a dead token and a key",
             &token,
             vec![None, Some(BOB)],
-            "token:mia, request, bob by Request",
+            "user:mia, request, bob by Request",
         ),
     ];
     for (name, cookies, answers, expected) in cases {
@@ -316,7 +350,7 @@ fn used(record: &LoginRecord, until: u64) -> Told {
 
 #[test]
 fn every_path_of_a_session_with_a_record_ends_where_it_should() {
-    use Told::{Record, User, Written};
+    use Told::{Done, Record, User};
     let manager = recording();
     let (cookies, record) = log_in(&manager, &MIA, false);
     let record = &record.unwrap();
@@ -325,79 +359,78 @@ fn every_path_of_a_session_with_a_record_ends_where_it_should() {
     let idle = |record: &mut LoginRecord, _: &mut LoginData| record.last_seen_at -= 24 * HOUR;
     let old = |_: &mut LoginRecord, data: &mut LoginData| data.started_at -= 30 * 24 * HOUR;
     let of_bob = |record: &mut LoginRecord, _: &mut LoginData| record.user_id = "bob".to_owned();
-    let done = || Written(Updated::Done);
     let mia = || User(Some(MIA));
     type Case<'a> = (&'a str, Vec<Told>, &'a str);
     let cases: Vec<Case<'_>> = vec![
         (
             "it counts",
             vec![unchanged(record), mia()],
-            "record:mia, session:mia, mia by Session",
+            "record, user:mia, mia by Session",
         ),
         (
             "gone",
             vec![Record(None), User(None)],
-            "record:mia, request, nobody",
+            "record, request, nobody",
         ),
         (
             "gone, and a key",
             vec![Record(None), User(Some(BOB))],
-            "record:mia, request, bob by Request",
+            "record, request, bob by Request",
         ),
         (
             "of somebody else",
             vec![at(record, of_bob), User(None)],
-            "record:mia, request, nobody",
+            "record, request, nobody",
         ),
         (
             "used a while ago",
-            vec![at(record, long_ago), mia(), done()],
-            "record:mia, session:mia, Touch, mia by Session",
+            vec![at(record, long_ago), mia(), Done],
+            "record, user:mia, touch, mia by Session",
         ),
         (
             "idle",
-            vec![at(record, idle), done(), User(None)],
-            "record:mia, Delete, request, nobody",
+            vec![at(record, idle), Done, User(None)],
+            "record, delete, request, nobody",
         ),
         (
             "too old",
-            vec![at(record, old), done(), User(None)],
-            "record:mia, Delete, request, nobody",
+            vec![at(record, old), Done, User(None)],
+            "record, delete, request, nobody",
         ),
         (
             "replaced",
             vec![replaced(record, NOW - 1), User(None)],
-            "record:mia, request, nobody",
+            "record, request, nobody",
         ),
         (
             "in grace",
             vec![replaced(record, NOW), mia()],
-            "record:mia, session:mia, mia by Session",
+            "record, user:mia, mia by Session",
         ),
         (
             "in grace, and its user is gone",
             vec![replaced(record, NOW), User(None), User(None)],
-            "record:mia, session:mia, request, nobody",
+            "record, user:mia, request, nobody",
         ),
         (
             "its user is gone",
-            vec![unchanged(record), User(None), done(), User(None)],
-            "record:mia, session:mia, Delete, request, nobody",
+            vec![unchanged(record), User(None), Done, User(None)],
+            "record, user:mia, delete, request, nobody",
         ),
         (
             "suspended",
-            vec![unchanged(record), User(Some(SUSPENDED)), done(), User(None)],
-            "record:mia, session:mia, Delete, request, nobody",
+            vec![unchanged(record), User(Some(SUSPENDED)), Done, User(None)],
+            "record, user:mia, delete, request, nobody",
         ),
         (
             "a new password",
             vec![
                 unchanged(record),
                 User(Some(NEW_PASSWORD)),
-                done(),
+                Done,
                 User(None),
             ],
-            "record:mia, session:mia, Delete, request, nobody",
+            "record, user:mia, delete, request, nobody",
         ),
     ];
     for (name, answers, expected) in cases {
@@ -411,15 +444,9 @@ fn every_path_of_a_session_with_a_record_ends_where_it_should() {
         "request, nobody"
     );
     for (answers, expected) in [
-        (
-            vec![unchanged(record), done()],
-            "record:mia, Delete, nobody",
-        ),
-        (vec![replaced(record, NOW)], "record:mia, nobody"),
-        (
-            vec![Record(None), User(None)],
-            "record:mia, request, nobody",
-        ),
+        (vec![unchanged(record), Done], "record, delete, nobody"),
+        (vec![replaced(record, NOW)], "record, nobody"),
+        (vec![Record(None), User(None)], "record, request, nobody"),
     ] {
         let mut state = arrive(&manager, &cookies, "another browser");
         assert_eq!(walk(&mut state, &manager, answers), expected);
@@ -428,7 +455,7 @@ fn every_path_of_a_session_with_a_record_ends_where_it_should() {
 
 #[test]
 fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
-    use Told::{Record, User, Written};
+    use Told::{Done, Record, User};
     let manager = recording();
     let (cookies, record) = log_in(&manager, &MIA, true);
     let (record, token) = (&record.unwrap(), &cookies[1..]);
@@ -438,9 +465,9 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
         data.remember.as_mut().unwrap().expires_at = NOW
     };
     let not_remembered = |_: &mut LoginRecord, data: &mut LoginData| data.remember = None;
-    let done = || Written(Updated::Done);
-    let restored = "token's record:mia, token:mia, Restore, mia by RememberToken";
-    let thrown_out = "token's record:mia, Delete, request, nobody";
+    let done = || Told::Updated(Updated::Done);
+    let restored = "record, user:mia, update, mia by RememberToken";
+    let thrown_out = "record, delete, request, nobody";
     type Case<'a> = (&'a str, &'a [String], Vec<Told>, &'a str);
     let cases: Vec<Case<'_>> = vec![
         (
@@ -459,31 +486,31 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
             "gone",
             token,
             vec![Record(None), User(None)],
-            "token's record:mia, request, nobody",
+            "record, request, nobody",
         ),
         (
             "over",
             token,
             vec![at(record, over), User(None)],
-            "token's record:mia, request, nobody",
+            "record, request, nobody",
         ),
         (
             "none was given out",
             token,
             vec![at(record, not_remembered), User(None)],
-            "token's record:mia, request, nobody",
+            "record, request, nobody",
         ),
         (
             "stolen",
             token,
-            vec![used(record, NOW - 61), done(), User(None)],
+            vec![used(record, NOW - 61), Done, User(None)],
             thrown_out,
         ),
         (
             "used a moment ago, and proved since",
             token,
             vec![used(record, NOW), mia()],
-            "token's record:mia, token:mia, mia by RememberToken",
+            "record, user:mia, mia by RememberToken",
         ),
         (
             "another was first",
@@ -491,23 +518,28 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
             vec![
                 unchanged(record),
                 mia(),
-                Written(Updated::Conflict),
+                Told::Updated(Updated::Conflict),
                 used(record, NOW),
                 mia(),
             ],
-            "token's record:mia, token:mia, Restore, token's record:mia, token:mia, mia by RememberToken",
+            "record, user:mia, update, record, user:mia, mia by RememberToken",
         ),
         (
             "ended meanwhile",
             token,
-            vec![unchanged(record), mia(), Written(Updated::Gone), User(None)],
-            "token's record:mia, token:mia, Restore, request, nobody",
+            vec![
+                unchanged(record),
+                mia(),
+                Told::Updated(Updated::Gone),
+                User(None),
+            ],
+            "record, user:mia, update, request, nobody",
         ),
         (
             "its user is gone",
             token,
-            vec![unchanged(record), User(None), done(), User(None)],
-            "token's record:mia, token:mia, Delete, request, nobody",
+            vec![unchanged(record), User(None), Done, User(None)],
+            "record, user:mia, delete, request, nobody",
         ),
         (
             "a new password",
@@ -515,22 +547,22 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
             vec![
                 unchanged(record),
                 User(Some(NEW_PASSWORD)),
-                done(),
+                Done,
                 User(None),
             ],
-            "token's record:mia, token:mia, Delete, request, nobody",
+            "record, user:mia, delete, request, nobody",
         ),
         (
             "after an idle session, whose record is the token's",
             &cookies,
             vec![at(record, idle), at(record, idle), mia(), done()],
-            "record:mia, token's record:mia, token:mia, Restore, mia by RememberToken",
+            "record, record, user:mia, update, mia by RememberToken",
         ),
         (
             "after a session that is over, with its record",
             &cookies,
             vec![Record(None), Record(None), User(None)],
-            "record:mia, token's record:mia, request, nobody",
+            "record, record, request, nobody",
         ),
         (
             "after the end of its user",
@@ -538,11 +570,11 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
             vec![
                 unchanged(record),
                 User(None),
-                done(),
+                Done,
                 Record(None),
                 User(None),
             ],
-            "record:mia, session:mia, Delete, token's record:mia, request, nobody",
+            "record, user:mia, delete, record, request, nobody",
         ),
     ];
     for (name, cookies, answers, expected) in cases {
@@ -567,7 +599,7 @@ fn beside_flask() -> LoginManager<Member> {
 
 #[test]
 fn every_path_of_a_peers_login_ends_where_it_should() {
-    use Told::{Adopted, User, Written};
+    use Told::{Done, IsNew, Record, User};
     let manager = beside_flask();
     let visit = manager.visit(&http::Uri::from_static("/"));
     let shared = visit.shared();
@@ -582,130 +614,259 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
     let record_of = |token: &LoginToken, shared, at| {
         let client = crate::client::Client::default();
         let digest = visit.shared().auth_hashes.digest(&MIA);
-        let adopted = records.adopt(token.clone(), shared, "mia", digest, &client, at);
+        let adopted = records
+            .rules
+            .adopt(token.clone(), shared, "mia", digest, &client, at);
         Some(adopted.live.record)
     };
     let record = |token: &LoginToken, shared| record_of(token, shared, NOW - 61);
     let by_session = [format!("session={session}")];
     let by_token = log_in(&manager, &MIA, true).0.split_off(1);
     let mia = || User(Some(MIA));
-    let done = || Written(Updated::Done);
+    let of_all = records.rules.sessions_mark("", "mia");
+    let names = [
+        (of_session.id, "peer's record"),
+        (marker_id(&of_session.id), "mark"),
+        (of_all, "mark of all"),
+        (of_token.id, "shared record"),
+        (marker_id(&of_token.id), "token's mark"),
+    ];
+    let ended = |mark: LoginRecord| Record(Some(ending(mark)));
+    let mark = || records.rules.session_marker(&of_session.id, "mia", NOW);
+    let all_ended = |at| Record(Some(records.rules.sessions_ended("", "mia", at)));
     type Case<'a> = (&'a str, &'a [String], Vec<Told>, &'a str);
     let cases: Vec<Case<'_>> = vec![
         (
             "the first look",
             &by_session,
-            vec![Adopted(None, false), mia(), done()],
-            "peer's record:mia, session:mia, Adopt, mia by Session",
+            vec![
+                Record(None),
+                Record(None),
+                Record(None),
+                mia(),
+                IsNew(true),
+                IsNew(true),
+                Record(None),
+            ],
+            "peer's record, mark, mark of all, user:mia, create, make mark, mark of all, mia by Session",
         ),
         (
             "it has its record",
             &by_session,
-            vec![Adopted(record(&of_session, false), true), mia()],
-            "peer's record:mia, session:mia, mia by Session",
+            vec![Record(record(&of_session, false)), IsNew(false), mia()],
+            "peer's record, make mark, user:mia, mia by Session",
         ),
         (
             "its record is gone",
             &by_session,
-            vec![Adopted(None, true), User(None)],
-            "peer's record:mia, request, nobody",
+            vec![Record(None), Record(Some(mark())), User(None)],
+            "peer's record, mark, request, nobody",
+        ),
+        (
+            "all its user's sessions were ended before it came",
+            &by_session,
+            vec![Record(None), Record(None), all_ended(NOW + 1), User(None)],
+            "peer's record, mark, mark of all, request, nobody",
+        ),
+        (
+            "those before it were ended",
+            &by_session,
+            vec![
+                Record(None),
+                Record(None),
+                all_ended(NOW),
+                mia(),
+                IsNew(true),
+                IsNew(true),
+                all_ended(NOW),
+            ],
+            "peer's record, mark, mark of all, user:mia, create, make mark, mark of all, mia by Session",
         ),
         (
             "another request was first",
             &by_session,
             vec![
-                Adopted(None, false),
+                Record(None),
+                Record(None),
+                Record(None),
                 mia(),
-                Written(Updated::Conflict),
-                Adopted(record(&of_session, false), true),
+                IsNew(false),
+                Record(record(&of_session, false)),
+                IsNew(true),
                 mia(),
             ],
-            "peer's record:mia, session:mia, Adopt, peer's record:mia, session:mia, mia by Session",
+            "peer's record, mark, mark of all, user:mia, create, peer's record, make mark, user:mia, mia by Session",
         ),
         (
             "nobody of that name",
             &by_session,
-            vec![Adopted(None, false), User(None), User(None)],
-            "peer's record:mia, session:mia, request, nobody",
-        ),
-        (
-            "a token's first use",
-            &by_token,
-            vec![Adopted(None, false), mia(), done()],
-            "shared:mia, token:mia, Adopt, mia by RememberToken",
-        ),
-        (
-            "and one that comes later",
-            &by_token,
-            vec![Adopted(record(&of_token, true), true), mia(), done()],
-            "shared:mia, token:mia, Reopen, mia by RememberToken",
-        ),
-        (
-            "and another one moments later",
-            &by_token,
-            vec![Adopted(record_of(&of_token, true, NOW - 60), true), mia()],
-            "shared:mia, token:mia, mia by RememberToken",
+            vec![
+                Record(None),
+                Record(None),
+                Record(None),
+                User(None),
+                User(None),
+            ],
+            "peer's record, mark, mark of all, user:mia, request, nobody",
         ),
         (
             "a first look that a logout overtakes",
             &by_session,
             vec![
-                Adopted(None, false),
+                Record(None),
+                Record(None),
+                Record(None),
                 mia(),
-                Written(Updated::Gone),
+                IsNew(true),
+                IsNew(false),
+                ended(mark()),
+                Done,
                 User(None),
             ],
-            "peer's record:mia, session:mia, Adopt, request, nobody",
+            "peer's record, mark, mark of all, user:mia, create, make mark, mark, delete, request, nobody",
+        ),
+        (
+            "a first look that finds a mark without an end",
+            &by_session,
+            vec![
+                Record(None),
+                Record(None),
+                Record(None),
+                mia(),
+                IsNew(true),
+                IsNew(false),
+                Record(Some(mark())),
+                Record(None),
+            ],
+            "peer's record, mark, mark of all, user:mia, create, make mark, mark, mark of all, mia by Session",
+        ),
+        (
+            "a first look that the end of all overtakes",
+            &by_session,
+            vec![
+                Record(None),
+                Record(None),
+                Record(None),
+                mia(),
+                IsNew(true),
+                IsNew(true),
+                all_ended(NOW + 1),
+                Done,
+                User(None),
+            ],
+            "peer's record, mark, mark of all, user:mia, create, make mark, mark of all, delete, request, nobody",
+        ),
+        (
+            "a token's first use",
+            &by_token,
+            vec![Record(None), Record(None), mia(), IsNew(true), IsNew(true)],
+            "shared record, token's mark, user:mia, create, make token's mark, mia by RememberToken",
+        ),
+        (
+            "and one that comes later",
+            &by_token,
+            vec![
+                Record(record(&of_token, true)),
+                IsNew(false),
+                mia(),
+                Told::Updated(Updated::Done),
+            ],
+            "shared record, make token's mark, user:mia, update, mia by RememberToken",
+        ),
+        (
+            "and another one moments later",
+            &by_token,
+            vec![
+                Record(record_of(&of_token, true, NOW - 60)),
+                IsNew(false),
+                mia(),
+            ],
+            "shared record, make token's mark, user:mia, mia by RememberToken",
+        ),
+        (
+            "and one at the same time as another",
+            &by_token,
+            vec![
+                Record(record(&of_token, true)),
+                IsNew(false),
+                mia(),
+                Told::Updated(Updated::Conflict),
+                Record(record_of(&of_token, true, NOW)),
+                IsNew(false),
+                mia(),
+            ],
+            "shared record, make token's mark, user:mia, update, shared record, make token's mark, user:mia, mia by RememberToken",
+        ),
+        (
+            "a first use at the same time as another",
+            &by_token,
+            vec![
+                Record(None),
+                Record(None),
+                mia(),
+                IsNew(false),
+                Record(record_of(&of_token, true, NOW)),
+                IsNew(true),
+                mia(),
+            ],
+            "shared record, token's mark, user:mia, create, shared record, make token's mark, user:mia, mia by RememberToken",
         ),
         (
             "a first use that a logout overtakes",
             &by_token,
             vec![
-                Adopted(None, false),
+                Record(None),
+                Record(None),
                 mia(),
-                Written(Updated::Gone),
+                IsNew(true),
+                IsNew(false),
+                ended(records.rules.token_marker(&of_token.id, NOW)),
+                Done,
                 User(None),
             ],
-            "shared:mia, token:mia, Adopt, request, nobody",
+            "shared record, token's mark, user:mia, create, make token's mark, token's mark, delete, request, nobody",
         ),
         (
             "a token that was ended",
             &by_token,
-            vec![Adopted(None, true), User(None)],
-            "shared:mia, request, nobody",
+            vec![Record(None), Record(Some(mark())), User(None)],
+            "shared record, token's mark, request, nobody",
         ),
         (
             "a record that is none of a token's",
             &by_token,
-            vec![Adopted(record(&of_token, false), true), User(None)],
-            "shared:mia, request, nobody",
+            vec![Record(record(&of_token, false)), IsNew(false), User(None)],
+            "shared record, make token's mark, request, nobody",
         ),
         (
             "ended meanwhile",
             &by_token,
             vec![
-                Adopted(record(&of_token, true), true),
+                Record(record(&of_token, true)),
+                IsNew(false),
                 mia(),
-                Written(Updated::Gone),
+                Told::Updated(Updated::Gone),
                 User(None),
             ],
-            "shared:mia, token:mia, Reopen, request, nobody",
+            "shared record, make token's mark, user:mia, update, request, nobody",
         ),
         (
             "its user is gone",
             &by_token,
             vec![
-                Adopted(record(&of_token, true), true),
+                Record(record(&of_token, true)),
+                IsNew(false),
                 User(None),
-                done(),
+                Done,
                 User(None),
             ],
-            "shared:mia, token:mia, Delete, request, nobody",
+            "shared record, make token's mark, user:mia, delete, request, nobody",
         ),
     ];
     for (name, cookies, answers, expected) in cases {
         let mut state = arrive(&manager, cookies, "firefox");
-        assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
+        let walked = walk_with(&names, &mut state, &manager, answers);
+        assert_eq!(walked, expected, "{name}");
     }
 }
 
@@ -723,10 +884,21 @@ fn a_search_that_was_not_answered_has_changed_nothing() {
         let visit = manager.visit(&http::Uri::from_static("/"));
         for cookies in cookies_of(&manager, &MIA) {
             let mut state = arrive(&manager, &[cookies], "firefox");
-            let _ = state.search(visit.shared());
-            assert!(matches!(state.who, Who::NotAsked));
+            let shared = visit.shared();
+            let mut view = View {
+                policy: shared,
+                state: &mut state,
+            };
+            let records = shared.records.as_ref();
+            let view_again = view.reborrow();
+            let _ = Search {
+                view: view_again,
+                records,
+            }
+            .begin();
+            assert!(matches!(view.who, Who::NotAsked));
             let mut headers = HeaderMap::new();
-            state.write(visit.shared(), &mut headers).unwrap();
+            view.write(&mut headers).unwrap();
             assert!(!headers.contains_key(header::SET_COOKIE));
         }
     }

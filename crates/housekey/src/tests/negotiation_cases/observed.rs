@@ -406,7 +406,7 @@ fn a_fresh_session_that_does_not_say_since_when_is_not_fresh() {
             .into_future(),
     )
     .unwrap();
-    visit.with(|state, _| state.session.remove("_fresh_at"));
+    visit.with(|view| view.session.remove("_fresh_at"));
     let sent = set_cookies(&visit);
     let request = request(&[("cookie", sent[0].split(';').next().unwrap())]);
     let visit = open(&manager, &request);

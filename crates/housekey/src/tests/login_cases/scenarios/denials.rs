@@ -231,7 +231,7 @@ pub(in super::super) fn a_way_back_in_a_cookie_is_checked_like_any_other() {
             // As a Flask peer with the same key could have written it.
             asking
                 .visit
-                .with(|state, _| state.session.set_text("next", target));
+                .with(|view| view.session.set_text("next", target));
         });
         browser.ask_at("/login", |asking| {
             let next = asking.visit.next_url(&asking.parts);

@@ -174,7 +174,7 @@ pub(in super::super) fn the_store_has_no_secret() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");
     let record = site.record_of("mia");
-    let token = browser.ask(|asking| asking.visit.with(|state, _| state.session_token()));
+    let token = browser.ask(|asking| asking.visit.with(|view| view.session_token()));
     let token = token.unwrap();
     assert_eq!(token.id, record.id);
     let text = token.to_text();

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::SecretKeys;
-use crate::records::secret::Digests;
-use crate::records::timeouts::LoginTimeouts;
-use crate::remember::ClaimsKind;
+use crate::records::info::LoginInfo;
 
 const NOW: u64 = 1_700_000_000;
 const HOUR: u64 = 60 * 60;
@@ -55,17 +53,6 @@ fn reason(result: Result<Box<Live>, Dead>) -> Option<EndReason> {
     result.err().map(|dead| dead.reason)
 }
 
-fn claims(token: &LoginToken) -> Claims {
-    Claims {
-        user_id: "mia".to_owned(),
-        kind: ClaimsKind::Rotating(token.clone()),
-        duration: None,
-        remaining: None,
-        outdated: false,
-        issued_at: None,
-    }
-}
-
 /// What the token is good for: `good`, `again`, `gone` or `stolen`.
 fn remembered(
     records: &RecordRules,
@@ -73,7 +60,7 @@ fn remembered(
     found: Option<LoginRecord>,
     now: u64,
 ) -> &'static str {
-    match records.check_remember(token, &claims(token), found, now) {
+    match records.check_remember(token, "mia", None, found, now) {
         Remembered::Valid(live) if live.in_grace => "again",
         Remembered::Valid(_) => "good",
         Remembered::Gone => "gone",
@@ -397,12 +384,8 @@ fn a_secret_is_good_for_its_own_login_and_its_own_user() {
     assert_eq!(reason(foreign), Some(EndReason::CookieReplaced));
     let as_ben = records.check_session(&mias.session, "ben", kept(&mias.live), NOW);
     assert_eq!(reason(as_ben), Some(EndReason::RecordGone));
-    let bens = Claims {
-        user_id: "ben".to_owned(),
-        ..claims(&mias.session)
-    };
     let token = mias.remember.unwrap();
-    let result = records.check_remember(&token, &bens, kept(&mias.live), NOW);
+    let result = records.check_remember(&token, "ben", None, kept(&mias.live), NOW);
     assert!(matches!(result, Remembered::Gone));
 }
 

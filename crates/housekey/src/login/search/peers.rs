@@ -1,0 +1,341 @@
+//! The logins that a Flask peer makes, where logins have records: they have no secret of ours, so their cookies find their
+//! records, and a mark stays when one ends.
+
+use std::sync::Arc;
+
+use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete};
+use crate::event::EndReason;
+use crate::login::state::{LoginSource, VisitState};
+use crate::records::rules::{Issued, Live};
+use crate::records::secret::{LoginToken, marker_id, was_ended};
+use crate::records::{LoginRecord, Updated};
+use crate::remember::Claims;
+use crate::user::User;
+
+impl VisitState {
+    /// The token that follows from the cookie of a session that a peer made.
+    pub(super) fn peers_session(&self) -> Option<LoginToken> {
+        let value = self.arrival.main.value.as_ref()?;
+        Some(LoginToken::of_peers_session(value))
+    }
+}
+
+impl<'r, S: Recorder> Search<'_, 'r, S> {
+    pub(super) fn ask_for_peers_record(
+        &mut self,
+        records: &'r S,
+        user_id: String,
+        session: LoginToken,
+    ) -> Step<'r, S> {
+        Step::Record(
+            records,
+            session.id,
+            Box::new(move |search, found| match found {
+                Some(record) => search.mark_session(records, user_id, session, record),
+                None => search.ask_whether_session_was_there(records, user_id, session),
+            }),
+        )
+    }
+
+    /// The request that made the record may not have come to its mark.
+    fn mark_session(
+        &mut self,
+        records: &'r S,
+        user_id: String,
+        session: LoginToken,
+        record: LoginRecord,
+    ) -> Step<'r, S> {
+        let marker = records
+            .rules()
+            .session_marker(&session.id, &user_id, self.now);
+        mark(records, marker, move |search, _| {
+            let rules = records.rules();
+            match rules.check_session(&session, &user_id, Some(record), search.now) {
+                Ok(live) => {
+                    search.keep_token(&user_id, &session);
+                    search.session_lives(records, user_id, live)
+                }
+                Err(dead) => search.session_is_dead(records, user_id, dead),
+            }
+        })
+    }
+
+    fn ask_whether_session_was_there(
+        &mut self,
+        records: &'r S,
+        user_id: String,
+        session: LoginToken,
+    ) -> Step<'r, S> {
+        Step::Record(
+            records,
+            marker_id(&session.id),
+            Box::new(move |search, marker| match marker {
+                Some(_) => search.login_ended(user_id, EndReason::RecordGone),
+                None => search.ask_whether_sessions_are_over(
+                    records,
+                    user_id,
+                    |search, user_id, is_over| match is_over {
+                        true => search.login_ended(user_id, EndReason::RecordGone),
+                        false if search.protect(&user_id) => search.nobody(),
+                        false => search.ask_for_session_user(user_id),
+                    },
+                ),
+            }),
+        )
+    }
+
+    /// Whether all sessions of this user that are as old as this one were ended.
+    fn ask_whether_sessions_are_over(
+        &mut self,
+        records: &'r S,
+        user_id: String,
+        then: impl FnOnce(&mut Search<'_, 'r, S>, String, bool) -> Step<'r, S> + Send + 'r,
+    ) -> Step<'r, S> {
+        Step::Record(
+            records,
+            records
+                .rules()
+                .sessions_mark(&self.policy.settings.realm, &user_id),
+            Box::new(move |search, mark| {
+                let signed_at = search.now.saturating_sub(search.arrival.main.age.as_secs());
+                let is_over = records.rules().are_over(mark.as_ref(), signed_at);
+                then(search, user_id, is_over)
+            }),
+        )
+    }
+
+    /// A session that a peer made gets a record, unless it has no room for the token: then it counts without one, as it
+    /// did until now.
+    pub(super) fn adopt_session(
+        &mut self,
+        records: &'r S,
+        user_id: &str,
+        user: Arc<dyn User>,
+    ) -> Step<'r, S> {
+        let Some(session) = self.peers_session() else {
+            return self.login_ended(user_id.to_owned(), EndReason::NoRecord);
+        };
+        let digest = self.policy.auth_hashes.digest(&*user);
+        let rules = records.rules();
+        let new = rules.adopt(session, false, user_id, digest, &self.client, self.now);
+        create(records, new, |search, new, is_new| match is_new {
+            true => search.mark_adopted_session(records, new, user),
+            // Another request of this browser was first.
+            false => search.ask_for_peers_record(records, new.live.record.user_id, new.session),
+        })
+    }
+
+    fn mark_adopted_session(
+        &mut self,
+        records: &'r S,
+        new: Issued,
+        user: Arc<dyn User>,
+    ) -> Step<'r, S> {
+        let LoginRecord { id, user_id, .. } = &new.live.record;
+        let (user_id, rules) = (user_id.clone(), records.rules());
+        let marker = rules.session_marker(id, &user_id, self.now);
+        mark_new(records, marker, move |search, was_ended| match was_ended {
+            true => search.adopted_session_was_ended(records, new),
+            false => search.ask_whether_sessions_are_over(
+                records,
+                user_id,
+                |search, user_id, is_over| match is_over {
+                    true => search.adopted_session_was_ended(records, new),
+                    false => {
+                        search.keep_token(&user_id, &new.session);
+                        search.live = Some(Box::new(new.live));
+                        search.found(user, LoginSource::Session)
+                    }
+                },
+            ),
+        })
+    }
+
+    /// Somebody ended it while it was getting its record.
+    fn adopted_session_was_ended(&mut self, records: &'r S, new: Issued) -> Step<'r, S> {
+        let LoginRecord { id, user_id, .. } = new.live.record;
+        delete(records, id, |search| {
+            search.login_ended(user_id, EndReason::RecordGone)
+        })
+    }
+
+    /// Puts the token into a peer's session. Without room for it, the record is found by the cookie each time.
+    fn keep_token(&mut self, user_id: &str, token: &LoginToken) {
+        let _ = self.if_it_fits(|view| view.write_token(user_id, token));
+    }
+
+    pub(super) fn ask_for_shared_record(
+        &mut self,
+        records: &'r S,
+        claims: Box<Claims>,
+    ) -> Step<'r, S> {
+        let token = self.policy.remember.flask_token(&claims.user_id);
+        Step::Record(
+            records,
+            token.id,
+            Box::new(move |search, found| match found {
+                Some(record) => search.mark_token(records, claims, token, record),
+                None => search.ask_whether_token_was_there(records, claims, token),
+            }),
+        )
+    }
+
+    /// As [`mark_session`](Self::mark_session).
+    fn mark_token(
+        &mut self,
+        records: &'r S,
+        claims: Box<Claims>,
+        token: LoginToken,
+        record: LoginRecord,
+    ) -> Step<'r, S> {
+        let marker = records.rules().token_marker(&token.id, self.now);
+        mark(records, marker, move |search, _| {
+            match records.rules().check_shared(&claims.user_id, record) {
+                Some(live) => {
+                    let login = TokenLogin::Shared(records, token, Some(live));
+                    search.ask_for_tokens_user(claims, login)
+                }
+                None => search.token_of_nothing(),
+            }
+        })
+    }
+
+    fn ask_whether_token_was_there(
+        &mut self,
+        records: &'r S,
+        claims: Box<Claims>,
+        token: LoginToken,
+    ) -> Step<'r, S> {
+        Step::Record(
+            records,
+            marker_id(&token.id),
+            Box::new(move |search, marker| match marker {
+                Some(_) => search.token_of_nothing(),
+                None => {
+                    let login = TokenLogin::Shared(records, token, None);
+                    search.ask_for_tokens_user(claims, login)
+                }
+            }),
+        )
+    }
+
+    /// Flask-Login's token starts another session of the login that all its browsers share.
+    pub(super) fn use_shared_token(
+        &mut self,
+        records: &'r S,
+        claims: Box<Claims>,
+        token: LoginToken,
+        live: Box<Live>,
+        user: Arc<dyn User>,
+    ) -> Step<'r, S> {
+        let rules = records.rules();
+        if rules.was_just_reopened(&live, &token, self.now) {
+            let session = token.salted(&live.data.salt);
+            return self.shared_session(live, session, user, *claims);
+        }
+        let digest = self.policy.auth_hashes.digest(&*user);
+        let next = rules.reopened(&live, &token, digest, &self.client, self.now);
+        let record = Box::new(next.record.clone());
+        let then = Box::new(
+            move |search: &mut Search<'_, 'r, S>, updated| match updated {
+                Updated::Done => {
+                    let session = token.salted(&next.data.salt);
+                    search.shared_session(Box::new(next), session, user, *claims)
+                }
+                // Another browser that has the same token was first.
+                Updated::Conflict => search.ask_for_shared_record(records, claims),
+                Updated::Gone => search.token_of_nothing(),
+            },
+        );
+        Step::Change(records, RecordChange::Update(record, then))
+    }
+
+    /// The first use of Flask-Login's token makes the login that all its browsers share.
+    pub(super) fn adopt_token(
+        &mut self,
+        records: &'r S,
+        claims: Box<Claims>,
+        token: LoginToken,
+        user: Arc<dyn User>,
+    ) -> Step<'r, S> {
+        let digest = self.policy.auth_hashes.digest(&*user);
+        let (rules, user_id) = (records.rules(), &claims.user_id);
+        let new = rules.adopt(token, true, user_id, digest, &self.client, self.now);
+        create(records, new, move |search, new, is_new| match is_new {
+            true => search.mark_adopted_token(records, new, claims, user),
+            // Another browser that has the same token was first.
+            false => search.ask_for_shared_record(records, claims),
+        })
+    }
+
+    fn mark_adopted_token(
+        &mut self,
+        records: &'r S,
+        new: Issued,
+        claims: Box<Claims>,
+        user: Arc<dyn User>,
+    ) -> Step<'r, S> {
+        let marker = records.rules().token_marker(&new.session.id, self.now);
+        mark_new(records, marker, move |search, was_ended| match was_ended {
+            // Somebody ended it while it was getting its record.
+            true => delete(records, new.session.id, |search| search.token_of_nothing()),
+            false => search.shared_session(Box::new(new.live), new.session, user, *claims),
+        })
+    }
+
+    /// A session that Flask-Login's remember token starts.
+    fn shared_session(
+        &mut self,
+        live: Box<Live>,
+        session: LoginToken,
+        user: Arc<dyn User>,
+        claims: Claims,
+    ) -> Step<'r, S> {
+        let digest = self.policy.auth_hashes.digest(&*user);
+        if claims.outdated {
+            self.reissue(&claims, digest.clone());
+        }
+        self.live = Some(live);
+        self.restored(claims.user_id, user, digest, Some(&session))
+    }
+}
+
+/// Goes on once a login has its record. `false` when there is one with this number.
+fn create<'r, S: Recorder>(
+    records: &'r S,
+    new: Issued,
+    then: impl FnOnce(&mut Search<'_, 'r, S>, Issued, bool) -> Step<'r, S> + Send + 'r,
+) -> Step<'r, S> {
+    let record = Box::new(new.live.record.clone());
+    let then = Box::new(move |search: &mut Search<'_, 'r, S>, is_new| then(search, new, is_new));
+    Step::Change(records, RecordChange::Create(record, then))
+}
+
+/// Goes on once a mark is kept. `true` when it is the first of its number.
+fn mark<'r, S: Recorder>(
+    records: &'r S,
+    marker: LoginRecord,
+    then: impl FnOnce(&mut Search<'_, 'r, S>, bool) -> Step<'r, S> + Send + 'r,
+) -> Step<'r, S> {
+    Step::Change(
+        records,
+        RecordChange::Mark(Box::new(marker), Box::new(then)),
+    )
+}
+
+/// As [`mark`], for a login that has just got its record. `true` when somebody ended it before it had.
+fn mark_new<'r, S: Recorder>(
+    records: &'r S,
+    marker: LoginRecord,
+    then: impl FnOnce(&mut Search<'_, 'r, S>, bool) -> Step<'r, S> + Send + 'r,
+) -> Step<'r, S> {
+    let id = marker.id;
+    mark(records, marker, move |search, is_first| match is_first {
+        true => then(search, false),
+        false => Step::Record(
+            records,
+            id,
+            Box::new(move |search, marker| then(search, marker.as_ref().is_some_and(was_ended))),
+        ),
+    })
+}

@@ -1,0 +1,194 @@
+//! Everything that one request knows about its visitor, and the view in which the rules see it.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::event::Event;
+use crate::policy::Policy;
+use crate::records::rules::Live;
+use crate::records::secret::LoginToken;
+use crate::remember::RememberState;
+use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap, keys};
+use crate::user::User;
+
+/// Where the current user was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginSource {
+    /// The session named them.
+    Session,
+    /// A remember token named them and started a new session in this request.
+    RememberToken,
+    /// The request itself proved them (an API key); nothing is remembered.
+    Request,
+}
+
+/// Everything that one request knows about its visitor.
+pub(crate) struct VisitState {
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    pub(crate) client: Client,
+    pub(crate) session: SessionMap,
+    /// How the session came, for what has to be sent back.
+    pub(crate) arrival: Arrival,
+    pub(crate) remember: RememberState,
+    /// The record of the session's login, once it was found to count.
+    pub(crate) live: Option<Box<Live>>,
+    /// The session came with a secret that was replaced moments ago: what this request makes of it must not reach the
+    /// browser, which has a newer one.
+    pub(crate) reads_only: bool,
+    pub(crate) flashes: Flashes,
+    /// Whether no person may ever see the answer, so that nothing may be used up by it.
+    pub(crate) unseen: bool,
+    pub(crate) who: Who,
+    /// Counts logins and logouts, so that a user who was being loaded meanwhile is not taken for the current one.
+    pub(crate) generation: u32,
+    /// Whether somebody has asked who is there.
+    pub(crate) accessed: bool,
+    /// Whether anything that goes back was made for one user.
+    pub(crate) personal: bool,
+    /// Whether the request loader was asked, so that the answer depends on more than cookies.
+    pub(crate) asked_request: bool,
+    /// Whether somebody has asked who is there, or read the session, in a way that counts as use.
+    pub(crate) is_used: bool,
+    /// A digest that the session lacks, to go with it whenever it is next written.
+    pub(crate) missing_digest: Option<String>,
+    /// Whether somebody logged in or out in this request.
+    pub(crate) replaced: bool,
+    /// The name that the browser called, where cookies may have been set for more than that.
+    pub(crate) host: Option<String>,
+    /// Whether the response has been written, so that no change can reach the browser any more.
+    pub(crate) written: bool,
+    /// Delivered once the state is no longer locked, so that a hook may look at it.
+    pub(crate) events: Vec<Event>,
+}
+
+/// Who is there.
+pub(crate) enum Who {
+    NotAsked,
+    Nobody,
+    Somebody(Arc<dyn User>, LoginSource),
+}
+
+impl VisitState {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// The id in the session, as the loader is asked for it.
+    pub(crate) fn session_user_id(&self) -> Option<String> {
+        self.session.user_id()
+    }
+
+    /// Which record the session names.
+    pub(crate) fn session_token(&self) -> Option<LoginToken> {
+        self.session.token()
+    }
+
+    /// All sessions that came under the name of the cookie, the one that counts first.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (&SessionMap, &CookieArrival)> {
+        let others = self
+            .arrival
+            .others
+            .iter()
+            .map(|(session, arrival)| (session, arrival));
+        std::iter::once((&self.session, &self.arrival.main)).chain(others)
+    }
+
+    /// Whether the session names the record as this user's.
+    pub(crate) fn session_token_is_of(&self, user_id: &str) -> bool {
+        let value = self.session.text(keys::TOKEN);
+        value.is_some_and(|value| LoginToken::owner_in_session(&value) == Some(user_id))
+    }
+
+    /// Removes the login from the session, and leaves the application's data.
+    pub(crate) fn forget_login(&mut self) {
+        for key in keys::LOGIN.into_iter().chain([OWNER]) {
+            self.session.remove(key);
+        }
+    }
+}
+
+/// What one request knows, and the policy by which it is judged: the rules are this view's methods.
+pub(crate) struct View<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) state: &'a mut VisitState,
+}
+
+impl Deref for View<'_> {
+    type Target = VisitState;
+
+    fn deref(&self) -> &VisitState {
+        self.state
+    }
+}
+
+impl DerefMut for View<'_> {
+    fn deref_mut(&mut self) -> &mut VisitState {
+        self.state
+    }
+}
+
+impl View<'_> {
+    pub(crate) fn reborrow(&mut self) -> View<'_> {
+        View {
+            policy: self.policy,
+            state: self.state,
+        }
+    }
+
+    /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules
+    /// may yet put into it where there is nobody to hear that it is full.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when it does not.
+    pub(crate) fn must_fit(&self) -> Result<(), Error> {
+        let mut session = self.session.clone();
+        self.flashes.store(&mut session);
+        session.set(PERMANENT, "true".to_owned());
+        session.set(keys::FRESH, "false".to_owned());
+        session.set(keys::FRESH_AT, self.now.to_string());
+        self.policy.session_cookie.must_fit(&session)
+    }
+
+    /// Makes a change to the session, if there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`must_fit`](Self::must_fit). The session is as it was then.
+    pub(crate) fn if_it_fits(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), Error> {
+        let before = self.session.clone();
+        change(self);
+        self.must_fit().inspect_err(|_| self.session = before)
+    }
+
+    /// Whether a change to the session would fit. Makes none.
+    ///
+    /// # Errors
+    ///
+    /// As [`if_it_fits`](Self::if_it_fits).
+    pub(crate) fn would_fit(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), Error> {
+        let before = self.session.clone();
+        let result = self.if_it_fits(change);
+        self.session = before;
+        result
+    }
+
+    /// Makes a change without which there is no login: if need be, in place of everything else that was there. A
+    /// visitor can fill a session, and must not lock anybody out by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`if_it_fits`](Self::if_it_fits), when there is no room for the change alone.
+    pub(crate) fn fit_or_clear(&mut self, change: impl Fn(&mut Self)) -> Result<(), Error> {
+        self.if_it_fits(&change).or_else(|_| {
+            self.if_it_fits(|view| {
+                view.session.clear();
+                change(view);
+            })
+        })
+    }
+}
