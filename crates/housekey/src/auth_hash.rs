@@ -4,6 +4,7 @@
 //! user's bytes change, the digest no longer matches and the login is over. Nobody can compute the bytes from the
 //! digest, nor a digest without the secret key.
 
+use crate::owned;
 use crate::remember::{Claims, ClaimsKind};
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_encode};
@@ -87,13 +88,16 @@ fn length(id: &str) -> [u8; 8] {
     (id.len() as u64).to_be_bytes()
 }
 
-/// The session's value: the digest and whose it is, since a Python peer that logs out or in leaves it behind.
+/// A digest's length: 32 bytes in base64.
+const LENGTH: usize = 43;
+
+/// The session's value: the digest and whose it is.
 pub(crate) fn for_session(digest: &str, user_id: &str) -> String {
-    format!("{digest}.{user_id}")
+    owned::join(digest, user_id)
 }
 
 /// The digest in a session's value, if it is this user's.
 pub(crate) fn in_session<'a>(value: &'a str, user_id: &str) -> Option<&'a str> {
-    let (digest, owner) = value.split_once('.')?;
+    let (digest, owner) = owned::split(value, LENGTH)?;
     (owner == user_id).then_some(digest)
 }

@@ -162,6 +162,45 @@ impl<'a> Values<'a> {
     }
 }
 
+/// The valid ones among several values that came under one name.
+pub(crate) struct Several<'a, T> {
+    pub(crate) valid: &'a [T],
+    /// Whether more values came than were looked at.
+    pub(crate) is_crowded: bool,
+    /// Whether no neighbouring host can plant a cookie of this name.
+    pub(crate) is_host_only: bool,
+}
+
+impl<T> Several<'_, T> {
+    /// Which of them counts: the newest of one user's. Where a neighbour can plant cookies, none counts unless all of them are
+    /// that user's; where they cannot, a login counts before an anonymous visitor's.
+    pub(crate) fn choose<'v, U: PartialEq, N: Ord>(
+        &'v self,
+        user: impl Fn(&'v T) -> Option<U>,
+        newness: impl Fn(&T) -> N,
+    ) -> Option<usize> {
+        if self.is_crowded && !self.is_host_only {
+            return None;
+        }
+        if self.valid.len() == 1 {
+            return Some(0);
+        }
+        let user = |index: usize| user(&self.valid[index]);
+        let all = 0..self.valid.len();
+        let logged_in: Vec<_> = all.clone().filter(|it| user(*it).is_some()).collect();
+        let agree = logged_in.windows(2).all(|two| user(two[0]) == user(two[1]));
+        let candidates = match (logged_in.len(), self.is_host_only) {
+            (0, true) => all.collect(),
+            (count, _) if count == self.valid.len() && agree => logged_in,
+            (1.., true) if agree => logged_in,
+            _ => return None,
+        };
+        candidates
+            .into_iter()
+            .max_by_key(|index| newness(&self.valid[*index]))
+    }
+}
+
 /// All pairs of all `Cookie` fields, without what stands around them.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers

@@ -57,6 +57,7 @@ mod login;
 mod manager;
 mod next_url;
 mod origin;
+mod owned;
 pub mod password;
 mod policy;
 mod purpose;

@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha512};
 
 use super::{LoginId, LoginRecord};
+use crate::owned;
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_decode_array, base64_encode};
 
@@ -111,19 +112,19 @@ impl LoginToken {
         format!("{}.{}", self.id, base64_encode(&self.secret))
     }
 
-    /// The session's value: the token and whose login it is, since a Python peer that logs out or in leaves it behind.
+    /// The session's value: the token and whose login it is.
     pub(crate) fn for_session(&self, user_id: &str) -> String {
-        format!("{}.{user_id}", self.to_text())
+        owned::join(&self.to_text(), user_id)
     }
 
     /// The token in a session's value.
     pub(crate) fn in_session(value: &str) -> Option<Self> {
-        Self::parse(split(value)?.0)
+        Self::parse(owned::split(value, TEXT_LENGTH)?.0)
     }
 
     /// Whose login it is by a session's value.
     pub(crate) fn owner_in_session(value: &str) -> Option<&str> {
-        Some(split(value)?.1)
+        Some(owned::split(value, TEXT_LENGTH)?.1)
     }
 }
 
@@ -136,12 +137,6 @@ pub(crate) fn salt() -> String {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).expect("the operating system gives random bytes");
     base64_encode(&salt)
-}
-
-/// A session's value: the token's text and the owner.
-fn split(value: &str) -> Option<(&str, &str)> {
-    let (token, owner) = value.split_at_checked(TEXT_LENGTH)?;
-    Some((token, owner.strip_prefix('.')?))
 }
 
 /// A record that stays when the one with this number goes: that there was a login by this cookie of a peer's, so that it

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::cookie::{Attributes, Values, expiry};
+use crate::cookie::{Attributes, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
@@ -244,13 +244,18 @@ impl RememberState {
                 Err(why) => refused = Some(why),
             }
         }
-        let crowded = self.crowded && !cookie.attributes.is_host_only();
-        let agree = !crowded && valid.windows(2).all(|two| two[0].user_id == two[1].user_id);
-        let newest = valid.into_iter().max_by_key(|claims| claims.issued_at);
-        Some(match newest {
-            Some(claims) if agree => Ok(Box::new(claims)),
-            Some(_) => Err(Rejection::Ambiguous),
-            None => Err(refused.unwrap_or(Refused::BadSignature).into()),
+        if valid.is_empty() {
+            return Some(Err(refused.unwrap_or(Refused::BadSignature).into()));
+        }
+        let several = Several {
+            valid: &valid,
+            is_crowded: self.crowded,
+            is_host_only: cookie.attributes.is_host_only(),
+        };
+        let chosen = several.choose(|claims| Some(&claims.user_id), |claims| claims.issued_at);
+        Some(match chosen {
+            Some(chosen) => Ok(Box::new(valid.swap_remove(chosen))),
+            None => Err(Rejection::Ambiguous),
         })
     }
 

@@ -10,8 +10,9 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::SessionMap;
-use crate::cookie::{Attributes, Values, expiry};
+use crate::cookie::{Attributes, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
+use crate::event::Rejection;
 use crate::session::keys;
 use crate::signing::keys::KeyUsed;
 use crate::signing::payload;
@@ -60,7 +61,7 @@ pub(crate) struct Arrival {
     pub(crate) main: CookieArrival,
     pub(crate) values: CookieArrival,
     /// Why the cookie, if there was one, counts for nothing.
-    pub(crate) rejected: Option<Rejected>,
+    pub(crate) rejected: Option<Rejection>,
     /// The other sessions that came under the same name.
     pub(crate) others: Vec<(SessionMap, CookieArrival)>,
     /// Whether the request is use, which lets what came live on.
@@ -78,13 +79,6 @@ pub(crate) struct CookieArrival {
     pub(crate) value: Option<Box<[u8]>>,
     pub(crate) age: Duration,
     fallback_key: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rejected {
-    Invalid(Refused),
-    /// Several valid values that do not agree on who is there, so that one of them was planted.
-    Ambiguous,
 }
 
 /// What becomes of one cookie.
@@ -124,16 +118,18 @@ impl SessionCookie {
             }
             let owner = session.owner();
             let found = cookie.open_all(values, now).0;
-            let mut ours = found
-                .into_iter()
-                .filter(|(values, _)| values.values_owner() == owner);
+            let ours = found.into_iter();
+            let mut ours: Vec<_> = ours
+                .filter(|(values, _)| values.values_owner() == owner)
+                .collect();
             arrival.values.sent = true;
-            let chosen = match cookie.attributes.is_host_only() || owner.is_some() {
-                true => ours.max_by_key(|(_, arrival)| Reverse(arrival.age)),
-                // A neighbour may have planted one of two.
-                false => ours.next().filter(|_| ours.next().is_none()),
+            let several = Several {
+                valid: &ours,
+                is_crowded: false,
+                is_host_only: cookie.attributes.is_host_only(),
             };
-            if let Some((found, arrived)) = chosen {
+            if let Some(chosen) = several.choose(|_| owner.as_ref(), newest) {
+                let (found, arrived) = ours.swap_remove(chosen);
                 session.join(&found);
                 arrival.values = arrived;
                 arrival.values_owner = owner;
@@ -156,12 +152,16 @@ impl SessionCookie {
             return (session, arrival);
         }
         let (mut valid, refused) = self.main.open_all(sessions, now);
-        let is_host_only = self.main.attributes.is_host_only();
-        let chosen = match valid.len() {
-            1.. if sessions.is_crowded() && !is_host_only => Err(Rejected::Ambiguous),
-            0 => Err(Rejected::Invalid(refused.unwrap_or(Refused::BadSignature))),
-            1 => Ok(0),
-            _ => choose(&valid, is_host_only).ok_or(Rejected::Ambiguous),
+        let several = Several {
+            valid: &valid,
+            is_crowded: sessions.is_crowded(),
+            is_host_only: self.main.attributes.is_host_only(),
+        };
+        let chosen = match valid.is_empty() {
+            true => Err(refused.unwrap_or(Refused::BadSignature).into()),
+            false => several
+                .choose(|(session, _)| session.get(keys::USER_ID), newest)
+                .ok_or(Rejection::Ambiguous),
         };
         let (session, main, rejected) = match chosen {
             Ok(chosen) => {
@@ -348,20 +348,6 @@ impl SignedCookie {
     }
 }
 
-/// Which of several valid sessions counts: the newest of one user's. Where a neighbour can plant cookies, none counts unless
-/// all of them are that user's; where they cannot, a login counts before an anonymous visitor's.
-fn choose(valid: &[(SessionMap, CookieArrival)], is_host_only: bool) -> Option<usize> {
-    let user = |index: usize| valid[index].0.get(keys::USER_ID);
-    let logged_in: Vec<_> = (0..valid.len())
-        .filter(|index| user(*index).is_some())
-        .collect();
-    let agree = logged_in.windows(2).all(|two| user(two[0]) == user(two[1]));
-    let candidates = match (logged_in.len(), is_host_only) {
-        (0, true) => (0..valid.len()).collect(),
-        (count, _) if count == valid.len() && agree => logged_in,
-        (1.., true) if agree => logged_in,
-        _ => return None,
-    };
-    let age = |index: &usize| Reverse(valid[*index].1.age);
-    candidates.into_iter().max_by_key(age)
+fn newest((_, arrival): &(SessionMap, CookieArrival)) -> Reverse<Duration> {
+    Reverse(arrival.age)
 }

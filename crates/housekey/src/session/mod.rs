@@ -8,7 +8,7 @@ mod flash;
 pub(crate) mod keys;
 mod map;
 
-pub(crate) use cookie::{Arrival, Change, CookieArrival, Rejected, SessionCookie, SignedCookie};
+pub(crate) use cookie::{Arrival, Change, CookieArrival, SessionCookie, SignedCookie};
 pub(crate) use flash::{FLASHES, Flashes};
 pub(crate) use map::{OWNER, PERMANENT, SessionMap};
 

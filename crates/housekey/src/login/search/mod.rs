@@ -28,7 +28,7 @@ use crate::records::rules::{Live, RecordRules};
 use crate::records::secret::LoginToken;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
-use crate::session::{Rejected, keys};
+use crate::session::keys;
 use crate::user::User;
 
 /// What the search needs next. A question carries the rest of the search, which takes the answer, so that no answer can go to
@@ -107,11 +107,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     /// Begins the search.
     pub(crate) fn begin(&mut self) -> Step<'r, S> {
         self.live = None;
-        if let Some(rejected) = self.arrival.rejected.take() {
-            let reason = match rejected {
-                Rejected::Invalid(refused) => refused.into(),
-                Rejected::Ambiguous => Rejection::Ambiguous,
-            };
+        if let Some(reason) = self.arrival.rejected.take() {
             self.event(Event::SessionRejected { reason });
         }
         // A peer's response hook did not run: its instruction still holds.
