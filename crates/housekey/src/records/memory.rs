@@ -148,7 +148,8 @@ impl LoginStore for MemoryLoginStore {
         limit: Limit,
     ) -> Result<Created, BoxError> {
         let mut tables = self.lock();
-        if tables.records.contains_key(&new.id) {
+        let lives = |record: &LoginRecord| limit.now < record.expires_at;
+        if tables.records.get(&new.id).is_some_and(lives) {
             return Ok(Created::Taken);
         }
         let others = tables.of_user(&new.user_id).map(|record| Standing {
@@ -168,7 +169,7 @@ impl LoginStore for MemoryLoginStore {
         if room.crowded {
             return Ok(Created::Crowded { ended });
         }
-        for id in replacing {
+        for id in replacing.iter().chain([&new.id]) {
             tables.remove(id);
         }
         tables.insert(new.clone());
