@@ -26,17 +26,10 @@ impl Shared {
         client: EventClient<'_>,
     ) -> Result<Updated, Error> {
         let record = &new.live.record;
-        let create = || self.try_to_create(records, record, &[], WhenFull::EndOldest, client);
-        if !create().await? {
+        let created = self.try_to_create(records, record, &[], WhenFull::EndOldest, client);
+        if !created.await? {
             let found = records.store.load(&record.id, record.created_at).await?;
-            if found.is_some() {
-                return Ok(Updated::Conflict);
-            }
-            // It has expired, and was not purged yet.
-            records.store.delete(&record.id).await?;
-            if !create().await? {
-                return Err(taken());
-            }
+            return found.map(|_| Updated::Conflict).ok_or_else(taken);
         }
         let is_first = records
             .mark(match adoption {
@@ -99,8 +92,6 @@ impl Records {
                 return Ok(());
             }
             let Some(before) = self.store.load(&mark.id, now).await? else {
-                // It has expired, and was not purged yet.
-                self.store.delete(&mark.id).await?;
                 continue;
             };
             let next = LoginRecord {
