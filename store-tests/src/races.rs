@@ -26,6 +26,7 @@ pub async fn check<S: LoginStore>(one: Arc<S>, other: Arc<S>) {
         however_many_log_in_at_once_as_many_stay_as_may(&stores).await;
         of_many_who_log_in_at_once_as_many_as_may_are_let_in(&stores).await;
         a_login_that_is_deleted_while_it_is_used_is_gone(&stores).await;
+        of_many_who_create_over_an_expired_login_one_does(&stores).await;
         a_purge_takes_every_expired_record_once_and_no_other(&stores).await;
         a_purge_and_a_use_agree_on_who_came_first(&stores).await;
     }
@@ -197,6 +198,59 @@ async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores:
     for store in stores {
         assert_eq!(store.load(&login.id, NOW).await.expect("load"), None);
         assert_eq!(listed(&**store, "used").await, BTreeSet::new());
+    }
+}
+
+/// Of several users, too, of whom nobody waits for another.
+async fn of_many_who_create_over_an_expired_login_one_does<S: LoginStore>(stores: &[Arc<S>; 2]) {
+    let expired = LoginRecord {
+        last_seen_at: NOW - HOUR,
+        expires_at: NOW,
+        ..record("successor 0")
+    };
+    let id = created(&*stores[0], expired).await.id;
+    let old = created(&*stores[0], record("replaced by one")).await.id;
+    let limit = Limit {
+        count: 1,
+        now: NOW,
+        spared_since: u64::MAX,
+    };
+    let mut tasks = JoinSet::new();
+    for number in 0..2 * TASKS {
+        let [store, _] = both(stores, number);
+        let new = LoginRecord {
+            id,
+            ..record(&format!("successor {}", number % 3))
+        };
+        tasks.spawn(async move {
+            let created = store.create(&new, &[old], limit).await.expect("create");
+            (created, new)
+        });
+    }
+    let (done, others): (Vec<_>, Vec<_>) = tasks
+        .join_all()
+        .await
+        .into_iter()
+        .partition(|(created, _)| created.is_done());
+    let [(created, new)] = &*done else {
+        panic!("{done:?} where one is done");
+    };
+    assert_eq!(*created, Created::Done { ended: Vec::new() });
+    for (created, _) in others {
+        assert_eq!(created, Created::Taken);
+    }
+    let loaded = stores[1].load(&id, NOW).await.expect("load");
+    assert_eq!(loaded.as_ref(), Some(new), "the one that is done is there");
+    assert_eq!(stores[1].load(&old, NOW).await.expect("load"), None);
+    for number in 0..3 {
+        let user_id = format!("successor {number}");
+        let left = stores[1].delete_by_user(&user_id, None, usize::MAX).await;
+        let expected = if user_id == new.user_id {
+            vec![id]
+        } else {
+            Vec::new()
+        };
+        assert_eq!(left.expect("delete by user"), expected);
     }
 }
 

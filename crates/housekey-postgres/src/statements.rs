@@ -36,16 +36,21 @@ impl Statements {
                 "SELECT id, last_seen_at, expires_at FROM {table} WHERE user_id = $1 {NEWEST_FIRST} LIMIT $2"
             )
             .into(),
+            // The new record takes the place of one with its id that has expired, which is locked first, in its turn among
+            // those that go: the count makes the server do so before it writes.
             create: format!(
-                "WITH created AS (
-                    INSERT INTO {table} ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)
-                    ON CONFLICT (id) DO NOTHING
+                "WITH locked AS MATERIALIZED (
+                    SELECT id FROM {table} WHERE id = ANY ($8) ORDER BY id FOR UPDATE
+                ), created AS (
+                    INSERT INTO {table} AS old ({COLUMNS})
+                    SELECT $1, $2, $3, $4, $5, $6, $7 WHERE (SELECT count(*) FROM locked) >= 0
+                    ON CONFLICT (id) DO UPDATE SET user_id = $2, version = $3, created_at = $4,
+                        last_seen_at = $5, expires_at = $6, data = $7
+                    WHERE old.expires_at <= $9
                     RETURNING id
-                ), replaced AS MATERIALIZED (
-                    SELECT id FROM {table} WHERE id = ANY ($8) AND EXISTS (SELECT FROM created)
-                    ORDER BY id FOR UPDATE
                 ), deleted AS (
-                    DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM replaced))
+                    DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM locked WHERE id <> $1))
+                        AND EXISTS (SELECT FROM created)
                 )
                 SELECT EXISTS (SELECT FROM created)"
             )
@@ -159,7 +164,7 @@ mod tests {
             (
                 "create",
                 create,
-                format!(r"'\x00', 'mia', 0, 1, 1, 1, '', {ids}"),
+                format!(r"'\x00', 'mia', 0, 1, 1, 1, '', {ids}, 1"),
                 vec![by_id],
             ),
             (

@@ -320,9 +320,10 @@ impl pool::Statements<Created> for Creation<'_> {
             delete.execute(connection).await?;
             return Ok(Created::Crowded { ended: room.ended });
         }
-        go.extend(replacing.iter().map(bytes));
+        go.extend(replacing.iter().chain([&new.id]).map(bytes));
         let created: bool = record_query(&statements.create, new)
             .bind(go)
+            .bind(signed(limit.now))
             .fetch_one(connection)
             .await?
             .try_get(0)?;

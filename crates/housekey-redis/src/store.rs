@@ -145,7 +145,7 @@ impl LoginStore for RedisLoginStore {
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
         let mut command = redis::cmd("HMGET");
         command.arg(format!("{}login:{id}", self.prefix));
-        command.arg(&["user_id", "version", "created_at", "last_seen_at"]);
+        command.arg(&["user_id", "created_at", "version", "last_seen_at"]);
         command.arg(&["expires_at", "data"]);
         let ask = |mut connection| async move {
             let fields: Value = command.query_async(&mut connection).await?;
@@ -257,7 +257,7 @@ impl LoginStore for RedisLoginStore {
     }
 }
 
-/// A record but for its id: user, version, three times, data.
+/// A record but for its id: user, when it was made, version, two more times, data.
 type Fields = (String, u64, u64, u64, u64, String);
 
 /// What Redis says of the fields of a record that is not there.
@@ -266,7 +266,7 @@ fn is_nothing(fields: &Value) -> bool {
 }
 
 fn record(id: LoginId, fields: Fields) -> LoginRecord {
-    let (user_id, version, created_at, last_seen_at, expires_at, data) = fields;
+    let (user_id, created_at, version, last_seen_at, expires_at, data) = fields;
     LoginRecord {
         id,
         user_id,

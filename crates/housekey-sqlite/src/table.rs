@@ -39,6 +39,7 @@ pub(crate) struct Table {
     load: String,
     list_by_user: String,
     standing: String,
+    lives: String,
     update: String,
     exists: String,
     touch: String,
@@ -78,7 +79,10 @@ impl Table {
                     data TEXT NOT NULL
                 ) STRICT"
             ),
-            insert: format!("INSERT INTO \"{name}\" ({all}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+            // In place of one with this id that has expired.
+            insert: format!(
+                "INSERT OR REPLACE INTO \"{name}\" ({all}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            ),
             load: format!("SELECT {all} FROM \"{name}\" WHERE id = ?1 AND +expires_at > ?2"),
             list_by_user: format!(
                 "SELECT {all} FROM \"{name}\" WHERE user_id = ?1 AND +expires_at > ?2 {newest_first} LIMIT ?3"
@@ -86,6 +90,7 @@ impl Table {
             standing: format!(
                 "SELECT id, last_seen_at, expires_at FROM \"{name}\" WHERE user_id = ?1 {newest_first} LIMIT ?2"
             ),
+            lives: format!("SELECT 1 FROM \"{name}\" WHERE id = ?1 AND +expires_at > ?2"),
             update: format!(
                 "UPDATE \"{name}\" SET user_id = ?2, version = ?3, created_at = ?4, last_seen_at = ?5, \
                  expires_at = ?6, data = ?7 WHERE id = ?1 AND version = ?8"
@@ -164,7 +169,8 @@ impl Table {
         limit: Limit,
     ) -> rusqlite::Result<Created> {
         let id = new.id.as_bytes();
-        if connection.prepare_cached(&self.exists)?.exists([id])? {
+        let mut lives = connection.prepare_cached(&self.lives)?;
+        if lives.exists(params![id, column(limit.now)])? {
             return Ok(Created::Taken);
         }
         let newest = self.newest(connection, &new.user_id, limit.looks_at(replacing.len()))?;
@@ -379,6 +385,7 @@ mod tests {
         let in_index = "SEARCH logins USING COVERING INDEX logins_by_user (user_id=?)";
         let expected = [
             (&table.load, vec![by_id]),
+            (&table.lives, vec![by_id]),
             (&table.update, vec![by_id]),
             (
                 &table.exists,

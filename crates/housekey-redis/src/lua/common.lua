@@ -21,10 +21,20 @@ local function forget(id, created_at, user)
   redis.call('ZREM', expiry, id .. made .. user)
 end
 
+-- The values of some fields of the record that an entry of the indexes is about, or nil. Redis may have deleted it by itself,
+-- and another one may have its id since then.
+local function fields(id, created_at, user, ...)
+  local found = redis.call('HMGET', login_key(id), 'user_id', 'created_at', ...)
+  if found[1] == user and pad(found[2]) == pad(created_at) then
+    return found
+  end
+end
+
 -- 1 if it was there.
 local function delete(id, created_at, user)
+  local there = fields(id, created_at, user)
   forget(id, created_at, user)
-  return redis.call('DEL', login_key(id))
+  return there and redis.call('DEL', login_key(id)) or 0
 end
 
 -- The id of an entry of a user's list, and when it was made.

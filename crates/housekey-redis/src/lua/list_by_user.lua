@@ -6,15 +6,13 @@ local entries = redis.call('ZRANGE', user_key(user), start, start + most - 1, 'R
 local records = {}
 for _, entry in ipairs(entries) do
   local id, made = parts(entry)
-  local fields = redis.call('HMGET', login_key(id),
-    'user_id', 'version', 'created_at', 'last_seen_at', 'expires_at', 'data')
-  if not fields[1] then
-    -- Redis has deleted it by itself.
+  local found = fields(id, made, user, 'version', 'last_seen_at', 'expires_at', 'data')
+  if not found then
     forget(id, made, user)
   else
     start = start + 1
-    if tonumber(fields[5]) > now then
-      table.insert(records, { id, fields })
+    if tonumber(found[5]) > now then
+      table.insert(records, { id, found })
     end
   end
 end

@@ -83,7 +83,6 @@ async fn a_user_with_the_prefix_and_few_commands_can_use_it() {
         "+@sortedset",
         "+@scripting",
         "+del",
-        "+exists",
         "+expire",
         "+ttl",
     ]);

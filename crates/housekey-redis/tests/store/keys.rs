@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
+use housekey::records::{
+    Created, Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance,
+};
 use housekey_redis::RedisLoginStore;
 use redis::Client;
 use store_tests::{HOUR, Kind, NOW, Server, create, list, record};
@@ -123,6 +125,66 @@ async fn logins_clear_away_what_redis_has_deleted_by_itself() {
     assert!(!keys.all().contains(&user));
 }
 
+/// What the indexes still say of it is not about the one that has its id now.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_redis_has_deleted_by_itself_gives_up_its_id() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    let later = NOW + 2 * DAY;
+    // The first is in the index of a purge at once, and the others are purged by nobody before the end.
+    for (old_user, new_user, expires_at) in [
+        ("mia", "mia", NOW),
+        ("mia", "mia", later + HOUR),
+        ("mia", "ben", NOW),
+        ("mia", "ben", later + HOUR),
+    ] {
+        let old = LoginRecord {
+            expires_at,
+            ..record(old_user)
+        };
+        create(&*store, &old).await;
+        let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, old.id)]);
+        let new = LoginRecord {
+            id: old.id,
+            created_at: later,
+            last_seen_at: later,
+            expires_at: later + 3 * HOUR,
+            ..record(new_user)
+        };
+        create(&*store, &new).await;
+        let limit = Limit {
+            count: 2,
+            now: later,
+            spared_since: u64::MAX,
+        };
+        let beside = LoginRecord {
+            last_seen_at: later - 1,
+            expires_at: later + 3 * HOUR,
+            ..record(new_user)
+        };
+        let made = store.create(&beside, &[], limit).await.unwrap();
+        let ended = Vec::new();
+        assert_eq!(made, Created::Done { ended }, "there are two");
+        let purged = store.delete_expired(later + 2 * HOUR, 9).await.unwrap();
+        assert!(purged <= 1, "what is left in the index");
+        let loaded = store.load(&new.id, later).await.unwrap();
+        assert_eq!(loaded.as_ref(), Some(&new));
+        let listed = store.list_by_user(new_user, later, 9).await.unwrap();
+        assert_eq!(listed, [new.clone(), beside.clone()]);
+        for user_id in ["mia", "ben"] {
+            let mut deleted = store.delete_by_user(user_id, None, 9).await.unwrap();
+            deleted.sort();
+            let mut expected = match user_id == new_user {
+                true => vec![new.id, beside.id],
+                false => Vec::new(),
+            };
+            expected.sort();
+            assert_eq!(deleted, expected);
+        }
+        assert_eq!(keys.all(), Vec::<String>::new());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_leaves_no_key_behind() {
     let keys = OwnKeys::new();
@@ -157,9 +219,7 @@ async fn no_operation_looks_through_the_keys() {
     let by_key = [
         "del",
         "evalsha",
-        "exists",
         "expire",
-        "hget",
         "hincrby",
         "hmget",
         "hset",

@@ -41,6 +41,7 @@ const USER_IDS: [&str; 12] = [
 pub async fn check(store: &impl LoginStore) {
     what_is_created_is_loaded_as_it_was(store).await;
     an_id_is_given_once(store).await;
+    an_expired_record_gives_up_its_id(store).await;
     a_new_record_replaces_those_that_it_names(store).await;
     asking_for_what_is_not_there_leaves_nothing(store).await;
     an_expired_record_is_as_good_as_gone(store).await;
@@ -195,6 +196,67 @@ async fn an_id_is_given_once(store: &impl LoginStore) {
     let kept = load(store, &other.id).await;
     assert_eq!(kept, Some(other), "what is not created replaces nothing");
     assert_eq!(list(store, "second").await, []);
+}
+
+async fn an_expired_record_gives_up_its_id(store: &impl LoginStore) {
+    let until = |now| Limit { now, ..at_most(2) };
+    for old_user in ["tenant", "former"] {
+        let [before, beside] = seen_and_made(store, "tenant", [(9, 9), (1, 1)]).await;
+        let replaced = created(store, record("replaced")).await.id;
+        let old = LoginRecord {
+            version: 5,
+            created_at: NOW - 30,
+            last_seen_at: NOW - 20,
+            expires_at: NOW,
+            ..record(old_user)
+        };
+        let old = created(store, old).await;
+        let new = LoginRecord {
+            id: old.id,
+            ..record("tenant")
+        };
+        let early = create(store, &new, &[replaced], until(NOW - 1)).await;
+        assert_eq!(early, Created::Taken, "a second before it expires");
+        let full = Limit {
+            spared_since: 0,
+            ..until(NOW)
+        };
+        let full = create(store, &new, &[replaced], full).await;
+        assert_eq!(full, Created::Full, "it makes no room for another login");
+        let kept = store.load(&old.id, NOW - 1).await.expect("load");
+        assert_eq!(
+            kept,
+            Some(old.clone()),
+            "what is not created replaces nothing"
+        );
+        assert!(load(store, &replaced).await.is_some());
+
+        let replacing = [old.id, replaced];
+        let made = create(store, &new, &replacing, until(NOW)).await;
+        let ended = vec![before];
+        assert_eq!(
+            made,
+            Created::Done { ended },
+            "it neither counts as a login nor ends as one"
+        );
+        assert_eq!(load(store, &new.id).await, Some(new.clone()));
+        assert_eq!(load(store, &replaced).await, None);
+        let again = create(store, &new, &[], until(NOW)).await;
+        assert_eq!(again, Created::Taken, "the new one lives");
+
+        // Nothing of the old one is left in an index.
+        let former = store.list_by_user("former", NOW - 1, ALL).await;
+        assert_eq!(former.expect("list"), []);
+        let purged = store
+            .delete_expired(NOW, ALL)
+            .await
+            .expect("delete expired");
+        assert_eq!(purged, 0, "what has expired is gone");
+        assert_eq!(list(store, "tenant").await, sorted(vec![beside, new.id]));
+        let deleted = store.delete_by_user("tenant", None, ALL).await;
+        let deleted = sorted(deleted.expect("delete by user"));
+        assert_eq!(deleted, sorted(vec![beside, new.id]));
+    }
 }
 
 async fn a_new_record_replaces_those_that_it_names(store: &impl LoginStore) {
@@ -758,21 +820,26 @@ where
     }
 
     async fn of_many_who_create_one_id_one_does(&self) {
-        let id = new_id();
-        let created = self
-            .run(move |number, store| async move {
-                let record = LoginRecord {
-                    id,
-                    ..record(&format!("racer {number}"))
-                };
-                create(&*store, &record, &[], at_most(3)).await.is_done()
-            })
-            .await;
-        assert_eq!(
-            count(&created, &true),
-            1,
-            "one creates, the others are told so"
-        );
+        let expired = LoginRecord {
+            expires_at: NOW,
+            ..record("racer 0")
+        };
+        let expired = created(&*self.store, expired).await.id;
+        for id in [new_id(), expired] {
+            let made = self
+                .run(move |number, store| async move {
+                    let record = LoginRecord {
+                        id,
+                        ..record(&format!("racer {number}"))
+                    };
+                    create(&*store, &record, &[], at_most(3)).await
+                })
+                .await;
+            let done = Created::Done { ended: Vec::new() };
+            assert_eq!(count(&made, &done), 1, "one creates");
+            let taken = count(&made, &Created::Taken);
+            assert_eq!(taken, TASKS - 1, "the others are told so");
+        }
     }
 
     async fn of_many_updates_of_one_version_one_is_done(&self) {

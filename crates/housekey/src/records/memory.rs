@@ -66,6 +66,29 @@ impl MemoryLoginStore {
         tables
     }
 
+    /// Removes records, a few at a time, until there are no more or so many are gone.
+    async fn remove_in_batches(
+        &self,
+        limit: usize,
+        remove: impl Fn(&mut Tables, usize) -> Vec<LoginRecord> + Send,
+    ) -> Vec<LoginId> {
+        let mut removed = Vec::new();
+        while removed.len() < limit {
+            let most = PURGE.min(limit - removed.len());
+            let batch = remove(&mut self.lock(), most);
+            let last = batch.len() < most;
+            removed.extend(batch.iter().map(|record| record.id));
+            // Without the lock: an allocator may tidy up after many of them.
+            drop(batch);
+            if last {
+                break;
+            }
+            // Also after the last batch, since whoever purges asks for more.
+            self.let_others().await;
+        }
+        removed
+    }
+
     /// For a purge: lets others run, and those who wait have the lock. It is nobody's until they have woken up, and a
     /// purge that went on would have it again before.
     async fn let_others(&self) {
@@ -148,7 +171,8 @@ impl LoginStore for MemoryLoginStore {
         limit: Limit,
     ) -> Result<Created, BoxError> {
         let mut tables = self.lock();
-        if tables.records.contains_key(&new.id) {
+        let lives = |record: &LoginRecord| limit.now < record.expires_at;
+        if tables.records.get(&new.id).is_some_and(lives) {
             return Ok(Created::Taken);
         }
         let others = tables.of_user(&new.user_id).map(|record| Standing {
@@ -168,7 +192,7 @@ impl LoginStore for MemoryLoginStore {
         if room.crowded {
             return Ok(Created::Crowded { ended });
         }
-        for id in replacing {
+        for id in replacing.iter().chain([&new.id]) {
             tables.remove(id);
         }
         tables.insert(new.clone());
@@ -223,20 +247,8 @@ impl LoginStore for MemoryLoginStore {
         except: Option<&LoginId>,
         limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
-        let mut deleted = Vec::new();
-        while deleted.len() < limit {
-            let most = PURGE.min(limit - deleted.len());
-            let batch = self.lock().remove_of_user(user_id, except, most);
-            let last = batch.len() < most;
-            deleted.extend(batch.iter().map(|record| record.id));
-            // Without the lock: an allocator may tidy up after many of them.
-            drop(batch);
-            if last {
-                break;
-            }
-            self.let_others().await;
-        }
-        Ok(deleted)
+        let of_user = |tables: &mut Tables, most| tables.remove_of_user(user_id, except, most);
+        Ok(self.remove_in_batches(limit, of_user).await)
     }
 
     async fn list_by_user(
@@ -252,21 +264,8 @@ impl LoginStore for MemoryLoginStore {
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        let mut deleted = 0;
-        while deleted < limit {
-            let most = PURGE.min(limit - deleted);
-            let expired = self.lock().remove_expired(now, most);
-            let batch = expired.len();
-            // Without the lock: an allocator may tidy up after many of them.
-            drop(expired);
-            deleted += batch;
-            if batch < most {
-                break;
-            }
-            // Also after the last batch, since whoever purges asks for more.
-            self.let_others().await;
-        }
-        Ok(deleted)
+        let expired = |tables: &mut Tables, most| tables.remove_expired(now, most);
+        Ok(self.remove_in_batches(limit, expired).await.len())
     }
 }
 

@@ -25,6 +25,10 @@ pub trait LoginStore: Send + Sync + 'static {
     /// The logins that end are those that were not used for the longest time: first by
     /// [`last_seen_at`](LoginRecord::last_seen_at), then by [`created_at`](LoginRecord::created_at).
     /// [`Limit::room`] says which they are. Expired records of the user may be deleted along with them.
+    ///
+    /// A record with the new one's id that has expired by [`limit.now`](Limit::now), whoever's it was, is as good as gone: the
+    /// new one takes its place, in all indexes too. Of many who do so at once, one is [`Done`](Created::Done), and for the
+    /// others the id is [`Taken`](Created::Taken).
     fn create(
         &self,
         new: &LoginRecord,
@@ -110,7 +114,7 @@ pub struct Touch {
 pub struct Limit {
     /// At most so many. A login manager asks for 1 to 1,000.
     pub count: usize,
-    /// Records that have expired by now do not count.
+    /// Records that have expired by now do not count, and one with the new one's id gives it up.
     pub now: u64,
     /// Only logins that were last seen before this may end. When the others leave no room, the user is
     /// [full](Created::Full).
@@ -202,7 +206,7 @@ pub enum Created {
     },
     /// The user has as many logins as they may, and all of them are spared. Nothing was done.
     Full,
-    /// There is a record with this id, perhaps one that has expired. Nothing was done.
+    /// There is a record with this id that has not expired. Nothing was done.
     Taken,
 }
 

@@ -169,7 +169,7 @@ pub(in super::super) fn a_number_that_is_taken_is_nobody_elses_login() {
     let shelf = peer.shelf.clone();
     let ours = peer.restarted(LoginManager::flask, keys, |it| it.login_store(shelf));
     let mut browser = peer.browser_of("mia");
-    peer.shelf.say_taken(2);
+    peer.shelf.say_taken(1);
     let browser = browser.at(&ours);
     let error = browser.ask(|asking| asking.try_who()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreFailed);
