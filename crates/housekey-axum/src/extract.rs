@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use housekey::{Current, Denied, LoginSource, LoginWatch, OpenVisit, User};
+use housekey::door::{Requirement, Visits};
+use housekey::{Current, LoginSource, LoginWatch, OpenVisit, User};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, LoginRejection};
-use crate::layer::{only_visit, visit_for, visits};
+use crate::scope::{only_visit, require, visit_for, visits};
 
 /// The current user, who may be nobody. Denies nobody; a loader that fails is a 503.
 ///
@@ -182,15 +183,7 @@ impl<U: User, S: Send + Sync> FromRequestParts<S> for LoginRequired<U> {
     type Rejection = LoginRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, LoginRejection> {
-        let visit = visit_for::<U>(parts)?;
-        match visit.current_user(parts).await? {
-            Some(current) => Ok(Self(current.user)),
-            None => Err(LoginRejection::deny::<U>(
-                &visit,
-                parts,
-                Denied::LoginRequired,
-            )),
-        }
+        require(parts, &Requirement::login()).await.map(Self)
     }
 }
 
@@ -213,25 +206,10 @@ impl<U: User, S: Send + Sync> FromRequestParts<S> for FreshLoginRequired<U> {
     type Rejection = LoginRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, LoginRejection> {
-        let visit = visit_for::<U>(parts)?;
-        require_fresh::<U>(&visit, parts, None).await.map(Self)
+        require(parts, &Requirement::fresh_login(None))
+            .await
+            .map(Self)
     }
-}
-
-/// The user, if they are logged in and fresh by the manager's rule, or by an age in its place.
-pub(crate) async fn require_fresh<U: User>(
-    visit: &OpenVisit,
-    parts: &Parts,
-    within: Option<Duration>,
-) -> Result<Arc<U>, LoginRejection> {
-    let denied = match visit.current_user::<U>(parts).await? {
-        None => Denied::LoginRequired,
-        Some(current) if within.map_or(current.fresh, |within| visit.is_fresh_within(within)) => {
-            return Ok(current.user);
-        }
-        Some(_) => Denied::FreshLoginRequired { within },
-    };
-    Err(LoginRejection::deny::<U>(visit, parts, denied))
 }
 
 macro_rules! arc_wrapper {
@@ -284,12 +262,9 @@ impl<E: FromRequestParts<S>, S: Send + Sync> FromRequestParts<S> for WithoutUse<
     type Rejection = E::Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E::Rejection> {
-        let visits: Vec<_> = visits(parts).cloned().collect();
-        let before: Vec<_> = visits.iter().map(|visit| visit.without_use(true)).collect();
+        let without_use = Visits::without_use(visits(parts));
         let found = E::from_request_parts(parts, state).await;
-        for (visit, before) in visits.iter().zip(before) {
-            visit.without_use(before);
-        }
+        drop(without_use);
         found.map(Self)
     }
 }

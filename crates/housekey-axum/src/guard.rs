@@ -2,25 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
-use housekey::{AnswerAs, Denied, Preflight, Scope, User};
+use housekey::door::{GuardRules, Requirement};
+use housekey::{AnswerAs, Preflight, Scope, User};
 use http::Request;
-use http::request::Parts;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::error::LoginRejection;
-use crate::extract::require_fresh;
-use crate::layer::{visit_for, visits};
-use crate::unread::denial;
+use crate::error::refusal;
+use crate::scope::{enter, require};
 
 /// Lets only users who are logged in reach the routes below it.
 ///
@@ -44,19 +40,19 @@ use crate::unread::denial;
 ///
 /// What it lets pass without a login, [`Guard`] says.
 pub fn login_required<U: User>() -> Guard<U> {
-    Guard::new(Requirement::Login)
+    Guard(GuardRules::new(Some(Requirement::login())))
 }
 
 /// Lets only users whose login is fresh reach the routes below it: proved lately, in this session. Others who are logged
 /// in are sent to the `refresh_view`. [`fresh_within`](Guard::fresh_within) sets another age than the manager's.
 pub fn fresh_login_required<U: User>() -> Guard<U> {
-    Guard::new(Requirement::Fresh(None))
+    Guard(GuardRules::new(Some(Requirement::fresh_login(None))))
 }
 
 /// Denies nobody by itself: settings for the extractors and guards below it, for instance another login page for a
 /// part of the site, or 401 for everything under `/api`. The innermost scope that says something wins.
 pub fn login_scope<U: User>() -> Guard<U> {
-    Guard::new(Requirement::Nothing)
+    Guard(GuardRules::new(None))
 }
 
 /// A layer that protects routes, and says how those are answered whom it denies.
@@ -67,49 +63,18 @@ pub fn login_scope<U: User>() -> Guard<U> {
 /// without cookies, and the guard answers it itself: 403 without a CORS header. A `CorsLayer` outside of the guard answers
 /// preflights first; one inside needs [`let_preflights_pass`](Self::let_preflights_pass).
 #[must_use = "a guard protects nothing until it is a layer of a router"]
-pub struct Guard<U> {
-    requirement: Requirement,
-    scope: Scope,
-    without_use: bool,
-    test: Option<Arc<Test<U>>>,
-}
-
-type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
-
-#[derive(Clone, Copy, Debug)]
-enum Requirement {
-    Nothing,
-    Login,
-    Fresh(Option<Duration>),
-}
+pub struct Guard<U>(GuardRules<U>);
 
 impl<U: User> Guard<U> {
-    fn new(requirement: Requirement) -> Self {
-        Self {
-            requirement,
-            scope: Scope::new(),
-            without_use: false,
-            test: None,
-        }
-    }
-
     /// Requires a login that is fresh and no older than this, in place of what the guard required before.
-    pub fn fresh_within(mut self, within: Duration) -> Self {
-        self.requirement = Requirement::Fresh(Some(within));
-        self
+    pub fn fresh_within(self, within: Duration) -> Self {
+        Self(self.0.fresh_within(within))
     }
 
     /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an earlier call asked for
     /// must hold too.
-    pub fn require(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
-        if matches!(self.requirement, Requirement::Nothing) {
-            self.requirement = Requirement::Login;
-        }
-        self.test = Some(match self.test {
-            Some(before) => Arc::new(move |user| before(user) && test(user)),
-            None => Arc::new(test),
-        });
-        self
+    pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
+        Self(self.0.require(test))
     }
 
     /// Another login page for the routes below.
@@ -117,15 +82,13 @@ impl<U: User> Guard<U> {
     /// # Panics
     ///
     /// When it is neither a path nor an absolute URL.
-    pub fn login_view(mut self, view: &str) -> Self {
-        self.scope = self.scope.login_view(view);
-        self
+    pub fn login_view(self, view: &str) -> Self {
+        Self(self.0.scope(|scope| scope.login_view(view)))
     }
 
     /// No login page for the routes below: 401 for everybody.
-    pub fn no_login_view(mut self) -> Self {
-        self.scope = self.scope.no_login_view();
-        self
+    pub fn no_login_view(self) -> Self {
+        Self(self.0.scope(Scope::no_login_view))
     }
 
     /// Another page to prove oneself again for the routes below.
@@ -133,15 +96,13 @@ impl<U: User> Guard<U> {
     /// # Panics
     ///
     /// When it is neither a path nor an absolute URL.
-    pub fn refresh_view(mut self, view: &str) -> Self {
-        self.scope = self.scope.refresh_view(view);
-        self
+    pub fn refresh_view(self, view: &str) -> Self {
+        Self(self.0.scope(|scope| scope.refresh_view(view)))
     }
 
     /// How those are answered who may not pass, whatever their headers say.
-    pub fn answer_as(mut self, answer: AnswerAs) -> Self {
-        self.scope = self.scope.answer_as(answer);
-        self
+    pub fn answer_as(self, answer: AnswerAs) -> Self {
+        Self(self.0.scope(|scope| scope.answer_as(answer)))
     }
 
     /// Asking who is there counts as no use of the login, by this guard and all below it: for what a page polls, so that a
@@ -159,37 +120,27 @@ impl<U: User> Guard<U> {
     ///     .route("/unread-messages", get(async || "3"))
     ///     .route_layer(login_required::<Member>().without_use());
     /// ```
-    pub fn without_use(mut self) -> Self {
-        self.without_use = true;
-        self
+    pub fn without_use(self) -> Self {
+        Self(self.0.without_use())
     }
 
     /// Lets CORS preflights pass this guard and those below it, so that a `CorsLayer` or a handler further inside can
     /// answer them. **Anybody can send one**, with two headers: a handler of every method (`any`, a fallback, a proxy)
     /// then runs for people who are not signed in. Let an extractor ask in there, which exempts nothing.
-    pub fn let_preflights_pass(mut self) -> Self {
-        self.scope = self.scope.let_preflights_pass();
-        self
+    pub fn let_preflights_pass(self) -> Self {
+        Self(self.0.scope(Scope::let_preflights_pass))
     }
 }
 
 impl<U> Clone for Guard<U> {
     fn clone(&self) -> Self {
-        Self {
-            requirement: self.requirement,
-            scope: self.scope.clone(),
-            without_use: self.without_use,
-            test: self.test.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
 impl<U> fmt::Debug for Guard<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard")
-            .field("requirement", &self.requirement)
-            .field("scope", &self.scope)
-            .finish_non_exhaustive()
+        f.debug_tuple("Guard").field(&self.0).finish()
     }
 }
 
@@ -200,58 +151,6 @@ impl<S, U> Layer<S> for Guard<U> {
         GuardService {
             inner,
             guard: self.clone(),
-        }
-    }
-}
-
-/// The scope of the routes that a request came to, in its extensions.
-pub(crate) struct ScopeFor<U> {
-    pub(crate) scope: Scope,
-    user: PhantomData<fn() -> U>,
-}
-
-impl<U> Clone for ScopeFor<U> {
-    fn clone(&self) -> Self {
-        Self {
-            scope: self.scope.clone(),
-            user: PhantomData,
-        }
-    }
-}
-
-impl<U: User> Guard<U> {
-    /// The scope of the request from here on.
-    fn enter(&self, parts: &mut Parts) -> Scope {
-        if self.without_use
-            && let Some(visit) = visits(parts).find(|visit| visit.is_for::<U>())
-        {
-            visit.without_use(true);
-        }
-        let scope = match parts.extensions.get::<ScopeFor<U>>() {
-            Some(outer) => self.scope.within(&outer.scope),
-            None => self.scope.clone(),
-        };
-        parts.extensions.insert(ScopeFor::<U> {
-            scope: scope.clone(),
-            user: PhantomData,
-        });
-        scope
-    }
-
-    async fn check(&self, parts: &Parts) -> Result<(), LoginRejection> {
-        let visit = visit_for::<U>(parts)?;
-        let deny = |denied| Err(LoginRejection::deny::<U>(&visit, parts, denied));
-        let user = match self.requirement {
-            Requirement::Nothing => return Ok(()),
-            Requirement::Login => match visit.current_user::<U>(parts).await? {
-                Some(current) => current.user,
-                None => return deny(Denied::LoginRequired),
-            },
-            Requirement::Fresh(within) => require_fresh::<U>(&visit, parts, within).await?,
-        };
-        match &self.test {
-            Some(test) if !test(&user) => deny(Denied::Forbidden),
-            _ => Ok(()),
         }
     }
 }
@@ -295,29 +194,25 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let scope = self.guard.enter(&mut parts);
-        let preflight = match self.guard.requirement {
-            Requirement::Nothing => Preflight::Passes,
-            _ => scope.preflight(&parts),
-        };
-        let answer = match preflight {
-            Preflight::Passes => {
+        let rules = &self.guard.0;
+        let scope = enter(rules, &mut parts);
+        let required = match (rules.preflight(&scope, &parts), rules.requirement()) {
+            (Preflight::Refused(answer), _) => Err(answer),
+            (Preflight::No, Some(requirement)) => Ok(requirement.clone()),
+            (Preflight::Passes, _) | (Preflight::No, None) => {
                 let state = State::Passing {
                     future: self.inner.call(Request::from_parts(parts, body)),
                 };
                 return GuardFuture { state };
             }
-            Preflight::Refused(answer) => Some(answer),
-            Preflight::No => None,
         };
-        let guard = self.guard.clone();
         let check = Box::pin(async move {
-            if let Some(answer) = answer {
-                return Err(denial(answer.map(Body::from)));
-            }
-            match guard.check(&parts).await {
-                Ok(()) => Ok(Request::from_parts(parts, body)),
-                Err(rejection) => Err(rejection.into_response()),
+            match required {
+                Err(answer) => Err(refusal(*answer)),
+                Ok(requirement) => match require::<U>(&parts, &requirement).await {
+                    Ok(_) => Ok(Request::from_parts(parts, body)),
+                    Err(rejection) => Err(rejection.into_response()),
+                },
             }
         });
         // The service that was polled ready is the one to be called.

@@ -3,19 +3,17 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum_core::body::Body;
-use housekey::{LoginManager, OpenVisit, User, Visit};
+use housekey::{LoginManager, User, Visit};
 use http::header::{self, HeaderValue};
-use http::request::Parts;
-use http::{Extensions, Request, Response, StatusCode};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::error::Error;
+use crate::scope;
 use crate::unread::{Denial, Unread};
 
 /// Makes a layer of a manager.
@@ -111,7 +109,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let visit = self.manager.visit(request.uri());
         let (mut request, unread) = Unread::lend(request, |headers| visit.discard(headers));
-        Visits::push(request.extensions_mut(), visit.clone());
+        scope::push(request.extensions_mut(), visit.clone());
         ResponseFuture {
             state: State::Answering {
                 inner: self.inner.call(request),
@@ -171,7 +169,7 @@ where
                     visit,
                     unread,
                 } => {
-                    let mut response = finish(visit, ready!(inner.poll(cx))?);
+                    let mut response = visit.finish_response(ready!(inner.poll(cx))?);
                     let is_denial = response.extensions_mut().remove::<Denial>().is_some();
                     match unread.take() {
                         Some(unread) if is_denial => (response, unread),
@@ -197,82 +195,5 @@ where
                 discarding: Box::pin(unread.discard()),
             });
         }
-    }
-}
-
-fn finish<ResBody: Default>(visit: &Visit, mut response: Response<ResBody>) -> Response<ResBody> {
-    if let Err(error) = visit.finish(response.headers_mut()) {
-        tracing::error!(target: "housekey", %error, "the session cannot be sent");
-        response = Response::new(ResBody::default());
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    }
-    response
-}
-
-/// The visits of a request: one for each manager whose layer it came through, the innermost first.
-#[derive(Clone)]
-struct Visits {
-    visit: Visit,
-    outer: Option<Arc<Visits>>,
-    /// Two of the managers would read each other's cookies.
-    collide: bool,
-}
-
-impl Visits {
-    /// A second layer of one manager changes nothing: the visit that is there goes on.
-    fn push(extensions: &mut Extensions, visit: Visit) {
-        let before = extensions.get::<Self>().cloned();
-        let others = || before.iter().flat_map(Self::chain);
-        if others().any(|other| visit.is_to_the_same_manager(other)) {
-            return;
-        }
-        let collide = before.as_ref().is_some_and(|before| before.collide)
-            || others().any(|other| visit.collides_with(other));
-        extensions.insert(Self {
-            visit,
-            outer: before.map(Arc::new),
-            collide,
-        });
-    }
-
-    fn of(parts: &Parts) -> Result<Option<&Self>, Error> {
-        match parts.extensions.get::<Self>() {
-            Some(visits) if visits.collide => Err(Error::colliding_cookies()),
-            visits => Ok(visits),
-        }
-    }
-
-    fn chain(&self) -> impl Iterator<Item = &Visit> {
-        std::iter::successors(Some(self), |visits| visits.outer.as_deref())
-            .map(|visits| &visits.visit)
-    }
-}
-
-/// All visits of a request, the innermost first.
-pub(crate) fn visits(parts: &Parts) -> impl Iterator<Item = &Visit> {
-    let visits = parts.extensions.get::<Visits>();
-    visits.into_iter().flat_map(Visits::chain)
-}
-
-/// The visit of the manager for users of this type, opened.
-pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
-    let visits = Visits::of(parts)?;
-    match visits.and_then(|visits| visits.chain().find(|visit| visit.is_for::<U>())) {
-        Some(visit) => Ok(visit.open(parts)?),
-        None => Err(Error::missing_layer(std::any::type_name::<U>())),
-    }
-}
-
-/// The visit of the only manager, opened.
-///
-/// # Errors
-///
-/// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) where there are several: a guess would show one user what another's
-/// manager keeps.
-pub(crate) fn only_visit(parts: &Parts, extractor: &str) -> Result<OpenVisit, Error> {
-    match Visits::of(parts)? {
-        Some(visits) if visits.outer.is_some() => Err(Error::several_managers(extractor)),
-        Some(visits) => Ok(visits.visit.open(parts)?),
-        None => Err(Error::missing_layer("…")),
     }
 }

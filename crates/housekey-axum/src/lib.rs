@@ -6,6 +6,7 @@ mod guard;
 #[cfg(doctest)]
 mod guides;
 mod layer;
+mod scope;
 mod unread;
 
 pub use housekey::*;

@@ -1,7 +1,14 @@
-//! The one error type: opaque, with a [`kind`](Error::kind) to decide on and a message that says what to do.
+//! The one error type: opaque, with a [`kind`](Error::kind) to decide on, a message that says what to do, and what a client is
+//! answered for it.
 
 use std::borrow::Cow;
 use std::fmt;
+
+use http::header::{HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+/// RFC 9110 requires one beside 401; no browser opens a dialog for this scheme.
+pub(crate) const CHALLENGE: &str = r#"Cookie realm="login""#;
 
 /// Any error an application's own code may give: what a user loader returns when the database is away.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -94,12 +101,105 @@ impl Error {
         self.kind
     }
 
+    /// What a client is answered:
+    ///
+    /// | kind | status |
+    /// |---|---|
+    /// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed), [`Busy`](ErrorKind::Busy) | 503, with `Retry-After` |
+    /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
+    /// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
+    /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
+    /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
+    /// | all others: the program is wrong, or what it stored | 500 |
+    pub fn answer(&self) -> ErrorAnswer<'_> {
+        let (status, is_shown) = match self.kind {
+            ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy => (503, true),
+            ErrorKind::NotLoggedIn => (401, true),
+            ErrorKind::InactiveUser
+            | ErrorKind::NotFresh
+            | ErrorKind::TooManyLogins
+            | ErrorKind::ForeignOrigin => (403, true),
+            ErrorKind::InvalidLoginId => (404, true),
+            ErrorKind::PasswordTooLong => (422, true),
+            // For the developer, who has just forgotten the one or set the other.
+            ErrorKind::MissingLayer | ErrorKind::Setting => (500, true),
+            ErrorKind::SecretKey
+            | ErrorKind::InvalidUserId
+            | ErrorKind::SessionTooLarge
+            | ErrorKind::TooLate
+            | ErrorKind::SessionValue
+            | ErrorKind::NoLoginStore
+            | ErrorKind::Password => (500, false),
+        };
+        ErrorAnswer {
+            status,
+            text: match is_shown {
+                true => &self.message,
+                false => "something went wrong on this side",
+            },
+            headers: match status {
+                503 => &[TEXT, NO_STORE, ("retry-after", "5")],
+                401 => &[TEXT, NO_STORE, ("www-authenticate", CHALLENGE)],
+                _ => &[TEXT, NO_STORE],
+            },
+        }
+    }
+
+    /// [`answer`](Self::answer) as a response, for doors. What is answered with 500 goes to `tracing` as well.
+    pub fn to_response(&self) -> Response<String> {
+        let answer = self.answer();
+        if answer.status == 500 {
+            tracing::error!(target: "housekey", error = %self, "a request failed");
+        }
+        answer.to_response()
+    }
+
     /// Whether trying again later may help: the fault is in what housekey stands on, or in the load, not in the request.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.kind,
             ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy
         )
+    }
+}
+
+/// What a client is answered for an [`Error`]: see [`Error::answer`].
+///
+/// ```
+/// use housekey::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::StoreFailed, "the login store does not answer");
+/// let answer = error.answer();
+/// assert_eq!((answer.status, answer.text), (503, "the login store does not answer"));
+/// assert!(answer.headers.contains(&("retry-after", "5")));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorAnswer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The body. What is nobody's business outside of the program is not in it.
+    pub text: &'a str,
+    /// The header fields, their names in lower case.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
+const TEXT: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
+const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+
+impl ErrorAnswer<'_> {
+    fn to_response(self) -> Response<String> {
+        let mut response = Response::new(self.text.to_owned());
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in self.headers {
+            let (name, value) = (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }
 
@@ -129,5 +229,58 @@ impl std::error::Error for Error {
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_error_has_its_answer() {
+        const GENERIC: &str = "something went wrong on this side";
+        let cases = [
+            (ErrorKind::Setting, 500, "what happened"),
+            (ErrorKind::SecretKey, 500, GENERIC),
+            (ErrorKind::InactiveUser, 403, "what happened"),
+            (ErrorKind::InvalidUserId, 500, GENERIC),
+            (ErrorKind::NotLoggedIn, 401, "what happened"),
+            (ErrorKind::SessionTooLarge, 500, GENERIC),
+            (ErrorKind::TooLate, 500, GENERIC),
+            (ErrorKind::SessionValue, 500, GENERIC),
+            (ErrorKind::LoaderFailed, 503, "what happened"),
+            (ErrorKind::StoreFailed, 503, "what happened"),
+            (ErrorKind::NoLoginStore, 500, GENERIC),
+            (ErrorKind::InvalidLoginId, 404, "what happened"),
+            (ErrorKind::TooManyLogins, 403, "what happened"),
+            (ErrorKind::ForeignOrigin, 403, "what happened"),
+            (ErrorKind::NotFresh, 403, "what happened"),
+            (ErrorKind::Password, 500, GENERIC),
+            (ErrorKind::PasswordTooLong, 422, "what happened"),
+            (ErrorKind::Busy, 503, "what happened"),
+            (ErrorKind::MissingLayer, 500, "what happened"),
+        ];
+        for (kind, status, text) in cases {
+            let error = Error::new(kind, "what happened");
+            let response = error.to_response();
+            assert_eq!(response.status().as_u16(), status, "{kind:?}");
+            assert_eq!(response.body(), text, "{kind:?}");
+            let header = |name: &str| {
+                let value = response.headers().get(name)?;
+                Some(value.to_str().unwrap().to_owned())
+            };
+            let expected = [
+                ("cache-control", Some("no-store")),
+                ("content-type", Some("text/plain; charset=utf-8")),
+                ("retry-after", (status == 503).then_some("5")),
+                (
+                    "www-authenticate",
+                    (status == 401).then_some(r#"Cookie realm="login""#),
+                ),
+            ];
+            for (name, value) in expected {
+                assert_eq!(header(name).as_deref(), value, "{kind:?} {name}");
+            }
+        }
     }
 }

@@ -74,7 +74,7 @@ mod visit;
 pub use client::SessionIdentifier;
 pub use cookie::{CookieSettings, SameSite};
 pub use denial::{Denied, Preflight, Scope};
-pub use error::{BoxError, Error, ErrorKind};
+pub use error::{BoxError, Error, ErrorAnswer, ErrorKind};
 pub use event::{EndReason, Event, EventClient, Rejection};
 pub use login::state::LoginSource;
 pub use manager::{LoginManager, LoginManagerBuilder};
@@ -94,3 +94,14 @@ pub use visit::next_url::NextUrl;
 pub use visit::session::Session;
 pub use visit::watch::LoginWatch;
 pub use visit::{Current, OpenVisit, Visit};
+
+pub mod door {
+    //! What only a door needs: a crate that turns its framework's requests into these words, and what comes of them into its
+    //! framework's responses.
+    //!
+    //! A door keeps [`Visits`] with each request that comes through a manager's layer, and a [`ScopeFor`] with each that comes
+    //! through a guard. A guard is [`GuardRules`] in the framework's clothes; an extractor that denies is a [`Requirement`].
+
+    pub use crate::visit::require::{GuardRules, Refusal, Requirement, ScopeFor};
+    pub use crate::visit::visits::{Visits, WithoutUse};
+}

@@ -17,8 +17,17 @@
 //! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
 //! gets 403 and is never sent to the login page, which would send them back.
 
+//!
+//! [`Question::decide`] decides and changes nothing; [`render`] makes a response of it. What the session is to keep, a message and
+//! the way back, is a part of the decision, and the visit sees to it.
+
 mod discard;
 mod negotiate;
+mod render;
+mod scope;
+
+pub(crate) use discard::worth_discarding;
+pub use scope::{Preflight, Scope};
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -26,21 +35,19 @@ use std::time::Duration;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 
-use crate::event::Event;
 use crate::next_url::{build_login_url, path_of};
 use crate::origin::Origin;
 use crate::policy::Policy;
-use crate::session::keys;
+use crate::session::FlashMessage;
 use crate::settings::AnswerAs;
-use crate::visit::OpenVisit;
 
 use negotiate::Asker;
+use scope::View;
 
 const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
-const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
 /// Why somebody may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,293 +64,130 @@ pub enum Denied {
     Forbidden,
 }
 
-/// Settings for some of the routes, in place of the manager's. What an inner scope leaves open, the outer one decides.
-#[derive(Clone, Debug, Default)]
-pub struct Scope {
-    login_view: Option<View>,
-    refresh_view: Option<View>,
-    answer_as: Option<AnswerAs>,
-    lets_preflights_pass: bool,
+/// A request that may not pass, and all that its answer depends on.
+pub(crate) struct Question<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) request: &'a Parts,
+    /// Where the request wanted to go, before any router took a prefix off.
+    pub(crate) target: Option<&'a PathAndQuery>,
+    /// Whether no person may ever see the answer.
+    pub(crate) unseen: bool,
+    pub(crate) denied: Denied,
+    pub(crate) scope: &'a Scope,
 }
 
-#[derive(Clone, Debug)]
-enum View {
-    At(String),
-    /// Nowhere: 401.
-    Nowhere,
+/// What such a request is answered, and what the session is to keep of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Denial<'a> {
+    pub(crate) denied: Denied,
+    pub(crate) status: StatusCode,
+    pub(crate) content: Content,
+    /// Whether the answer depends on who is asking.
+    pub(crate) is_negotiated: bool,
+    /// What the next page is to say.
+    pub(crate) message: Option<&'a FlashMessage>,
+    /// Where to go after logging in, if the session is to keep that.
+    pub(crate) next: Option<Cow<'a, str>>,
 }
 
-impl Scope {
-    /// Nothing set: everything is as outside.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Another login page (`blueprint_login_views`).
-    ///
-    /// # Panics
-    ///
-    /// When it is neither a path nor an absolute URL. Scopes are made at start, where that is noticed at once.
-    #[must_use]
-    pub fn login_view(mut self, view: &str) -> Self {
-        self.login_view = Some(View::checked("login_view", view));
-        self
-    }
-
-    /// No login page: 401 for everybody.
-    #[must_use]
-    pub fn no_login_view(mut self) -> Self {
-        self.login_view = Some(View::Nowhere);
-        self
-    }
-
-    /// Another page to prove oneself again.
-    ///
-    /// # Panics
-    ///
-    /// As [`login_view`](Self::login_view).
-    #[must_use]
-    pub fn refresh_view(mut self, view: &str) -> Self {
-        self.refresh_view = Some(View::checked("refresh_view", view));
-        self
-    }
-
-    /// Who is asking, whatever the headers say.
-    #[must_use]
-    pub fn answer_as(mut self, answer: AnswerAs) -> Self {
-        self.answer_as = Some(answer);
-        self
-    }
-
-    /// Lets CORS preflights pass the guards, for a program below them that answers preflights itself.
-    #[must_use]
-    pub fn let_preflights_pass(mut self) -> Self {
-        self.lets_preflights_pass = true;
-        self
-    }
-
-    /// What a guard does with this request before it asks who is there.
-    pub fn preflight(&self, request: &Parts) -> Preflight {
-        match is_preflight(request) {
-            false => Preflight::No,
-            true if self.lets_preflights_pass => Preflight::Passes,
-            true => Preflight::Refused(Box::new(refuse_preflight())),
-        }
-    }
-
-    /// This scope inside another one.
-    #[must_use]
-    pub fn within(&self, outer: &Self) -> Self {
-        Self {
-            login_view: self.login_view.clone().or_else(|| outer.login_view.clone()),
-            refresh_view: self
-                .refresh_view
-                .clone()
-                .or_else(|| outer.refresh_view.clone()),
-            answer_as: self.answer_as.or(outer.answer_as),
-            lets_preflights_pass: self.lets_preflights_pass || outer.lets_preflights_pass,
-        }
-    }
+/// What an answer consists of.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// `Location`, and no text.
+    Location(HeaderValue),
+    /// A page that says why, and for htmx `HX-Redirect`.
+    Page { hx_redirect: Option<HeaderValue> },
+    /// problem+json, with the age that a login may have had.
+    Problem { max_age: Option<Duration> },
 }
 
-impl View {
-    fn checked(name: &str, view: &str) -> Self {
-        if let Err(error) = crate::next_url::check_view(name, Some(view)) {
-            panic!("{error}");
-        }
-        Self::At(view.to_owned())
-    }
+const PLAIN_PAGE: Content = Content::Page { hx_redirect: None };
+
+/// The login page's URL with the way back in it, or beside it.
+struct LoginPage<'a> {
+    url: HeaderValue,
+    next: Option<Cow<'a, str>>,
 }
 
-/// Whether a request is a CORS preflight, and what becomes of it at a guard.
-#[derive(Debug)]
-pub enum Preflight {
-    /// It is none: the guard asks who is there.
-    No,
-    /// It goes on without a login.
-    Passes,
-    /// The guard answers with this.
-    Refused(Box<Response<String>>),
-}
-
-/// A preflight carries no cookies by design and asks for nothing but permission to ask. No other OPTIONS request is one.
-fn is_preflight(request: &Parts) -> bool {
-    request.method == Method::OPTIONS
-        && request.headers.contains_key(header::ORIGIN)
-        && request
-            .headers
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-/// Anybody can send two headers, so what is behind the guard must not run for them. The same for everybody, signed in or
-/// not, and without a CORS header, so that the browser sends no request to follow.
-fn refuse_preflight() -> Response<String> {
-    let mut response = Response::new(
-        "No other origin may ask for this. If one should, put a CORS layer outside of the login guard.\n".to_owned(),
-    );
-    *response.status_mut() = StatusCode::FORBIDDEN;
-    let headers = response.headers_mut();
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    headers.insert(header::CONTENT_TYPE, text);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-impl OpenVisit {
-    /// The answer for somebody who may not pass.
-    pub fn deny(&self, request: &Parts, denied: Denied, scope: &Scope) -> Response<String> {
-        let denial = Denial {
-            visit: self,
-            policy: self.visit().shared(),
-            request,
-            denied,
-            scope,
-        };
-        let mut response = denial.response();
-        let headers = response.headers_mut();
-        if !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
-        response
-    }
-}
-
-/// What a negotiated answer depends on: how it came out that nobody is there, and who is asking.
-const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
-
-struct Denial<'a> {
-    visit: &'a OpenVisit,
-    policy: &'a Policy,
-    request: &'a Parts,
-    denied: Denied,
-    scope: &'a Scope,
-}
-
-impl Denial<'_> {
-    fn response(&self) -> Response<String> {
-        let settings = &self.policy.settings;
-        let (event, handler) = match self.denied {
-            Denied::LoginRequired => (Event::Unauthorized, settings.unauthorized_handler.as_ref()),
-            Denied::FreshLoginRequired { .. } => {
-                (Event::NeedsRefresh, settings.needs_refresh_handler.as_ref())
-            }
-            Denied::Forbidden => (Event::Forbidden, None),
-        };
-        self.visit.deliver(&event);
-        if let Some(handler) = handler {
-            return handler(self.request);
-        }
-        let answer = self.scope.answer_as.unwrap_or(settings.answer_as);
-        let mut response = match answer {
-            AnswerAs::Api => self.refuse(Asker::Program),
+impl<'a> Question<'a> {
+    /// What is answered. Changes nothing.
+    pub(crate) fn decide(&self) -> Denial<'a> {
+        let answer = self
+            .scope
+            .answer_as
+            .unwrap_or(self.policy.settings.answer_as);
+        let denial = match answer {
+            AnswerAs::Api => self.refuse(self.problem()),
             AnswerAs::Page => self.redirect(StatusCode::SEE_OTHER, self.way_back()),
             // Flask-Login sends the way back for whatever method it was.
             AnswerAs::Flask => self.redirect(StatusCode::FOUND, self.own_target()),
             AnswerAs::Negotiated => match Asker::of(self.request) {
                 Asker::Htmx => self.redirect_htmx(),
                 Asker::Person => self.redirect(StatusCode::SEE_OTHER, self.way_back()),
-                asker => self.refuse(asker),
+                Asker::Fragment => self.refuse(PLAIN_PAGE),
+                Asker::Program => self.refuse(self.problem()),
             },
         };
-        if answer == AnswerAs::Negotiated {
-            response
-                .headers_mut()
-                .insert(header::VARY, HeaderValue::from_static(VARY));
+        Denial {
+            is_negotiated: answer == AnswerAs::Negotiated,
+            ..denial
         }
-        response
     }
 
     /// To the login page; or a plain refusal when there is none, or when this is it.
-    fn redirect(&self, status: StatusCode, next: Option<Cow<'_, str>>) -> Response<String> {
-        let Some(view) = self.view() else {
-            return self.refuse(Asker::Person);
-        };
-        self.flash_message();
-        let Ok(location) = HeaderValue::try_from(self.login_url(view, next.as_deref())) else {
-            return self.refuse(Asker::Person);
-        };
-        let mut response = Response::new(String::new());
-        *response.status_mut() = status;
-        response.headers_mut().insert(header::LOCATION, location);
-        response
+    fn redirect(&self, status: StatusCode, next: Option<Cow<'a, str>>) -> Denial<'a> {
+        match self.login_page(next) {
+            Some(page) => Denial {
+                status,
+                message: self.message(),
+                next: page.next,
+                ..self.refuse(Content::Location(page.url))
+            },
+            None => self.refuse(PLAIN_PAGE),
+        }
     }
 
     /// htmx looks at `HX-Redirect` before it looks at the status, so that other programs see the 401.
-    fn redirect_htmx(&self) -> Response<String> {
-        let mut response = self.refuse(Asker::Htmx);
-        if let Some(view) = self.view() {
-            self.flash_message();
-            let next = self.way_back_of_htmx();
-            if let Ok(url) = HeaderValue::try_from(self.login_url(view, next.as_deref())) {
-                response.headers_mut().insert(HX_REDIRECT, url);
-            }
+    fn redirect_htmx(&self) -> Denial<'a> {
+        match self.login_page(self.way_back_of_htmx()) {
+            Some(page) => Denial {
+                message: self.message(),
+                next: page.next,
+                ..self.refuse(Content::Page {
+                    hx_redirect: Some(page.url),
+                })
+            },
+            None => self.refuse(PLAIN_PAGE),
         }
-        response
     }
 
-    fn refuse(&self, asker: Asker) -> Response<String> {
-        let (status, name, title, detail) = match self.denied {
-            Denied::LoginRequired => (
-                StatusCode::UNAUTHORIZED,
-                "login-required",
-                "Unauthorized",
-                "You are not signed in, or your login has ended. Sign in and try again.",
-            ),
-            Denied::FreshLoginRequired { .. } => (
-                StatusCode::UNAUTHORIZED,
-                "reauthentication-required",
-                "Unauthorized",
-                "This needs a login that is fresh. Sign in again and try once more.",
-            ),
-            Denied::Forbidden => (
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "Forbidden",
-                "You are signed in, and you do not have the right to do this.",
-            ),
-        };
-        let (content_type, body) = match asker {
-            Asker::Program => {
-                let within = match self.denied {
-                    Denied::FreshLoginRequired { within } => {
-                        within.or(self.policy.settings.fresh_within)
-                    }
-                    _ => None,
-                };
-                let max_age = within.map_or(String::new(), |within| {
-                    format!(r#","max_age":{}"#, within.as_secs())
-                });
-                let body = format!(
-                    r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{},"detail":"{detail}"{max_age}}}"#,
-                    status.as_u16()
-                );
-                ("application/problem+json", body)
-            }
-            _ => {
-                let body = format!(
-                    "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n<p>{detail}</p>\n",
-                    status.as_u16()
-                );
-                ("text/html; charset=utf-8", body)
-            }
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if status == StatusCode::UNAUTHORIZED {
-            // RFC 9110 requires one; no browser opens a dialog for this scheme.
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(r#"Cookie realm="login""#),
-            );
+    fn refuse(&self, content: Content) -> Denial<'a> {
+        Denial {
+            denied: self.denied,
+            status: match self.denied {
+                Denied::LoginRequired | Denied::FreshLoginRequired { .. } => {
+                    StatusCode::UNAUTHORIZED
+                }
+                Denied::Forbidden => StatusCode::FORBIDDEN,
+            },
+            content,
+            is_negotiated: false,
+            message: None,
+            next: None,
         }
-        response
+    }
+
+    fn problem(&self) -> Content {
+        let max_age = match self.denied {
+            Denied::FreshLoginRequired { within } => within.or(self.policy.settings.fresh_within),
+            Denied::LoginRequired | Denied::Forbidden => None,
+        };
+        Content::Problem { max_age }
     }
 
     /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
     /// would not help.
-    fn view(&self) -> Option<&str> {
+    fn view(&self) -> Option<&'a str> {
         let settings = &self.policy.settings;
         let (scoped, own) = match self.denied {
             Denied::LoginRequired => (&self.scope.login_view, &settings.login_view),
@@ -365,58 +209,38 @@ impl Denial<'_> {
             Some((_, rest)) => path_of(rest),
             None => path_of(view),
         };
-        let target = self.visit.visit().target();
-        slashed(path) == slashed(target.map_or("", |target| target.path()))
+        slashed(path) == slashed(self.target.map_or("", |target| target.path()))
     }
 
     /// Nothing is said that nobody hears: the next page would say it out of place.
-    fn flash_message(&self) {
-        if self.is_unseen() {
-            return;
-        }
+    fn message(&self) -> Option<&'a FlashMessage> {
         let settings = &self.policy.settings;
         let message = match self.denied {
             Denied::LoginRequired => settings.login_message.as_ref(),
-            _ => settings.needs_refresh_message.as_ref(),
+            Denied::FreshLoginRequired { .. } | Denied::Forbidden => {
+                settings.needs_refresh_message.as_ref()
+            }
         };
-        if let Some(message) = message {
-            let text = match &settings.localize {
-                Some(localize) => localize(&message.text),
-                None => message.text.clone(),
-            };
-            if let Err(error) = self.visit.flash().push(&message.category, &text) {
-                tracing::warn!(target: "housekey", %error, "the login message was not kept");
-            }
-        }
+        message.filter(|_| !self.unseen)
     }
 
-    fn is_unseen(&self) -> bool {
-        self.visit.with(|view| view.unseen)
-    }
-
-    /// The login page's URL with the way back in it, or in the session.
-    fn login_url(&self, view: &str, next: Option<&str>) -> String {
-        let settings = &self.policy.settings;
+    fn login_page(&self, next: Option<Cow<'a, str>>) -> Option<LoginPage<'a>> {
+        let (view, settings) = (self.view()?, &self.policy.settings);
         let next = next.filter(|next| self.policy.is_safe_next(next));
+        let (in_url, kept) = match settings.next_in_session {
+            true => (None, next.filter(|_| !self.unseen)),
+            false => (next, None),
+        };
         let force_host = settings.force_host.as_deref();
-        if settings.next_in_session {
-            if let Some(next) = next.filter(|_| !self.is_unseen()) {
-                // Without room for it, people come to the login page all the same, and not back.
-                let _ = self.visit.with(|view| {
-                    view.if_it_fits(|view| {
-                        view.session.set_text(keys::NEXT, next);
-                        // A Flask peer with strong protection throws away a session without one.
-                        view.bind_to_client();
-                    })
-                });
-            }
-            return build_login_url(view, None, &settings.next_field, force_host);
-        }
-        build_login_url(view, next, &settings.next_field, force_host)
+        let url = build_login_url(view, in_url.as_deref(), &settings.next_field, force_host);
+        Some(LoginPage {
+            url: HeaderValue::try_from(url).ok()?,
+            next: kept,
+        })
     }
 
     /// Where the person was going; after a form that was posted, the page that the form was on.
-    fn way_back(&self) -> Option<Cow<'_, str>> {
+    fn way_back(&self) -> Option<Cow<'a, str>> {
         if matches!(self.request.method, Method::GET | Method::HEAD) {
             return self.own_target();
         }
@@ -426,7 +250,7 @@ impl Denial<'_> {
 
     /// A link that htmx follows in the browser's place leads to its target. Everything else is a part of the page that is
     /// there, or a form on it.
-    fn way_back_of_htmx(&self) -> Option<Cow<'_, str>> {
+    fn way_back_of_htmx(&self) -> Option<Cow<'a, str>> {
         let headers = &self.request.headers;
         let is_boosted = headers
             .get(HX_BOOSTED)
@@ -438,8 +262,8 @@ impl Denial<'_> {
         Some(page.into())
     }
 
-    fn own_target(&self) -> Option<Cow<'_, str>> {
-        self.visit.visit().target().map(written_out)
+    fn own_target(&self) -> Option<Cow<'a, str>> {
+        self.target.map(written_out)
     }
 
     /// The path of a URL that the client names, if it is on the host that the client called.

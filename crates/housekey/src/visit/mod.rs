@@ -6,6 +6,7 @@
 //!
 //! - [`arrive`] reads the request, [`respond`] writes the response's headers.
 //! - [`current`] is who is there; [`login`] is how an application logs in, out and confirms.
+//! - [`require`] says who may pass, and [`deny`] answers those who may not. [`visits`] are several managers on one request.
 //! - [`driver`] asks the loader and the store what the rules want to know, and tells the store what they decide.
 //! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
 //! - [`shared`] is what answers: loader, store, hooks, clock.
@@ -13,14 +14,17 @@
 
 mod arrive;
 mod current;
+mod deny;
 mod driver;
 pub(crate) mod flash;
 pub(crate) mod login;
 pub(crate) mod next_url;
+pub(crate) mod require;
 mod respond;
 pub(crate) mod session;
 pub(crate) mod shared;
 mod turn;
+pub(crate) mod visits;
 pub(crate) mod watch;
 pub(crate) mod watched;
 
@@ -30,19 +34,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::Uri;
 use http::header::HeaderMap;
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{Response, StatusCode, Uri};
 
 use self::flash::Flash;
 use self::next_url::NextUrl;
 use self::session::Session;
 use self::shared::Shared;
 use self::turn::{Turn, Turns};
+use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::state::{LoginSource, View, VisitState, Who};
+use crate::settings::Discard;
 use crate::user::User;
 
 /// One request, as one login manager sees it. Clones are the same visit.
@@ -130,6 +136,12 @@ impl Visit {
         self.inner.target.as_ref()
     }
 
+    /// What is read of the body of a request with these headers, if it is denied. `None` when it is not worth beginning: the
+    /// client waits to be asked for the body (`Expect: 100-continue`) and need not send it, or says that it is too long.
+    pub fn discard(&self, headers: &HeaderMap) -> Option<Discard> {
+        worth_discarding(self.inner.shared.settings.discard, headers)
+    }
+
     /// Reads the cookies, unless somebody has already.
     ///
     /// # Errors
@@ -155,13 +167,23 @@ impl Visit {
         })
     }
 
+    /// [`finish`](Self::finish) for a whole response, which stays as it is when all is well. Where the session cannot be
+    /// sent, the answer is an empty 500.
+    pub fn finish_response<B: Default>(&self, mut response: Response<B>) -> Response<B> {
+        if self.finish(response.headers_mut()).is_err() {
+            response = Response::new(B::default());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        response
+    }
+
     /// Puts what was decided into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that nobody
     /// opened leaves them as they are.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
-    /// if all were well.
+    /// if all were well, but as an empty 500. The error has gone to `tracing`.
     pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
         match self.inner.state.get() {
             Some(state) => {
@@ -172,7 +194,9 @@ impl Visit {
                     policy: &self.inner.shared,
                     state: &mut state,
                 };
-                view.write(headers)
+                view.write(headers).inspect_err(|error| {
+                    tracing::error!(target: "housekey", %error, "the session cannot be sent");
+                })
             }
             None => Ok(()),
         }

@@ -1,0 +1,52 @@
+//! What a request carries for the rules, in its extensions: its visits, and the scope of the route that it came to.
+
+use std::sync::Arc;
+
+use housekey::door::{GuardRules, Requirement, ScopeFor, Visits};
+use housekey::{OpenVisit, User, Visit};
+use http::Extensions;
+use http::request::Parts;
+
+use crate::error::{Error, LoginRejection};
+
+/// What to do about a route without a layer.
+const ADD_LAYER: &str = "add `.layer(manager.layer())` to the router, after all its routes";
+
+pub(crate) fn visits(parts: &Parts) -> Option<&Visits> {
+    parts.extensions.get()
+}
+
+/// Adds a visit, unless its manager has one already.
+pub(crate) fn push(extensions: &mut Extensions, visit: Visit) {
+    if let Some(visits) = Visits::push(extensions.get(), visit) {
+        extensions.insert(visits);
+    }
+}
+
+/// The visit of the manager for users of this type, opened.
+pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
+    Ok(Visits::of::<U>(visits(parts), parts, ADD_LAYER)?)
+}
+
+/// The visit of the only manager, opened, for an extractor of this name.
+pub(crate) fn only_visit(parts: &Parts, extractor: &str) -> Result<OpenVisit, Error> {
+    Ok(Visits::only(visits(parts), parts, extractor, ADD_LAYER)?)
+}
+
+/// The scope of a request from a guard on.
+pub(crate) fn enter<U: User>(rules: &GuardRules<U>, parts: &mut Parts) -> ScopeFor<U> {
+    let scope = rules.enter(visits(parts), parts.extensions.get());
+    parts.extensions.insert(scope.clone());
+    scope
+}
+
+/// The current user, if they may pass.
+pub(crate) async fn require<U: User>(
+    parts: &Parts,
+    requirement: &Requirement<U>,
+) -> Result<Arc<U>, LoginRejection> {
+    let scope = parts.extensions.get();
+    Visits::require(visits(parts), parts, requirement, scope, ADD_LAYER)
+        .await
+        .map_err(LoginRejection::of)
+}

@@ -1,0 +1,103 @@
+//! The responses of those who may not pass, once it has been decided.
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::{Content, Denial, Denied};
+use crate::error::CHALLENGE;
+
+const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
+
+/// What a negotiated answer depends on: how it came out that nobody is there, and who is asking.
+const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
+
+impl Denial<'_> {
+    pub(crate) fn render(self) -> Response<String> {
+        let (location, hx_redirect, content_type, body) = match self.content {
+            Content::Location(location) => (Some(location), None, None, String::new()),
+            Content::Page { hx_redirect } => {
+                let page = self.denied.page(self.status);
+                (None, hx_redirect, Some("text/html; charset=utf-8"), page)
+            }
+            Content::Problem { max_age } => {
+                let max_age = max_age.map(|max_age| max_age.as_secs());
+                let problem = self.denied.problem(self.status, max_age);
+                (None, None, Some("application/problem+json"), problem)
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let challenge = (self.status == StatusCode::UNAUTHORIZED).then_some(CHALLENGE);
+        let fields = [
+            (header::CONTENT_TYPE, content_type),
+            (header::WWW_AUTHENTICATE, challenge),
+            (header::VARY, self.is_negotiated.then_some(VARY)),
+        ];
+        let headers = response.headers_mut();
+        for (name, value) in [(header::LOCATION, location), (HX_REDIRECT, hx_redirect)] {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
+        }
+        for (name, value) in fields {
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
+        response
+    }
+}
+
+impl Denied {
+    /// Its name for programs, and what people are told.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::LoginRequired => (
+                "login-required",
+                "Unauthorized",
+                "You are not signed in, or your login has ended. Sign in and try again.",
+            ),
+            Self::FreshLoginRequired { .. } => (
+                "reauthentication-required",
+                "Unauthorized",
+                "This needs a login that is fresh. Sign in again and try once more.",
+            ),
+            Self::Forbidden => (
+                "forbidden",
+                "Forbidden",
+                "You are signed in, and you do not have the right to do this.",
+            ),
+        }
+    }
+
+    fn problem(self, status: StatusCode, max_age: Option<u64>) -> String {
+        let (name, title, detail) = self.words();
+        let max_age = max_age.map_or(String::new(), |age| format!(r#","max_age":{age}"#));
+        format!(
+            r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{},"detail":"{detail}"{max_age}}}"#,
+            status.as_u16()
+        )
+    }
+
+    fn page(self, status: StatusCode) -> String {
+        let (_, title, detail) = self.words();
+        format!(
+            "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n<p>{detail}</p>\n",
+            status.as_u16()
+        )
+    }
+}
+
+/// Anybody can send two headers, so what is behind the guard must not run for them. The same for everybody, signed in or
+/// not, and without a CORS header, so that the browser sends no request to follow.
+pub(super) fn refuse_preflight() -> Response<String> {
+    let mut response = Response::new(
+        "No other origin may ask for this. If one should, put a CORS layer outside of the login guard.\n".to_owned(),
+    );
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    let headers = response.headers_mut();
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

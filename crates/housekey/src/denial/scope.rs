@@ -1,0 +1,125 @@
+//! The settings of some of the routes, and what a guard makes of a preflight there.
+
+use http::request::Parts;
+use http::{Method, Response, header};
+
+use super::render::refuse_preflight;
+use crate::settings::AnswerAs;
+
+/// Settings for some of the routes, in place of the manager's. What an inner scope leaves open, the outer one decides.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    pub(super) login_view: Option<View>,
+    pub(super) refresh_view: Option<View>,
+    pub(super) answer_as: Option<AnswerAs>,
+    lets_preflights_pass: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum View {
+    At(String),
+    /// Nowhere: 401.
+    Nowhere,
+}
+
+impl Scope {
+    /// Nothing set: everything is as outside.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another login page (`blueprint_login_views`).
+    ///
+    /// # Panics
+    ///
+    /// When it is neither a path nor an absolute URL. Scopes are made at start, where that is noticed at once.
+    #[must_use]
+    pub fn login_view(mut self, view: &str) -> Self {
+        self.login_view = Some(View::checked("login_view", view));
+        self
+    }
+
+    /// No login page: 401 for everybody.
+    #[must_use]
+    pub fn no_login_view(mut self) -> Self {
+        self.login_view = Some(View::Nowhere);
+        self
+    }
+
+    /// Another page to prove oneself again.
+    ///
+    /// # Panics
+    ///
+    /// As [`login_view`](Self::login_view).
+    #[must_use]
+    pub fn refresh_view(mut self, view: &str) -> Self {
+        self.refresh_view = Some(View::checked("refresh_view", view));
+        self
+    }
+
+    /// Who is asking, whatever the headers say.
+    #[must_use]
+    pub fn answer_as(mut self, answer: AnswerAs) -> Self {
+        self.answer_as = Some(answer);
+        self
+    }
+
+    /// Lets CORS preflights pass the guards, for a program below them that answers preflights itself.
+    #[must_use]
+    pub fn let_preflights_pass(mut self) -> Self {
+        self.lets_preflights_pass = true;
+        self
+    }
+
+    /// What a guard does with this request before it asks who is there.
+    pub fn preflight(&self, request: &Parts) -> Preflight {
+        match is_preflight(request) {
+            false => Preflight::No,
+            true if self.lets_preflights_pass => Preflight::Passes,
+            true => Preflight::Refused(Box::new(refuse_preflight())),
+        }
+    }
+
+    /// This scope inside another one.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> Self {
+        Self {
+            login_view: self.login_view.clone().or_else(|| outer.login_view.clone()),
+            refresh_view: self
+                .refresh_view
+                .clone()
+                .or_else(|| outer.refresh_view.clone()),
+            answer_as: self.answer_as.or(outer.answer_as),
+            lets_preflights_pass: self.lets_preflights_pass || outer.lets_preflights_pass,
+        }
+    }
+}
+
+impl View {
+    fn checked(name: &str, view: &str) -> Self {
+        if let Err(error) = crate::next_url::check_view(name, Some(view)) {
+            panic!("{error}");
+        }
+        Self::At(view.to_owned())
+    }
+}
+
+/// Whether a request is a CORS preflight, and what becomes of it at a guard.
+#[derive(Debug)]
+pub enum Preflight {
+    /// It is none: the guard asks who is there.
+    No,
+    /// It goes on without a login.
+    Passes,
+    /// The guard answers with this.
+    Refused(Box<Response<String>>),
+}
+
+/// A preflight carries no cookies by design and asks for nothing but permission to ask. No other OPTIONS request is one.
+fn is_preflight(request: &Parts) -> bool {
+    request.method == Method::OPTIONS
+        && request.headers.contains_key(header::ORIGIN)
+        && request
+            .headers
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}

@@ -1,0 +1,70 @@
+//! Denies a request: `denial` decides, and here is done what follows.
+
+use http::Response;
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+
+use super::OpenVisit;
+use crate::denial::{Denial, Denied, Question, Scope};
+use crate::event::Event;
+use crate::session::keys;
+
+impl OpenVisit {
+    /// The answer for somebody who may not pass.
+    pub fn deny(&self, request: &Parts, denied: Denied, scope: &Scope) -> Response<String> {
+        let policy = &self.visit().shared().policy;
+        let settings = &policy.settings;
+        let (event, handler) = match denied {
+            Denied::LoginRequired => (Event::Unauthorized, settings.unauthorized_handler.as_ref()),
+            Denied::FreshLoginRequired { .. } => {
+                (Event::NeedsRefresh, settings.needs_refresh_handler.as_ref())
+            }
+            Denied::Forbidden => (Event::Forbidden, None),
+        };
+        self.deliver(&event);
+        let mut response = match handler {
+            Some(handler) => handler(request),
+            None => {
+                let question = Question {
+                    policy,
+                    request,
+                    target: self.visit().target(),
+                    unseen: self.with(|view| view.unseen),
+                    denied,
+                    scope,
+                };
+                let denial = question.decide();
+                self.keep(&denial);
+                denial.render()
+            }
+        };
+        let headers = response.headers_mut();
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        response
+    }
+
+    /// Keeps in the session what the login page is to know.
+    fn keep(&self, denial: &Denial<'_>) {
+        if let Some(message) = denial.message {
+            // The application's own code, so not under the lock.
+            let localized = self.visit().shared().settings.localize.as_ref();
+            let localized = localized.map(|localize| localize(&message.text));
+            let text = localized.as_deref().unwrap_or(&message.text);
+            if let Err(error) = self.flash().push(&message.category, text) {
+                tracing::warn!(target: "housekey", %error, "the login message was not kept");
+            }
+        }
+        if let Some(next) = &denial.next {
+            // Without room for it, people come to the login page all the same, and not back.
+            let _ = self.with(|view| {
+                view.if_it_fits(|view| {
+                    view.session.set_text(keys::NEXT, next);
+                    // A Flask peer with strong protection throws away a session without one.
+                    view.bind_to_client();
+                })
+            });
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Who may pass: what a guard or an extractor requires, and which denial follows.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+use http::request::Parts;
+
+use super::OpenVisit;
+use super::visits::Visits;
+use crate::denial::{Denied, Preflight, Scope};
+use crate::error::Error;
+use crate::user::User;
+
+/// What is required of whoever wants to pass: a login, one that is fresh, a user for whom something holds.
+pub struct Requirement<U> {
+    /// `Some` when the login has to be fresh; the age if it differs from the manager's.
+    fresh: Option<Option<Duration>>,
+    test: Option<Arc<Test<U>>>,
+}
+
+type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
+
+impl<U> Requirement<U> {
+    /// A login.
+    pub const fn login() -> Self {
+        Self {
+            fresh: None,
+            test: None,
+        }
+    }
+
+    /// A login that is fresh: no older than this, or else by the manager's rule.
+    pub const fn fresh_login(within: Option<Duration>) -> Self {
+        Self {
+            fresh: Some(within),
+            test: None,
+        }
+    }
+
+    /// The user, if they may pass, or else which denial follows. `found` is who is there, and whether their login is as fresh
+    /// as this asks for.
+    fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
+        let (user, is_fresh) = found.ok_or(Denied::LoginRequired)?;
+        if let (Some(within), false) = (self.fresh, is_fresh) {
+            return Err(Denied::FreshLoginRequired { within });
+        }
+        match &self.test {
+            Some(test) if !test(&user) => Err(Denied::Forbidden),
+            _ => Ok(user),
+        }
+    }
+}
+
+impl<U: 'static> Requirement<U> {
+    /// Besides, this must hold of the user. Others are denied with 403.
+    #[must_use]
+    pub fn and(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
+        let test: Arc<Test<U>> = match self.test {
+            Some(before) => Arc::new(move |user| before(user) && test(user)),
+            None => Arc::new(test),
+        };
+        Self {
+            test: Some(test),
+            ..self
+        }
+    }
+}
+
+impl<U> Clone for Requirement<U> {
+    fn clone(&self) -> Self {
+        Self {
+            fresh: self.fresh,
+            test: self.test.clone(),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Requirement<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requirement")
+            .field("fresh", &self.fresh)
+            .field("test", &self.test.is_some())
+            .finish()
+    }
+}
+
+impl OpenVisit {
+    /// The current user, if they meet a requirement.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Denied`], with its event and its message, for those who do not; [`Refusal::Error`] when it is not known who
+    /// is there.
+    pub async fn require<U: User>(
+        &self,
+        request: &Parts,
+        requirement: &Requirement<U>,
+        scope: Option<&ScopeFor<U>>,
+    ) -> Result<Arc<U>, Refusal> {
+        let current = self.current_user::<U>(request).await?;
+        let found = current.map(|current| {
+            let is_fresh = match requirement.fresh {
+                Some(Some(within)) => self.is_fresh_within(within),
+                Some(None) | None => current.fresh,
+            };
+            (current.user, is_fresh)
+        });
+        requirement.admit(found).map_err(|denied| {
+            let response = match scope {
+                Some(scope) => self.deny(request, denied, &scope.scope),
+                None => self.deny(request, denied, &Scope::new()),
+            };
+            Refusal::Denied(Box::new(response))
+        })
+    }
+}
+
+impl Visits {
+    /// [`OpenVisit::require`], of the manager for users of this type.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`of`](Self::of) besides.
+    pub async fn require<U: User>(
+        visits: Option<&Self>,
+        request: &Parts,
+        requirement: &Requirement<U>,
+        scope: Option<&ScopeFor<U>>,
+        remedy: &str,
+    ) -> Result<Arc<U>, Refusal> {
+        let visit = Self::of::<U>(visits, request, remedy)?;
+        visit.require(request, requirement, scope).await
+    }
+}
+
+/// Why a request did not pass: the answer for somebody who may not, or an error.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Somebody may not pass, and is answered with this.
+    Denied(Box<Response<String>>),
+    /// Who is there is not known.
+    Error(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// The scope of the routes that a request came to, for one type of users. A door keeps it with the request.
+pub struct ScopeFor<U> {
+    scope: Scope,
+    user: PhantomData<fn() -> U>,
+}
+
+impl<U> Clone for ScopeFor<U> {
+    fn clone(&self) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            user: PhantomData,
+        }
+    }
+}
+
+impl<U> fmt::Debug for ScopeFor<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ScopeFor").field(&self.scope).finish()
+    }
+}
+
+/// The rules of a guard, whatever a door makes of it: what it requires, and the scope that it opens.
+///
+/// For each request a guard [enters](Self::enter), looks whether it is a [preflight](Self::preflight), and lets the visit
+/// [check](Visits::require) what is [required](Self::requirement).
+pub struct GuardRules<U> {
+    /// `None` for a guard that denies nobody by itself.
+    requirement: Option<Requirement<U>>,
+    scope: Scope,
+    without_use: bool,
+}
+
+impl<U: User> GuardRules<U> {
+    /// Those of a guard that requires this, or nothing.
+    pub fn new(requirement: Option<Requirement<U>>) -> Self {
+        Self {
+            requirement,
+            scope: Scope::new(),
+            without_use: false,
+        }
+    }
+
+    /// Requires a login that is fresh and no older than this, in place of what was required before. A test stays.
+    #[must_use]
+    pub fn fresh_within(self, within: Duration) -> Self {
+        let test = self.requirement.and_then(|before| before.test);
+        Self {
+            requirement: Some(Requirement {
+                fresh: Some(Some(within)),
+                test,
+            }),
+            ..self
+        }
+    }
+
+    /// Requires a login of a user for whom this holds. What an earlier call asked for must hold too.
+    #[must_use]
+    pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
+        let before = self.requirement.unwrap_or(const { Requirement::login() });
+        Self {
+            requirement: Some(before.and(test)),
+            ..self
+        }
+    }
+
+    /// Sets something for the routes below.
+    #[must_use]
+    pub fn scope(self, set: impl FnOnce(Scope) -> Scope) -> Self {
+        Self {
+            scope: set(self.scope),
+            ..self
+        }
+    }
+
+    /// Asking who is there counts as no use of the login, by this guard and all below it.
+    #[must_use]
+    pub fn without_use(self) -> Self {
+        Self {
+            without_use: true,
+            ..self
+        }
+    }
+
+    /// The scope of a request from here on: what this guard says, and inside of `outer`. Of several managers it is about the
+    /// innermost for users of its type.
+    pub fn enter(&self, visits: Option<&Visits>, outer: Option<&ScopeFor<U>>) -> ScopeFor<U> {
+        if self.without_use
+            && let Some(visit) = visits.and_then(|them| them.iter().find(|it| it.is_for::<U>()))
+        {
+            visit.without_use(true);
+        }
+        ScopeFor {
+            scope: match outer {
+                Some(outer) => self.scope.within(&outer.scope),
+                None => self.scope.clone(),
+            },
+            user: PhantomData,
+        }
+    }
+
+    /// What becomes of a request before anybody asks who is there. One that nothing is required of passes.
+    pub fn preflight(&self, scope: &ScopeFor<U>, request: &Parts) -> Preflight {
+        match self.requirement {
+            Some(_) => scope.scope.preflight(request),
+            None => Preflight::Passes,
+        }
+    }
+
+    /// What is required.
+    pub fn requirement(&self) -> Option<&Requirement<U>> {
+        self.requirement.as_ref()
+    }
+}
+
+impl<U> Clone for GuardRules<U> {
+    fn clone(&self) -> Self {
+        Self {
+            requirement: self.requirement.clone(),
+            scope: self.scope.clone(),
+            without_use: self.without_use,
+        }
+    }
+}
+
+impl<U> fmt::Debug for GuardRules<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardRules")
+            .field("requirement", &self.requirement)
+            .field("scope", &self.scope)
+            .field("without_use", &self.without_use)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Member {
+        is_admin: bool,
+    }
+
+    impl User for Member {
+        fn id(&self) -> String {
+            "1".to_owned()
+        }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Who is there: whether they are an administrator, and whether their login is as fresh as required.
+    type Found = Option<(bool, bool)>;
+    const NOBODY: Found = None;
+    const STALE: Found = Some((false, false));
+    const FRESH: Found = Some((false, true));
+    const STALE_ADMIN: Found = Some((true, false));
+    const FRESH_ADMIN: Found = Some((true, true));
+
+    #[test]
+    fn what_is_required_decides_which_denial_follows() {
+        let login = Requirement::login;
+        let fresh = Requirement::fresh_login;
+        let admin = |member: &Member| member.is_admin;
+        let stale = |within| Some(Denied::FreshLoginRequired { within });
+        let (anonymous, forbidden) = (Some(Denied::LoginRequired), Some(Denied::Forbidden));
+        type Row = (Requirement<Member>, [(Found, Option<Denied>); 5]);
+        let table: [Row; 5] = [
+            (
+                login(),
+                [
+                    (NOBODY, anonymous),
+                    (STALE, None),
+                    (FRESH, None),
+                    (STALE_ADMIN, None),
+                    (FRESH_ADMIN, None),
+                ],
+            ),
+            (
+                fresh(None),
+                [
+                    (NOBODY, anonymous),
+                    (STALE, stale(None)),
+                    (FRESH, None),
+                    (STALE_ADMIN, stale(None)),
+                    (FRESH_ADMIN, None),
+                ],
+            ),
+            (
+                login().and(admin),
+                [
+                    (NOBODY, anonymous),
+                    (STALE, forbidden),
+                    (FRESH, forbidden),
+                    (STALE_ADMIN, None),
+                    (FRESH_ADMIN, None),
+                ],
+            ),
+            (
+                // A second proof comes before the word that it would not have helped.
+                fresh(Some(HOUR)).and(admin),
+                [
+                    (NOBODY, anonymous),
+                    (STALE, stale(Some(HOUR))),
+                    (FRESH, forbidden),
+                    (STALE_ADMIN, stale(Some(HOUR))),
+                    (FRESH_ADMIN, None),
+                ],
+            ),
+            (
+                login().and(admin).and(|_| false),
+                [
+                    (NOBODY, anonymous),
+                    (STALE, forbidden),
+                    (FRESH, forbidden),
+                    (STALE_ADMIN, forbidden),
+                    (FRESH_ADMIN, forbidden),
+                ],
+            ),
+        ];
+        for (requirement, cases) in table {
+            for (found, expected) in cases {
+                let found_as = format!("{requirement:?} {found:?}");
+                let found = found.map(|(is_admin, fresh)| (Arc::new(Member { is_admin }), fresh));
+                assert_eq!(requirement.admit(found).err(), expected, "{found_as}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_guards_settings_add_up_to_one_requirement() {
+        let rules = || GuardRules::<Member>::new(None);
+        assert!(rules().requirement().is_none());
+        let of = |rules: GuardRules<Member>| {
+            let requirement = rules.requirement().unwrap().clone();
+            (requirement.fresh, requirement.test.is_some())
+        };
+        assert_eq!(of(rules().fresh_within(HOUR)), (Some(Some(HOUR)), false));
+        assert_eq!(of(rules().require(|_| true)), (None, true));
+        let tested_then_fresh = rules().require(|_| true).fresh_within(HOUR);
+        assert_eq!(of(tested_then_fresh), (Some(Some(HOUR)), true));
+        let fresh = GuardRules::new(Some(Requirement::fresh_login(None)));
+        assert_eq!(of(fresh.require(|_| true)), (Some(None), true));
+    }
+
+    #[test]
+    fn a_preflight_is_refused_where_something_is_required_unless_a_scope_lets_it_pass() {
+        let (preflight, ()) = http::Request::options("/")
+            .header("origin", "https://other.example")
+            .header("access-control-request-method", "DELETE")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let (plain, ()) = http::Request::get("/").body(()).unwrap().into_parts();
+        let login = || GuardRules::<Member>::new(Some(Requirement::login()));
+        let lets_pass = |rules: GuardRules<Member>| rules.scope(Scope::let_preflights_pass);
+        let open = GuardRules::<Member>::new(None);
+        let cases = [
+            (login(), None, ["No", "Refused"]),
+            (lets_pass(login()), None, ["No", "Passes"]),
+            (login(), Some(lets_pass(open.clone())), ["No", "Passes"]),
+            (open.clone(), None, ["Passes", "Passes"]),
+            (open.clone(), Some(login()), ["Passes", "Passes"]),
+        ];
+        for (rules, outer, expected) in cases {
+            let outer = outer.map(|outer| outer.enter(None, None));
+            let scope = rules.enter(None, outer.as_ref());
+            for (request, expected) in [&plain, &preflight].into_iter().zip(expected) {
+                let preflight = rules.preflight(&scope, request);
+                let found = match preflight {
+                    Preflight::No => "No",
+                    Preflight::Passes => "Passes",
+                    Preflight::Refused(response) => {
+                        assert_eq!(response.status(), 403);
+                        "Refused"
+                    }
+                };
+                assert_eq!(found, expected, "{rules:?} {}", request.method);
+            }
+        }
+    }
+
+    #[test]
+    fn the_innermost_scope_that_says_something_wins() {
+        let rules = || GuardRules::<Member>::new(None);
+        let outer = rules().scope(|scope| scope.login_view("/outer").refresh_view("/again"));
+        let inner = rules().scope(|scope| scope.login_view("/inner"));
+        let silent = rules();
+        let scope = outer.enter(None, None);
+        let scope = inner.enter(None, Some(&scope));
+        let scope = silent.enter(None, Some(&scope));
+        let text = format!("{scope:?}");
+        assert!(text.contains("/inner") && text.contains("/again"), "{text}");
+        assert!(!text.contains("/outer"), "{text}");
+    }
+}

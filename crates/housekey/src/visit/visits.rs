@@ -1,0 +1,143 @@
+//! Several managers on one request.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::{OpenVisit, Visit};
+use crate::error::{Error, ErrorKind};
+use crate::user::User;
+
+/// The visits of a request: one for each manager whose layer it came through, the innermost first. A door keeps them with the
+/// request, where there are none before the first layer.
+#[derive(Clone, Debug)]
+pub struct Visits {
+    visit: Visit,
+    outer: Option<Arc<Visits>>,
+    /// Two of the managers would read each other's cookies.
+    collide: bool,
+}
+
+impl Visits {
+    /// The visits of a request that comes to one more layer. `None` when its manager has been visited already: a second layer
+    /// of one manager changes nothing, and the visit that is there goes on.
+    pub fn push(before: Option<&Self>, visit: Visit) -> Option<Self> {
+        let others = || before.into_iter().flat_map(Self::iter);
+        if others().any(|other| visit.is_to_the_same_manager(other)) {
+            return None;
+        }
+        let collide = before.is_some_and(|before| before.collide)
+            || others().any(|other| visit.collides_with(other));
+        Some(Self {
+            visit,
+            outer: before.cloned().map(Arc::new),
+            collide,
+        })
+    }
+
+    /// All of them, the innermost first.
+    pub fn iter(&self) -> impl Iterator<Item = &Visit> {
+        std::iter::successors(Some(self), |visits| visits.outer.as_deref())
+            .map(|visits| &visits.visit)
+    }
+
+    /// The visit of the manager for users of this type, opened. `remedy` says what to do when there is none, in the door's
+    /// words: "add `.layer(manager.layer())` to the router".
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::MissingLayer`] when there is none, [`ErrorKind::Setting`] when two managers of this request would take each
+    /// other's logins for their own, and those of [`Visit::open`].
+    pub fn of<U: User>(
+        visits: Option<&Self>,
+        request: &Parts,
+        remedy: &str,
+    ) -> Result<OpenVisit, Error> {
+        let visits = Self::that_agree(visits)?;
+        match visits.and_then(|visits| visits.iter().find(|visit| visit.is_for::<U>())) {
+            Some(visit) => visit.open(request),
+            None => Err(missing_layer(std::any::type_name::<U>(), remedy)),
+        }
+    }
+
+    /// The visit of the only manager, opened, for whoever did not say which users it is about. `wanted` is what they asked
+    /// for, as it is called in a handler: "Session".
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of), and [`ErrorKind::Setting`] where there are several: a guess would show one user what another's
+    /// manager keeps.
+    pub fn only(
+        visits: Option<&Self>,
+        request: &Parts,
+        wanted: &str,
+        remedy: &str,
+    ) -> Result<OpenVisit, Error> {
+        match Self::that_agree(visits)? {
+            Some(visits) if visits.outer.is_some() => Err(several_managers(wanted)),
+            Some(visits) => visits.visit.open(request),
+            None => Err(missing_layer("…", remedy)),
+        }
+    }
+
+    fn that_agree(visits: Option<&Self>) -> Result<Option<&Self>, Error> {
+        match visits {
+            Some(visits) if visits.collide => Err(colliding_cookies()),
+            visits => Ok(visits),
+        }
+    }
+
+    /// From now on, as long as what this returns is there, asking who is there counts as no use of any login: see
+    /// [`Visit::without_use`].
+    pub fn without_use(visits: Option<&Self>) -> WithoutUse {
+        let visits = visits.into_iter().flat_map(Self::iter);
+        WithoutUse {
+            before: visits
+                .map(|visit| (visit.clone(), visit.without_use(true)))
+                .collect(),
+        }
+    }
+}
+
+/// While it is there, asking who is there counts as no use of a login. What held before holds again when it is dropped.
+#[derive(Debug)]
+#[must_use = "asking counts again as soon as this is dropped"]
+pub struct WithoutUse {
+    before: Vec<(Visit, bool)>,
+}
+
+impl Drop for WithoutUse {
+    fn drop(&mut self) {
+        for (visit, before) in &self.before {
+            visit.without_use(*before);
+        }
+    }
+}
+
+fn missing_layer(user: &str, remedy: &str) -> Error {
+    Error::new(
+        ErrorKind::MissingLayer,
+        format!(
+            "this route has no login layer for users of the type {user}: {remedy}, with a LoginManager<{user}>"
+        ),
+    )
+}
+
+fn several_managers(wanted: &str) -> Error {
+    Error::new(
+        ErrorKind::Setting,
+        format!(
+            "several login managers cover this route, and each keeps its own {wanted}: name the type of its users, \
+             for instance {wanted}<Member>"
+        ),
+    )
+}
+
+fn colliding_cookies() -> Error {
+    Error::new(
+        ErrorKind::Setting,
+        "two login managers, for different types of users, use a cookie of the same name or accept each other's \
+         signatures, so that a login at one could count at the other: give one of them names of its own by \
+         session_cookie and remember_cookie, and in the flask preset a secret key of its own too",
+    )
+}
