@@ -9,7 +9,7 @@ use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::records::rules::{Issued, Renewed};
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::remember::NewToken;
 use crate::session::keys;
 use crate::settings::AnonymousData;
@@ -203,7 +203,7 @@ impl View<'_> {
         &mut self,
         id: &str,
         digest: Option<&str>,
-        token: Option<&LoginToken>,
+        token: Option<&LoginSecret>,
     ) {
         let written = self.fit_or_clear(|view| {
             view.write_login(id, digest, token);
@@ -216,7 +216,7 @@ impl View<'_> {
 
     /// Everything that an earlier login left is gone afterwards; what an anonymous visitor had in the session stays
     /// only as the settings say, whether a password or a token makes the login.
-    fn write_login(&mut self, id: &str, digest: Option<&str>, token: Option<&LoginToken>) {
+    fn write_login(&mut self, id: &str, digest: Option<&str>, token: Option<&LoginSecret>) {
         match self.session_user_id() {
             Some(previous) if previous == id => {}
             Some(_) => self.session.clear(),
@@ -238,7 +238,7 @@ impl View<'_> {
         self.bind_to_client();
     }
 
-    pub(crate) fn write_token(&mut self, id: &str, token: &LoginToken) {
+    pub(crate) fn write_token(&mut self, id: &str, token: &LoginSecret) {
         self.session.set_text(keys::TOKEN, &token.for_session(id));
     }
 

@@ -7,8 +7,9 @@ use crate::auth_hash;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::policy::Policy;
+use crate::records::marks::{ending, marker_id};
 use crate::records::rules::{Issued, Live, RecordRules, Remembered, Renewal, Renewed};
-use crate::records::secret::{LoginToken, ending, marker_id};
+use crate::records::secret::LoginSecret;
 use crate::records::{LoginId, LoginRecord};
 use crate::remember::ClaimsKind;
 use crate::session::keys;
@@ -18,17 +19,17 @@ use crate::user::User;
 pub(crate) enum Named {
     /// A session. With its user, if a peer made it.
     Session {
-        token: LoginToken,
+        token: LoginSecret,
         by_peer: Option<String>,
     },
     /// A remember token that rotates.
     Token {
-        token: LoginToken,
+        token: LoginSecret,
         user_id: String,
         issued_at: Option<u64>,
     },
     /// Flask-Login's remember token.
-    Shared(LoginToken),
+    Shared(LoginSecret),
 }
 
 impl Named {
@@ -162,7 +163,7 @@ pub(crate) struct Renewing {
     pub(crate) user_id: String,
     /// `None` for a peer's login, which has no secret of ours. It gets its record at the next look, and the cookie from before
     /// the proof gets none.
-    pub(crate) token: Option<LoginToken>,
+    pub(crate) token: Option<LoginSecret>,
     auth_hash: Option<String>,
     is_remembered: bool,
     client: Client,
@@ -185,7 +186,7 @@ impl Renewing {
     pub(crate) fn plan(
         &self,
         rules: &RecordRules,
-        token: &LoginToken,
+        token: &LoginSecret,
         found: Option<LoginRecord>,
         renewal: Renewal,
         now: u64,
@@ -229,7 +230,7 @@ impl View<'_> {
             own.or_else(|| {
                 let (value, user_id) = (arrival.value.as_ref()?, session.user_id()?);
                 Some(Named::Session {
-                    token: LoginToken::of_peers_session(value),
+                    token: LoginSecret::of_peers_session(value),
                     by_peer: Some(user_id),
                 })
             })

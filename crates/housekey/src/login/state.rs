@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::policy::Policy;
 use crate::records::rules::Live;
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::remember::RememberState;
 use crate::session::{Arrival, CookieArrival, Flashes, OWNER, PERMANENT, SessionMap, keys};
 use crate::user::User;
@@ -83,7 +83,7 @@ impl VisitState {
     }
 
     /// Which record the session names.
-    pub(crate) fn session_token(&self) -> Option<LoginToken> {
+    pub(crate) fn session_token(&self) -> Option<LoginSecret> {
         self.session.token()
     }
 
@@ -100,7 +100,7 @@ impl VisitState {
     /// Whether the session names the record as this user's.
     pub(crate) fn session_token_is_of(&self, user_id: &str) -> bool {
         let value = self.session.text(keys::TOKEN);
-        value.is_some_and(|value| LoginToken::owner_in_session(&value) == Some(user_id))
+        value.is_some_and(|value| LoginSecret::owner_in_session(&value) == Some(user_id))
     }
 
     /// Removes the login from the session, and leaves the application's data.

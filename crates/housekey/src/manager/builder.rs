@@ -593,9 +593,13 @@ impl<U: User> LoginManagerBuilder<U> {
                 clock_tolerance,
             },
         });
-        let mut marks = [session_cookie.main.signer.marks(), remember.marks()].concat();
+        let mut fingerprints = [
+            session_cookie.main.signer.fingerprints(),
+            remember.fingerprints(),
+        ]
+        .concat();
         if let Some(records) = &records {
-            marks.extend(records.rules.digests.marks());
+            fingerprints.extend(records.rules.digests.fingerprints());
         }
         let shared = Shared {
             records,
@@ -606,7 +610,7 @@ impl<U: User> LoginManagerBuilder<U> {
                 auth_hashes: AuthHashes::new(keys),
             },
             watched: Watched::default(),
-            marks,
+            fingerprints,
             loader: self.loader,
             user_type: TypeId::of::<U>(),
             hooks: self.hooks,

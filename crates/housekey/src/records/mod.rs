@@ -14,6 +14,7 @@
 pub mod conformance;
 pub(crate) mod data;
 pub(crate) mod info;
+pub(crate) mod marks;
 mod memory;
 mod record;
 pub(crate) mod rules;

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use super::data::{LoginData, Previous, Remember, Spent};
-use super::secret::{
-    Digests, LoginToken, Purpose, ended_before, marker, marker_id, salt, session_marker,
-    sessions_ended, sessions_of_peers,
+use super::marks::{
+    ended_before, marker, marker_id, session_marker, sessions_ended, sessions_of_peers,
 };
+use super::secret::{Digests, LoginSecret, Purpose, salt};
 use super::timeouts::LoginTimeouts;
 use super::{Limit, LoginId, LoginRecord, Touch};
 use crate::client::Client;
@@ -122,21 +122,21 @@ pub(crate) enum Remembered {
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) live: Live,
-    pub(crate) session: LoginToken,
-    pub(crate) remember: Option<LoginToken>,
+    pub(crate) session: LoginSecret,
+    pub(crate) remember: Option<LoginSecret>,
 }
 
 /// What a browser gets in place of what it had.
 pub(crate) struct Renewed {
-    pub(crate) session: LoginToken,
+    pub(crate) session: LoginSecret,
     /// With how long it is good for.
-    pub(crate) remember: Option<(LoginToken, Duration)>,
+    pub(crate) remember: Option<(LoginSecret, Duration)>,
 }
 
 /// The two secrets that follow on a remember token.
 pub(crate) struct Successors {
-    pub(crate) session: LoginToken,
-    pub(crate) remember: LoginToken,
+    pub(crate) session: LoginSecret,
+    pub(crate) remember: LoginSecret,
 }
 
 impl RecordRules {
@@ -187,9 +187,9 @@ impl RecordRules {
         client: &Client,
         now: u64,
     ) -> Issued {
-        let session = LoginToken::generate();
+        let session = LoginSecret::generate();
         let remember = remember_for.map(|duration| {
-            let token = LoginToken::generate_for(session.id);
+            let token = LoginSecret::generate_for(session.id);
             (token, duration.as_secs())
         });
         let data = LoginData {
@@ -233,7 +233,7 @@ impl RecordRules {
     /// A login that a peer's session is, or that Flask-Login's remember token starts (`shared`).
     pub(crate) fn adopt(
         &self,
-        token: LoginToken,
+        token: LoginSecret,
         shared: bool,
         user_id: &str,
         auth_hash: Option<String>,
@@ -295,7 +295,7 @@ impl RecordRules {
 
     /// Whether a shared login was opened moments ago, so that another browser, or another tab, needs nothing new: many that
     /// come at once would only keep each other from writing.
-    pub(crate) fn was_just_reopened(&self, live: &Live, token: &LoginToken, now: u64) -> bool {
+    pub(crate) fn was_just_reopened(&self, live: &Live, token: &LoginSecret, now: u64) -> bool {
         let since = now.checked_sub(live.data.started_at);
         since.is_some_and(|since| since <= REMEMBER_WINDOW)
             && self.timeout(&live.record, &live.data, now).is_none()
@@ -310,7 +310,7 @@ impl RecordRules {
     pub(crate) fn reopened(
         &self,
         live: &Live,
-        token: &LoginToken,
+        token: &LoginSecret,
         auth_hash: Option<String>,
         client: &Client,
         now: u64,
@@ -361,7 +361,7 @@ impl RecordRules {
     /// Whether the session that carries this token is a login.
     pub(crate) fn check_session(
         &self,
-        token: &LoginToken,
+        token: &LoginSecret,
         user_id: &str,
         found: Option<LoginRecord>,
         now: u64,
@@ -420,7 +420,7 @@ impl RecordRules {
     /// What a remember token that names this user, and was given out then if it says so, is good for.
     pub(crate) fn check_remember(
         &self,
-        token: &LoginToken,
+        token: &LoginSecret,
         user_id: &str,
         issued_at: Option<u64>,
         found: Option<LoginRecord>,
@@ -462,7 +462,7 @@ impl RecordRules {
     pub(crate) fn restored(
         &self,
         live: &Live,
-        token: &LoginToken,
+        token: &LoginSecret,
         auth_hash: Option<String>,
         client: &Client,
         now: u64,
@@ -497,7 +497,7 @@ impl RecordRules {
     }
 
     /// What the first use of a token gave out, if that is what the record still holds.
-    pub(crate) fn given_out(&self, live: &Live, token: &LoginToken) -> Option<Successors> {
+    pub(crate) fn given_out(&self, live: &Live, token: &LoginSecret) -> Option<Successors> {
         let spent = self.spent(live.data.remember.as_ref()?, token)?;
         let successors = self.successors(token, spent.again);
         let holds = self.is_of(&successors.session, Purpose::Session, &live.data.session)
@@ -507,7 +507,7 @@ impl RecordRules {
         holds.then_some(successors)
     }
 
-    fn successors(&self, token: &LoginToken, again: u32) -> Successors {
+    fn successors(&self, token: &LoginSecret, again: u32) -> Successors {
         let successor = |purpose| self.digests.successor(token, purpose, again);
         Successors {
             session: successor(Purpose::Session),
@@ -516,7 +516,7 @@ impl RecordRules {
     }
 
     /// What the record knows of this token, if it is the one that was used last.
-    fn spent<'a>(&self, remember: &'a Remember, token: &LoginToken) -> Option<&'a Spent> {
+    fn spent<'a>(&self, remember: &'a Remember, token: &LoginSecret) -> Option<&'a Spent> {
         let spent = remember.previous.as_ref();
         spent.filter(|spent| self.is_of(token, Purpose::Remember, &spent.digest))
     }
@@ -537,7 +537,7 @@ impl RecordRules {
         is_remembered: bool,
         now: u64,
     ) -> (Live, Renewed) {
-        let token = LoginToken::generate_for(live.record.id);
+        let token = LoginSecret::generate_for(live.record.id);
         let mut data = LoginData {
             session: self.digests.digest(&token, Purpose::Session),
             previous: Some(Previous {
@@ -566,8 +566,8 @@ impl RecordRules {
     }
 
     /// Puts another token in the place of the one that is out.
-    fn withdraw(&self, remember: &mut Remember, id: LoginId, now: u64) -> (LoginToken, Duration) {
-        let token = LoginToken::generate_for(id);
+    fn withdraw(&self, remember: &mut Remember, id: LoginId, now: u64) -> (LoginSecret, Duration) {
+        let token = LoginSecret::generate_for(id);
         remember.digest = self.digests.digest(&token, Purpose::Remember);
         remember.previous = None;
         remember.withdrawn_at = Some(now);
@@ -576,7 +576,7 @@ impl RecordRules {
     }
 
     /// The login with its digest made by the key that signs now, after its browser came with this token.
-    pub(crate) fn brought_up_to_date(&self, live: &Live, token: &LoginToken, now: u64) -> Live {
+    pub(crate) fn brought_up_to_date(&self, live: &Live, token: &LoginSecret, now: u64) -> Live {
         let mut data = LoginData {
             session: self.digests.digest(token, Purpose::Session),
             ..live.data.clone()
@@ -620,7 +620,7 @@ impl RecordRules {
 
     /// Whether the session that carries this token may end the login: it holds the secret, or held it moments ago. What was
     /// replaced before that ends nothing, or a worthless copy could sign its owner out.
-    pub(crate) fn owns(&self, token: &LoginToken, record: &LoginRecord, now: u64) -> bool {
+    pub(crate) fn owns(&self, token: &LoginSecret, record: &LoginRecord, now: u64) -> bool {
         let Some(data) = LoginData::read(record) else {
             return false;
         };
@@ -631,7 +631,7 @@ impl RecordRules {
             })
     }
 
-    fn is_of(&self, token: &LoginToken, purpose: Purpose, digest: &str) -> bool {
+    fn is_of(&self, token: &LoginSecret, purpose: Purpose, digest: &str) -> bool {
         self.digests.verify(token, purpose, digest).is_some()
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha512};
 
-use super::{LoginId, LoginRecord};
+use super::LoginId;
 use crate::owned;
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_decode_array, base64_encode};
@@ -14,7 +14,7 @@ const TEXT_LENGTH: usize = 22 + 1 + 43;
 
 /// What a cookie carries: which login, and the secret that proves it. 128 and 256 random bits.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct LoginToken {
+pub(crate) struct LoginSecret {
     pub(crate) id: LoginId,
     secret: [u8; 32],
 }
@@ -35,7 +35,7 @@ impl Purpose {
     }
 }
 
-impl LoginToken {
+impl LoginSecret {
     /// Of a login that is new.
     ///
     /// # Panics
@@ -83,7 +83,7 @@ impl LoginToken {
         }
     }
 
-    fn derived(label: &[u8], secret: &[u8]) -> Self {
+    pub(super) fn derived(label: &[u8], secret: &[u8]) -> Self {
         let digest: [u8; 64] = Sha512::new()
             .chain_update(label)
             .chain_update(secret)
@@ -128,7 +128,7 @@ impl LoginToken {
     }
 }
 
-/// For [`LoginToken::salted`].
+/// For [`LoginSecret::salted`].
 ///
 /// # Panics
 ///
@@ -139,78 +139,10 @@ pub(crate) fn salt() -> String {
     base64_encode(&salt)
 }
 
-/// A record that stays when the one with this number goes: that there was a login by this cookie of a peer's, so that it
-/// starts no other one. It is nobody's login.
-pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
-    let id = marker_id(id);
-    LoginRecord {
-        id,
-        // Alone under its name, so that no limit of logins is about it.
-        user_id: format!("(ended) {id}"),
-        version: 0,
-        created_at: now,
-        last_seen_at: now,
-        expires_at,
-        data: "{}".to_owned(),
-    }
-}
-
-/// The same of a session, of which a user can have any number: a store keeps the last thousand.
-pub(crate) fn session_marker(
-    id: &LoginId,
-    user_id: &str,
-    now: u64,
-    expires_at: u64,
-) -> LoginRecord {
-    LoginRecord {
-        user_id: format!("(ended sessions) {user_id}"),
-        ..marker(id, now, expires_at)
-    }
-}
-
-/// The same for a login that is being ended, and may be starting at this moment.
-pub(crate) fn ending(marker: LoginRecord) -> LoginRecord {
-    LoginRecord {
-        data: ENDED.to_owned(),
-        ..marker
-    }
-}
-
-/// Whether a marker says that the login was ended before it had started.
-pub(crate) fn was_ended(marker: &LoginRecord) -> bool {
-    marker.data == ENDED
-}
-
-const ENDED: &str = r#"{"ended":true}"#;
-
-/// That all [sessions of a user](sessions_of_peers) which a peer signed before now are over, also those that never came here.
-pub(crate) fn sessions_ended(sessions: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
-    LoginRecord {
-        data: format!(r#"{{"before":{now}}}"#),
-        ..marker(sessions, now, expires_at)
-    }
-}
-
-/// Before when a session had to be signed to be over.
-pub(crate) fn ended_before(marker: &LoginRecord) -> Option<u64> {
-    let data = marker.data.strip_prefix(r#"{"before":"#)?;
-    data.strip_suffix('}')?.parse().ok()
-}
-
-/// Names all sessions of a user at peers, as [`marker_id`] takes it.
-pub(crate) fn sessions_of_peers(realm: &str, user_id: &str) -> LoginId {
-    let user = format!("{realm}\0{user_id}");
-    LoginToken::derived(b"housekey, a user's sessions at peers\0", user.as_bytes()).id
-}
-
-pub(crate) fn marker_id(id: &LoginId) -> LoginId {
-    LoginToken::derived(b"housekey, there was a login\0", id.as_bytes()).id
-}
-
 /// Never the secret.
-impl fmt::Debug for LoginToken {
+impl fmt::Debug for LoginSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LoginToken({})", self.id)
+        write!(f, "LoginSecret({})", self.id)
     }
 }
 
@@ -228,13 +160,13 @@ impl Digests {
         }
     }
 
-    /// As [`KeyRing::marks`].
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
-        self.keys.marks()
+    /// As [`KeyRing::fingerprints`].
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
+        self.keys.fingerprints()
     }
 
     /// What the store keeps of a token.
-    pub(crate) fn digest(&self, token: &LoginToken, purpose: Purpose) -> String {
+    pub(crate) fn digest(&self, token: &LoginSecret, purpose: Purpose) -> String {
         base64_encode(
             self.keys
                 .sign(&[purpose.label(), token.id.as_bytes(), &token.secret])
@@ -245,7 +177,7 @@ impl Digests {
     /// Whether a kept digest is of this token, and with which key it was made. In constant time.
     pub(crate) fn verify(
         &self,
-        token: &LoginToken,
+        token: &LoginSecret,
         purpose: Purpose,
         kept: &str,
     ) -> Option<KeyUsed> {
@@ -260,16 +192,16 @@ impl Digests {
     /// having been used: each time they are others.
     pub(crate) fn successor(
         &self,
-        remember: &LoginToken,
+        remember: &LoginSecret,
         purpose: Purpose,
         again: u32,
-    ) -> LoginToken {
+    ) -> LoginSecret {
         let (id, secret) = (remember.id.as_bytes(), &remember.secret);
         let tag = self
             .successors
             .sign(&[purpose.label(), id, secret, &again.to_be_bytes()]);
         let secret = tag.as_bytes().try_into();
-        LoginToken {
+        LoginSecret {
             id: remember.id,
             secret: secret.expect("a SHA-256 tag has 32 bytes"),
         }
@@ -293,10 +225,10 @@ mod tests {
 
     #[test]
     fn a_token_has_one_spelling() {
-        let token = LoginToken::generate();
+        let token = LoginSecret::generate();
         let text = token.to_text();
         assert_eq!(text.len(), TEXT_LENGTH);
-        assert!(LoginToken::parse(&text) == Some(token.clone()));
+        assert!(LoginSecret::parse(&text) == Some(token.clone()));
         let last = |text: &str, to: char| format!("{}{to}", &text[..text.len() - 1]);
         for other in [
             String::new(),
@@ -316,18 +248,18 @@ mod tests {
             last(&text, '/'),
             last(&text, 'B'),
         ] {
-            assert!(LoginToken::parse(&other).is_none(), "{other:?}");
+            assert!(LoginSecret::parse(&other).is_none(), "{other:?}");
         }
     }
 
     #[test]
     fn a_sessions_value_tells_the_token_and_the_user_whatever_their_id() {
-        let token = LoginToken::generate();
+        let token = LoginSecret::generate();
         for user_id in ["1", "a.b", ".", "~|", "", "佐藤", "x\u{0}y"] {
             let value = token.for_session(user_id);
             let (read, owner) = (
-                LoginToken::in_session(&value),
-                LoginToken::owner_in_session(&value),
+                LoginSecret::in_session(&value),
+                LoginSecret::owner_in_session(&value),
             );
             assert!(
                 read.as_ref() == Some(&token) && owner == Some(user_id),
@@ -343,14 +275,14 @@ mod tests {
             &"é".repeat(40),
             &text[1..],
         ] {
-            assert!(LoginToken::in_session(value).is_none(), "{value:?}");
+            assert!(LoginSecret::in_session(value).is_none(), "{value:?}");
         }
     }
 
     #[test]
     fn no_two_tokens_are_alike() {
         let tokens: std::collections::HashSet<_> = (0..1000)
-            .map(|_| LoginToken::generate().to_text())
+            .map(|_| LoginSecret::generate().to_text())
             .collect();
         let secrets: std::collections::HashSet<_> = tokens.iter().map(|it| &it[23..]).collect();
         assert_eq!((tokens.len(), secrets.len()), (1000, 1000));
@@ -358,20 +290,21 @@ mod tests {
 
     #[test]
     fn a_digest_is_of_one_token_for_one_purpose_and_by_one_key() {
-        let token = LoginToken::generate();
+        let token = LoginSecret::generate();
         let digest = digests(keys(KEY)).digest(&token, Purpose::Session);
-        let verify =
-            |digests: Digests, token: &LoginToken, purpose| digests.verify(token, purpose, &digest);
+        let verify = |digests: Digests, token: &LoginSecret, purpose| {
+            digests.verify(token, purpose, &digest)
+        };
         let ours = || digests(keys(KEY));
         assert_eq!(
             verify(ours(), &token, Purpose::Session),
             Some(KeyUsed::Current)
         );
         assert_eq!(verify(ours(), &token, Purpose::Remember), None);
-        let same_number = LoginToken::generate_for(token.id);
+        let same_number = LoginSecret::generate_for(token.id);
         assert_eq!(verify(ours(), &same_number, Purpose::Session), None);
-        let same_secret = LoginToken {
-            id: LoginToken::generate().id,
+        let same_secret = LoginSecret {
+            id: LoginSecret::generate().id,
             ..token.clone()
         };
         assert_eq!(verify(ours(), &same_secret, Purpose::Session), None);
@@ -402,8 +335,8 @@ mod tests {
     /// Whoever has the token alone cannot compute what comes after it.
     #[test]
     fn a_successor_follows_from_the_token_the_purpose_and_the_key() {
-        let token = LoginToken::generate();
-        let of = |key: &str, token: &LoginToken, purpose| {
+        let token = LoginSecret::generate();
+        let of = |key: &str, token: &LoginSecret, purpose| {
             digests(keys(key)).successor(token, purpose, 0).to_text()
         };
         let next = of(KEY, &token, Purpose::Remember);
@@ -413,7 +346,7 @@ mod tests {
             token.to_text(),
             of(KEY, &token, Purpose::Session),
             of(OLD_KEY, &token, Purpose::Remember),
-            of(KEY, &LoginToken::generate_for(token.id), Purpose::Remember),
+            of(KEY, &LoginSecret::generate_for(token.id), Purpose::Remember),
         ];
         assert!(!others.contains(&next));
         // Nor is it what the store keeps.

@@ -16,9 +16,9 @@ impl FlaskTokens {
         Self(keys.for_flask_remember_token())
     }
 
-    /// As [`KeyRing::marks`].
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
-        self.0.marks()
+    /// As [`KeyRing::fingerprints`].
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
+        self.0.fingerprints()
     }
 
     /// The cookie's value, quoted as Werkzeug quotes it.

@@ -26,7 +26,7 @@ use crate::signing::SecretKeys;
 use crate::signing::timed::Refused;
 
 use crate::records::LoginId;
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::session;
 use flask::FlaskTokens;
 use rotating::RotatingTokens;
@@ -84,7 +84,7 @@ pub(crate) struct Claims {
 pub(crate) enum ClaimsKind {
     Flask,
     Timed { auth_digest: Option<String> },
-    Rotating(LoginToken),
+    Rotating(LoginSecret),
 }
 
 impl RememberCookie {
@@ -128,21 +128,21 @@ impl RememberCookie {
         }
     }
 
-    /// The marks of all keys whose tokens are accepted.
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
+    /// The fingerprints of all keys whose tokens are accepted.
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
         match self.format {
-            RememberFormat::Timed => self.timed.marks(),
-            RememberFormat::Rotating => self.rotating.marks(),
-            RememberFormat::FlaskLogin => self.flask.marks(),
+            RememberFormat::Timed => self.timed.fingerprints(),
+            RememberFormat::Rotating => self.rotating.fingerprints(),
+            RememberFormat::FlaskLogin => self.flask.fingerprints(),
             RememberFormat::TimedReplacingFlaskLogin => {
-                [self.timed.marks(), self.flask.marks()].concat()
+                [self.timed.fingerprints(), self.flask.fingerprints()].concat()
             }
         }
     }
 
     /// The token of the login that all browsers share which have Flask-Login's remember token of this user.
-    pub(crate) fn flask_token(&self, user_id: &str) -> LoginToken {
-        LoginToken::of_flask_token(&self.realm, user_id, &self.flask.issue(user_id))
+    pub(crate) fn flask_token(&self, user_id: &str) -> LoginSecret {
+        LoginSecret::of_flask_token(&self.realm, user_id, &self.flask.issue(user_id))
     }
 
     /// Whether a Flask peer reads and writes these tokens too.
@@ -210,7 +210,7 @@ pub(crate) struct NewToken {
     /// `None` for the manager's.
     pub(crate) duration: Option<Duration>,
     /// Which record it belongs to, where tokens rotate.
-    pub(crate) login: Option<LoginToken>,
+    pub(crate) login: Option<LoginSecret>,
 }
 
 impl RememberState {
@@ -298,7 +298,7 @@ impl RememberState {
     }
 
     /// The token that came, if it is one that belongs to a record.
-    fn login_token(&self, cookie: &RememberCookie, now: u64) -> Option<LoginToken> {
+    fn login_token(&self, cookie: &RememberCookie, now: u64) -> Option<LoginSecret> {
         match self.read(cookie, now)?.ok()?.kind {
             ClaimsKind::Rotating(token) => Some(token),
             ClaimsKind::Flask | ClaimsKind::Timed { .. } => None,

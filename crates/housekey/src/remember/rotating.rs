@@ -1,11 +1,11 @@
 //! The remember token of a login that has a record: who, which login, and a secret that is good for one use.
 //!
-//! `user~number.secret.timestamp.signature`: the user's id in base64, then what [`LoginToken`] spells. The signature
+//! `user~number.secret.timestamp.signature`: the user's id in base64, then what [`LoginSecret`] spells. The signature
 //! keeps the store from being asked about anything that was not given out here; what the token is good for, and until
 //! when, is in the record.
 
 use super::{Claims, ClaimsKind};
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::signing::timed::{Refused, TimedSigner};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
@@ -17,12 +17,12 @@ impl RotatingTokens {
         Self(TimedSigner::new(keys, tolerance))
     }
 
-    /// As [`KeyRing::marks`](crate::signing::keys::KeyRing::marks).
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
-        self.0.marks()
+    /// As [`KeyRing::fingerprints`](crate::signing::keys::KeyRing::fingerprints).
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
+        self.0.fingerprints()
     }
 
-    pub(crate) fn issue(&self, user_id: &str, token: &LoginToken, now: u64) -> String {
+    pub(crate) fn issue(&self, user_id: &str, token: &LoginSecret, now: u64) -> String {
         let user_id = base64_encode(user_id.as_bytes());
         self.0.sign(&format!("{user_id}~{}", token.to_text()), now)
     }
@@ -41,8 +41,8 @@ impl RotatingTokens {
     }
 }
 
-fn parse(payload: &[u8]) -> Option<(String, LoginToken)> {
+fn parse(payload: &[u8]) -> Option<(String, LoginSecret)> {
     let (id, token) = std::str::from_utf8(payload).ok()?.split_once('~')?;
     let id = String::from_utf8(base64_decode(id.as_bytes())?).ok()?;
-    Some((id, LoginToken::parse(token)?))
+    Some((id, LoginSecret::parse(token)?))
 }

@@ -19,9 +19,9 @@ impl TimedTokens {
         Self(TimedSigner::new(keys, tolerance))
     }
 
-    /// As [`KeyRing::marks`](crate::signing::keys::KeyRing::marks).
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
-        self.0.marks()
+    /// As [`KeyRing::fingerprints`](crate::signing::keys::KeyRing::fingerprints).
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
+        self.0.fingerprints()
     }
 
     pub(crate) fn issue(

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::session::keys;
 use crate::signing::json::{self, Object};
 use crate::user::is_usable_id;
@@ -173,8 +173,8 @@ impl SessionMap {
     }
 
     /// Which record it names, and the secret that proves it.
-    pub(crate) fn token(&self) -> Option<LoginToken> {
-        LoginToken::in_session(&self.text(keys::TOKEN)?)
+    pub(crate) fn token(&self) -> Option<LoginSecret> {
+        LoginSecret::in_session(&self.text(keys::TOKEN)?)
     }
 
     /// The login alone; nothing of an anonymous visitor's session.

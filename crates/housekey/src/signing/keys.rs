@@ -391,10 +391,10 @@ impl KeyRing {
         self.0[0].tag(message)
     }
 
-    /// One mark for each key: two rings with one in common verify what the other signs.
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
-        let mark = |key: &KeyedHash| key.tag(&[b"mark"]).as_bytes().to_vec();
-        self.0.iter().map(mark).collect()
+    /// One fingerprint for each key: two rings with one in common verify what the other signs.
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
+        let fingerprint = |key: &KeyedHash| key.tag(&[b"mark"]).as_bytes().to_vec();
+        self.0.iter().map(fingerprint).collect()
     }
 
     /// Which key's tag `matches` accepts, trying the one that signs first. The caller compares, since it knows how

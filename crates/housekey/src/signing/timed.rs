@@ -40,9 +40,9 @@ impl TimedSigner {
         Self { keys, tolerance }
     }
 
-    /// As [`KeyRing::marks`].
-    pub(crate) fn marks(&self) -> Vec<Vec<u8>> {
-        self.keys.marks()
+    /// As [`KeyRing::fingerprints`].
+    pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
+        self.keys.fingerprints()
     }
 
     /// `now` in seconds since 1970.

@@ -18,7 +18,7 @@ use crate::login::search::{RecordChange, Recorder, Search, Step};
 use crate::login::state::Who;
 use crate::records::info::LoginInfo;
 use crate::records::rules::{MaxLogins, RecordRules, Renewal, Renewed, WhenFull};
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
 use crate::user::User;
 
@@ -243,7 +243,7 @@ impl OpenVisit {
         &self,
         records: &Records,
         renewing: &Renewing,
-        token: &LoginToken,
+        token: &LoginSecret,
         renewal: Renewal,
     ) -> Result<Renewed, Error> {
         let (shared, now) = (self.visit().shared(), self.now());
@@ -377,7 +377,7 @@ impl Shared {
     pub(super) async fn look_at_login(
         &self,
         records: &Records,
-        token: &LoginToken,
+        token: &LoginSecret,
         user_id: &str,
     ) -> Result<Option<Arc<dyn User>>, Error> {
         let now = self.now();

@@ -29,8 +29,8 @@ pub(crate) struct Shared {
     pub(crate) watched: Watched,
     pub(crate) loader: Box<dyn ErasedLoader>,
     pub(crate) user_type: TypeId,
-    /// The marks of all keys whose cookies are accepted.
-    pub(crate) marks: Vec<Vec<u8>>,
+    /// The fingerprints of all keys whose cookies are accepted.
+    pub(crate) fingerprints: Vec<Vec<u8>>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) clock: Clock,
 }
@@ -46,7 +46,9 @@ impl Deref for Shared {
 impl Shared {
     /// Whether what the one signs, a cookie or a record, verifies at the other.
     pub(crate) fn accepts_what_is_signed_by(&self, other: &Self) -> bool {
-        self.marks.iter().any(|mark| other.marks.contains(mark))
+        self.fingerprints
+            .iter()
+            .any(|it| other.fingerprints.contains(it))
     }
 
     /// Seconds since 1970. A clock before that is taken for its beginning.

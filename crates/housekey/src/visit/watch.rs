@@ -9,7 +9,7 @@ use futures_lite::future;
 use crate::error::{Error, ErrorKind};
 use crate::login::state::{LoginSource, Who};
 use crate::records::LoginId;
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::visit::OpenVisit;
 use crate::visit::shared::Shared;
 
@@ -43,7 +43,7 @@ pub struct LoginWatch {
     shared: Arc<Shared>,
     login: LoginId,
     /// The secret that opened it.
-    token: LoginToken,
+    token: LoginSecret,
     user_id: String,
     /// As it was in the beginning.
     auth_hash: Option<Vec<u8>>,

@@ -28,21 +28,21 @@ fn issued(rules: &RecordRules) -> Issued {
     rules.issue("mia", None, remember_for, &Client::default(), LONG_AGO)
 }
 
-fn session(token: &LoginToken) -> Named {
+fn session(token: &LoginSecret) -> Named {
     Named::Session {
         token: token.clone(),
         by_peer: None,
     }
 }
 
-fn peers_session(token: &LoginToken) -> Named {
+fn peers_session(token: &LoginSecret) -> Named {
     Named::Session {
         token: token.clone(),
         by_peer: Some("mia".to_owned()),
     }
 }
 
-fn remember_token(token: &LoginToken) -> Named {
+fn remember_token(token: &LoginSecret) -> Named {
     Named::Token {
         token: token.clone(),
         user_id: "mia".to_owned(),
@@ -65,16 +65,16 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
     let id = live.session.id;
     let remember = live.remember.clone().unwrap();
     let record = || Some(live.live.record.clone());
-    let another_secret = LoginToken::generate_for(id);
+    let another_secret = LoginSecret::generate_for(id);
     let (renewed, _) = rules.renewed(&live.live, None, Renewal::Confirm, true, NOW);
     let (renewed_long_ago, _) = rules.renewed(&live.live, None, Renewal::Confirm, true, LONG_AGO);
     let (used, successors) =
         rules.restored(&live.live, &remember, None, &Client::default(), LONG_AGO);
     let arrived = rules.brought_up_to_date(&used, &successors.session, LONG_AGO);
     let arrived = || Some(arrived.record.clone());
-    let peers = LoginToken::of_peers_session(b"signed by a peer");
+    let peers = LoginSecret::of_peers_session(b"signed by a peer");
     let adopted = rules.adopt(peers.clone(), false, "mia", None, &Client::default(), NOW);
-    let flask = LoginToken::of_flask_token("", "mia", "a token");
+    let flask = LoginSecret::of_flask_token("", "mia", "a token");
     let shared = rules.adopt(flask.clone(), true, "mia", None, &Client::default(), NOW);
     let salted = shared.session;
     let shared = || Some(shared.live.record.clone());
@@ -203,7 +203,7 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
 }
 
 /// `renewed`, `a login of its own` or `no login`.
-fn renewal(rules: &RecordRules, token: &LoginToken, found: Option<LoginRecord>) -> &'static str {
+fn renewal(rules: &RecordRules, token: &LoginSecret, found: Option<LoginRecord>) -> &'static str {
     let renewing = Renewing {
         user_id: "mia".to_owned(),
         token: Some(token.clone()),
@@ -233,7 +233,7 @@ fn only_a_login_that_counts_is_renewed_and_a_shared_one_stays_as_it_is() {
     let live = issued(&rules);
     let token = &live.session;
     let (renewed, _) = rules.renewed(&live.live, None, Renewal::Confirm, true, NOW);
-    let flask = LoginToken::of_flask_token("", "mia", "a token");
+    let flask = LoginSecret::of_flask_token("", "mia", "a token");
     let shared = rules.adopt(flask, true, "mia", None, &Client::default(), NOW);
     let record = live.live.record;
     let of_ben = LoginRecord {

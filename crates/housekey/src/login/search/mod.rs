@@ -25,7 +25,7 @@ use super::state::{LoginSource, View, VisitState, Who};
 use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
 use crate::records::rules::{Live, RecordRules};
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::keys;
@@ -98,9 +98,9 @@ enum TokenLogin<'r, S> {
     /// The token alone.
     Token,
     /// The record of one that rotates.
-    Recorded(&'r S, LoginToken, Box<Live>),
+    Recorded(&'r S, LoginSecret, Box<Live>),
     /// The record of Flask-Login's, which it may not have yet.
-    Shared(&'r S, LoginToken, Option<Box<Live>>),
+    Shared(&'r S, LoginSecret, Option<Box<Live>>),
 }
 
 impl<'r, S: Recorder> Search<'_, 'r, S> {
@@ -301,7 +301,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: String,
         user: Arc<dyn User>,
         digest: Option<String>,
-        login: Option<&LoginToken>,
+        login: Option<&LoginSecret>,
     ) -> Step<'r, S> {
         self.restore_session(&user_id, digest.as_deref(), login);
         self.event(Event::LoadedFromCookie { user_id });

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete};
 use crate::event::EndReason;
 use crate::login::state::{LoginSource, VisitState};
+use crate::records::marks::{marker_id, was_ended};
 use crate::records::rules::{Issued, Live};
-use crate::records::secret::{LoginToken, marker_id, was_ended};
+use crate::records::secret::LoginSecret;
 use crate::records::{LoginRecord, Updated};
 use crate::remember::Claims;
 use crate::user::User;
 
 impl VisitState {
     /// The token that follows from the cookie of a session that a peer made.
-    pub(super) fn peers_session(&self) -> Option<LoginToken> {
+    pub(super) fn peers_session(&self) -> Option<LoginSecret> {
         let value = self.arrival.main.value.as_ref()?;
-        Some(LoginToken::of_peers_session(value))
+        Some(LoginSecret::of_peers_session(value))
     }
 }
 
@@ -25,7 +26,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         user_id: String,
-        session: LoginToken,
+        session: LoginSecret,
     ) -> Step<'r, S> {
         Step::Record(
             records,
@@ -42,7 +43,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         user_id: String,
-        session: LoginToken,
+        session: LoginSecret,
         record: LoginRecord,
     ) -> Step<'r, S> {
         let marker = records
@@ -64,7 +65,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         user_id: String,
-        session: LoginToken,
+        session: LoginSecret,
     ) -> Step<'r, S> {
         Step::Record(
             records,
@@ -160,7 +161,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     }
 
     /// Puts the token into a peer's session. Without room for it, the record is found by the cookie each time.
-    fn keep_token(&mut self, user_id: &str, token: &LoginToken) {
+    fn keep_token(&mut self, user_id: &str, token: &LoginSecret) {
         let _ = self.if_it_fits(|view| view.write_token(user_id, token));
     }
 
@@ -185,7 +186,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
         record: LoginRecord,
     ) -> Step<'r, S> {
         let marker = records.rules().token_marker(&token.id, self.now);
@@ -204,7 +205,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
     ) -> Step<'r, S> {
         Step::Record(
             records,
@@ -224,7 +225,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
         live: Box<Live>,
         user: Arc<dyn User>,
     ) -> Step<'r, S> {
@@ -255,7 +256,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
         user: Arc<dyn User>,
     ) -> Step<'r, S> {
         let digest = self.policy.auth_hashes.digest(&*user);
@@ -287,7 +288,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     fn shared_session(
         &mut self,
         live: Box<Live>,
-        session: LoginToken,
+        session: LoginSecret,
         user: Arc<dyn User>,
         claims: Claims,
     ) -> Step<'r, S> {

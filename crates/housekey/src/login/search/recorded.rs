@@ -8,7 +8,7 @@ use crate::event::{EndReason, Event};
 use crate::login::protection::Protection;
 use crate::login::state::LoginSource;
 use crate::records::rules::{Dead, Live, Remembered, Successors};
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::records::{LoginRecord, Updated};
 use crate::remember::{Claims, NewToken};
 use crate::session::keys;
@@ -40,7 +40,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         user_id: Option<String>,
-        token: &LoginToken,
+        token: &LoginSecret,
         found: Option<LoginRecord>,
     ) -> Step<'r, S> {
         let user_id = match user_id {
@@ -65,7 +65,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         by: Option<String>,
-        token: &LoginToken,
+        token: &LoginSecret,
         found: Option<LoginRecord>,
     ) -> Step<'r, S> {
         let rules = records.rules();
@@ -164,7 +164,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
     ) -> Step<'r, S> {
         Step::Record(
             records,
@@ -179,7 +179,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
         found: Option<LoginRecord>,
     ) -> Step<'r, S> {
         let rules = records.rules();
@@ -203,7 +203,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
-        token: LoginToken,
+        token: LoginSecret,
         live: Box<Live>,
         user: Arc<dyn User>,
     ) -> Step<'r, S> {

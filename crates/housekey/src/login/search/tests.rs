@@ -8,7 +8,7 @@ use super::*;
 use crate::login::actions::LoginOptions;
 use crate::records::MemoryLoginStore;
 use crate::records::data::{LoginData, Previous, Spent};
-use crate::records::secret::{ending, marker_id};
+use crate::records::marks::{ending, marker_id};
 use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys};
 
 const NOW: u64 = 1_700_000_000;
@@ -609,9 +609,9 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
         let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
         signer.sign(&payload, NOW)
     };
-    let of_session = LoginToken::of_peers_session(session.as_bytes());
+    let of_session = LoginSecret::of_peers_session(session.as_bytes());
     let of_token = shared.remember.flask_token("mia");
-    let record_of = |token: &LoginToken, shared, at| {
+    let record_of = |token: &LoginSecret, shared, at| {
         let client = crate::client::Client::default();
         let digest = visit.shared().auth_hashes.digest(&MIA);
         let adopted = records
@@ -619,7 +619,7 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
             .adopt(token.clone(), shared, "mia", digest, &client, at);
         Some(adopted.live.record)
     };
-    let record = |token: &LoginToken, shared| record_of(token, shared, NOW - 61);
+    let record = |token: &LoginSecret, shared| record_of(token, shared, NOW - 61);
     let by_session = [format!("session={session}")];
     let by_token = log_in(&manager, &MIA, true).0.split_off(1);
     let mia = || User(Some(MIA));

@@ -35,7 +35,7 @@ fn login_at(
     records: &RecordRules,
     last_seen_at: u64,
     started_at: u64,
-) -> (LoginRecord, LoginToken) {
+) -> (LoginRecord, LoginSecret) {
     let issued = log_in(records, false);
     let (mut record, mut data) = (issued.live.record, issued.live.data);
     record.last_seen_at = last_seen_at;
@@ -56,7 +56,7 @@ fn reason(result: Result<Box<Live>, Dead>) -> Option<EndReason> {
 /// What the token is good for: `good`, `again`, `gone` or `stolen`.
 fn remembered(
     records: &RecordRules,
-    token: &LoginToken,
+    token: &LoginSecret,
     found: Option<LoginRecord>,
     now: u64,
 ) -> &'static str {
@@ -156,7 +156,7 @@ fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then_if_its_success
     let records = records();
     let issued = log_in(&records, true);
     let first = issued.remember.unwrap();
-    let restored = |live: &Live, token: &LoginToken, now| {
+    let restored = |live: &Live, token: &LoginSecret, now| {
         records.restored(live, token, None, &Client::default(), now)
     };
     let (lost, successors) = restored(&issued.live, &first, NOW);
@@ -313,8 +313,8 @@ fn a_session_may_end_its_login_while_its_secret_counts_and_while_requests_with_t
     let issued = log_in(&records, true);
     let (session, token) = (issued.session, issued.remember.unwrap());
     let (live, renewed) = records.renewed(&issued.live, None, Renewal::Confirm, true, NOW);
-    let owns = |token: &LoginToken, live: &Live, now| records.owns(token, &live.record, now);
-    let other = LoginToken::generate_for(session.id);
+    let owns = |token: &LoginSecret, live: &Live, now| records.owns(token, &live.record, now);
+    let other = LoginSecret::generate_for(session.id);
     for (name, secret, for_how_long) in [
         ("the present one", &renewed.session, u64::MAX),
         ("the one before", &session, 30),
@@ -356,7 +356,7 @@ fn nothing_in_a_record_proves_the_login_that_it_is_of() {
         live.record.data
     );
     for column in columns {
-        let forged = LoginToken::parse(&format!("{}.{column}", live.record.id)).unwrap();
+        let forged = LoginSecret::parse(&format!("{}.{column}", live.record.id)).unwrap();
         let session = records.check_session(&forged, "mia", kept(&live), NOW);
         assert_eq!(reason(session), Some(EndReason::CookieReplaced));
         assert_eq!(remembered(&records, &forged, kept(&live), NOW), "stolen");

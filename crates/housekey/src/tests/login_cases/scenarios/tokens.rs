@@ -1,7 +1,7 @@
 //! What remember tokens are made of, and what is none.
 
 use super::*;
-use crate::records::secret::LoginToken;
+use crate::records::secret::LoginSecret;
 use crate::signing::base64_encode;
 use crate::signing::timed::TimedSigner;
 use crate::{ErrorKind, Rejection, RememberFormat};
@@ -49,7 +49,7 @@ pub(in super::super) fn a_value_that_is_no_token_is_nobodys_and_asks_the_store_n
         leads_nowhere(&site, value, Rejection::BadSignature);
     }
     let id = base64_encode(b"mia");
-    let good = LoginToken::generate().to_text();
+    let good = LoginSecret::generate().to_text();
     let (number, secret) = good.split_once('.').unwrap();
     for payload in [
         id.clone(),
