@@ -4,7 +4,8 @@
 //! a name (`%5F%5FHost-id`, a Unicode space in front) passes for a protected one, and a pair that is broken does not
 //! take the others with it.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -133,6 +134,15 @@ impl<'a> Values<'a> {
             }
         }
         found
+    }
+
+    /// One value that a door has read itself.
+    pub(crate) fn one(name: &str, value: &'a [u8]) -> Self {
+        let mut values = Self::NONE;
+        if name.len() + value.len() <= LONGEST_COOKIE {
+            values.add(value);
+        }
+        values
     }
 
     const NONE: Self = Self {
@@ -380,69 +390,35 @@ impl Attributes {
         Ok(())
     }
 
-    /// `Set-Cookie` with this value; `expires` makes it survive the browser. `None` when the value cannot stand in a
+    /// This cookie with this value; `expires` makes it survive the browser. `None` when the value cannot stand in a
     /// header or is too long for a browser to keep.
-    pub(crate) fn set(&self, value: &str, expires: Option<SystemTime>) -> Option<HeaderValue> {
-        if self.name.len() + value.len() > LONGEST_COOKIE {
-            return None;
-        }
-        HeaderValue::from_str(&self.render(value, expires.map(http_date), false)).ok()
+    pub(crate) fn set(&self, value: String, expires: Option<SystemTime>) -> Option<SetCookie<'_>> {
+        let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+        let fits = self.name.len() + value.len() <= LONGEST_COOKIE && value.bytes().all(is_text);
+        fits.then(|| SetCookie {
+            attributes: Cow::Borrowed(self),
+            value,
+            life: expires.map_or(Life::WithBrowser, Life::Until),
+        })
     }
 
-    /// `Set-Cookie` that removes the cookie: with the same attributes, or browsers would keep the old one.
-    pub(crate) fn delete(&self) -> HeaderValue {
-        let text = self.render("", Some(http_date(SystemTime::UNIX_EPOCH)), true);
-        HeaderValue::from_str(&text)
-            .expect("the attributes were checked when the manager was built")
+    /// What removes the cookie: with the same attributes, or browsers would keep the old one.
+    pub(crate) fn delete(&self) -> SetCookie<'_> {
+        SetCookie {
+            attributes: Cow::Borrowed(self),
+            value: String::new(),
+            life: Life::Over,
+        }
     }
 
     /// The same in as few bytes as browsers need: of these one response may have dozens, and proxies have little room for
     /// headers (nginx 4 KiB).
-    pub(crate) fn delete_briefly(&self) -> HeaderValue {
-        let mut text = format!("{}=; Max-Age=0; Path={}", self.name, self.path);
-        if let Some(domain) = &self.domain {
-            let _ = write!(text, "; Domain={domain}");
+    pub(crate) fn delete_briefly<'a>(self) -> SetCookie<'a> {
+        SetCookie {
+            attributes: Cow::Owned(self),
+            value: String::new(),
+            life: Life::OverBriefly,
         }
-        if self.secure {
-            text.push_str("; Secure");
-        }
-        // Browsers take no word for Lax.
-        if self.same_site == Some(SameSite::None) {
-            text.push_str("; SameSite=None");
-        }
-        if self.partitioned {
-            text.push_str("; Partitioned");
-        }
-        HeaderValue::from_str(&text)
-            .expect("the attributes were checked when the manager was built")
-    }
-
-    /// The spelling and the order of Werkzeug's `dump_cookie`.
-    fn render(&self, value: &str, expires: Option<String>, at_once: bool) -> String {
-        let mut text = format!("{}={value}", self.name);
-        if let Some(domain) = &self.domain {
-            let _ = write!(text, "; Domain={domain}");
-        }
-        if let Some(expires) = expires {
-            let _ = write!(text, "; Expires={expires}");
-        }
-        if at_once {
-            text.push_str("; Max-Age=0");
-        }
-        if self.secure {
-            text.push_str("; Secure");
-        }
-        if self.http_only {
-            text.push_str("; HttpOnly");
-        }
-        let _ = write!(text, "; Path={}", self.path);
-        if let Some(same_site) = self.same_site {
-            let _ = write!(text, "; SameSite={}", same_site.as_str());
-        }
-        if self.partitioned {
-            text.push_str("; Partitioned");
-        }
-        text
     }
 
     /// The same cookie with other attributes, as earlier settings may have left it in a browser that calls the site by this
@@ -484,6 +460,146 @@ impl Attributes {
     /// Whether a browser accepts this name from this very site only, so that two values of it can be no accident.
     pub(crate) fn is_host_only(&self) -> bool {
         self.name.starts_with("__Host-")
+    }
+}
+
+/// A cookie on its way to the browser, for doors: as a `Set-Cookie` field, or in its parts where a framework writes the field.
+pub struct SetCookie<'a> {
+    attributes: Cow<'a, Attributes>,
+    value: String,
+    life: Life,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    WithBrowser,
+    Until(SystemTime),
+    Over,
+    /// Over, in few words.
+    OverBriefly,
+}
+
+impl SetCookie<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.attributes.name
+    }
+
+    /// Its value, empty where it is deleted.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether it is taken from the browser.
+    pub fn is_deletion(&self) -> bool {
+        matches!(self.life, Life::Over | Life::OverBriefly)
+    }
+
+    /// When it ends, 1970 where it is deleted. `None` when it ends with the browser.
+    pub fn expires(&self) -> Option<SystemTime> {
+        match self.life {
+            Life::WithBrowser => None,
+            Life::Until(time) => Some(time),
+            Life::Over | Life::OverBriefly => Some(SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    /// `Domain`.
+    pub fn domain(&self) -> Option<&str> {
+        self.attributes.domain.as_deref()
+    }
+
+    /// `Path`.
+    pub fn path(&self) -> &str {
+        &self.attributes.path
+    }
+
+    /// `Secure`.
+    pub fn is_secure(&self) -> bool {
+        self.attributes.secure
+    }
+
+    /// `HttpOnly`.
+    pub fn is_http_only(&self) -> bool {
+        self.attributes.http_only
+    }
+
+    /// `SameSite`.
+    pub fn same_site(&self) -> Option<SameSite> {
+        self.attributes.same_site
+    }
+
+    /// `Partitioned`.
+    pub fn is_partitioned(&self) -> bool {
+        self.attributes.partitioned
+    }
+
+    /// The `Set-Cookie` field.
+    pub fn to_header(&self) -> HeaderValue {
+        let text = match self.life {
+            Life::OverBriefly => self.render_briefly(),
+            _ => self.render(),
+        };
+        HeaderValue::try_from(text)
+            .expect("attributes are checked when the manager is built, the value when it is set")
+    }
+
+    /// The spelling and the order of Werkzeug's `dump_cookie`.
+    fn render(&self) -> String {
+        let attributes = &self.attributes;
+        let mut text = format!("{}={}", attributes.name, self.value);
+        if let Some(domain) = &attributes.domain {
+            let _ = write!(text, "; Domain={domain}");
+        }
+        if let Some(expires) = self.expires() {
+            let _ = write!(text, "; Expires={}", http_date(expires));
+        }
+        if self.is_deletion() {
+            text.push_str("; Max-Age=0");
+        }
+        if attributes.secure {
+            text.push_str("; Secure");
+        }
+        if attributes.http_only {
+            text.push_str("; HttpOnly");
+        }
+        let _ = write!(text, "; Path={}", attributes.path);
+        if let Some(same_site) = attributes.same_site {
+            let _ = write!(text, "; SameSite={}", same_site.as_str());
+        }
+        if attributes.partitioned {
+            text.push_str("; Partitioned");
+        }
+        text
+    }
+
+    fn render_briefly(&self) -> String {
+        let attributes = &self.attributes;
+        let mut text = format!("{}=; Max-Age=0; Path={}", attributes.name, attributes.path);
+        if let Some(domain) = &attributes.domain {
+            let _ = write!(text, "; Domain={domain}");
+        }
+        if attributes.secure {
+            text.push_str("; Secure");
+        }
+        // Browsers take no word for Lax.
+        if attributes.same_site == Some(SameSite::None) {
+            text.push_str("; SameSite=None");
+        }
+        if attributes.partitioned {
+            text.push_str("; Partitioned");
+        }
+        text
+    }
+}
+
+/// Without the value, which is a secret.
+impl fmt::Debug for SetCookie<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetCookie")
+            .field("name", &self.name())
+            .field("is_deletion", &self.is_deletion())
+            .finish_non_exhaustive()
     }
 }
 

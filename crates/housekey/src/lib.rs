@@ -102,6 +102,21 @@ pub mod door {
     //! A door keeps [`Visits`] with each request that comes through a manager's layer, and a [`ScopeFor`] with each that comes
     //! through a guard. A guard is [`GuardRules`] in the framework's clothes; an extractor that denies is a [`Requirement`].
 
+    //!
+    //! Where the session is the framework's, as in Flask, a visit is opened with it ([`Visit::open_with`], [`Incoming`]), and
+    //! the [`Outcome`] says what becomes of it. The framework may show and change it meanwhile
+    //! ([`OpenVisit::session_values`], [`OpenVisit::take_session_changes`], [`OpenVisit::replace_session`]).
+    //!
+    //! [`OpenVisit::replace_session`]: crate::OpenVisit::replace_session
+    //! [`OpenVisit::session_values`]: crate::OpenVisit::session_values
+    //! [`OpenVisit::take_session_changes`]: crate::OpenVisit::take_session_changes
+    //! [`Visit::open_with`]: crate::Visit::open_with
+
+    pub use crate::cookie::SetCookie;
+    pub use crate::session::SessionChanges;
+    pub use crate::session::keys::SESSION_KEYS;
+    pub use crate::visit::arrive::Incoming;
     pub use crate::visit::require::{GuardRules, Refusal, Requirement, ScopeFor};
+    pub use crate::visit::respond::{Outcome, SessionOutcome};
     pub use crate::visit::visits::{Visits, WithoutUse};
 }

@@ -73,6 +73,13 @@ pub(crate) enum Who {
 }
 
 impl VisitState {
+    pub(crate) fn view<'a>(&'a mut self, policy: &'a Policy) -> View<'a> {
+        View {
+            policy,
+            state: self,
+        }
+    }
+
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push(event);
     }

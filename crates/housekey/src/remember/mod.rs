@@ -17,9 +17,7 @@ mod timed;
 
 use std::time::Duration;
 
-use http::HeaderValue;
-
-use crate::cookie::{Attributes, Several, Values, expiry};
+use crate::cookie::{Attributes, SetCookie, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
@@ -168,7 +166,7 @@ impl RememberCookie {
         }
     }
 
-    fn set(&self, token: &NewToken, now: u64) -> Option<HeaderValue> {
+    fn set(&self, token: &NewToken, now: u64) -> Option<SetCookie<'_>> {
         let duration = token.duration.unwrap_or(self.duration);
         let value = match self.format {
             RememberFormat::FlaskLogin => self.flask.issue(&token.user_id),
@@ -180,7 +178,7 @@ impl RememberCookie {
                 .timed
                 .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
         };
-        self.attributes.set(&value, Some(expiry(now, duration)))
+        self.attributes.set(value, Some(expiry(now, duration)))
     }
 }
 
@@ -192,6 +190,8 @@ pub(crate) struct RememberState {
     /// Whether there were more.
     crowded: bool,
     change: Change,
+    /// Whether the change has been written into the response.
+    is_written: bool,
 }
 
 #[derive(Debug, Default)]
@@ -219,6 +219,7 @@ impl RememberState {
             sent: values.as_slice().join(&b';'),
             crowded: values.is_crowded(),
             change: Change::Keep,
+            is_written: false,
         }
     }
 
@@ -295,6 +296,7 @@ impl RememberState {
     /// A new token goes out with the response.
     pub(crate) fn issue(&mut self, token: NewToken) {
         self.change = Change::Issue(Box::new(token));
+        self.is_written = false;
     }
 
     /// The token that came, if it is one that belongs to a record.
@@ -317,6 +319,7 @@ impl RememberState {
     ) {
         if let Change::Issue(token) = &mut self.change {
             token.auth_digest = auth_digest;
+            self.is_written = false;
         } else if !cookie.is_shared_with_flask()
             && !cookie.rotates()
             && let Some(Ok(claims)) = self.read(cookie, now)
@@ -333,6 +336,7 @@ impl RememberState {
 
     /// The token goes, and counts for nothing from now on.
     pub(crate) fn delete(&mut self) {
+        self.is_written &= matches!(self.change, Change::Delete);
         self.change = Change::Delete;
     }
 
@@ -343,12 +347,18 @@ impl RememberState {
         wanted.then(|| self.read(cookie, now))??.ok()
     }
 
+    /// What is to become of the cookie has been written into the response.
+    pub(crate) fn written(&mut self) {
+        self.is_written = true;
+    }
+
     /// What becomes of the cookie. A deletion goes only to a browser that has something to delete.
-    pub(crate) fn write(&self, cookie: &RememberCookie, now: u64) -> session::Change {
+    pub(crate) fn write<'a>(&self, cookie: &'a RememberCookie, now: u64) -> session::Change<'a> {
         match &self.change {
+            _ if self.is_written => session::Change::Keep,
             Change::Keep => session::Change::Keep,
             Change::Issue(token) => match cookie.set(token, now) {
-                Some(header) => session::Change::Set(header),
+                Some(cookie) => session::Change::Set(cookie),
                 None => session::Change::Keep,
             },
             Change::Delete if self.was_sent() => session::Change::Delete,

@@ -7,10 +7,8 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use http::HeaderValue;
-
 use super::SessionMap;
-use crate::cookie::{Attributes, Several, Values, expiry};
+use crate::cookie::{Attributes, SetCookie, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::session::keys;
@@ -82,11 +80,11 @@ pub(crate) struct CookieArrival {
 }
 
 /// What becomes of one cookie.
-pub(crate) enum Change {
+pub(crate) enum Change<'a> {
     Keep,
-    Set(HeaderValue),
+    Set(SetCookie<'a>),
     /// Nobody changed it: so that it lives on, or is signed by the present key.
-    Again(HeaderValue),
+    Again(SetCookie<'a>),
     Delete,
 }
 
@@ -196,7 +194,7 @@ impl SessionCookie {
         session: &SessionMap,
         arrival: &Arrival,
         now: u64,
-    ) -> Result<[Change; 2], Error> {
+    ) -> Result<[Change<'_>; 2], Error> {
         let Some(cookie) = &self.values else {
             let gone = session.is_modified() && arrival.main.sent;
             let write = self.is_main_written(session, arrival);
@@ -238,25 +236,25 @@ impl SessionCookie {
         Ok([main, values])
     }
 
-    fn set(
+    fn set<'a>(
         &self,
-        cookie: &SignedCookie,
+        cookie: &'a SignedCookie,
         part: &SessionMap,
         modified: bool,
         permanent: bool,
         now: u64,
-    ) -> Result<Change, Error> {
+    ) -> Result<Change<'a>, Error> {
         let value = cookie.signer.sign(&payload::encode(&part.to_json()), now);
         let expires = permanent.then(|| expiry(now, cookie.kept_for));
-        let name = &cookie.attributes.name;
-        match cookie.attributes.set(&value, expires) {
-            Some(header) if name.len() + value.len() <= self.max_size => Ok(match modified {
-                true => Change::Set(header),
-                false => Change::Again(header),
+        let length = cookie.attributes.name.len() + value.len();
+        match cookie.attributes.set(value, expires) {
+            Some(cookie) if length <= self.max_size => Ok(match modified {
+                true => Change::Set(cookie),
+                false => Change::Again(cookie),
             }),
             // A peer wrote it, and packed it better. The browser keeps the one that it has.
             _ if !modified => Ok(Change::Keep),
-            _ => Err(self.too_large(name.len() + value.len())),
+            _ => Err(self.too_large(length)),
         }
     }
 
@@ -274,9 +272,10 @@ impl SessionCookie {
 
     /// # Errors
     ///
-    /// [`ErrorKind::SessionTooLarge`] when no cookie could hold this session.
+    /// [`ErrorKind::SessionTooLarge`] when it is kept in cookies and none could hold it.
     pub(crate) fn must_fit(&self, session: &SessionMap) -> Result<(), Error> {
         match &self.values {
+            _ if session.is_elsewhere() => Ok(()),
             None => self.part_must_fit(&self.main, session),
             Some(values) => {
                 self.part_must_fit(&self.main, &session.login_part())?;

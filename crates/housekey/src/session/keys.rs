@@ -33,3 +33,20 @@ pub(crate) const LOGIN: [&str; 9] = [
     AUTH_HASH,
     TOKEN,
 ];
+
+/// All keys whose values the rules look at or write. Those of a session that has another home go in with their values
+/// ([`Incoming`](crate::door::Incoming)).
+pub const SESSION_KEYS: [&str; 12] = [
+    USER_ID,
+    FRESH,
+    IDENTIFIER,
+    REMEMBER,
+    REMEMBER_SECONDS,
+    NEXT,
+    FRESH_AT,
+    AUTH_HASH,
+    TOKEN,
+    super::PERMANENT,
+    super::FLASHES,
+    super::OWNER,
+];

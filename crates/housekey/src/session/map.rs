@@ -1,6 +1,8 @@
 //! The session as data: an object of raw values that knows whether it was changed.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 use crate::records::secret::LoginSecret;
 use crate::session::keys;
@@ -18,6 +20,41 @@ pub(crate) const OWNER: &str = "_login_of";
 pub(crate) struct SessionMap {
     object: Object,
     modified: Modified,
+    /// What the door knows of it, where it has asked.
+    known: Option<Arc<Object>>,
+    /// Whether it was cleared since.
+    forgotten: bool,
+    /// Whether somebody else keeps it, and no cookie of ours.
+    elsewhere: bool,
+}
+
+/// What became of a session that a door keeps, or of which it has a copy: see
+/// [`Outcome`](crate::door::Outcome) and [`take_session_changes`](crate::OpenVisit::take_session_changes).
+#[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionChanges {
+    /// Whether everything that was there goes first, what the rules have not been shown included.
+    pub cleared: bool,
+    /// The JSON that each key gets, or `None` for a key that goes.
+    pub values: Vec<(String, Option<String>)>,
+}
+
+impl SessionChanges {
+    /// Whether all stays as it is.
+    pub fn is_empty(&self) -> bool {
+        !self.cleared && self.values.is_empty()
+    }
+}
+
+/// Without the values, one of which is a secret.
+impl fmt::Debug for SessionChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.values.iter().map(|(key, _)| key);
+        f.debug_struct("SessionChanges")
+            .field("cleared", &self.cleared)
+            .field("keys", &keys.collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 /// What was changed: the login, or the values beside it.
@@ -38,8 +75,102 @@ impl SessionMap {
     pub(crate) fn parse(text: String) -> Option<Self> {
         Some(Self {
             object: Object::parse(text)?,
-            modified: Modified::default(),
+            ..Self::default()
         })
+    }
+
+    /// One that somebody else keeps.
+    pub(crate) fn elsewhere(values: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut object = Object::default();
+        for (key, raw) in values {
+            object.set(&key, raw);
+        }
+        Self {
+            known: Some(Arc::new(object.clone())),
+            object,
+            elsewhere: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether somebody else keeps it, and no cookie of ours.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.elsewhere
+    }
+
+    /// All that a door may see, which knows it from now on. What proves a login stays here where the session does.
+    pub(crate) fn show(&mut self) -> Vec<(String, String)> {
+        self.know();
+        let mut names = self.names();
+        names.retain(|key| self.is_shown(key));
+        let value = |key: String| {
+            let raw = self.get(&key)?.to_owned();
+            Some((key, raw))
+        };
+        names.into_iter().filter_map(value).collect()
+    }
+
+    /// Makes it what the door has made of it. What proves a login goes only with the user. `true` when the login is another.
+    pub(crate) fn replace(&mut self, values: impl IntoIterator<Item = (String, String)>) -> bool {
+        let values: Vec<_> = values.into_iter().collect();
+        let login = |session: &Self| keys::LOGIN.map(|key| session.get(key).map(str::to_owned));
+        let before = login(self);
+        let user = |values: &[(String, String)]| {
+            let user = values.iter().rfind(|(key, _)| key == keys::USER_ID);
+            user.map(|(_, raw)| raw.clone())
+        };
+        let is_same_user = user(&values).as_deref() == self.get(keys::USER_ID);
+        for key in self.names() {
+            let is_there = values.iter().any(|(other, _)| *other == key);
+            if !is_there && (self.is_shown(&key) || !is_same_user) {
+                self.remove(&key);
+            }
+        }
+        for (key, raw) in values {
+            if self.is_shown(&key) {
+                self.set(&key, raw);
+            }
+        }
+        self.know();
+        login(self) != before
+    }
+
+    fn is_shown(&self, key: &str) -> bool {
+        self.elsewhere || key != keys::TOKEN
+    }
+
+    fn know(&mut self) {
+        self.known = Some(Arc::new(self.object.clone()));
+        self.forgotten = false;
+    }
+
+    /// What has changed since the door last saw it. Nothing, where it never did.
+    pub(crate) fn take_changes(&mut self) -> SessionChanges {
+        let Some(known) = self.known.clone() else {
+            return SessionChanges::default();
+        };
+        let cleared = self.forgotten;
+        let mut keys = self.names();
+        if !cleared {
+            keys.extend(known.names());
+            keys.sort();
+            keys.dedup();
+        }
+        keys.retain(|key| self.is_shown(key));
+        let change = |key: String| {
+            let raw = self.get(&key);
+            let is_new = cleared || raw != known.get(&key);
+            let raw = raw.map(str::to_owned);
+            is_new.then_some((key, raw))
+        };
+        let changes = SessionChanges {
+            cleared,
+            values: keys.into_iter().filter_map(change).collect(),
+        };
+        if !changes.is_empty() {
+            self.know();
+        }
+        changes
     }
 
     /// The raw JSON under this key.
@@ -91,6 +222,7 @@ impl SessionMap {
     /// just now goes too.
     pub(crate) fn clear(&mut self) {
         self.object = Object::default();
+        self.forgotten = true;
         self.modified = Modified {
             login: true,
             values: true,

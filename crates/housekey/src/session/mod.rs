@@ -14,3 +14,4 @@ pub(crate) use map::{OWNER, PERMANENT, SessionMap};
 
 pub use cookie::SessionRefresh;
 pub use flash::FlashMessage;
+pub use map::SessionChanges;

@@ -9,6 +9,7 @@ mod cookie_prefix_cases;
 mod flask_vectors;
 mod login_cases;
 mod negotiation_cases;
+mod open_with;
 mod properties;
 mod redirect_cases;
 

@@ -1,6 +1,9 @@
 //! What the request brings.
 
-use http::header;
+use std::fmt;
+use std::net::IpAddr;
+
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 
 use crate::client::{Client, forwarded_for};
@@ -8,8 +11,57 @@ use crate::cookie::Values;
 use crate::login::state::{VisitState, Who};
 use crate::purpose::is_unseen;
 use crate::remember::RememberState;
-use crate::session::Flashes;
+use crate::session::{Arrival, Flashes, SessionMap};
 use crate::visit::shared::Shared;
+
+/// What a request brings where the session is somebody else's, for instance Flask's: the session as a value, and, if the door
+/// read them itself, the remember token and the client. See [`Visit::open_with`](crate::Visit::open_with).
+pub struct Incoming {
+    session: SessionMap,
+    remember: Option<Option<Vec<u8>>>,
+    client: Option<Client>,
+}
+
+impl Incoming {
+    /// This session: each key with its value as JSON text, tagged as Flask tags it.
+    ///
+    /// Give it every key that the session has, since the login of another user empties it. The values that the rules look at
+    /// are those of [`SESSION_KEYS`](crate::door::SESSION_KEYS); of all others the key is enough, and `null` does for a value.
+    pub fn new(session: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self {
+            session: SessionMap::elsewhere(session),
+            remember: None,
+            client: None,
+        }
+    }
+
+    /// The value of the remember token's cookie, if there is one, in place of what the request's `Cookie` field says.
+    #[must_use]
+    pub fn remember_cookie(mut self, value: Option<&[u8]>) -> Self {
+        self.remember = Some(value.map(<[u8]>::to_vec));
+        self
+    }
+
+    /// The client, in place of what the request's header and the manager's settings say of it. A user agent that no header
+    /// could hold is none.
+    #[must_use]
+    pub fn client(mut self, user_agent: Option<&[u8]>, address: Option<IpAddr>) -> Self {
+        self.client = Some(Client {
+            user_agent: user_agent.and_then(|bytes| HeaderValue::from_bytes(bytes).ok()),
+            address,
+        });
+        self
+    }
+}
+
+/// Without the session and the token, which hold secrets.
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Shared {
     pub(super) fn client(&self, request: &Parts) -> Client {
@@ -39,18 +91,47 @@ impl Shared {
 }
 
 impl VisitState {
+    /// With the session that the cookies hold.
     pub(crate) fn read(shared: &Shared, request: &Parts) -> Self {
         let now = shared.now();
         let [session, values] = shared.session_cookie.names();
         let names = [session, values, &shared.remember.attributes.name];
         let [sessions, values, remember_tokens] = Values::of(&request.headers, names);
-        let (session, arrival) = shared.session_cookie.read(&sessions, &values, now);
+        let session = shared.session_cookie.read(&sessions, &values, now);
+        let client = shared.client(request);
+        Self::new(shared, request, now, session, &remember_tokens, client)
+    }
+
+    /// With the session that a door brings.
+    pub(super) fn read_with(shared: &Shared, request: &Parts, incoming: Incoming) -> Self {
+        let name = shared.remember.attributes.name.as_str();
+        let remember_tokens = match &incoming.remember {
+            Some(value) => Values::one(name, value.as_deref().unwrap_or_default()),
+            None => {
+                let [values] = Values::of(&request.headers, [name]);
+                values
+            }
+        };
+        let session = (incoming.session, Arrival::default());
+        let client = incoming.client.unwrap_or_else(|| shared.client(request));
+        let now = shared.now();
+        Self::new(shared, request, now, session, &remember_tokens, client)
+    }
+
+    fn new(
+        shared: &Shared,
+        request: &Parts,
+        now: u64,
+        (session, arrival): (SessionMap, Arrival),
+        remember_tokens: &Values<'_>,
+        client: Client,
+    ) -> Self {
         Self {
             now,
-            client: shared.client(request),
+            client,
             session,
             arrival,
-            remember: RememberState::new(&remember_tokens),
+            remember: RememberState::new(remember_tokens),
             live: None,
             reads_only: false,
             flashes: Flashes::default(),

@@ -12,7 +12,7 @@
 //! - [`shared`] is what answers: loader, store, hooks, clock.
 //! - [`watch`] waits for the end of a login; [`watched`] are those that somebody waits for.
 
-mod arrive;
+pub(crate) mod arrive;
 mod current;
 mod deny;
 mod driver;
@@ -20,7 +20,7 @@ pub(crate) mod flash;
 pub(crate) mod login;
 pub(crate) mod next_url;
 pub(crate) mod require;
-mod respond;
+pub(crate) mod respond;
 pub(crate) mod session;
 pub(crate) mod shared;
 mod turn;
@@ -39,15 +39,20 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Response, StatusCode, Uri};
 
+use self::arrive::Incoming;
 use self::flash::Flash;
 use self::next_url::NextUrl;
+use self::respond::Outcome;
 use self::session::Session;
 use self::shared::Shared;
 use self::turn::{Turn, Turns};
+use crate::client::Client;
+use crate::cookie::SetCookie;
 use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::state::{LoginSource, View, VisitState, Who};
+use crate::session::SessionChanges;
 use crate::settings::Discard;
 use crate::user::User;
 
@@ -151,9 +156,77 @@ impl Visit {
     /// the visitor for it. The door answers 403.
     pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
         let shared = &self.inner.shared;
+        self.open_as(
+            request,
+            || shared.client(request),
+            || VisitState::read(shared, request),
+        )
+    }
+
+    /// Opens the visit where the session is somebody else's: it comes as a value, no cookie of it is read or written, and
+    /// what becomes of it is in the [`outcome`](Self::outcome). The other cookie, the remember token's, stays ours. A session
+    /// that is kept elsewhere cannot be too large. Does nothing if somebody has opened the visit already.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use housekey::door::{Incoming, SessionOutcome};
+    /// use housekey::{BoxError, Login, LoginManager, SecretKeys, User};
+    ///
+    /// # struct Member { name: String }
+    /// # impl User for Member {
+    /// #     fn id(&self) -> String { self.name.clone() }
+    /// # }
+    /// # futures_lite::future::block_on(async {
+    /// # let loader = |name: String| async move { Ok::<_, BoxError>(Some(Member { name })) };
+    /// let manager = LoginManager::flask(SecretKeys::flask("the program's SECRET_KEY")?, loader).build()?;
+    /// // What the program keeps for this browser, as JSON.
+    /// let mut kept = BTreeMap::from([("cart".to_owned(), "[1,2]".to_owned())]);
+    ///
+    /// let (request, ()) = http::Request::post("/login").body(())?.into_parts();
+    /// let visit = manager.visit(&request.uri);
+    /// let incoming = Incoming::new(kept.clone()).client(Some(b"Mozilla/5.0"), "192.0.2.7".parse().ok());
+    /// let login = Login::new(visit.open_with(&request, incoming)?);
+    /// login.login_user(&Member { name: "mia".into() }).remember(true).await?;
+    ///
+    /// let outcome = visit.outcome(|_| false)?.expect("the visit was opened");
+    /// let SessionOutcome::Values(changes) = &outcome.session else { unreachable!() };
+    /// if changes.cleared {
+    ///     kept.clear();
+    /// }
+    /// for (key, json) in changes.values.clone() {
+    ///     match json {
+    ///         Some(json) => kept.insert(key, json),
+    ///         None => kept.remove(&key),
+    ///     };
+    /// }
+    /// assert_eq!(kept["_user_id"], r#""mia""#);
+    /// assert_eq!(kept["cart"], "[1,2]");
+    /// assert_eq!(outcome.remember[0].name(), "remember_token");
+    /// assert!(outcome.private);
+    /// # Ok::<(), BoxError>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(&self, request: &Parts, incoming: Incoming) -> Result<OpenVisit, Error> {
+        let shared = &self.inner.shared;
+        self.open_as(
+            request,
+            || shared.client(request),
+            || VisitState::read_with(shared, request, incoming),
+        )
+    }
+
+    fn open_as(
+        &self,
+        request: &Parts,
+        client: impl FnOnce() -> Client,
+        read: impl FnOnce() -> VisitState,
+    ) -> Result<OpenVisit, Error> {
+        let shared = &self.inner.shared;
         if shared.settings.websocket_origins.refuse_handshake(request) {
-            let client = shared.client(request);
-            shared.deliver(&Event::ForeignHandshake, EventClient::of(&client));
+            shared.deliver(&Event::ForeignHandshake, EventClient::of(&client()));
             return Err(Error::new(
                 ErrorKind::ForeignOrigin,
                 "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
@@ -161,7 +234,7 @@ impl Visit {
         }
         self.inner
             .state
-            .get_or_init(|| Box::new(Mutex::new(VisitState::read(&self.inner.shared, request))));
+            .get_or_init(|| Box::new(Mutex::new(read())));
         Ok(OpenVisit {
             visit: self.clone(),
         })
@@ -185,21 +258,43 @@ impl Visit {
     /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
     /// if all were well, but as an empty 500. The error has gone to `tracing`.
     pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
-        match self.inner.state.get() {
-            Some(state) => {
-                let mut state = lock(state);
-                let without_use = self.inner.without_use.load(Ordering::Relaxed);
-                state.is_used |= !without_use && !state.accessed;
-                let view = View {
-                    policy: &self.inner.shared,
-                    state: &mut state,
-                };
-                view.write(headers).inspect_err(|error| {
-                    tracing::error!(target: "housekey", %error, "the session cannot be sent");
-                })
-            }
+        match self.closing() {
+            Some(mut state) => state.write(&self.inner.shared, headers),
             None => Ok(()),
         }
+    }
+
+    /// What the request comes to, as a value: for doors that write no headers, or whose session is somebody else's
+    /// ([`open_with`](Self::open_with)). `None` when nobody opened the visit. It is over then: no change can follow.
+    ///
+    /// `is_set` says whether the handler itself has put a cookie of this name into the response: such a one is not undone by
+    /// sending again what nobody changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish). There is none where the session is somebody else's.
+    pub fn outcome(&self, is_set: impl Fn(&str) -> bool) -> Result<Option<Outcome<'_>>, Error> {
+        match self.closing() {
+            Some(mut state) => state.conclude(&self.inner.shared, is_set).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The remember token's part of the [`outcome`](Self::outcome) alone, for frameworks that write the session later than
+    /// other headers, as Flask does. The visit goes on, and the outcome has only what becomes of the token after this.
+    pub fn remember_outcome(&self, is_set: impl Fn(&str) -> bool) -> Vec<SetCookie<'_>> {
+        match self.closing() {
+            Some(mut state) => state.conclude_remembering(&self.inner.shared, &is_set),
+            None => Vec::new(),
+        }
+    }
+
+    /// The state at the end, if there is one.
+    fn closing(&self) -> Option<MutexGuard<'_, VisitState>> {
+        let mut state = lock(self.inner.state.get()?);
+        let without_use = self.inner.without_use.load(Ordering::Relaxed);
+        state.is_used |= !without_use && !state.accessed;
+        Some(state)
     }
 }
 
@@ -226,10 +321,7 @@ impl OpenVisit {
         let shared = &self.visit.inner.shared;
         let state = self.visit.inner.state.get();
         let mut state = lock(state.expect("an open visit has a state"));
-        let result = act(&mut View {
-            policy: shared,
-            state: &mut state,
-        });
+        let result = act(&mut state.view(shared));
         if !state.events.is_empty() {
             let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
             drop(state);
@@ -271,6 +363,40 @@ impl OpenVisit {
 
     pub(crate) fn visit(&self) -> &Visit {
         &self.visit
+    }
+
+    /// All of the session's values as JSON, for doors whose framework has a session of its own that shows them. The one that
+    /// proves a login is not among them where the session is in cookies.
+    pub fn session_values(&self) -> Vec<(String, String)> {
+        self.with(|view| view.session.show())
+    }
+
+    /// What the rules have changed in the session since a door saw it last, by [`Visit::open_with`],
+    /// [`session_values`](Self::session_values), [`replace_session`](Self::replace_session) or this. What is taken here is not
+    /// in the [`outcome`](Visit::outcome) again.
+    pub fn take_session_changes(&self) -> SessionChanges {
+        self.with(|view| view.take_session_changes())
+    }
+
+    /// Makes the session what the framework's has become: these values, as JSON. Whoever asks for the current user after that
+    /// looks again, if the login is another.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] after the response. A session in cookies that has become too large is an error of the
+    /// [`outcome`](Visit::outcome).
+    pub fn replace_session(
+        &self,
+        values: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), Error> {
+        self.change(|view| {
+            if view.session.replace(values) {
+                view.generation += 1;
+                view.who = Who::NotAsked;
+                view.live = None;
+            }
+            Ok(())
+        })
     }
 
     /// The session.

@@ -1,109 +1,189 @@
-//! What the response takes along: cookies, `Vary`, `Cache-Control`.
+//! What becomes of the response: cookies, the session's values, `Vary`, `Cache-Control`.
 
 use http::HeaderName;
 use http::header::{self, Entry, HeaderMap, HeaderValue};
 
-use crate::cookie::Attributes;
+use crate::cookie::{Attributes, SetCookie};
 use crate::error::Error;
-use crate::login::state::{View, VisitState, Who};
-use crate::session::Change;
+use crate::login::state::{VisitState, Who};
+use crate::policy::Policy;
+use crate::session::{Change, Flashes, SessionChanges};
 
-impl View<'_> {
-    pub(crate) fn write(mut self, headers: &mut HeaderMap) -> Result<(), Error> {
-        self.written = true;
-        let flashes = std::mem::take(&mut self.flashes);
-        flashes.store(&mut self.session);
-        self.arrival.again_if_due = self.is_used;
-        let refreshes = self.policy.remember.refresh_each_request
-            && self.is_used
-            && matches!(self.who, Who::Somebody(..));
-        if (refreshes || self.missing_digest.is_some())
-            && let Some(id) = self.session_user_id()
-        {
-            if refreshes && !sets_cookie(headers, &self.policy.remember.attributes.name) {
-                self.refresh_remember_token(&id);
-            }
-            if let Some(digest) = self.missing_digest.take()
-                && self
-                    .policy
-                    .session_cookie
-                    .is_main_written(&self.session, &self.arrival)
-            {
-                // Without room for it, the session counts without it, as it did until now.
-                let _ = self.if_it_fits(|view| view.write_auth_hash(&id, Some(&digest)));
-            }
-        }
+/// What a request comes to, for doors: [`write_to`](Self::write_to) makes header fields of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome<'a> {
+    /// What becomes of the session.
+    pub session: SessionOutcome<'a>,
+    /// What is sent for the remember token, in this order: nothing, a new one, or its deletion; and deletions of what earlier
+    /// settings left in the browser.
+    pub remember: Vec<SetCookie<'a>>,
+    /// The request's fields that the answer depends on, for `Vary`: `Cookie`, or `Cookie, Authorization`.
+    pub vary: &'static str,
+    /// Whether the answer was made for one user or changes what their browser holds, so that no shared cache may store it.
+    pub private: bool,
+}
 
-        add_to_vary(
-            headers,
-            match self.asked_request {
-                true => "Cookie, Authorization",
-                false => "Cookie",
-            },
-        );
-        let cookies = self.cookies(headers)?;
-        let sets_cookies = !cookies.is_empty();
-        for cookie in cookies {
-            headers.append(header::SET_COOKIE, cookie);
+/// What becomes of the session.
+#[derive(Debug)]
+pub enum SessionOutcome<'a> {
+    /// It came in cookies, and these are sent for it. Nothing when nothing has changed.
+    Cookies(Vec<SetCookie<'a>>),
+    /// It came with [`open_with`](crate::Visit::open_with), and this is to change in it.
+    Values(SessionChanges),
+}
+
+impl Outcome<'_> {
+    /// Puts it into the response's header fields. Of a session that is somebody else's, nothing goes in there.
+    pub fn write_to(&self, headers: &mut HeaderMap) {
+        add_to_vary(headers, self.vary);
+        let session = match &self.session {
+            SessionOutcome::Cookies(cookies) => cookies.as_slice(),
+            SessionOutcome::Values(_) => &[],
+        };
+        // In Flask-Login's order: the remember token first.
+        for cookie in self.remember.iter().chain(session) {
+            headers.append(header::SET_COOKIE, cookie.to_header());
         }
-        if self.personal || sets_cookies {
-            keep_private(headers, sets_cookies);
+        if self.private {
+            keep_private(headers, self.changes_browser());
         }
+    }
+
+    /// Whether a cookie is sent, by us or by whoever keeps the session.
+    fn changes_browser(&self) -> bool {
+        let session = match &self.session {
+            SessionOutcome::Cookies(cookies) => !cookies.is_empty(),
+            SessionOutcome::Values(changes) => !changes.is_empty(),
+        };
+        session || !self.remember.is_empty()
+    }
+}
+
+impl VisitState {
+    pub(crate) fn write(&mut self, policy: &Policy, headers: &mut HeaderMap) -> Result<(), Error> {
+        let outcome = self.conclude(policy, |name| sets_cookie(headers, name))?;
+        outcome.write_to(headers);
         Ok(())
     }
 
-    /// What goes to the browser, in Flask-Login's order: the remember token first.
-    fn cookies(&self, headers: &HeaderMap) -> Result<Vec<HeaderValue>, Error> {
-        let mut cookies = Cookies {
-            state: self.state,
-            headers,
-            sent: Vec::new(),
-        };
-        let remember = self.remember.write(&self.policy.remember, self.now);
-        cookies.send(
-            &self.policy.remember.attributes,
-            self.remember.was_sent(),
+    /// The end of the visit. `is_set` says whether the handler has put a cookie of this name into the response.
+    pub(super) fn conclude<'a>(
+        &mut self,
+        policy: &'a Policy,
+        is_set: impl Fn(&str) -> bool,
+    ) -> Result<Outcome<'a>, Error> {
+        self.written = true;
+        self.flashes.store(&mut self.session);
+        self.flashes = Flashes::default();
+        self.arrival.again_if_due = self.is_used;
+        let remember = self.conclude_remembering(policy, &is_set);
+        if self.missing_digest.is_some()
+            && let Some(id) = self.session_user_id()
+            && let Some(digest) = self.missing_digest.take()
+            && policy
+                .session_cookie
+                .is_main_written(&self.session, &self.arrival)
+        {
+            // Without room for it, the session counts without it, as it did until now.
+            let mut view = self.view(policy);
+            let _ = view.if_it_fits(|view| view.write_auth_hash(&id, Some(&digest)));
+        }
+        let mut outcome = Outcome {
+            session: self
+                .conclude_session(policy, &is_set)
+                .inspect_err(|error| {
+                    tracing::error!(target: "housekey", %error, "the session cannot be sent");
+                })?,
             remember,
-        );
+            vary: match self.asked_request {
+                true => "Cookie, Authorization",
+                false => "Cookie",
+            },
+            private: self.personal,
+        };
+        outcome.private |= outcome.changes_browser();
+        Ok(outcome)
+    }
+
+    /// What is sent for the remember token, once.
+    pub(super) fn conclude_remembering<'a>(
+        &mut self,
+        policy: &'a Policy,
+        is_set: &impl Fn(&str) -> bool,
+    ) -> Vec<SetCookie<'a>> {
+        let cookie = &policy.remember.attributes;
+        if policy.remember.refresh_each_request
+            && self.is_used
+            && matches!(self.who, Who::Somebody(..))
+            && let Some(id) = self.session_user_id()
+            && !is_set(&cookie.name)
+        {
+            self.view(policy).refresh_remember_token(&id);
+        }
+        let mut sent = Vec::new();
+        let change = self.remember.write(&policy.remember, self.now);
+        self.send(cookie, self.remember.was_sent(), change, is_set, &mut sent);
+        self.remember.written();
+        sent
+    }
+
+    fn conclude_session<'a>(
+        &mut self,
+        policy: &'a Policy,
+        is_set: &impl Fn(&str) -> bool,
+    ) -> Result<SessionOutcome<'a>, Error> {
+        if self.session.is_elsewhere() {
+            return Ok(SessionOutcome::Values(self.take_session_changes()));
+        }
+        let mut sent = Vec::new();
         if !self.reads_only {
-            let session = &self.policy.session_cookie;
-            let [main, values] = session.write(&self.session, &self.arrival, self.now)?;
-            cookies.send(&session.main.attributes, self.arrival.main.sent, main);
+            let (session, arrival) = (&policy.session_cookie, &self.arrival);
+            let [main, values] = session.write(&self.session, arrival, self.now)?;
+            let cookie = &session.main.attributes;
+            self.send(cookie, arrival.main.sent, main, is_set, &mut sent);
             if let Some(cookie) = &session.values {
-                cookies.send(&cookie.attributes, self.arrival.values.sent, values);
+                let cookie = &cookie.attributes;
+                self.send(cookie, arrival.values.sent, values, is_set, &mut sent);
             }
         }
-        Ok(cookies.sent)
+        Ok(SessionOutcome::Cookies(sent))
     }
-}
 
-/// The `Set-Cookie` fields of a response.
-struct Cookies<'a> {
-    state: &'a VisitState,
-    /// What the handler has put into the response.
-    headers: &'a HeaderMap,
-    sent: Vec<HeaderValue>,
-}
+    /// What has changed since the door last saw the session. Nothing, if it is not to change.
+    pub(super) fn take_session_changes(&mut self) -> SessionChanges {
+        match self.reads_only {
+            true => SessionChanges::default(),
+            false => self.session.take_changes(),
+        }
+    }
 
-impl Cookies<'_> {
-    fn send(&mut self, cookie: &Attributes, came: bool, change: Change) {
-        let (header, everywhere) = match change {
+    /// Adds what is sent for one cookie, of which the browser has some value if it `came`.
+    fn send<'a>(
+        &self,
+        cookie: &'a Attributes,
+        came: bool,
+        change: Change<'a>,
+        is_set: &impl Fn(&str) -> bool,
+        sent: &mut Vec<SetCookie<'a>>,
+    ) {
+        let (cookie_sent, everywhere) = match change {
             Change::Keep => return,
             // A cookie of the handler's own, for instance a logout that it forwards from a Flask peer, is not undone by
             // sending again what nobody changed. A change that the handler made through housekey is its later word.
-            Change::Again(_) if sets_cookie(self.headers, &cookie.name) => return,
-            Change::Set(header) | Change::Again(header) => (header, self.state.replaced),
+            Change::Again(_) if is_set(&cookie.name) => return,
+            Change::Set(set) | Change::Again(set) => (set, self.replaced),
             Change::Delete => (cookie.delete(), true),
         };
         // A cookie is known by more than its name: what came may be one that earlier settings left elsewhere in the browser,
         // and a logout or a login must hold for that too. First of all, since a browser that knows nothing of partitions takes
         // those for one.
         if came && everywhere {
-            let elsewhere = cookie.elsewhere(self.state.host.as_deref());
-            self.sent
-                .extend(elsewhere.iter().map(Attributes::delete_briefly));
+            for other in cookie.elsewhere(self.host.as_deref()) {
+                sent.push(other.delete_briefly());
+            }
         }
-        self.sent.push(header);
+        sent.push(cookie_sent);
     }
 }
 

@@ -105,13 +105,10 @@ fn log_in(
         let rules = &records.rules;
         rules.issue(member.id, digest, duration, &state.client, NOW)
     });
-    let mut view = View {
-        policy: shared,
-        state: &mut state,
-    };
+    let mut view = state.view(shared);
     view.log_in(member, options, issued.as_ref()).unwrap();
     let mut headers = HeaderMap::new();
-    view.write(&mut headers).unwrap();
+    view.state.write(view.policy, &mut headers).unwrap();
     let cookies = headers.get_all(header::SET_COOKIE).iter();
     let mut cookies: Vec<_> = cookies
         .map(|value| {
@@ -161,10 +158,7 @@ fn walk_with(
     let mut answers = answers.into_iter();
     let mut asked = Vec::new();
     let mut search = Search {
-        view: View {
-            policy: shared,
-            state,
-        },
+        view: state.view(shared),
         records: shared.records.as_ref(),
     };
     let mut step = search.begin();
@@ -885,10 +879,7 @@ fn a_search_that_was_not_answered_has_changed_nothing() {
         for cookies in cookies_of(&manager, &MIA) {
             let mut state = arrive(&manager, &[cookies], "firefox");
             let shared = visit.shared();
-            let mut view = View {
-                policy: shared,
-                state: &mut state,
-            };
+            let mut view = state.view(shared);
             let records = shared.records.as_ref();
             let view_again = view.reborrow();
             let _ = Search {
@@ -898,7 +889,7 @@ fn a_search_that_was_not_answered_has_changed_nothing() {
             .begin();
             assert!(matches!(view.who, Who::NotAsked));
             let mut headers = HeaderMap::new();
-            view.write(&mut headers).unwrap();
+            view.state.write(view.policy, &mut headers).unwrap();
             assert!(!headers.contains_key(header::SET_COOKIE));
         }
     }
