@@ -4,10 +4,10 @@ use crate::auth_hash::AuthHashes;
 use crate::next_url::path_of;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
-use crate::settings::Settings;
+use crate::settings::RuleSettings;
 
 pub(crate) struct Policy {
-    pub(crate) settings: Settings,
+    pub(crate) settings: RuleSettings,
     pub(crate) session_cookie: SessionCookie,
     pub(crate) remember: RememberCookie,
     pub(crate) auth_hashes: AuthHashes,

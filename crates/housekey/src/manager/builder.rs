@@ -234,7 +234,7 @@ impl<U: User> LoginManagerBuilder<U> {
     /// In the `flask` preset, whose cookies have no place for a realm, each needs a key of its own; there a realm is about login
     /// records alone, for managers that share a store.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
-        self.settings.realm = realm.into();
+        self.settings.rules.realm = realm.into();
         self
     }
 
@@ -246,7 +246,7 @@ impl<U: User> LoginManagerBuilder<U> {
         M::Error: Into<Error>,
     {
         match mode.try_into() {
-            Ok(mode) => self.settings.protection = mode,
+            Ok(mode) => self.settings.rules.protection = mode,
             Err(error) => self.wrong = self.wrong.or(Some(error.into())),
         }
         self
@@ -255,7 +255,7 @@ impl<U: User> LoginManagerBuilder<U> {
     /// What a session is bound to. The user agent, or in the `flask` preset Flask-Login 0.6's address and user agent, for
     /// which [`client_address`](Self::client_address) or [`trusted_proxies`](Self::trusted_proxies) must be set.
     pub fn session_identifier(mut self, identifier: SessionIdentifier) -> Self {
-        self.settings.identifier = identifier;
+        self.settings.rules.identifier = identifier;
         self
     }
 
@@ -281,7 +281,7 @@ impl<U: User> LoginManagerBuilder<U> {
         mut self,
         address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
-        self.settings.client_address = Some(Box::new(address));
+        self.settings.rules.client_address = Some(Box::new(address));
         self
     }
 
@@ -290,20 +290,20 @@ impl<U: User> LoginManagerBuilder<U> {
     /// proxies, and [`client_address`](Self::client_address) is asked. Whoever reaches the program past the proxies can
     /// claim any address.
     pub fn trusted_proxies(mut self, hops: usize) -> Self {
-        self.settings.trusted_proxies = hops;
+        self.settings.rules.trusted_proxies = hops;
         self
     }
 
     /// How long a login stays fresh after a password was given. One hour; in the `flask` preset for as long as the
     /// session lives. There, a fresh login that a Flask peer made has no time in it and counts as fresh under any age.
     pub fn fresh_within(mut self, within: Duration) -> Self {
-        self.settings.fresh_within = Some(within);
+        self.settings.rules.fresh_within = Some(within);
         self
     }
 
     /// Lets a login stay fresh for as long as its session lives, as Flask-Login does.
     pub fn fresh_while_session_lives(mut self) -> Self {
-        self.settings.fresh_within = None;
+        self.settings.rules.fresh_within = None;
         self
     }
 
@@ -311,7 +311,7 @@ impl<U: User> LoginManagerBuilder<U> {
     /// that nobody can plant data in another person's session. The `flask` preset keeps all, as Flask does; naming
     /// keys there makes it as strict.
     pub fn keep_at_login<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        self.settings.anonymous_data = AnonymousData::Drop {
+        self.settings.rules.anonymous_data = AnonymousData::Drop {
             except: keys.into_iter().map(Into::into).collect(),
         };
         self
@@ -322,14 +322,14 @@ impl<U: User> LoginManagerBuilder<U> {
 impl<U: User> LoginManagerBuilder<U> {
     /// Where people are sent who have to log in: a path of this site, or an absolute URL. Without one they get a 401.
     pub fn login_view(mut self, view: impl Into<String>) -> Self {
-        self.settings.login_view = Some(view.into());
+        self.settings.rules.login_view = Some(view.into());
         self
     }
 
     /// Where people are sent who have to prove themselves again: a path of this site, or an absolute URL. Without one
     /// they get a 401.
     pub fn refresh_view(mut self, view: impl Into<String>) -> Self {
-        self.settings.refresh_view = Some(view.into());
+        self.settings.rules.refresh_view = Some(view.into());
         self
     }
 
@@ -345,13 +345,13 @@ impl<U: User> LoginManagerBuilder<U> {
         category: impl Into<String>,
         text: impl Into<String>,
     ) -> Self {
-        self.settings.login_message = message(category, text);
+        self.settings.rules.login_message = message(category, text);
         self
     }
 
     /// Flashes nothing before a redirect to the login page.
     pub fn no_login_message(mut self) -> Self {
-        self.settings.login_message = None;
+        self.settings.rules.login_message = None;
         self
     }
 
@@ -367,13 +367,13 @@ impl<U: User> LoginManagerBuilder<U> {
         category: impl Into<String>,
         text: impl Into<String>,
     ) -> Self {
-        self.settings.needs_refresh_message = message(category, text);
+        self.settings.rules.needs_refresh_message = message(category, text);
         self
     }
 
     /// Flashes nothing before a redirect to the refresh page.
     pub fn no_needs_refresh_message(mut self) -> Self {
-        self.settings.needs_refresh_message = None;
+        self.settings.rules.needs_refresh_message = None;
         self
     }
 
@@ -382,7 +382,7 @@ impl<U: User> LoginManagerBuilder<U> {
         mut self,
         localize: impl Fn(&str) -> String + Send + Sync + 'static,
     ) -> Self {
-        self.settings.localize = Some(Box::new(localize));
+        self.settings.rules.localize = Some(Box::new(localize));
         self
     }
 
@@ -392,7 +392,7 @@ impl<U: User> LoginManagerBuilder<U> {
         mut self,
         handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
     ) -> Self {
-        self.settings.unauthorized_handler = Some(Box::new(handler));
+        self.settings.rules.unauthorized_handler = Some(Box::new(handler));
         self
     }
 
@@ -401,14 +401,14 @@ impl<U: User> LoginManagerBuilder<U> {
         mut self,
         handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
     ) -> Self {
-        self.settings.needs_refresh_handler = Some(Box::new(handler));
+        self.settings.rules.needs_refresh_handler = Some(Box::new(handler));
         self
     }
 
     /// How those are answered who may not pass: [`AnswerAs::Negotiated`], or [`AnswerAs::Flask`] in the `flask` preset.
     /// A scope or a guard can choose otherwise for the routes below it.
     pub fn answer_as(mut self, answer: AnswerAs) -> Self {
-        self.settings.answer_as = answer;
+        self.settings.rules.answer_as = answer;
         self
     }
 
@@ -419,26 +419,26 @@ impl<U: User> LoginManagerBuilder<U> {
     ///
     /// Forms with larger files need more: somebody whose login has expired learns of it only after the upload.
     pub fn discard_denied_body(mut self, bytes: u64, within: Duration) -> Self {
-        self.settings.discard = Discard { bytes, within };
+        self.settings.rules.discard = Discard { bytes, within };
         self
     }
 
     /// Keeps `next` in the session and not in the login page's URL (`USE_SESSION_FOR_NEXT`).
     pub fn next_in_session(mut self) -> Self {
-        self.settings.next_in_session = true;
+        self.settings.rules.next_in_session = true;
         self
     }
 
     /// The name of the parameter that holds the return address: `next`.
     pub fn next_field(mut self, name: impl Into<String>) -> Self {
-        self.settings.next_field = name.into();
+        self.settings.rules.next_field = name.into();
         self
     }
 
     /// Another origin that a return address may lead to, for instance `https://shop.example`. Exactly this scheme,
     /// host and port.
     pub fn allow_next_origin(mut self, origin: &str) -> Self {
-        if self.settings.next_origins.add(origin).is_none() {
+        if self.settings.rules.next_origins.add(origin).is_none() {
             self.set_wrong(not_an_origin("allow_next_origin", origin));
         }
         self
@@ -452,7 +452,7 @@ impl<U: User> LoginManagerBuilder<U> {
     /// neither the host that was called nor listed here. What has no `Origin` is a program, and passes. Behind a proxy that
     /// does not hand on `Host`, list the site's own origin.
     pub fn allow_websocket_origin(mut self, origin: &str) -> Self {
-        if self.settings.websocket_origins.add(origin).is_none() {
+        if self.settings.rules.websocket_origins.add(origin).is_none() {
             self.set_wrong(not_an_origin("allow_websocket_origin", origin));
         }
         self
@@ -461,7 +461,7 @@ impl<U: User> LoginManagerBuilder<U> {
     /// The host that redirects to this site's login page name (`FORCE_HOST_FOR_REDIRECTS`). A login page that names
     /// its own host keeps it.
     pub fn force_host_for_redirects(mut self, host: impl Into<String>) -> Self {
-        self.settings.force_host = Some(host.into());
+        self.settings.rules.force_host = Some(host.into());
         self
     }
 }
@@ -474,7 +474,7 @@ impl<U: User> LoginManagerBuilder<U> {
     ///
     /// Set the clocks by NTP all the same: timeouts are only as exact as they are.
     pub fn clock_tolerance(mut self, tolerance: Duration) -> Self {
-        self.settings.clock_tolerance = tolerance;
+        self.settings.rules.clock_tolerance = tolerance;
         self
     }
 
@@ -525,10 +525,10 @@ impl<U: User> LoginManagerBuilder<U> {
         // A Flask peer's cookies have no place for a realm.
         let realm_of_cookies = match settings.session_signature {
             SessionSignature::Flask => "",
-            SessionSignature::Sha256 => &settings.realm,
+            SessionSignature::Sha256 => &settings.rules.realm,
         };
         let keys = &self.keys.in_realm(realm_of_cookies);
-        let clock_tolerance = settings.clock_tolerance.as_secs();
+        let clock_tolerance = settings.rules.clock_tolerance.as_secs();
         let signing_keys = match settings.session_signature {
             SessionSignature::Flask => keys.for_flask_session(&settings.session_salt),
             SessionSignature::Sha256 => {
@@ -539,7 +539,7 @@ impl<U: User> LoginManagerBuilder<U> {
         let values = settings.values_cookie();
         let timeouts = settings.login_timeouts.unwrap_or_default();
         let main = SignedCookie {
-            attributes: settings.session_cookie.clone(),
+            attributes: settings.session_cookie,
             signer: TimedSigner::new(signing_keys, clock_tolerance),
             lifetime: settings.session_lifetime,
             kept_for: settings.session_lifetime,
@@ -573,18 +573,20 @@ impl<U: User> LoginManagerBuilder<U> {
         };
         let remember = RememberCookie::new(
             keys,
-            settings.remember_cookie.clone(),
+            settings.remember_cookie,
             remember_format,
             settings.remember_duration,
             settings.remember_refresh_each_request,
             clock_tolerance,
-            &settings.realm,
+            &settings.rules.realm,
         );
-        let store = self.store.map(|store| store.in_realm(&settings.realm));
+        let store = self
+            .store
+            .map(|store| store.in_realm(&settings.rules.realm));
         let records = store.map(|store| Records {
             store,
             rules: RecordRules {
-                digests: Digests::new(&self.keys.in_realm(&settings.realm)),
+                digests: Digests::new(&self.keys.in_realm(&settings.rules.realm)),
                 timeouts,
                 max_logins: settings.max_logins.unwrap_or_default(),
                 adopts,
@@ -604,7 +606,7 @@ impl<U: User> LoginManagerBuilder<U> {
         let shared = Shared {
             records,
             policy: Policy {
-                settings,
+                settings: settings.rules,
                 session_cookie,
                 remember,
                 auth_hashes: AuthHashes::new(keys),

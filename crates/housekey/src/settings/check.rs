@@ -27,9 +27,12 @@ pub(crate) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Er
 
 /// Flask-Login's identifiers are made of the address. Without one, no session of a Flask peer matches.
 pub(crate) fn warn_without_address(settings: &Settings) {
-    let needs_address = settings.protection != SessionProtection::Off
-        && settings.identifier != SessionIdentifier::UserAgent;
-    if needs_address && settings.client_address.is_none() && settings.trusted_proxies == 0 {
+    let needs_address = settings.rules.protection != SessionProtection::Off
+        && settings.rules.identifier != SessionIdentifier::UserAgent;
+    if needs_address
+        && settings.rules.client_address.is_none()
+        && settings.rules.trusted_proxies == 0
+    {
         tracing::warn!(
             target: "housekey",
             "session protection by address, and nothing says where the address comes from: every session that a Flask \
@@ -54,10 +57,10 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
     }
     check_duration("session_lifetime", settings.session_lifetime)?;
     check_duration("remember_duration", settings.remember_duration)?;
-    if let Some(within) = settings.fresh_within {
+    if let Some(within) = settings.rules.fresh_within {
         check_duration("fresh_within", within)?;
     }
-    if settings.clock_tolerance > MOST_TOLERANCE {
+    if settings.rules.clock_tolerance > MOST_TOLERANCE {
         return Err(Error::setting(
             "clock_tolerance: more than ten minutes; set the machines' clocks by NTP and choose less",
         ));
@@ -75,9 +78,9 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
             settings.max_cookie_size
         )));
     }
-    check_view("login_view", settings.login_view.as_deref())?;
-    check_view("refresh_view", settings.refresh_view.as_deref())?;
-    let field = &settings.next_field;
+    check_view("login_view", settings.rules.login_view.as_deref())?;
+    check_view("refresh_view", settings.rules.refresh_view.as_deref())?;
+    let field = &settings.rules.next_field;
     if field.is_empty()
         || !field
             .bytes()
@@ -87,7 +90,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
             "next_field: {field:?} is not a parameter name; use letters, digits, - _ and ."
         )));
     }
-    if let Some(host) = &settings.force_host
+    if let Some(host) = &settings.rules.force_host
         && (host.is_empty()
             || !host
                 .bytes()
@@ -101,7 +104,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
 }
 
 fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
-    let realm = &settings.realm;
+    let realm = &settings.rules.realm;
     let is_flask = settings.session_signature == SessionSignature::Flask;
     if !realm.is_empty() && is_flask && !stored {
         return Err(Error::setting(

@@ -102,10 +102,9 @@ pub(crate) enum SessionSignature {
     Flask,
 }
 
+/// All settings, as the builder collects them.
 pub(crate) struct Settings {
     pub(crate) strong_keys_only: bool,
-    /// Whom the logins are for; empty for a program with one kind of user.
-    pub(crate) realm: String,
     pub(crate) session_cookie: Attributes,
     pub(crate) session_signature: SessionSignature,
     pub(crate) session_salt: String,
@@ -119,6 +118,14 @@ pub(crate) struct Settings {
     pub(crate) remember_format: Option<RememberFormat>,
     pub(crate) login_timeouts: Option<LoginTimeouts>,
     pub(crate) max_logins: Option<MaxLogins>,
+    /// What the rules go by at each request. The others go into the cookies and the rules for records.
+    pub(crate) rules: RuleSettings,
+}
+
+/// The settings that the rules look at.
+pub(crate) struct RuleSettings {
+    /// Whom the logins are for; empty for a program with one kind of user.
+    pub(crate) realm: String,
     pub(crate) protection: SessionProtection,
     /// Whether a permanent session is only made stale where strong protection would end it.
     pub(crate) strong_spares_permanent: bool,
@@ -154,7 +161,6 @@ impl Settings {
     pub(crate) fn safe() -> Self {
         Self {
             strong_keys_only: true,
-            realm: String::new(),
             session_cookie: cookie("__Host-session", true, Some(SameSite::Lax)),
             session_signature: SessionSignature::Sha256,
             session_salt: "cookie-session".to_owned(),
@@ -167,33 +173,36 @@ impl Settings {
             remember_format: None,
             login_timeouts: None,
             max_logins: None,
-            protection: SessionProtection::Basic,
-            strong_spares_permanent: false,
-            identifier: SessionIdentifier::UserAgent,
-            client_address: None,
-            trusted_proxies: 0,
-            clock_tolerance: Duration::from_secs(60),
-            fresh_within: Some(HOUR),
-            trust_fresh_flag: false,
-            missing_auth_hash: AuthHash::Changed,
-            anonymous_data: AnonymousData::Drop { except: Vec::new() },
-            login_view: None,
-            refresh_view: None,
-            login_message: None,
-            needs_refresh_message: None,
-            localize: None,
-            unauthorized_handler: None,
-            needs_refresh_handler: None,
-            answer_as: AnswerAs::Negotiated,
-            discard: Discard {
-                bytes: 16 * 1024 * 1024,
-                within: Duration::from_secs(30),
+            rules: RuleSettings {
+                realm: String::new(),
+                protection: SessionProtection::Basic,
+                strong_spares_permanent: false,
+                identifier: SessionIdentifier::UserAgent,
+                client_address: None,
+                trusted_proxies: 0,
+                clock_tolerance: Duration::from_secs(60),
+                fresh_within: Some(HOUR),
+                trust_fresh_flag: false,
+                missing_auth_hash: AuthHash::Changed,
+                anonymous_data: AnonymousData::Drop { except: Vec::new() },
+                login_view: None,
+                refresh_view: None,
+                login_message: None,
+                needs_refresh_message: None,
+                localize: None,
+                unauthorized_handler: None,
+                needs_refresh_handler: None,
+                answer_as: AnswerAs::Negotiated,
+                discard: Discard {
+                    bytes: 16 * 1024 * 1024,
+                    within: Duration::from_secs(30),
+                },
+                next_in_session: false,
+                next_field: "next".to_owned(),
+                next_origins: Origins::default(),
+                websocket_origins: Origins::default(),
+                force_host: None,
             },
-            next_in_session: false,
-            next_field: "next".to_owned(),
-            next_origins: Origins::default(),
-            websocket_origins: Origins::default(),
-            force_host: None,
         }
     }
 
@@ -211,15 +220,18 @@ impl Settings {
             remember_cookie: cookie("remember_token", false, None),
             remember_duration: 365 * DAY,
             remember_format: Some(RememberFormat::FlaskLogin),
-            strong_spares_permanent: true,
-            identifier: SessionIdentifier::FlaskLogin06,
-            fresh_within: None,
-            trust_fresh_flag: true,
-            missing_auth_hash: AuthHash::Rewrite,
-            anonymous_data: AnonymousData::Keep,
-            login_message: Some(message("Please log in to access this page.")),
-            needs_refresh_message: Some(message("Please reauthenticate to access this page.")),
-            answer_as: AnswerAs::Flask,
+            rules: RuleSettings {
+                strong_spares_permanent: true,
+                identifier: SessionIdentifier::FlaskLogin06,
+                fresh_within: None,
+                trust_fresh_flag: true,
+                missing_auth_hash: AuthHash::Rewrite,
+                anonymous_data: AnonymousData::Keep,
+                login_message: Some(message("Please log in to access this page.")),
+                needs_refresh_message: Some(message("Please reauthenticate to access this page.")),
+                answer_as: AnswerAs::Flask,
+                ..Self::safe().rules
+            },
             ..Self::safe()
         }
     }
