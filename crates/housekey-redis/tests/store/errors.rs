@@ -31,7 +31,7 @@ async fn a_refused_password_is_said_without_it() {
     let wrong = format!("redis://default:hunter2@127.0.0.1:{}/", server.port());
     let store = RedisLoginStore::new(Client::open(wrong).unwrap());
     for message in operations::every_one_fails(&store).await {
-        let says = format!("Redis at 127.0.0.1:{}, database 0: ", server.port());
+        let says = format!("database 0 of Redis at 127.0.0.1:{}: ", server.port());
         assert!(message.starts_with(&says), "{message}");
         assert!(message.contains("which user and password"), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
@@ -102,7 +102,7 @@ async fn a_server_that_became_a_replica_is_said_until_it_is_none() {
         .create(&record("mia"), &[], Limit::NONE)
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("leads to a replica"), "{error}");
+    assert!(error.to_string().contains("leads to a server that only reads"), "{error}");
     ask(&["REPLICAOF", "NO", "ONE"]);
     operations::every_one_works(&store).await;
 }
@@ -132,7 +132,7 @@ async fn keys_of_somebody_else_are_said() {
     let store = keys.store();
     let record = record("mia");
     let key = format!("{}login:{}", keys.prefix, record.id);
-    let says = "give the store one of its own";
+    let says = "give the store a prefix of its own";
     let _: () = keys.ask("SET", &[&key, "a text"]);
     let error = store.load(&record.id, NOW).await.unwrap_err();
     assert!(error.to_string().contains(says), "{error}");

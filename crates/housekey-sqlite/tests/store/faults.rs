@@ -158,6 +158,17 @@ async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
 }
 
 #[tokio::test]
+async fn what_another_program_wrote_into_the_table_is_a_fault() {
+    let (_folder, path) = file();
+    let store = impatient(&path);
+    let other = Connection::open(&path).unwrap();
+    let short = "INSERT INTO logins VALUES (x'01', 'mia', 0, 0, 0, 9999999999, 'a digest')";
+    other.execute(short, []).unwrap();
+    let listed = store.list_by_user("mia", NOW, usize::MAX).await;
+    assert_contains(listed.unwrap_err(), "another program wrote into the table");
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_a_fault_until_a_good_one_is_in_its_place() {
     let (folder, path) = file();
     let made = Connection::open(&path).unwrap();
@@ -245,7 +256,7 @@ fn a_table_of_another_layout_is_refused_by_the_column_that_differs() {
         made.execute_batch(&format!("CREATE TABLE logins ({columns})"))
             .unwrap();
         let message = refusal(&path);
-        let wanted = format!("its table logins has no column {column})");
+        let wanted = format!("its table logins has no column {column};");
         assert!(message.contains(&wanted), "{message}");
         assert!(
             SqliteLoginStore::builder(&path)
