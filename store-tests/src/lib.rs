@@ -1,15 +1,18 @@
-//! What the tests of login stores on servers share.
+//! What the tests of login stores share.
 //!
 //! - The servers: those that `scripts/with-servers` gives to all tests ([`shared_url`]), and private ones that a test can
 //!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
-//! - [`races`]: two processes at one store.
+//! - [`rules`]: what holds for every store; [`faults`]: what happens when its server does not answer; [`races`]: two processes
+//!   at one store.
 //! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
 //! - [`Crowd`]: many at once who do something again and again, for traffic of other kinds.
 
 mod crowd;
+pub mod faults;
 mod network;
 pub mod operations;
 pub mod races;
+pub mod rules;
 mod server;
 mod traffic;
 

@@ -1,10 +1,9 @@
 #![doc = include_str!("../README.md")]
 
-mod error;
+mod fault;
 mod pool;
 mod statements;
 mod store;
 mod table;
 
-pub use error::Error;
 pub use store::PostgresLoginStore;

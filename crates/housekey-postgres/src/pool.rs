@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use housekey::Error;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgPool, Postgres};
 use tokio::time::timeout;
 
-use crate::Error;
-use crate::error::ServerName;
+use crate::fault::{Fault, server_name};
 
 /// The application's pool, and how long an operation may take.
 #[derive(Clone)]
@@ -117,16 +117,16 @@ impl Pool {
     ) -> Result<T, Error> {
         match timeout(self.timeout, asking).await {
             Ok(answer) => answer.map_err(|error| self.failed(error)),
-            Err(_) => Err(Error::too_late(&self.server(), self.timeout)),
+            Err(_) => Err(self.failed(Fault::TooLate(self.timeout))),
         }
     }
 
-    pub(crate) fn failed(&self, error: sqlx::Error) -> Error {
-        Error::failed(&self.server(), error)
+    pub(crate) fn failed(&self, fault: impl Into<Fault>) -> Error {
+        fault.into().at(&self.server_name())
     }
 
-    pub(crate) fn server(&self) -> ServerName {
-        ServerName::new(&self.pool.connect_options())
+    pub(crate) fn server_name(&self) -> String {
+        server_name(&self.pool.connect_options())
     }
 }
 

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::BoxError;
 use housekey::records::{
     Created, Limit, LoginId, LoginRecord, LoginStore, Room, Standing, Touch, Updated,
 };
+use housekey::{BoxError, Error};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _};
 
-use crate::Error;
+use crate::fault::Fault;
 use crate::pool::{self, Pool};
 use crate::statements::Statements;
 use crate::table::TableName;
@@ -69,8 +69,8 @@ impl PostgresLoginStore {
     /// Another table, perhaps in a schema: `staff_logins`, `app.logins`. Each login manager needs one of its own.
     ///
     /// ```no_run
-    /// # use housekey_postgres::{Error, PostgresLoginStore};
-    /// # fn stores(pool: sqlx::PgPool) -> Result<(), Error> {
+    /// # use housekey_postgres::PostgresLoginStore;
+    /// # fn stores(pool: sqlx::PgPool) -> Result<(), housekey::Error> {
     /// let members = PostgresLoginStore::new(pool.clone()).table("app.member_logins")?;
     /// let staff = PostgresLoginStore::new(pool).table("app.staff_logins")?;
     /// # Ok(())
@@ -79,8 +79,8 @@ impl PostgresLoginStore {
     ///
     /// # Errors
     ///
-    /// When the name has anything but ASCII letters, digits and `_`, or is longer than 52 characters. Capital letters are
-    /// kept: `Logins` is not the table that SQL without quotation marks calls so.
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the name has anything but ASCII letters, digits and `_`, or is
+    /// longer than 52 characters. Capital letters are kept: `Logins` is not the table that SQL without quotation marks calls so.
     pub fn table(mut self, name: &str) -> Result<Self, Error> {
         self.table = TableName::new(name)?;
         self.statements = Statements::new(&self.table);
@@ -100,7 +100,8 @@ impl PostgresLoginStore {
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached, or refuses.
+    /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) when the server cannot be reached, or refuses; the message
+    /// says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
         // `IF NOT EXISTS` looks before it creates, and locks the table even when nothing is to be done.
         let name = self.table.to_string();
@@ -131,6 +132,14 @@ impl PostgresLoginStore {
         self.table.create_sql()
     }
 
+    fn check_texts(&self, record: &LoginRecord) -> Result<(), Error> {
+        match (has_nul(&record.user_id), has_nul(&record.data)) {
+            (true, _) => Err(self.pool.failed(Fault::Nul("the user's id"))),
+            (_, true) => Err(self.pool.failed(Fault::Nul("the data of the record"))),
+            (false, false) => Ok(()),
+        }
+    }
+
     /// What a function reads from each row.
     fn read<T>(
         &self,
@@ -145,7 +154,7 @@ impl PostgresLoginStore {
 impl fmt::Debug for PostgresLoginStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresLoginStore")
-            .field("server", &self.pool.server().to_string())
+            .field("server", &self.pool.server_name())
             .field("table", &self.table.to_string())
             .field("timeout", &self.pool.timeout)
             .finish_non_exhaustive()
@@ -159,7 +168,7 @@ impl LoginStore for PostgresLoginStore {
         replacing: &[LoginId],
         limit: Limit,
     ) -> Result<Created, BoxError> {
-        check_texts(new)?;
+        self.check_texts(new)?;
         let creation = Creation {
             statements: &self.statements,
             new,
@@ -183,7 +192,7 @@ impl LoginStore for PostgresLoginStore {
     }
 
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
-        check_texts(changed)?;
+        self.check_texts(changed)?;
         let rows = self
             .pool
             .rows(|| record_query(&self.statements.update, changed))
@@ -410,14 +419,6 @@ fn unsigned(number: i64) -> u64 {
 
 fn has_nul(text: &str) -> bool {
     text.contains('\0')
-}
-
-fn check_texts(record: &LoginRecord) -> Result<(), Error> {
-    match (has_nul(&record.user_id), has_nul(&record.data)) {
-        (true, _) => Err(Error::nul("the user's id")),
-        (_, true) => Err(Error::nul("the data of the record")),
-        (false, false) => Ok(()),
-    }
 }
 
 #[cfg(test)]

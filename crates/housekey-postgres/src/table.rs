@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Error;
+use housekey::{Error, ErrorKind};
 
 /// How long PostgreSQL lets a name be; it cuts off what is longer.
 const LONGEST_NAME: usize = 63;
@@ -34,7 +34,11 @@ impl TableName {
         if !fits(table, LONGEST_NAME - LONGEST_ENDING.len())
             || schema.is_some_and(|schema| !fits(schema, LONGEST_NAME))
         {
-            return Err(Error::table_name(name));
+            let message = format!(
+                "table: {name:?} cannot be the name of a table; use letters, digits and _, at most 52, no digit first; a \
+                 schema and a point may stand before it"
+            );
+            return Err(Error::new(ErrorKind::Setting, message));
         }
         Ok(Self {
             schema: schema.map(str::to_owned),

@@ -1,9 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-mod error;
+mod fault;
 mod link;
 mod scripts;
 mod store;
 
-pub use error::Error;
 pub use store::RedisLoginStore;

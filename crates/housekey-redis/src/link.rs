@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use housekey::Error;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
 
-use crate::Error;
+use crate::fault::{Fault, server_name};
 
 /// The way to the server.
 pub(crate) struct Link {
-    pub(crate) client: Client,
+    client: Client,
     current: Mutex<Option<Numbered>>,
     last_number: AtomicU64,
     /// Who holds it connects; the others wait for that.
@@ -63,13 +64,21 @@ impl Link {
                 if !is_answer(&error) {
                     self.give_up(used);
                 }
-                Err(Error::failed(&self.client, error))
+                Err(self.failed(error))
             }
             Err(_) => {
                 self.give_up(used);
-                Err(Error::too_late(&self.client, limit))
+                Err(self.failed(Fault::TooLate(limit)))
             }
         }
+    }
+
+    pub(crate) fn failed(&self, fault: impl Into<Fault>) -> Error {
+        fault.into().at(&self.server_name())
+    }
+
+    pub(crate) fn server_name(&self) -> String {
+        server_name(&self.client)
     }
 
     async fn connection(&self) -> RedisResult<Numbered> {

@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::BoxError;
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
+use housekey::{BoxError, Error};
 use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
 
-use crate::Error;
-use crate::error::server_name;
+use crate::fault::Fault;
 use crate::link::Link;
 use crate::scripts::Scripts;
 
@@ -97,12 +96,17 @@ impl RedisLoginStore {
         let run = |mut connection| async move { script.invoke_async(&mut connection).await };
         self.link.ask(self.timeout, run).await
     }
+
+    fn id(&self, text: &str) -> Result<LoginId, Error> {
+        let id = text.parse();
+        id.map_err(|_| self.link.failed(Fault::Unreadable))
+    }
 }
 
 impl fmt::Debug for RedisLoginStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLoginStore")
-            .field("server", &server_name(&self.link.client))
+            .field("server", &self.link.server_name())
             .field("prefix", &self.prefix)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
@@ -128,18 +132,16 @@ impl LoginStore for RedisLoginStore {
         for id in replacing {
             script.arg(id.to_string());
         }
-        let answer: Vec<String> = self.run(&script).await?;
-        let (what, ended) = answer.split_first().ok_or("Redis answered nothing")?;
-        let ended: Vec<LoginId> = ended
-            .iter()
-            .map(|id| id.parse())
-            .collect::<Result<_, _>>()?;
-        Ok(match what.as_str() {
-            "done" => Created::Done { ended },
-            "crowded" => Created::Crowded { ended },
-            "full" => Created::Full,
-            _ => Created::Taken,
-        })
+        let (what, ended): (String, Vec<String>) = self.run(&script).await?;
+        let ended = ended.iter().map(|id| self.id(id));
+        let ended = ended.collect::<Result<_, _>>()?;
+        match what.as_str() {
+            "done" => Ok(Created::Done { ended }),
+            "crowded" => Ok(Created::Crowded { ended }),
+            "full" => Ok(Created::Full),
+            "taken" => Ok(Created::Taken),
+            _ => Err(self.link.failed(Fault::Unreadable).into()),
+        }
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
@@ -203,7 +205,7 @@ impl LoginStore for RedisLoginStore {
                 .arg(batch);
             let (gone, ids): (usize, Vec<String>) = self.run(&script).await?;
             for id in ids {
-                deleted.push(id.parse()?);
+                deleted.push(self.id(&id)?);
             }
             if gone < batch {
                 break;
@@ -227,7 +229,7 @@ impl LoginStore for RedisLoginStore {
             let (next, more, found): (usize, bool, Vec<(String, Fields)>) =
                 self.run(&script).await?;
             for (id, fields) in found {
-                let record = record(id.parse()?, fields);
+                let record = record(self.id(&id)?, fields);
                 // One that was used meanwhile has moved to the front, and another one to its place.
                 if start == 0 || listed.iter().all(|it| it.id != record.id) {
                     listed.push(record);

@@ -31,27 +31,29 @@ impl Fault {
         matches!(self, Self::Sqlite(error) if is_busy(error))
     }
 
-    /// The whole message: which file, what is wrong with it, what to do.
-    pub(crate) fn at(&self, path: &Path) -> String {
-        let path = path.display();
-        format!(
-            "the logins in {path} cannot be used ({self}): {}",
-            self.advice()
-        )
-    }
-
-    /// The same as an error of the core.
-    pub(crate) fn error_at(self, path: &Path) -> Error {
-        let error = Error::new(ErrorKind::StoreFailed, self.at(path));
+    /// As an error of the core: which file, what is wrong with it, what to do. Nothing of a record is in it.
+    pub(crate) fn at(self, path: &Path) -> Error {
+        let error = self.of_many_at(path);
         match self {
             Self::Sqlite(source) => error.caused_by(source.into()),
             Self::Away(source) => error.caused_by(source.into()),
-            _ => error,
+            Self::NotWal(_) | Self::Layout { .. } | Self::NoReader | Self::Writer(_) => error,
         }
+    }
+
+    /// The same for one of several that this happened to, without its cause.
+    pub(crate) fn of_many_at(&self, path: &Path) -> Error {
+        let message = format!("SQLite at {}: {self}; {}", path.display(), self.advice());
+        Error::new(ErrorKind::StoreFailed, message)
     }
 
     fn advice(&self) -> &'static str {
         match self {
+            Self::Sqlite(
+                rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::Utf8Error(..),
+            ) => "another program wrote into the table; give the store a table of its own",
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     "another program keeps it locked; let its transactions be short, or give busy_timeout more time"
@@ -83,7 +85,7 @@ impl Fault {
                  a local disk"
             }
             Self::Layout { .. } => {
-                "another version made that table, or another program; choose another name for the table, or drop it, \
+                "another version or another program made that table; give the store a table of its own, or drop this one, \
                  and everybody signs in again"
             }
             Self::NoReader => {

@@ -79,7 +79,7 @@ impl SqliteLoginStore {
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, BoxError> {
+    ) -> Result<T, Error> {
         let inner = Arc::clone(&self.0);
         let answer = blocking::unblock(move || {
             let Inner { file, readers, .. } = &*inner;
@@ -87,7 +87,7 @@ impl SqliteLoginStore {
                 .patiently(file, |connection| read(connection, &file.table))
                 .map_err(|fault| fault.at(&file.path))
         });
-        Ok(answer.await?)
+        answer.await
     }
 }
 
@@ -179,7 +179,7 @@ impl SqliteLoginStoreBuilder {
             let writer = Writer::start(Arc::clone(&file), open)?;
             Ok((readers, writer))
         });
-        let (readers, writer) = opened.map_err(|fault| fault.error_at(&file.path))?;
+        let (readers, writer) = opened.map_err(|fault| fault.at(&file.path))?;
         Ok(SqliteLoginStore(Arc::new(Inner {
             file,
             readers,
@@ -210,8 +210,8 @@ impl LoginStore for SqliteLoginStore {
             return Ok(answer);
         }
         let id = *id;
-        self.read(move |connection, table| table.load(connection, &id, now))
-            .await
+        let load = move |connection: &Connection, table: &Table| table.load(connection, &id, now);
+        Ok(self.read(load).await?)
     }
 
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
@@ -266,8 +266,10 @@ impl LoginStore for SqliteLoginStore {
         limit: usize,
     ) -> Result<Vec<LoginRecord>, BoxError> {
         let user_id = user_id.to_owned();
-        self.read(move |connection, table| table.list_by_user(connection, &user_id, now, limit))
-            .await
+        let list = move |connection: &Connection, table: &Table| {
+            table.list_by_user(connection, &user_id, now, limit)
+        };
+        Ok(self.read(list).await?)
     }
 
     /// In several short transactions, so that whoever logs in meanwhile waits for one of them at most.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use async_channel::Sender;
+use housekey::Error;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::fault::{Fault, is_busy};
@@ -42,7 +43,7 @@ impl Writer {
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, String> {
+    ) -> Result<T, Error> {
         let ended = || Fault::Writer("has ended".to_owned()).at(&self.file.path);
         let (answer, receiver) = async_channel::bounded(1);
         let job = Work {
@@ -60,13 +61,13 @@ trait Job: Send {
     fn run(&mut self, connection: &Connection, table: &Table) -> rusqlite::Result<()>;
 
     /// `Ok` when what was done last is on the disk.
-    fn answer(&mut self, ended: Result<(), &str>);
+    fn answer(&mut self, ended: Result<(), Error>);
 }
 
 struct Work<T, W> {
     work: W,
     outcome: Option<T>,
-    answer: Sender<Result<T, String>>,
+    answer: Sender<Result<T, Error>>,
 }
 
 impl<T, W> Job for Work<T, W>
@@ -79,9 +80,9 @@ where
         Ok(())
     }
 
-    fn answer(&mut self, ended: Result<(), &str>) {
+    fn answer(&mut self, ended: Result<(), Error>) {
         let answer = match ended {
-            Err(message) => Some(Err(message.to_owned())),
+            Err(error) => Some(Err(error)),
             Ok(()) => self.outcome.take().map(Ok),
         };
         if let Some(answer) = answer {
@@ -123,11 +124,13 @@ impl Thread {
     }
 
     fn answer(&self, group: &mut [Box<dyn Job>], ended: Result<(), Failed>) {
-        let message = ended.err().map(|failed| match failed {
-            Failed::Job(fault) | Failed::Everything(fault) => fault.at(&self.file.path),
-        });
         for job in group {
-            job.answer(message.as_deref().map_or(Ok(()), Err));
+            job.answer(match &ended {
+                Ok(()) => Ok(()),
+                Err(Failed::Job(fault) | Failed::Everything(fault)) => {
+                    Err(fault.of_many_at(&self.file.path))
+                }
+            });
         }
     }
 
@@ -229,10 +232,10 @@ mod tests {
             let mut both = Box::pin(zip(good, bad));
             assert!(poll_once(&mut both).await.is_none());
             end.send(()).unwrap();
-            assert_eq!(first.await, Ok(true));
+            assert!(first.await.unwrap());
             let (good, bad) = both.await;
-            assert_eq!(good, Ok(1));
-            assert!(bad.unwrap_err().contains("logins.db"));
+            assert_eq!(good.unwrap(), 1);
+            assert!(bad.unwrap_err().to_string().contains("logins.db"));
         });
         assert_eq!(
             runs.load(Ordering::SeqCst),
@@ -252,7 +255,7 @@ mod tests {
                 connection.execute("INSERT INTO notes VALUES ('bad')", [])?;
                 panic!("on purpose")
             });
-            assert!(panicked.await.unwrap_err().contains("panicked"));
+            assert!(panicked.await.unwrap_err().to_string().contains("panicked"));
         });
         assert_eq!(count(&writer), 0);
     }
@@ -269,9 +272,9 @@ mod tests {
             };
             writer.write(fill).await.unwrap();
             let large = "INSERT INTO notes VALUES (hex(zeroblob(100000)))";
-            let full = writer.write(execute(large)).await.unwrap_err();
+            let full = writer.write(execute(large)).await.unwrap_err().to_string();
             assert!(full.contains("the disk is full"), "{full}");
-            assert_eq!(writer.write(execute(large)).await, Ok(1));
+            assert_eq!(writer.write(execute(large)).await.unwrap(), 1);
         });
         assert_eq!(count(&writer), 1);
     }

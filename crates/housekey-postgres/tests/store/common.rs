@@ -5,7 +5,9 @@ use std::thread;
 
 use housekey_postgres::PostgresLoginStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres, Transaction,
+};
 use store_tests::{Kind, shared_url, unique_name};
 
 /// How many connections a pool may have.
@@ -54,6 +56,15 @@ impl OwnTable {
     /// A store with a pool of its own.
     pub(crate) fn store(&self) -> Arc<PostgresLoginStore> {
         self.store_of(self.pool())
+    }
+
+    /// Somebody else who lets nobody at it.
+    pub(crate) async fn locked(&self) -> Transaction<'static, Postgres> {
+        let mut other = self.pool().begin().await.expect("a transaction");
+        let lock = format!("LOCK TABLE \"{}\" IN ACCESS EXCLUSIVE MODE", self.name);
+        let locked = other.execute(AssertSqlSafe(lock)).await;
+        locked.expect("nobody else has it");
+        other
     }
 
     pub(crate) fn store_of(&self, pool: PgPool) -> Arc<PostgresLoginStore> {

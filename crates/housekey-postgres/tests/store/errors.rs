@@ -1,23 +1,18 @@
 //! What errors say, and what they do not.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use housekey::records::LoginStore as _;
 use housekey_postgres::PostgresLoginStore;
 use sqlx::{AssertSqlSafe, Executor as _};
-use store_tests::{NOW, operations, record};
-use tokio::net::TcpListener;
+use store_tests::{NOW, faults, operations, record};
 
 use super::common::{OwnTable, pool, shared_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_table_is_said_with_what_to_do() {
     let table = OwnTable::named();
-    for message in operations::every_one_fails(&*table.store()).await {
-        assert!(message.contains(&table.name), "{message}");
-        assert!(message.contains("call create_table"), "{message}");
-    }
+    let errors = operations::every_one_fails(&*table.store()).await;
+    errors.say(&table.name);
+    errors.say("call create_table");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,29 +41,21 @@ async fn what_the_server_refuses_is_said_without_the_password() {
         ),
     ] {
         let store = PostgresLoginStore::new(pool(server));
-        for message in operations::every_one_fails(&store).await {
-            assert!(message.contains(says), "{message}");
-            assert!(message.contains("PostgreSQL at"), "{message}");
-            assert!(!message.contains("hunter2"), "{message}");
-        }
+        let errors = operations::every_one_fails(&store).await;
+        errors.say(says);
+        errors.say("PostgreSQL at");
+        errors.hide("hunter2");
         assert!(!format!("{store:?}").contains("hunter2"), "{store:?}");
     }
 }
 
-/// Somebody takes the connection and says nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_answers_is_an_error_in_time() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let server = shared_server().host("127.0.0.1").port(port);
-    let store = Arc::new(PostgresLoginStore::new(pool(server)).timeout(Duration::from_millis(200)));
-    for message in operations::every_one_fails(&*store).await {
-        assert!(message.contains(&format!("127.0.0.1:{port}")), "{message}");
-        assert!(
-            message.contains("has not answered within 200ms"),
-            "{message}"
-        );
-    }
+    faults::a_server_that_never_answers_is_an_error_in_time(|port, timeout| {
+        let server = shared_server().host("127.0.0.1").port(port);
+        PostgresLoginStore::new(pool(server)).timeout(timeout)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +64,6 @@ async fn a_closed_pool_is_an_error() {
     let pool = table.pool();
     let store = table.store_of(pool.clone());
     pool.close().await;
-    for message in operations::every_one_fails(&*store).await {
-        assert!(message.contains("closed the pool"), "{message}");
-    }
+    let errors = operations::every_one_fails(&*store).await;
+    errors.say("closed the pool");
 }

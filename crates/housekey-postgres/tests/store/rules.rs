@@ -1,18 +1,15 @@
 //! The rules that every store keeps, and what PostgreSQL's types could make of them.
 
-use std::sync::Arc;
-
-use housekey::records::{Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance};
-use store_tests::{HOUR, NOW, create, list, races, record};
+use housekey::records::{Limit, LoginRecord, LoginStore as _, conformance};
+use sqlx::Executor as _;
+use store_tests::{NOW, list, races, record, rules};
 
 use super::common::OwnTable;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_store_must() {
     let table = OwnTable::created().await;
-    let store = table.store();
-    conformance::check(&*store).await;
-    conformance::check_races(store, tokio::spawn).await;
+    rules::check(table.store()).await;
 }
 
 /// There the server undoes what would have waited elsewhere, and leaves it to the client to try again.
@@ -23,10 +20,8 @@ async fn it_does_so_in_a_database_that_serializes_transactions() {
         .server
         .clone()
         .options([("default_transaction_isolation", "serializable")]);
-    let store = table.store();
-    conformance::check(&*store).await;
-    conformance::check_races(Arc::clone(&store), tokio::spawn).await;
-    races::check(store, table.store()).await;
+    rules::check(table.store()).await;
+    races::check(table.store(), table.store()).await;
 }
 
 /// As behind a pooler that knows no prepared statements.
@@ -52,82 +47,29 @@ async fn a_pool_of_one_connection_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_tables_in_one_database_know_nothing_of_each_other() {
+    let (members, staff) = (OwnTable::created().await, OwnTable::created().await);
+    rules::neighbours_share_nothing(&*members.store(), &*staff.store()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn numbers_that_do_not_fit_are_the_largest_that_do() {
     let table = OwnTable::created().await;
     let store = table.store();
-    let largest = i64::MAX as u64;
-    let record = LoginRecord {
-        created_at: u64::MAX,
-        last_seen_at: 0,
-        expires_at: u64::MAX,
-        ..record("forever")
-    };
-    create(&*store, &record).await;
-    let kept = LoginRecord {
-        created_at: largest,
-        expires_at: largest,
-        ..record.clone()
-    };
-    let loaded = store.load(&record.id, largest - 1).await.unwrap();
-    assert_eq!(loaded.as_ref(), Some(&kept));
-    assert_eq!(store.load(&record.id, u64::MAX).await.unwrap(), None);
-    let touch = Touch {
-        now: NOW,
-        unless_since: u64::MAX,
-        expires_at: u64::MAX,
-    };
-    assert!(store.touch(&record.id, touch).await.unwrap());
-    let unknown = LoginRecord {
-        version: u64::MAX,
-        ..record.clone()
-    };
-    assert_eq!(store.update(&unknown).await.unwrap(), Updated::Conflict);
-    assert_eq!(store.delete_expired(NOW, usize::MAX).await.unwrap(), 0);
-    assert_eq!(store.delete_expired(u64::MAX, usize::MAX).await.unwrap(), 1);
+    rules::numbers_that_do_not_fit_are_the_largest_that_do(&*store, i64::MAX as u64).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purge_goes_on_beyond_its_largest_batch() {
+async fn deletions_go_on_beyond_the_largest_batch() {
     let table = OwnTable::created().await;
-    let store = table.store();
+    // As `rules::fill`, at once.
     let fill = format!(
-        "INSERT INTO \"{}\" SELECT decode(md5(n::text), 'hex'), 'old', 0, 1, 1, n, '{{}}' FROM generate_series(1, 2500) n",
+        "INSERT INTO \"{}\" SELECT decode(md5(n::text), 'hex'), 'old', 0, 1, 1, {NOW} + n, '{{}}' FROM generate_series(0, 3999) n",
         table.name
     );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(fill))
-        .execute(&table.pool())
-        .await
-        .unwrap();
-    assert_eq!(store.delete_expired(2400, 2100).await.unwrap(), 2100);
-    assert_eq!(store.delete_expired(2400, 2100).await.unwrap(), 300);
-    let left = store
-        .list_by_user("old", NOW - 1, usize::MAX)
-        .await
-        .unwrap();
-    assert!(left.is_empty(), "they have expired");
-    assert_eq!(
-        store
-            .delete_by_user("old", None, usize::MAX)
-            .await
-            .unwrap()
-            .len(),
-        100
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_expired_login_is_not_used_again() {
-    let table = OwnTable::created().await;
-    let store = table.store();
-    let record = record("late");
-    create(&*store, &record).await;
-    let touch = Touch {
-        now: record.expires_at,
-        unless_since: record.expires_at,
-        expires_at: record.expires_at + HOUR,
-    };
-    assert!(!store.touch(&record.id, touch).await.unwrap());
-    assert_eq!(store.load(&record.id, touch.now).await.unwrap(), None);
+    let pool = table.pool();
+    pool.execute(sqlx::AssertSqlSafe(fill)).await.unwrap();
+    rules::deletions_go_on_beyond_the_largest_batch(&*table.store(), 1000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,9 +45,7 @@ async fn making_the_table_again_leaves_the_records() {
 #[tokio::test(flavor = "multi_thread")]
 async fn making_a_table_that_is_there_waits_for_nobody() {
     let table = OwnTable::created().await;
-    let mut other = table.pool().begin().await.unwrap();
-    let lock = format!("LOCK TABLE \"{}\" IN ACCESS EXCLUSIVE MODE", table.name);
-    other.execute(AssertSqlSafe(lock)).await.unwrap();
+    let other = table.locked().await;
     table.store().create_table().await.unwrap();
     other.rollback().await.unwrap();
 }

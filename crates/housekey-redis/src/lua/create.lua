@@ -4,7 +4,7 @@ local seconds, long_expired, swept = unpack(ARGV, 9, 11)
 local count, now, spared_since, most = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
 local before = redis.call('HMGET', login_key(id), 'user_id', 'created_at', 'expires_at')
 if before[1] and tonumber(before[3]) > now then
-  return { 'taken' }
+  return { 'taken', {} }
 end
 local replaced = { [id] = true }
 for i = 16, #ARGV do
@@ -12,7 +12,7 @@ for i = 16, #ARGV do
 end
 
 -- As `Limit::room`, which says why.
-local answer, going = { 'done' }, {}
+local answer, ended, going = 'done', {}, {}
 if redis.call('ZCARD', user_key(user)) >= count then
   local newest = redis.call('ZRANGE', user_key(user), 0, most - 1, 'REV', 'WITHSCORES')
   local stay = 1
@@ -26,19 +26,19 @@ if redis.call('ZCARD', user_key(user)) >= count then
         stay = stay + 1
       elseif tonumber(newest[i + 1]) < spared_since then
         table.insert(going, newest[i])
-        table.insert(answer, other)
+        table.insert(ended, other)
       else
-        return { 'full' }
+        return { 'full', {} }
       end
     end
   end
   if #newest >= 2 * most then
-    answer[1] = 'crowded'
+    answer = 'crowded'
   end
 end
 
 -- First, since this alone could fail.
-if answer[1] == 'done' then
+if answer == 'done' then
   redis.call('HSET', login_key(id), 'user_id', user, 'version', version, 'created_at', created_at,
     'last_seen_at', last_seen_at, 'expires_at', expires_at, 'data', data)
   if before[1] then
@@ -58,4 +58,4 @@ for _, entry in ipairs(going) do
 end
 -- What Redis has deleted by itself is still in the index of all records. Each login clears away a little of that.
 purge(long_expired, swept)
-return answer
+return { answer, ended }

@@ -8,7 +8,7 @@ use housekey::records::{
 };
 use housekey_redis::RedisLoginStore;
 use redis::Client;
-use store_tests::{HOUR, Kind, NOW, Server, create, list, record};
+use store_tests::{HOUR, Kind, NOW, Server, create, list, record, rules};
 
 use super::common::OwnKeys;
 
@@ -81,13 +81,7 @@ async fn what_redis_has_deleted_by_itself_leaves_the_lists() {
     let store = keys.store();
     let (gone, kept) = (record("mia"), record("mia"));
     for record in [&gone, &kept] {
-        assert!(
-            store
-                .create(record, &[], Limit::NONE)
-                .await
-                .unwrap()
-                .is_done()
-        );
+        create(&*store, record).await;
     }
     let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, gone.id)]);
     let listed = list(&*store, "mia").await;
@@ -206,8 +200,7 @@ async fn no_operation_looks_through_the_keys() {
     let server = Server::start(Kind::Redis);
     let client = Client::open(server.url()).unwrap();
     let store = Arc::new(RedisLoginStore::new(client.clone()));
-    conformance::check(&*store).await;
-    conformance::check_races(store, tokio::spawn).await;
+    rules::check(store).await;
     let asked: String = redis::cmd("INFO")
         .arg("commandstats")
         .query(&mut client.get_connection().unwrap())

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use housekey::ErrorKind;
-use housekey::records::{Limit, LoginStore as _};
+use housekey::records::LoginStore as _;
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
+use store_tests::{NOW, create, list, operations};
 
-use super::{NOW, create, file, id, list, record};
+use super::{file, id, record};
 
 /// A store that waits for nobody.
 fn impatient(path: &Path) -> SqliteLoginStore {
@@ -29,38 +30,9 @@ fn refusal(path: &Path) -> String {
 
 /// Asks the store for everything that it does; all of it has to fail, for this reason.
 async fn all_fail(store: &SqliteLoginStore, reason: &str) {
-    for error in [
-        store.load(&id(1), NOW).await.map(drop),
-        store.list_by_user("mia", NOW, usize::MAX).await.map(drop),
-    ] {
-        assert_contains(error.expect_err("a read"), reason);
-    }
-    no_write_works(store, reason).await;
-}
-
-async fn no_write_works(store: &SqliteLoginStore, reason: &str) {
-    for error in [
-        store
-            .create(&record(2, "mia"), &[], Limit::NONE)
-            .await
-            .map(drop),
-        store.update(&record(1, "mia")).await.map(drop),
-        store.delete(&id(1)).await.map(drop),
-        store
-            .delete_by_user("mia", None, usize::MAX)
-            .await
-            .map(drop),
-        store.delete_expired(NOW + 9999, 10).await.map(drop),
-    ] {
-        assert_contains(error.expect_err("a write"), reason);
-    }
-}
-
-fn assert_contains(error: housekey::BoxError, reason: &str) {
-    let message = error.to_string();
-    assert!(message.contains(reason), "{message}");
-    assert!(message.contains("logins.db"), "{message}");
-    assert!(!message.contains("a digest"), "{message}");
+    let errors = operations::every_one_fails(store).await;
+    errors.say(reason);
+    errors.say("logins.db");
 }
 
 /// The record is there, and another can be written.
@@ -76,13 +48,12 @@ async fn all_is_well(store: &SqliteLoginStore) {
 async fn a_lock_that_stays_is_a_fault_until_it_goes() {
     let (_folder, path) = file();
     let store = impatient(&path);
-    store
-        .create(&record(1, "mia"), &[], Limit::NONE)
-        .await
-        .unwrap();
+    create(&store, &record(1, "mia")).await;
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    no_write_works(&store, "another program keeps it locked").await;
+    let errors = operations::every_change_fails(&store).await;
+    errors.say("another program keeps it locked");
+    errors.say("logins.db");
     assert!(store.load(&id(1), NOW).await.unwrap().is_some());
     assert!(refusal(&path).contains("another program keeps it locked"));
     other.execute_batch("COMMIT").unwrap();
@@ -95,10 +66,7 @@ async fn a_folder_that_was_away_is_used_again_when_it_is_back() {
     let (home, elsewhere) = (folder.path().join("home"), folder.path().join("elsewhere"));
     fs::create_dir(&home).unwrap();
     let store = impatient(&home.join("logins.db"));
-    store
-        .create(&record(1, "mia"), &[], Limit::NONE)
-        .await
-        .unwrap();
+    create(&store, &record(1, "mia")).await;
     for _ in 0..2 {
         fs::rename(&home, &elsewhere).unwrap();
         all_fail(&store, "put it back").await;
@@ -116,19 +84,13 @@ async fn another_file_in_its_place_is_the_one_that_counts() {
     let (folder, path) = file();
     let backup = folder.path().join("backup.db");
     let store = impatient(&path);
-    store
-        .create(&record(1, "mia"), &[], Limit::NONE)
-        .await
-        .unwrap();
+    create(&store, &record(1, "mia")).await;
     let other = Connection::open(&path).unwrap();
     other
         .execute("VACUUM INTO ?1", [backup.to_str().unwrap()])
         .unwrap();
     store.delete(&id(1)).await.unwrap();
-    store
-        .create(&record(3, "mia"), &[], Limit::NONE)
-        .await
-        .unwrap();
+    create(&store, &record(3, "mia")).await;
 
     for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
         fs::remove_file(folder.path().join(file)).unwrap();
@@ -142,10 +104,7 @@ async fn another_file_in_its_place_is_the_one_that_counts() {
 async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
     let (folder, path) = file();
     let store = impatient(&path);
-    store
-        .create(&record(1, "mia"), &[], Limit::NONE)
-        .await
-        .unwrap();
+    create(&store, &record(1, "mia")).await;
     for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
         fs::remove_file(folder.path().join(file)).unwrap();
     }
@@ -158,14 +117,26 @@ async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
 }
 
 #[tokio::test]
+async fn what_another_program_wrote_into_the_table_is_a_fault() {
+    let (_folder, path) = file();
+    let store = impatient(&path);
+    let other = Connection::open(&path).unwrap();
+    let short = "INSERT INTO logins VALUES (x'01', 'mia', 0, 0, 0, 9999999999, 'a digest')";
+    other.execute(short, []).unwrap();
+    let listed = store.list_by_user("mia", NOW, usize::MAX).await;
+    let error = listed.unwrap_err().to_string();
+    assert!(error.contains("logins.db"), "{error}");
+    let says = "another program wrote into the table";
+    assert!(error.contains(says), "{error}");
+    assert!(!error.contains("a digest"), "{error}");
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_a_fault_until_a_good_one_is_in_its_place() {
     let (folder, path) = file();
     let made = Connection::open(&path).unwrap();
     let store = impatient(&path);
-    store
-        .create(&record(1, "mia"), &[], Limit::NONE)
-        .await
-        .unwrap();
+    create(&store, &record(1, "mia")).await;
     drop(store);
     made.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
         .unwrap();
@@ -245,7 +216,7 @@ fn a_table_of_another_layout_is_refused_by_the_column_that_differs() {
         made.execute_batch(&format!("CREATE TABLE logins ({columns})"))
             .unwrap();
         let message = refusal(&path);
-        let wanted = format!("its table logins has no column {column})");
+        let wanted = format!("its table logins has no column {column};");
         assert!(message.contains(&wanted), "{message}");
         assert!(
             SqliteLoginStore::builder(&path)

@@ -5,8 +5,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use housekey::records::{Created, Limit, LoginStore as _, Touch, Updated};
 use housekey_sqlite::SqliteLoginStore;
+use store_tests::NOW;
 
-use super::{NOW, file, id, record};
+use super::{file, id, record};
 
 const PROCESSES: usize = 3;
 const RECORDS: u64 = 100;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use housekey::records::{Limit, LoginStore as _};
+use housekey::records::LoginStore as _;
 use housekey_sqlite::SqliteLoginStore;
+use store_tests::{NOW, create, races};
 
-use super::{NOW, create, file, id, list, record};
+use super::{file, id, record};
 
 /// Two stores, as two processes would have them.
 fn stores() -> (tempfile::TempDir, [Arc<SqliteLoginStore>; 2]) {
@@ -15,41 +16,10 @@ fn stores() -> (tempfile::TempDir, [Arc<SqliteLoginStore>; 2]) {
     (folder, stores)
 }
 
-/// Somebody signs in, which replaces the login that they had, while an administrator ends all of their logins.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_is_either_ended_or_made_after_all_were_ended() {
+async fn two_processes_at_one_file_see_one_store() {
     let (_folder, [site, office]) = stores();
-    for round in 0..50 {
-        let (old, new) = (record(2 * round, "mia"), record(2 * round + 1, "mia"));
-        create(&*site, &old).await;
-        let login = {
-            let (site, new, old) = (Arc::clone(&site), new.clone(), old.id);
-            tokio::spawn(async move { site.create(&new, &[old], Limit::NONE).await.unwrap() })
-        };
-        let revocation = {
-            let office = Arc::clone(&office);
-            tokio::spawn(async move {
-                office
-                    .delete_by_user("mia", None, usize::MAX)
-                    .await
-                    .unwrap()
-            })
-        };
-        assert!(login.await.unwrap().is_done());
-        let ended = revocation.await.unwrap();
-        let left = list(&*site, "mia").await;
-        // Before the login: the old one ended. After it: the new one did, which had replaced the old.
-        if ended == [old.id] {
-            assert_eq!(left, [new]);
-        } else {
-            assert_eq!(ended, [new.id]);
-            assert_eq!(left, []);
-        }
-        office
-            .delete_by_user("mia", None, usize::MAX)
-            .await
-            .unwrap();
-    }
+    races::check(site, office).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,23 +10,21 @@ use housekey::records::{
 };
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
+use store_tests::{NOW, create, rules};
 
-use super::{NOW, create, file, id, record};
+use super::{file, id, record};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_store_must() {
     let (_folder, path) = file();
-    let store = Arc::new(SqliteLoginStore::open(path).unwrap());
-    conformance::check(&*store).await;
-    conformance::check_races(store, tokio::spawn).await;
+    rules::check(Arc::new(SqliteLoginStore::open(path).unwrap())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_so_with_one_reader_for_everybody() {
     let (_folder, path) = file();
     let store = SqliteLoginStore::builder(path).readers(1).open().unwrap();
-    conformance::check(&store).await;
-    conformance::check_races(Arc::new(store), tokio::spawn).await;
+    rules::check(Arc::new(store)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,9 +33,7 @@ async fn several_stores_on_one_file_are_one_store() {
     let stores = (0..3)
         .map(|_| SqliteLoginStore::open(&path).unwrap())
         .collect();
-    let store = Arc::new(InTurn(stores, AtomicUsize::new(0)));
-    conformance::check(&*store).await;
-    conformance::check_races(store, tokio::spawn).await;
+    rules::check(Arc::new(InTurn(stores, AtomicUsize::new(0)))).await;
 }
 
 /// Each operation goes to the next store.
@@ -114,17 +110,11 @@ async fn records_are_there_after_a_restart() {
 #[tokio::test]
 async fn two_tables_in_one_file_know_nothing_of_each_other() {
     let (_folder, path) = file();
-    let members = SqliteLoginStore::builder(&path).table("member_logins");
-    let members = members.open().unwrap();
-    let staff = SqliteLoginStore::builder(&path).table("Staff_Logins");
-    let staff = staff.open().unwrap();
-    create(&members, &record(1, "1")).await;
-    assert_eq!(
-        staff.delete_by_user("1", None, usize::MAX).await.unwrap(),
-        []
-    );
-    create(&staff, &record(1, "1")).await;
-    assert!(members.load(&id(1), NOW).await.unwrap().is_some());
+    let [members, staff] = ["member_logins", "Staff_Logins"].map(|table| {
+        let store = SqliteLoginStore::builder(&path).table(table);
+        store.open().unwrap()
+    });
+    rules::neighbours_share_nothing(&members, &staff).await;
 }
 
 #[tokio::test]
@@ -190,16 +180,18 @@ async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
 }
 
 #[tokio::test]
-async fn no_limit_is_a_purge_of_everything() {
+async fn deletions_go_on_beyond_the_largest_batch() {
     let (_folder, path) = file();
     let store = SqliteLoginStore::open(&path).unwrap();
-    for number in 0..450 {
-        create(&store, &record(number, "mia")).await;
-    }
-    for (limit, expected) in [(0, 0), (1, 1), (200, 200), (usize::MAX, 249), (1, 0)] {
-        let deleted = store.delete_expired(NOW + 3600, limit).await.unwrap();
-        assert_eq!(deleted, expected, "at most {limit}");
-    }
+    rules::fill(&store, 50).await;
+    rules::deletions_go_on_beyond_the_largest_batch(&store, 50).await;
+}
+
+#[tokio::test]
+async fn numbers_that_do_not_fit_are_the_largest_that_do() {
+    let (_folder, path) = file();
+    let store = SqliteLoginStore::open(&path).unwrap();
+    rules::numbers_that_do_not_fit_are_the_largest_that_do(&store, i64::MAX as u64).await;
 }
 
 #[tokio::test]

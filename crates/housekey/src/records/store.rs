@@ -122,7 +122,8 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// As many as there are: for programs that fill a store, and for tests.
+    /// As many as there are: for programs that fill a store, and for tests. By its `now` nothing has expired, so that no
+    /// record gives up its id.
     pub const NONE: Self = Self {
         count: usize::MAX,
         now: 0,
