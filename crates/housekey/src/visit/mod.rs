@@ -9,7 +9,7 @@
 //! - [`require`] says who may pass, and [`deny`] answers those who may not. [`visits`] are several managers on one request.
 //! - [`login`] is how an application logs in, out and confirms; [`driver`] tells the store of it, and [`peers`] of the logins
 //!   that a Flask peer makes.
-//! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
+//! - [`user`], [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
 //! - [`shared`] is what answers: loader, store, hooks, clock.
 //! - [`watch`] waits for the end of a login.
 
@@ -26,6 +26,7 @@ pub(crate) mod respond;
 pub(crate) mod session;
 pub(crate) mod shared;
 mod turn;
+pub(crate) mod user;
 pub(crate) mod visits;
 pub(crate) mod watch;
 
