@@ -4,7 +4,6 @@
 //! a name (`%5F%5FHost-id`, a Unicode space in front) passes for a protected one, and a pair that is broken does not
 //! take the others with it.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -392,21 +391,27 @@ impl Attributes {
 
     /// This cookie with this value; `expires` makes it survive the browser. `None` when the value cannot stand in a
     /// header or is too long for a browser to keep.
-    pub(crate) fn set(&self, value: String, expires: Option<SystemTime>) -> Option<SetCookie<'_>> {
-        let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
-        let fits = self.name.len() + value.len() <= LONGEST_COOKIE && value.bytes().all(is_text);
-        fits.then(|| SetCookie {
-            attributes: Cow::Borrowed(self),
-            value,
+    pub(crate) fn set(&self, value: &str, expires: Option<SystemTime>) -> Option<SetCookie<'_>> {
+        if self.name.len() + value.len() > LONGEST_COOKIE {
+            return None;
+        }
+        let header = self.render(value, expires.map(http_date), false);
+        Some(SetCookie {
+            attributes: Whose::Policys(self),
+            header: HeaderValue::from_str(&header).ok()?,
+            value: value.len(),
             life: expires.map_or(Life::WithBrowser, Life::Until),
         })
     }
 
     /// What removes the cookie: with the same attributes, or browsers would keep the old one.
     pub(crate) fn delete(&self) -> SetCookie<'_> {
+        let header = self.render("", Some(http_date(SystemTime::UNIX_EPOCH)), true);
         SetCookie {
-            attributes: Cow::Borrowed(self),
-            value: String::new(),
+            header: HeaderValue::from_str(&header)
+                .expect("the attributes were checked when the manager was built"),
+            attributes: Whose::Policys(self),
+            value: 0,
             life: Life::Over,
         }
     }
@@ -414,11 +419,55 @@ impl Attributes {
     /// The same in as few bytes as browsers need: of these one response may have dozens, and proxies have little room for
     /// headers (nginx 4 KiB).
     pub(crate) fn delete_briefly<'a>(self) -> SetCookie<'a> {
-        SetCookie {
-            attributes: Cow::Owned(self),
-            value: String::new(),
-            life: Life::OverBriefly,
+        let mut text = format!("{}=; Max-Age=0; Path={}", self.name, self.path);
+        if let Some(domain) = &self.domain {
+            let _ = write!(text, "; Domain={domain}");
         }
+        if self.secure {
+            text.push_str("; Secure");
+        }
+        // Browsers take no word for Lax.
+        if self.same_site == Some(SameSite::None) {
+            text.push_str("; SameSite=None");
+        }
+        if self.partitioned {
+            text.push_str("; Partitioned");
+        }
+        SetCookie {
+            header: HeaderValue::from_str(&text)
+                .expect("the attributes were checked when the manager was built"),
+            attributes: Whose::Elsewheres(Box::new(self)),
+            value: 0,
+            life: Life::Over,
+        }
+    }
+
+    /// The spelling and the order of Werkzeug's `dump_cookie`.
+    fn render(&self, value: &str, expires: Option<String>, at_once: bool) -> String {
+        let mut text = format!("{}={value}", self.name);
+        if let Some(domain) = &self.domain {
+            let _ = write!(text, "; Domain={domain}");
+        }
+        if let Some(expires) = expires {
+            let _ = write!(text, "; Expires={expires}");
+        }
+        if at_once {
+            text.push_str("; Max-Age=0");
+        }
+        if self.secure {
+            text.push_str("; Secure");
+        }
+        if self.http_only {
+            text.push_str("; HttpOnly");
+        }
+        let _ = write!(text, "; Path={}", self.path);
+        if let Some(same_site) = self.same_site {
+            let _ = write!(text, "; SameSite={}", same_site.as_str());
+        }
+        if self.partitioned {
+            text.push_str("; Partitioned");
+        }
+        text
     }
 
     /// The same cookie with other attributes, as earlier settings may have left it in a browser that calls the site by this
@@ -465,34 +514,43 @@ impl Attributes {
 
 /// A cookie on its way to the browser, for doors: as a `Set-Cookie` field, or in its parts where a framework writes the field.
 pub struct SetCookie<'a> {
-    attributes: Cow<'a, Attributes>,
-    value: String,
+    attributes: Whose<'a>,
+    header: HeaderValue,
+    /// How long the value is, which stands behind the name.
+    value: usize,
     life: Life,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose<'a> {
+    /// The manager's.
+    Policys(&'a Attributes),
+    /// Those that earlier settings may have had.
+    Elsewheres(Box<Attributes>),
+}
+
+#[derive(Clone, Copy)]
 enum Life {
     WithBrowser,
     Until(SystemTime),
     Over,
-    /// Over, in few words.
-    OverBriefly,
 }
 
 impl SetCookie<'_> {
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.attributes.name
+        &self.attributes().name
     }
 
     /// Its value, empty where it is deleted.
     pub fn value(&self) -> &str {
-        &self.value
+        let begin = self.name().len() + 1;
+        let text = self.header.to_str().unwrap_or_default();
+        &text[begin..begin + self.value]
     }
 
     /// Whether it is taken from the browser.
     pub fn is_deletion(&self) -> bool {
-        matches!(self.life, Life::Over | Life::OverBriefly)
+        matches!(self.life, Life::Over)
     }
 
     /// When it ends, 1970 where it is deleted. `None` when it ends with the browser.
@@ -500,96 +558,55 @@ impl SetCookie<'_> {
         match self.life {
             Life::WithBrowser => None,
             Life::Until(time) => Some(time),
-            Life::Over | Life::OverBriefly => Some(SystemTime::UNIX_EPOCH),
+            Life::Over => Some(SystemTime::UNIX_EPOCH),
         }
     }
 
     /// `Domain`.
     pub fn domain(&self) -> Option<&str> {
-        self.attributes.domain.as_deref()
+        self.attributes().domain.as_deref()
     }
 
     /// `Path`.
     pub fn path(&self) -> &str {
-        &self.attributes.path
+        &self.attributes().path
     }
 
     /// `Secure`.
     pub fn is_secure(&self) -> bool {
-        self.attributes.secure
+        self.attributes().secure
     }
 
     /// `HttpOnly`.
     pub fn is_http_only(&self) -> bool {
-        self.attributes.http_only
+        self.attributes().http_only
     }
 
     /// `SameSite`.
     pub fn same_site(&self) -> Option<SameSite> {
-        self.attributes.same_site
+        self.attributes().same_site
     }
 
     /// `Partitioned`.
     pub fn is_partitioned(&self) -> bool {
-        self.attributes.partitioned
+        self.attributes().partitioned
     }
 
     /// The `Set-Cookie` field.
-    pub fn to_header(&self) -> HeaderValue {
-        let text = match self.life {
-            Life::OverBriefly => self.render_briefly(),
-            _ => self.render(),
-        };
-        HeaderValue::try_from(text)
-            .expect("attributes are checked when the manager is built, the value when it is set")
+    pub fn header(&self) -> &HeaderValue {
+        &self.header
     }
 
-    /// The spelling and the order of Werkzeug's `dump_cookie`.
-    fn render(&self) -> String {
-        let attributes = &self.attributes;
-        let mut text = format!("{}={}", attributes.name, self.value);
-        if let Some(domain) = &attributes.domain {
-            let _ = write!(text, "; Domain={domain}");
-        }
-        if let Some(expires) = self.expires() {
-            let _ = write!(text, "; Expires={}", http_date(expires));
-        }
-        if self.is_deletion() {
-            text.push_str("; Max-Age=0");
-        }
-        if attributes.secure {
-            text.push_str("; Secure");
-        }
-        if attributes.http_only {
-            text.push_str("; HttpOnly");
-        }
-        let _ = write!(text, "; Path={}", attributes.path);
-        if let Some(same_site) = attributes.same_site {
-            let _ = write!(text, "; SameSite={}", same_site.as_str());
-        }
-        if attributes.partitioned {
-            text.push_str("; Partitioned");
-        }
-        text
+    /// The same, taken out.
+    pub fn into_header(self) -> HeaderValue {
+        self.header
     }
 
-    fn render_briefly(&self) -> String {
-        let attributes = &self.attributes;
-        let mut text = format!("{}=; Max-Age=0; Path={}", attributes.name, attributes.path);
-        if let Some(domain) = &attributes.domain {
-            let _ = write!(text, "; Domain={domain}");
+    fn attributes(&self) -> &Attributes {
+        match &self.attributes {
+            Whose::Policys(attributes) => attributes,
+            Whose::Elsewheres(attributes) => attributes,
         }
-        if attributes.secure {
-            text.push_str("; Secure");
-        }
-        // Browsers take no word for Lax.
-        if attributes.same_site == Some(SameSite::None) {
-            text.push_str("; SameSite=None");
-        }
-        if attributes.partitioned {
-            text.push_str("; Partitioned");
-        }
-        text
     }
 }
 

@@ -9,7 +9,7 @@
 //! - [`User`] and [`UserLoader`]: the application's own type, and how it is found again.
 //! - [`LoginManager`]: every setting, checked when it is built, in two presets.
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
-//! - [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
+//! - [`CurrentUser`]: who is there. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
 //! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
 //! - [`records`]: logins that the server knows of, which can be seen, ended and timed out.
 //! - [`SecretKeys`]: what signs it all, and how it is changed.
@@ -92,6 +92,7 @@ pub use visit::flash::Flash;
 pub use visit::login::{Login, LoginUser};
 pub use visit::next_url::NextUrl;
 pub use visit::session::Session;
+pub use visit::user::CurrentUser;
 pub use visit::watch::LoginWatch;
 pub use visit::{Current, OpenVisit, Visit};
 

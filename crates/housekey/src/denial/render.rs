@@ -1,5 +1,7 @@
 //! The responses of those who may not pass, once it has been decided.
 
+use std::time::Duration;
+
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
@@ -13,36 +15,36 @@ const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
 
 impl Denial<'_> {
     pub(crate) fn render(self) -> Response<String> {
-        let (location, hx_redirect, content_type, body) = match self.content {
-            Content::Location(location) => (Some(location), None, None, String::new()),
-            Content::Page { hx_redirect } => {
-                let page = self.denied.page(self.status);
-                (None, hx_redirect, Some("text/html; charset=utf-8"), page)
+        let (redirect, content_type, body) = match self.content {
+            Content::Location(location) => {
+                (Some((header::LOCATION, location)), None, String::new())
             }
-            Content::Problem { max_age } => {
-                let max_age = max_age.map(|max_age| max_age.as_secs());
-                let problem = self.denied.problem(self.status, max_age);
-                (None, None, Some("application/problem+json"), problem)
-            }
+            Content::Page { hx_redirect } => (
+                hx_redirect.map(|url| (HX_REDIRECT, url)),
+                Some(HeaderValue::from_static("text/html; charset=utf-8")),
+                self.denied.page(self.status),
+            ),
+            Content::Problem { max_age } => (
+                None,
+                Some(HeaderValue::from_static("application/problem+json")),
+                self.denied.problem(self.status, max_age),
+            ),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        let challenge = (self.status == StatusCode::UNAUTHORIZED).then_some(CHALLENGE);
-        let fields = [
-            (header::CONTENT_TYPE, content_type),
-            (header::WWW_AUTHENTICATE, challenge),
-            (header::VARY, self.is_negotiated.then_some(VARY)),
-        ];
         let headers = response.headers_mut();
-        for (name, value) in [(header::LOCATION, location), (HX_REDIRECT, hx_redirect)] {
-            if let Some(value) = value {
-                headers.insert(name, value);
-            }
+        if let Some(content_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, content_type);
         }
-        for (name, value) in fields {
-            if let Some(value) = value {
-                headers.insert(name, HeaderValue::from_static(value));
-            }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static(CHALLENGE);
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some((name, url)) = redirect {
+            headers.insert(name, url);
+        }
+        if self.is_negotiated {
+            headers.insert(header::VARY, HeaderValue::from_static(VARY));
         }
         response
     }
@@ -70,9 +72,11 @@ impl Denied {
         }
     }
 
-    fn problem(self, status: StatusCode, max_age: Option<u64>) -> String {
+    fn problem(self, status: StatusCode, max_age: Option<Duration>) -> String {
         let (name, title, detail) = self.words();
-        let max_age = max_age.map_or(String::new(), |age| format!(r#","max_age":{age}"#));
+        let max_age = max_age.map_or(String::new(), |age| {
+            format!(r#","max_age":{}"#, age.as_secs())
+        });
         format!(
             r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{},"detail":"{detail}"{max_age}}}"#,
             status.as_u16()

@@ -178,7 +178,7 @@ impl RememberCookie {
                 .timed
                 .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
         };
-        self.attributes.set(value, Some(expiry(now, duration)))
+        self.attributes.set(&value, Some(expiry(now, duration)))
     }
 }
 

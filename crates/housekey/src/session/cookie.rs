@@ -247,7 +247,7 @@ impl SessionCookie {
         let value = cookie.signer.sign(&payload::encode(&part.to_json()), now);
         let expires = permanent.then(|| expiry(now, cookie.kept_for));
         let length = cookie.attributes.name.len() + value.len();
-        match cookie.attributes.set(value, expires) {
+        match cookie.attributes.set(&value, expires) {
             Some(cookie) if length <= self.max_size => Ok(match modified {
                 true => Change::Set(cookie),
                 false => Change::Again(cookie),

@@ -257,7 +257,7 @@ fn remember_tokens_are_those_of_flask_login() {
         let Change::Set(cookie) = remember.write(&shared.remember, NOW) else {
             panic!("nothing is sent");
         };
-        assert_eq!(cookie.to_header().to_str().unwrap(), vector.set_cookie);
+        assert_eq!(cookie.header().to_str().unwrap(), vector.set_cookie);
 
         let pair = vector.set_cookie.split_once("; Expires").unwrap().0;
         let quoted = pair.split_once('=').unwrap().1;

@@ -583,8 +583,7 @@ fn a_remember_token_that_was_sent_ahead_is_sent_once_and_what_follows_is_sent_to
     assert!(token.is_http_only() && !token.is_secure() && !token.is_partitioned());
     let year = Duration::from_secs(NOW + 365 * 24 * 3600);
     assert_eq!(token.expires(), Some(SystemTime::UNIX_EPOCH + year));
-    let field = token.to_header();
-    let field = field.to_str().unwrap();
+    let field = token.header().to_str().unwrap();
     assert_eq!(
         field,
         format!(

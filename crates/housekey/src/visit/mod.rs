@@ -8,7 +8,7 @@
 //! - [`current`] is who is there; [`login`] is how an application logs in, out and confirms.
 //! - [`require`] says who may pass, and [`deny`] answers those who may not. [`visits`] are several managers on one request.
 //! - [`driver`] asks the loader and the store what the rules want to know, and tells the store what they decide.
-//! - [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
+//! - [`user`], [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
 //! - [`shared`] is what answers: loader, store, hooks, clock.
 //! - [`watch`] waits for the end of a login; [`watched`] are those that somebody waits for.
 
@@ -24,6 +24,7 @@ pub(crate) mod respond;
 pub(crate) mod session;
 pub(crate) mod shared;
 mod turn;
+pub(crate) mod user;
 pub(crate) mod visits;
 pub(crate) mod watch;
 pub(crate) mod watched;

@@ -35,18 +35,19 @@ pub enum SessionOutcome<'a> {
 
 impl Outcome<'_> {
     /// Puts it into the response's header fields. Of a session that is somebody else's, nothing goes in there.
-    pub fn write_to(&self, headers: &mut HeaderMap) {
+    pub fn write_to(self, headers: &mut HeaderMap) {
         add_to_vary(headers, self.vary);
-        let session = match &self.session {
-            SessionOutcome::Cookies(cookies) => cookies.as_slice(),
-            SessionOutcome::Values(_) => &[],
+        let changes_browser = self.changes_browser();
+        let session = match self.session {
+            SessionOutcome::Cookies(cookies) => cookies,
+            SessionOutcome::Values(_) => Vec::new(),
         };
         // In Flask-Login's order: the remember token first.
-        for cookie in self.remember.iter().chain(session) {
-            headers.append(header::SET_COOKIE, cookie.to_header());
+        for cookie in self.remember.into_iter().chain(session) {
+            headers.append(header::SET_COOKIE, cookie.into_header());
         }
         if self.private {
-            keep_private(headers, self.changes_browser());
+            keep_private(headers, changes_browser);
         }
     }
 
