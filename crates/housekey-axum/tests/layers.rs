@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
 use housekey_axum::*;
 use tower::ServiceExt as _;
@@ -147,4 +148,35 @@ fn an_error_that_main_returns_begins_with_what_to_do() {
         format!("{error:?}").starts_with("the secret key has 3 bytes"),
         "{error:?}"
     );
+}
+
+#[test]
+fn debug_shows_no_key_and_no_settings() {
+    let routes: Router = Router::new().route("/", get(async || "for everybody"));
+    let app = routes.layer(flask().login_view("/login").build().unwrap().layer());
+    let keys = SecretKeys::new(KEY).unwrap();
+    let shown = format!("{keys:?} {app:?}");
+    assert!(!shown.contains(KEY), "{shown}");
+}
+
+#[tokio::test]
+async fn a_stream_of_events_that_was_made_for_a_user_is_private() {
+    let events = async |_: CurrentUser<Member>| {
+        let nothing = futures_lite::stream::empty::<Result<sse::Event, std::convert::Infallible>>();
+        Sse::new(nothing)
+    };
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .route("/events", get(events))
+        .layer(flask().build().unwrap().layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    let jar = format!("session={}", value(&entered, "session"));
+    let of_mia = Request::get("/events").header("cookie", jar);
+    for (request, expected) in [
+        (of_mia, "private, no-cache"),
+        (Request::get("/events"), "no-cache"),
+    ] {
+        let answer = send(&app, request).await;
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], expected);
+    }
 }
