@@ -4,9 +4,10 @@ use http::header;
 use http::{Method, Request};
 
 use crate::answer::Answer;
+use crate::clock::Clock;
 use crate::door::Local;
 use crate::jar::Jar;
-use crate::site::{Clock, Server, Site};
+use crate::site::{Server, Site};
 use crate::store::{Gate, Stopped};
 
 /// A person's browser, over HTTPS. A clone is another tab as long as nothing comes back, or a thief's copy of it.

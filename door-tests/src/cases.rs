@@ -39,13 +39,44 @@ macro_rules! cases {
 /// Makes a test of each case, in modules as they are here, for a [`Door`](crate::Door). A door that cannot do what a case
 /// asks for names it, with the reason:
 ///
-/// ```ignore
+/// ```
+/// # use door_tests::{Door, Plan};
+/// # use http::{Request, Response};
+/// struct MyDoor;
+///
+/// impl Door for MyDoor {
+///     const ADVICE: &'static str = "wrap it in manager.layer()";
+///
+///     async fn open(plan: &Plan) -> impl AsyncFn(Request<Vec<u8>>) -> Response<Vec<u8>> + 'static {
+///         // …
+/// #       let _ = plan;
+/// #       async |_| Response::default()
+///     }
+/// }
+///
 /// door_tests::suite!(MyDoor, skip {
-///     behaviour::websockets::however_the_upgrade_is_spelled_it_is_one: "it has no way to see the header",
+///     behaviour::websockets::however_the_upgrade_is_spelled_it_is_one: "its server drops the header",
 /// });
+/// # fn main() {}
 /// ```
 ///
-/// A name that is not a case's does not compile.
+/// A name that is not a case's does not compile:
+///
+/// ```compile_fail,E0433
+/// # use door_tests::{Door, Plan};
+/// # use http::{Request, Response};
+/// # struct MyDoor;
+/// # impl Door for MyDoor {
+/// #     const ADVICE: &'static str = "";
+/// #     async fn open(_: &Plan) -> impl AsyncFn(Request<Vec<u8>>) -> Response<Vec<u8>> + 'static {
+/// #         async |_| Response::default()
+/// #     }
+/// # }
+/// door_tests::suite!(MyDoor, skip {
+///     behaviour::websockets::however_the_upgrade_is_spelled: "its server drops the header",
+/// });
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! suite {
     ($door:ty $(, skip { $($($name:ident)::+: $reason:literal),* $(,)? })? $(,)?) => {

@@ -1,6 +1,5 @@
 //! What a door's test crate implements, and how a case runs at it.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -56,17 +55,14 @@ pub type Local<T> = futures_lite::future::BoxedLocal<T>;
 /// An [`Error`](housekey::Error) of any of them is answered by the door's own error type. The layer of the members' manager is
 /// around everything. What a test needs besides is in [`Plan::pages`].
 pub trait Door: 'static {
-    /// An application that is ready to be asked, by this thread.
-    type App: 'static;
-
     /// What the error of a route without a layer advises.
     const ADVICE: &'static str;
 
-    /// Builds the application: once for each thread that asks it, as a server with several workers does.
-    fn open(plan: &Plan) -> impl Future<Output = Self::App>;
-
-    /// Asks it, and reads the answer to its end.
-    fn ask(app: &Self::App, request: Request<Vec<u8>>) -> impl Future<Output = Response<Vec<u8>>>;
+    /// Builds the application, and gives what asks it and reads the answer to its end. Each thread that asks has one of its own,
+    /// as a server with several workers does, so neither the application nor a future of it has to be `Send`.
+    fn open(
+        plan: &Plan,
+    ) -> impl Future<Output = impl AsyncFn(Request<Vec<u8>>) -> Response<Vec<u8>> + 'static>;
 
     /// Runs a test, or a worker's part of it, on this thread, where it can start tasks with `tokio::task::spawn_local`.
     fn block_on(test: impl Future<Output = ()>) {
@@ -113,15 +109,18 @@ pub fn run<D: Door, C: Case>(skipped: &[(&str, &str)]) {
     D::block_on(C::run(sites));
 }
 
+/// Asks an application.
+type Ask = Rc<dyn Fn(Request<Vec<u8>>) -> Local<Response<Vec<u8>>>>;
+
 thread_local! {
     /// What this thread has built, by the numbers of the plans.
-    static APPS: RefCell<HashMap<usize, Rc<dyn Any>>> = RefCell::default();
+    static APPS: RefCell<HashMap<usize, Ask>> = RefCell::default();
 }
 
 /// [`Door`] without its type.
 pub(crate) trait AnyDoor: Sync {
     fn advice(&self) -> &'static str;
-    fn open<'a>(&'a self, plan: &'a Arc<Plan>) -> Local<()>;
+    fn open(&self, plan: &Arc<Plan>) -> Local<()>;
     fn ask(&self, plan: &Arc<Plan>, request: Request<Vec<u8>>) -> Local<Response<Vec<u8>>>;
     fn block_on(&self, test: Local<()>);
 }
@@ -129,14 +128,17 @@ pub(crate) trait AnyDoor: Sync {
 struct Entrance<D>(PhantomData<fn() -> D>);
 
 impl<D: Door> Entrance<D> {
-    async fn app(plan: &Plan) -> Rc<D::App> {
+    async fn app(plan: &Plan) -> Ask {
         let app = APPS.with_borrow(|apps| apps.get(&plan.number).cloned());
         if let Some(app) = app {
-            return app.downcast().expect("a process tests one door");
+            return app;
         }
         let app = Rc::new(D::open(plan).await);
-        let kept: Rc<dyn Any> = Rc::clone(&app) as _;
-        APPS.with_borrow_mut(|apps| apps.insert(plan.number, kept));
+        let app: Ask = Rc::new(move |request| {
+            let app = Rc::clone(&app);
+            Box::pin(async move { app(request).await })
+        });
+        APPS.with_borrow_mut(|apps| apps.insert(plan.number, Rc::clone(&app)));
         app
     }
 }
@@ -153,13 +155,53 @@ impl<D: Door> AnyDoor for Entrance<D> {
 
     fn ask(&self, plan: &Arc<Plan>, request: Request<Vec<u8>>) -> Local<Response<Vec<u8>>> {
         let plan = Arc::clone(plan);
-        Box::pin(async move {
-            let app = Self::app(&plan).await;
-            D::ask(&app, request).await
-        })
+        Box::pin(async move { Self::app(&plan).await(request).await })
     }
 
     fn block_on(&self, test: Local<()>) {
         D::block_on(test);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A door that does not open.
+    struct Shut;
+
+    impl Door for Shut {
+        const ADVICE: &'static str = "";
+
+        async fn open(_: &Plan) -> impl AsyncFn(Request<Vec<u8>>) -> Response<Vec<u8>> + 'static {
+            let here = Rc::new("it is shut");
+            async move |_| {
+                // Across an await, so that the future is not `Send`.
+                let reason = Rc::clone(&here);
+                tokio::task::yield_now().await;
+                panic!("{reason}")
+            }
+        }
+    }
+
+    struct Visit;
+
+    impl Case for Visit {
+        const PATH: &'static str = "a::visit";
+
+        async fn run(sites: Sites) {
+            sites.safe().browser().get("/").await;
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "it is shut")]
+    fn a_case_asks_the_door() {
+        run::<Shut, Visit>(&[("another::visit", "for a reason")]);
+    }
+
+    #[test]
+    fn a_case_that_is_skipped_asks_nothing() {
+        run::<Shut, Visit>(&[("a::visit", "for a reason")]);
     }
 }

@@ -30,22 +30,33 @@ pub struct Who {
 /// How long ago is lately.
 pub const LATELY: Duration = Duration::from_secs(60);
 
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Who {
+    /// The id, or `nobody`.
+    ///
+    /// # Panics
+    ///
+    /// When what the door says contradicts itself.
+    pub fn name(&self) -> &str {
         assert_eq!(self.is_authenticated, self.id.is_some());
         assert_eq!(self.is_anonymous, self.id.is_none());
         assert_eq!(self.source.is_some(), self.id.is_some());
-        let (Some(id), Some(source)) = (&self.id, self.source) else {
-            return f.write_str("nobody");
-        };
-        f.write_str(id)?;
+        self.id.as_deref().unwrap_or("nobody")
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
         if self.is_fresh {
             f.write_str(", fresh")?;
         }
         if self.is_remembered {
             f.write_str(", remembered")?;
         }
-        write!(f, ", by {source:?}")
+        match self.source {
+            Some(source) => write!(f, ", by {source:?}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod cases;
 
 mod answer;
 mod browser;
+mod clock;
 mod door;
 mod handlers;
 mod jar;
@@ -35,6 +36,7 @@ pub mod flask_login_traps;
 pub mod login_records;
 
 pub use answer::Answer;
+pub use clock::Clock;
 #[doc(hidden)]
 pub use door::{Case, run};
 pub use door::{Door, Local, local};

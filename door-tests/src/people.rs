@@ -10,9 +10,23 @@ use http::request::Parts;
 /// A user as an application has them.
 #[derive(Clone, Debug)]
 pub struct Member {
-    pub(crate) id: String,
-    pub(crate) active: bool,
-    pub(crate) stamp: Option<Vec<u8>>,
+    /// The id.
+    pub id: String,
+    /// Whether they may log in.
+    pub active: bool,
+    /// The auth hash.
+    pub stamp: Option<Vec<u8>>,
+}
+
+impl Member {
+    /// As the table has one of this id.
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            active: true,
+            stamp: Some(format!("stamp of {id}").into_bytes()),
+        }
+    }
 }
 
 impl User for Member {
@@ -39,8 +53,12 @@ impl User for Staff {
 }
 
 impl Staff {
-    /// Everybody is there whose id is a number.
-    pub(crate) async fn load(id: String) -> Result<Option<Self>, BoxError> {
+    /// Loads them: everybody is there whose id is a number.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub async fn load(id: String) -> Result<Option<Self>, BoxError> {
         Ok(id.parse().ok().map(Self))
     }
 }
@@ -56,16 +74,9 @@ struct Table {
     away: AtomicBool,
 }
 
-impl Members {
-    pub(crate) fn new() -> Self {
-        let row = |id: &str| {
-            let member = Member {
-                id: id.to_owned(),
-                active: true,
-                stamp: Some(format!("stamp of {id}").into_bytes()),
-            };
-            (id.to_owned(), member)
-        };
+impl Default for Members {
+    fn default() -> Self {
+        let row = |id: &str| (id.to_owned(), Member::new(id));
         Self(Arc::new(Table {
             rows: Mutex::new(["mia", "ben", "1", "7", "佐藤"].map(row).into()),
             lookups: Mutex::default(),
@@ -73,8 +84,11 @@ impl Members {
             away: AtomicBool::new(false),
         }))
     }
+}
 
-    pub(crate) fn find(&self, id: &str) -> Option<Member> {
+impl Members {
+    /// The member of this id, as they are now.
+    pub fn find(&self, id: &str) -> Option<Member> {
         self.0.rows.lock().unwrap().get(id).cloned()
     }
 
@@ -82,7 +96,8 @@ impl Members {
         change(self.0.rows.lock().unwrap().get_mut(id).unwrap());
     }
 
-    pub(crate) fn set_stamp(&self, id: &str, stamp: &str) {
+    /// Gives a member another auth hash.
+    pub fn set_stamp(&self, id: &str, stamp: &str) {
         self.change(id, |member| member.stamp = Some(stamp.into()));
     }
 

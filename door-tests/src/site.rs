@@ -1,23 +1,21 @@
 //! A site and everything around it: its members, a clock that tests set, what its hook was told.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use housekey::{Event, LoginManager, LoginManagerBuilder, SecretKeys};
 use http::Request;
 
 use crate::answer::Answer;
 use crate::browser::Browser;
+use crate::clock::Clock;
 use crate::door::{AnyDoor, Local};
 use crate::jar::Jar;
 use crate::people::{Member, Members, Staff};
 use crate::plan::{Page, Plan};
 use crate::store::TestStore;
 
-/// 14 November 2023, 22:13:20 UTC.
-pub(crate) const START: u64 = 1_700_000_000;
 pub(crate) const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
 pub(crate) const OLD_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -33,33 +31,6 @@ pub(crate) const ENDS_OF_MIA: [fn(&Site); 4] = [
     // A column that was set to NULL.
     |site| site.members.change("mia", |member| member.stamp = None),
 ];
-
-#[derive(Clone)]
-pub(crate) struct Clock(Arc<AtomicU64>);
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(START)))
-    }
-
-    pub(crate) fn now(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn set(&self, now: u64) {
-        self.0.store(now, Ordering::SeqCst);
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
-    }
-
-    /// For a manager.
-    pub(crate) fn reader(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
-        let clock = self.clone();
-        move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now())
-    }
-}
 
 /// What the manager's hook was told.
 #[derive(Clone, Default)]
@@ -163,12 +134,12 @@ impl Sites {
         set: impl FnOnce(Builder) -> Builder,
     ) -> Site {
         let surroundings = Surroundings {
-            clock: Clock::new(),
+            clock: Clock::default(),
             events: Events::default(),
             store: TestStore::default(),
             keeps_records,
             preset,
-            members: Members::new(),
+            members: Members::default(),
         };
         let manager = surroundings.manager(SecretKeys::flask(KEY).unwrap(), set);
         let plan = Plan::new(
@@ -189,7 +160,7 @@ impl Sites {
         staff: Option<&LoginManager<Staff>>,
         pages: impl Into<Vec<Page>>,
     ) -> Server {
-        let plan = Plan::new(None, staff.cloned(), Members::new(), pages.into());
+        let plan = Plan::new(None, staff.cloned(), Members::default(), pages.into());
         self.server(plan)
     }
 

@@ -7,51 +7,24 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
+use door_tests::{Member, Members, Staff};
 use housekey_axum::*;
 use tower::ServiceExt as _;
 
 const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
 
-#[derive(Clone)]
-struct Member(String);
-
-impl User for Member {
-    fn id(&self) -> String {
-        self.0.clone()
-    }
-}
-
-struct Staff(String);
-
-impl User for Staff {
-    fn id(&self) -> String {
-        self.0.clone()
-    }
-}
-
-async fn load_member(id: String) -> Result<Option<Member>, BoxError> {
-    Ok(Some(Member(id)))
-}
-
-async fn load_staff(id: String) -> Result<Option<Staff>, BoxError> {
-    Ok(Some(Staff(id)))
-}
-
 fn flask() -> LoginManagerBuilder<Member> {
-    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), load_member)
+    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), Members::default())
 }
 
 fn flask_staff() -> LoginManagerBuilder<Staff> {
-    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), load_staff)
+    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), Staff::load)
         .session_cookie(|cookie| cookie.name("staff_session"))
         .remember_cookie(|cookie| cookie.name("staff_token"))
 }
 
 async fn sign_in(login: Login<Member>) -> Result<(), Error> {
-    login
-        .login_user(&Member("1".to_owned()))
-        .remember(true)
-        .await?;
+    login.login_user(&Member::new("1")).remember(true).await?;
     Ok(())
 }
 
@@ -130,7 +103,7 @@ async fn every_requirement_of_a_guard_counts() {
                 .route("/admin", get(async || "in"))
                 .route_layer(
                     login_required::<Member>()
-                        .require(|member| member.0 == "admin")
+                        .require(|member| member.id == "admin")
                         .require(|_| true),
                 ),
         )

@@ -6,6 +6,7 @@ use housekey::Error;
 use http::Method;
 
 use crate::browser::Browser;
+use crate::clock::Clock;
 use crate::people::Member;
 use crate::plan::Extractor::{
     CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, OptionalLoginRequired,
@@ -14,7 +15,7 @@ use crate::plan::Extractor::{
 use crate::plan::{
     Given, Page, acts, asks, fresh_login_required, login_required, login_scope, says,
 };
-use crate::site::{Clock, HOUR, Site, Sites};
+use crate::site::{HOUR, Site, Sites};
 
 type Answer = (u16, String);
 
@@ -313,7 +314,7 @@ async fn an_extractor_without_the_layer_says_what_to_add(sites: Sites) {
     for path in [
         "current", "required", "fresh", "login", "session", "flash", "next", "guard",
     ] {
-        let mut browser = Browser::new(bare.clone(), Clock::new());
+        let mut browser = Browser::new(bare.clone(), Clock::default());
         let answer = browser.get(&format!("/bare/{path}")).await;
         assert_eq!(answer.status, 500, "{path}");
         assert!(

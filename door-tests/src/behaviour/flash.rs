@@ -5,10 +5,11 @@ use http::Method;
 
 use crate::answer::Answer;
 use crate::browser::Browser;
+use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
-use crate::site::{Builder, KEY, START, Sites, noise};
+use crate::site::{Builder, KEY, Sites, noise};
 
 async fn a_message_is_shown_once(sites: Sites) {
     let site = sites.safe();

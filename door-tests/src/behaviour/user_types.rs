@@ -5,10 +5,11 @@ use housekey::records::MemoryLoginStore;
 use housekey::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys, User};
 
 use crate::browser::Browser;
+use crate::clock::Clock;
 use crate::people::Staff;
 use crate::plan::Extractor::{CurrentUser, Flash, LoginRequired, NextUrl, Session};
 use crate::plan::{Of, Page, asks};
-use crate::site::{Clock, KEY, Site, Sites};
+use crate::site::{KEY, Site, Sites};
 
 struct Employee {
     id: String,
@@ -238,7 +239,7 @@ async fn two_managers_of_the_flask_preset_share_a_store_when_they_have_realms(si
         site("members", "of the members"),
         site("staff", "of the staff"),
     );
-    let clock = Clock::new();
+    let clock = Clock::default();
     let served = |manager| sites.without_members(Some(manager), []);
     let (of_members, of_staff) = (served(&members), served(&staff));
     let mut member = Browser::new(of_members, clock.clone());
@@ -267,7 +268,7 @@ async fn a_login_of_one_realm_is_nobodys_in_another_and_not_listed_or_ended_ther
             .build()
             .unwrap()
     };
-    let clock = Clock::new();
+    let clock = Clock::default();
     let (members, staff) = (site(""), site("staff"));
     let served = |manager| sites.without_members(Some(manager), []);
     let mut member = Browser::new(served(&members), clock.clone());

@@ -31,8 +31,9 @@ pub mod user_mixin_test_case;
 use housekey::Event;
 
 use crate::browser::Browser;
+use crate::clock::START;
 use crate::peer;
-use crate::site::{KEY, START, Site};
+use crate::site::{KEY, Site};
 
 /// Mia's key, for a loader that looks at requests.
 const KEY_OF_MIA: [(&str, &str); 1] = [("x-api-key", "key-of-mia")];

@@ -3,15 +3,16 @@
 use housekey::{LoginManager, SecretKeys};
 
 use crate::browser::Browser;
+use crate::clock::Clock;
 use crate::peer;
 use crate::people::Staff;
-use crate::site::{Clock, Sites};
+use crate::site::Sites;
 
 /// Other tests have the same type of users under other keys.
 const OWN_KEY: &str = "of-the-users-that-have-only-an-id";
 
 fn browser(sites: Sites) -> Browser {
-    let clock = Clock::new();
+    let clock = Clock::default();
     let manager = LoginManager::flask(SecretKeys::flask(OWN_KEY).unwrap(), Staff::load)
         .clock(clock.reader())
         .build()

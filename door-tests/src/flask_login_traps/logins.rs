@@ -4,10 +4,11 @@ use http::{HeaderValue, Method, header};
 
 use housekey::{BoxError, Event, LoginManager, SecretKeys, SessionIdentifier, SessionProtection};
 
+use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
-use crate::site::{DAY, HOUR, KEY, OLD_KEY, START, Sites};
+use crate::site::{DAY, HOUR, KEY, OLD_KEY, Sites};
 
 const SESSION: &str = "__Host-session";
 const REMEMBER: &str = "__Host-remember_token";

@@ -11,11 +11,12 @@ use housekey::{ErrorKind, Login, SameSite, Session};
 
 use crate::Case;
 use crate::answer::Answer;
+use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::Extractor::LoginRequired;
 use crate::plan::{ELSEWHERE, Given, Guard, Page, acts, asks, login_required, login_scope, says};
-use crate::site::{Builder, HOUR, KEY, START, Site, Sites};
+use crate::site::{Builder, HOUR, KEY, Site, Sites};
 
 async fn t19_the_headers_say_what_an_answer_depends_on_and_nothing_more(sites: Sites) {
     let site = sites.safe();
@@ -515,7 +516,7 @@ async fn t35_there_is_no_switch_that_turns_the_guards_off(sites: Sites) {
     if std::env::var_os("LOGIN_DISABLED").is_none() {
         let this = <t35_there_is_no_switch_that_turns_the_guards_off as Case>::PATH;
         let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", this])
+            .arg(this)
             .env("LOGIN_DISABLED", "1")
             .env("FLASK_LOGIN_DISABLED", "true")
             .env("TESTING", "1")

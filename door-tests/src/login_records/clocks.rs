@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{SESSION, TOKEN};
 use crate::browser::Browser;
-use crate::site::{START, Sites};
+use crate::clock::START;
+use crate::site::Sites;
 
 const MINUTE: u64 = 60;
 

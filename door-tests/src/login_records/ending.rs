@@ -5,7 +5,8 @@ use std::time::Duration;
 use housekey::{EndReason, ErrorKind, Event, SecretKeys};
 
 use crate::browser::Browser;
-use crate::site::{DAY, HOUR, KEY, START, Site, Sites};
+use crate::clock::START;
+use crate::site::{DAY, HOUR, KEY, Site, Sites};
 use crate::store::Gate;
 
 fn site(sites: Sites) -> Site {

@@ -10,10 +10,11 @@ use futures_lite::future;
 use housekey::{Error, ErrorKind, Login, SecretKeys};
 
 use crate::browser::Browser;
+use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
-use crate::site::{DAY, HOUR, KEY, OLD_KEY, START, Site, Sites};
+use crate::site::{DAY, HOUR, KEY, OLD_KEY, Site, Sites};
 use crate::store::{Call, Gate, Stopped};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -6,7 +6,8 @@ use housekey::{Event, Rejection};
 
 use super::{SESSION, TOKEN};
 use crate::browser::Browser;
-use crate::site::{DAY, ENDS_OF_MIA, HOUR, START, Site, Sites};
+use crate::clock::START;
+use crate::site::{DAY, ENDS_OF_MIA, HOUR, Site, Sites};
 use crate::store::{Call, Gate};
 
 /// For this long, one token is good for several requests.

@@ -6,7 +6,8 @@ use housekey::{EndReason, ErrorKind, Event, LoginManager, LoginTimeouts, SecretK
 
 use super::SESSION;
 use crate::browser::Browser;
-use crate::site::{Builder, DAY, HOUR, KEY, START, Site, Sites};
+use crate::clock::START;
+use crate::site::{Builder, DAY, HOUR, KEY, Site, Sites};
 use crate::store::{Call, TestStore};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 // The helpers are tests as well: what they unwrap is what a test expects.
 #![allow(clippy::unwrap_used)]
 
+mod pages;
 mod site;
 
 door_tests::suite!(site::Axum);
