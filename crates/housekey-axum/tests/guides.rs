@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Path};
@@ -12,57 +11,24 @@ use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use door_tests::{Clock, Jar, Member, Members, Staff};
 use housekey_axum::*;
 use tower::ServiceExt as _;
 use tower_http::csrf::CsrfLayer;
 
-#[derive(Clone)]
-struct Member {
-    id: String,
-    stamp: u8,
-}
-
-impl User for Member {
-    fn id(&self) -> String {
-        self.id.clone()
-    }
-    fn session_auth_hash(&self) -> Option<Vec<u8>> {
-        Some(vec![self.stamp])
-    }
-}
-
-struct Employee;
-
-impl User for Employee {
-    fn id(&self) -> String {
-        "1".to_owned()
-    }
-}
-
 /// The users table, the clock, and the manager that goes by them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct World {
-    stamp: Arc<Mutex<u8>>,
-    clock: Arc<Mutex<u64>>,
+    members: Members,
+    clock: Clock,
 }
 
 impl World {
-    fn new() -> Self {
-        Self {
-            stamp: Arc::default(),
-            clock: Arc::new(Mutex::new(1_700_000_000)),
-        }
-    }
-
     fn builder(&self, keys: SecretKeys) -> LoginManagerBuilder<Member> {
-        let (stamp, clock) = (self.stamp.clone(), self.clock.clone());
-        LoginManager::new(keys, move |id: String| {
-            let stamp = *stamp.lock().unwrap();
-            async move { Ok::<_, BoxError>(Some(Member { id, stamp })) }
-        })
-        .login_view("/login")
-        .refresh_view("/confirm")
-        .clock(move || SystemTime::UNIX_EPOCH + Duration::from_secs(*clock.lock().unwrap()))
+        LoginManager::new(keys, self.members.clone())
+            .login_view("/login")
+            .refresh_view("/confirm")
+            .clock(self.clock.reader())
     }
 
     fn manager(&self) -> LoginManager<Member> {
@@ -70,7 +36,7 @@ impl World {
     }
 
     fn wait(&self, seconds: u64) {
-        *self.clock.lock().unwrap() += seconds;
+        self.clock.advance(Duration::from_secs(seconds));
     }
 }
 
@@ -78,12 +44,8 @@ async fn sign_in(
     login: Login<Member>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Result<(), Error> {
-    let member = Member {
-        id: form["id"].clone(),
-        stamp: 0,
-    };
     login
-        .login_user(&member)
+        .login_user(&Member::new(&form["id"]))
         .remember(form.contains_key("remember"))
         .await?;
     Ok(())
@@ -93,41 +55,34 @@ async fn page() -> &'static str {
     "a page"
 }
 
+/// When a cookie is kept or sent: no test waits for one to expire.
+const NOW: u64 = 1_700_000_000;
+
 /// A browser: keeps cookies, and asks for HTML.
 #[derive(Clone)]
 struct Browser {
     app: Router,
-    cookies: BTreeMap<String, String>,
+    jar: Jar,
 }
 
 impl Browser {
     fn at(app: Router) -> Self {
         Self {
             app,
-            cookies: BTreeMap::new(),
+            jar: Jar::default(),
         }
     }
 
     async fn send(&mut self, request: http::request::Builder, body: &str) -> Response {
-        let cookies: Vec<_> = self
-            .cookies
-            .iter()
-            .map(|(n, v)| format!("{n}={v}"))
-            .collect();
         let request = request
-            .header("Cookie", cookies.join("; "))
+            .header("Cookie", self.jar.header("/", NOW))
             .header("Accept", "text/html")
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(Body::from(body.to_owned()))
             .unwrap();
         let response = self.app.clone().oneshot(request).await.unwrap();
         for cookie in response.headers().get_all("set-cookie") {
-            let (pair, _) = cookie.to_str().unwrap().split_once(';').unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            match value {
-                "" => self.cookies.remove(name),
-                _ => self.cookies.insert(name.to_owned(), value.to_owned()),
-            };
+            self.jar.keep(cookie.to_str().unwrap(), NOW);
         }
         response
     }
@@ -147,7 +102,7 @@ fn location(response: &Response) -> &str {
 
 #[tokio::test]
 async fn an_unknown_path_is_404_below_route_layer_and_denied_below_layer() {
-    let manager = World::new().manager();
+    let manager = World::default().manager();
     let routes = || Router::new().route("/private", get(page));
     let mut browser = Browser::at(
         routes()
@@ -185,7 +140,7 @@ async fn a_route_added_after_the_guard_is_open() {
         .route("/private", get(page))
         .route_layer(login_required::<Member>())
         .route("/late", get(page))
-        .layer(World::new().manager().layer());
+        .layer(World::default().manager().layer());
     assert_eq!(Browser::at(app).get("/late").await.status(), StatusCode::OK);
 }
 
@@ -193,7 +148,7 @@ async fn a_route_added_after_the_guard_is_open() {
 async fn a_guard_outside_of_the_managers_layer_is_an_error() {
     let app = Router::new()
         .route("/private", get(page))
-        .layer(World::new().manager().layer())
+        .layer(World::default().manager().layer())
         .route_layer(login_required::<Member>());
     let response = Browser::at(app).get("/private").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -210,7 +165,7 @@ async fn a_right_that_is_lacking_is_403_and_scopes_choose_the_login_page() {
     let app = admin
         .nest("/shop", shop)
         .route("/login", post(sign_in))
-        .layer(World::new().manager().layer());
+        .layer(World::default().manager().layer());
 
     let mut browser = Browser::at(app);
     assert_eq!(
@@ -221,7 +176,7 @@ async fn a_right_that_is_lacking_is_403_and_scopes_choose_the_login_page() {
         location(&browser.get("/shop/cart").await),
         "/shop/login?next=%2Fshop%2Fcart"
     );
-    browser.post("/login", "id=2").await;
+    browser.post("/login", "id=7").await;
     assert_eq!(browser.get("/admin").await.status(), StatusCode::FORBIDDEN);
     browser.post("/login", "id=1").await;
     assert_eq!(browser.get("/admin").await.status(), StatusCode::OK);
@@ -231,22 +186,18 @@ async fn a_right_that_is_lacking_is_403_and_scopes_choose_the_login_page() {
 async fn two_types_of_users_need_a_realm_or_a_key_and_cookies_of_their_own() {
     let key = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
     let keys = || SecretKeys::new(key).unwrap();
-    let staff = || {
-        LoginManager::new(keys(), |_: String| async {
-            Ok::<_, BoxError>(Some(Employee))
-        })
-    };
-    let app = |staff: LoginManagerBuilder<Employee>| {
-        let members = World::new().builder(keys()).build().unwrap();
+    let staff = || LoginManager::new(keys(), Staff::load);
+    let app = |staff: LoginManagerBuilder<Staff>| {
+        let members = World::default().builder(keys()).build().unwrap();
         Router::new()
             .route("/login", post(sign_in))
             .route("/member", get(async |_: LoginRequired<Member>| ""))
-            .route("/staff", get(async |_: LoginRequired<Employee>| ""))
+            .route("/staff", get(async |_: LoginRequired<Staff>| ""))
             .layer(staff.build().unwrap().layer())
             .layer(members.layer())
     };
 
-    let members = World::new().builder(keys()).build().unwrap();
+    let members = World::default().builder(keys()).build().unwrap();
     let error = staff().build().unwrap_err().to_string();
     assert!(error.starts_with("realm: "), "{error}");
     drop(members);
@@ -267,8 +218,8 @@ async fn two_types_of_users_need_a_realm_or_a_key_and_cookies_of_their_own() {
         StatusCode::UNAUTHORIZED
     );
     // The name is part of the key: the same value is worth nothing under the other one.
-    let session = browser.cookies["__Host-session"].clone();
-    browser.cookies.insert("__Host-staff".to_owned(), session);
+    let session = browser.jar.value("__Host-session").unwrap().to_owned();
+    browser.jar.put("__Host-staff", &session);
     assert_eq!(
         browser.get("/staff").await.status(),
         StatusCode::UNAUTHORIZED
@@ -280,14 +231,10 @@ fn account(world: &World) -> Router {
         login.confirm_login(&user).await?;
         next.or("/")
     };
-    let world_of_handler = world.clone();
-    let change_password = async move |LoginRequired(member): LoginRequired<Member>,
-                                      login: Login<Member>| {
-        *world_of_handler.stamp.lock().unwrap() = 1;
-        let member = Member {
-            stamp: 1,
-            ..(*member).clone()
-        };
+    let members = world.members.clone();
+    let change_password = async move |user: LoginRequired<Member>, login: Login<Member>| {
+        members.set_stamp(&user.id, "of the new password");
+        let member = members.find(&user.id).unwrap();
         login.update_auth_hash(&member).await.map_err(Error::from)
     };
     Router::new()
@@ -301,10 +248,7 @@ fn account(world: &World) -> Router {
         .route(
             "/confirm-alone",
             post(async |login: Login<Member>| {
-                let member = Member {
-                    id: "1".to_owned(),
-                    stamp: 0,
-                };
+                let member = Member::new("1");
                 login.confirm_login(&member).await.map_err(Error::from)
             }),
         )
@@ -314,9 +258,9 @@ fn account(world: &World) -> Router {
 
 #[tokio::test]
 async fn the_refresh_page_takes_somebody_who_is_only_remembered() {
-    let mut browser = Browser::at(account(&World::new()));
+    let mut browser = Browser::at(account(&World::default()));
     browser.post("/login", "id=1&remember=on").await;
-    browser.cookies.remove("__Host-session");
+    browser.jar.remove("__Host-session");
 
     let mut alone = browser.clone();
     let response = alone.post("/confirm-alone", "").await;
@@ -335,7 +279,7 @@ async fn the_refresh_page_takes_somebody_who_is_only_remembered() {
 
 #[tokio::test]
 async fn freshness_counts_from_the_password_and_not_from_the_last_click() {
-    let world = World::new();
+    let world = World::default();
     let mut browser = Browser::at(account(&world));
     browser.post("/login", "id=1").await;
     for _ in 0..6 {
@@ -349,13 +293,13 @@ async fn freshness_counts_from_the_password_and_not_from_the_last_click() {
 
 #[tokio::test]
 async fn a_changed_password_keeps_this_browser_and_ends_the_others() {
-    let mut here = Browser::at(account(&World::new()));
+    let mut here = Browser::at(account(&World::default()));
     here.post("/login", "id=1&remember=on").await;
     let mut elsewhere = here.clone();
     assert_eq!(here.post("/password", "").await.status(), StatusCode::OK);
 
     assert_eq!(here.get("/fresh").await.status(), StatusCode::OK);
-    here.cookies.remove("__Host-session");
+    here.jar.remove("__Host-session");
     assert_eq!(
         here.get("/page").await.status(),
         StatusCode::OK,
@@ -363,21 +307,21 @@ async fn a_changed_password_keeps_this_browser_and_ends_the_others() {
     );
 
     assert_eq!(elsewhere.get("/page").await.status(), StatusCode::SEE_OTHER);
-    assert!(elsewhere.cookies.is_empty(), "{:?}", elsewhere.cookies);
+    assert_eq!(elsewhere.jar.names(), [""; 0]);
 }
 
 #[tokio::test]
 async fn logging_in_without_the_box_ticked_deletes_a_remember_token() {
-    let mut browser = Browser::at(account(&World::new()));
+    let mut browser = Browser::at(account(&World::default()));
     browser.post("/login", "id=1&remember=on").await;
-    assert!(browser.cookies.contains_key("__Host-remember_token"));
+    assert!(browser.jar.value("__Host-remember_token").is_some());
     browser.post("/login", "id=1").await;
-    assert!(!browser.cookies.contains_key("__Host-remember_token"));
+    assert!(browser.jar.value("__Host-remember_token").is_none());
 }
 
 #[tokio::test]
 async fn a_remember_token_of_an_old_key_is_replaced_when_it_starts_a_session_and_not_before() {
-    let world = World::new();
+    let world = World::default();
     let (old, new) = (
         "9f2c8d54b61e4bd9a1f0c7d35e8b2a64",
         "2b7e151628aed2a6abf7158809cf4f3c",
@@ -390,20 +334,23 @@ async fn a_remember_token_of_an_old_key_is_replaced_when_it_starts_a_session_and
     };
     let mut browser = Browser::at(app(SecretKeys::new(old).unwrap()));
     browser.post("/login", "id=1&remember=on").await;
-    let before = browser.cookies.clone();
+    let before = browser.jar.clone();
 
     browser.app = app(SecretKeys::new(new).unwrap().fallback(old).unwrap());
     browser.get("/page").await;
-    assert_ne!(browser.cookies["__Host-session"], before["__Host-session"]);
-    assert_eq!(
-        browser.cookies["__Host-remember_token"],
-        before["__Host-remember_token"]
+    assert_ne!(
+        browser.jar.value("__Host-session"),
+        before.value("__Host-session")
     );
-    browser.cookies.remove("__Host-session");
+    assert_eq!(
+        browser.jar.value("__Host-remember_token"),
+        before.value("__Host-remember_token")
+    );
+    browser.jar.remove("__Host-session");
     browser.get("/page").await;
     assert_ne!(
-        browser.cookies["__Host-remember_token"],
-        before["__Host-remember_token"]
+        browser.jar.value("__Host-remember_token"),
+        before.value("__Host-remember_token")
     );
 
     browser.app = app(SecretKeys::new(new).unwrap());
@@ -415,7 +362,7 @@ async fn whoever_asks_is_answered_as_the_table_says() {
     let app = Router::new()
         .route("/private", get(page).post(page))
         .route_layer(login_required::<Member>())
-        .layer(World::new().manager().layer());
+        .layer(World::default().manager().layer());
     for (headers, status, content_type) in [
         (
             &[("hx-request", "true")][..],
@@ -503,7 +450,7 @@ async fn the_csrf_layer_stops_a_form_of_another_site_and_lets_programs_pass() {
     let app = Router::new()
         .route("/orders", get(page).post(page))
         .route("/webhooks/payment", post(page))
-        .layer(World::new().manager().layer())
+        .layer(World::default().manager().layer())
         .layer(csrf);
     let mut browser = Browser::at(app);
     for (path, name, value, status) in [
@@ -540,7 +487,7 @@ async fn what_a_visitor_set_before_logging_in_is_gone_also_that_the_session_is_p
                 format!("{} {}", session.contains("cart"), session.is_permanent())
             }),
         )
-        .layer(World::new().manager().layer());
+        .layer(World::default().manager().layer());
     let mut browser = Browser::at(app);
     browser.post("/cart", "").await;
     browser.post("/login", "id=1").await;
@@ -556,12 +503,12 @@ async fn a_session_that_flask_made_is_fresh_here_only_if_the_address_is_known() 
     // Key `deterministic`, Flask-Login 0.6.3, curl/8.0 from 127.0.0.1.
     let session = ".eJwlzjsOwjAMANC7ZGaI7SS2e5kq_kSwtnRC3J1KTG99n7KvI89n2d7HlY-yv6JsJacT1wRHjLQJJu4YFNR1dmOXGDimMjAKergkEJJCKKv6jfUMFUfuTmI8Qmw2JQiUWlmXN_JoYpWH0BhJrTlW7Cm12WrljlxnHv8NlO8P5r8u7Q.ZVPxAA.lpXc_0X7ClPD1CohjibmDweIer0";
     for (address, fresh) in [(None, 302), (Some([127, 0, 0, 1].into()), 200)] {
-        let loader = |id: String| async { Ok::<_, BoxError>(Some(Member { id, stamp: 0 })) };
+        let loader = |id: String| async move { Ok::<_, BoxError>(Some(Member::new(&id))) };
         let manager = LoginManager::flask(SecretKeys::flask("deterministic").unwrap(), loader)
             .login_view("/login")
             .refresh_view("/confirm")
             .client_address(move |_| address)
-            .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+            .clock(Clock::default().reader())
             .build()
             .unwrap();
         let app = Router::new()
@@ -585,13 +532,11 @@ async fn a_session_that_flask_made_is_fresh_here_only_if_the_address_is_known() 
 #[tokio::test]
 async fn a_remember_token_that_does_not_verify_counts_for_nothing_and_stays_for_a_server_that_has_its_key()
  {
-    let mut browser = Browser::at(account(&World::new()));
-    browser
-        .cookies
-        .insert("__Host-remember_token".to_owned(), "x.y.z".to_owned());
+    let mut browser = Browser::at(account(&World::default()));
+    browser.jar.put("__Host-remember_token", "x.y.z");
     let status = browser.get("/page").await.status();
     assert_eq!(status, StatusCode::SEE_OTHER);
-    assert_eq!(browser.cookies["__Host-remember_token"], "x.y.z");
+    assert_eq!(browser.jar.value("__Host-remember_token"), Some("x.y.z"));
 }
 
 #[tokio::test]

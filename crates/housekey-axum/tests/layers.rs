@@ -5,52 +5,26 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
+use door_tests::{Member, Members, Staff};
 use housekey_axum::*;
 use tower::ServiceExt as _;
 
 const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
 
-#[derive(Clone)]
-struct Member(String);
-
-impl User for Member {
-    fn id(&self) -> String {
-        self.0.clone()
-    }
-}
-
-struct Staff(String);
-
-impl User for Staff {
-    fn id(&self) -> String {
-        self.0.clone()
-    }
-}
-
-async fn load_member(id: String) -> Result<Option<Member>, BoxError> {
-    Ok(Some(Member(id)))
-}
-
-async fn load_staff(id: String) -> Result<Option<Staff>, BoxError> {
-    Ok(Some(Staff(id)))
-}
-
 fn flask() -> LoginManagerBuilder<Member> {
-    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), load_member)
+    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), Members::default())
 }
 
 fn flask_staff() -> LoginManagerBuilder<Staff> {
-    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), load_staff)
+    LoginManager::flask(SecretKeys::flask(KEY).unwrap(), Staff::load)
         .session_cookie(|cookie| cookie.name("staff_session"))
         .remember_cookie(|cookie| cookie.name("staff_token"))
 }
 
 async fn sign_in(login: Login<Member>) -> Result<(), Error> {
-    login
-        .login_user(&Member("1".to_owned()))
-        .remember(true)
-        .await?;
+    login.login_user(&Member::new("1")).remember(true).await?;
     Ok(())
 }
 
@@ -129,7 +103,7 @@ async fn every_requirement_of_a_guard_counts() {
                 .route("/admin", get(async || "in"))
                 .route_layer(
                     login_required::<Member>()
-                        .require(|member| member.0 == "admin")
+                        .require(|member| member.id == "admin")
                         .require(|_| true),
                 ),
         )
@@ -147,4 +121,35 @@ fn an_error_that_main_returns_begins_with_what_to_do() {
         format!("{error:?}").starts_with("the secret key has 3 bytes"),
         "{error:?}"
     );
+}
+
+#[test]
+fn debug_shows_no_key_and_no_settings() {
+    let routes: Router = Router::new().route("/", get(async || "for everybody"));
+    let app = routes.layer(flask().login_view("/login").build().unwrap().layer());
+    let keys = SecretKeys::new(KEY).unwrap();
+    let shown = format!("{keys:?} {app:?}");
+    assert!(!shown.contains(KEY), "{shown}");
+}
+
+#[tokio::test]
+async fn a_stream_of_events_that_was_made_for_a_user_is_private() {
+    let events = async |_: CurrentUser<Member>| {
+        let nothing = futures_lite::stream::empty::<Result<sse::Event, std::convert::Infallible>>();
+        Sse::new(nothing)
+    };
+    let app = Router::new()
+        .route("/sign-in", post(sign_in))
+        .route("/events", get(events))
+        .layer(flask().build().unwrap().layer());
+    let entered = send(&app, Request::post("/sign-in")).await;
+    let jar = format!("session={}", value(&entered, "session"));
+    let of_mia = Request::get("/events").header("cookie", jar);
+    for (request, expected) in [
+        (of_mia, "private, no-cache"),
+        (Request::get("/events"), "no-cache"),
+    ] {
+        let answer = send(&app, request).await;
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], expected);
+    }
 }

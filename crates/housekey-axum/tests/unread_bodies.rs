@@ -14,6 +14,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use axum::routing::post;
+use door_tests::{Member, Members};
 use housekey_axum::*;
 use http_body::Frame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,18 +24,9 @@ use tower::ServiceExt as _;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-#[derive(Clone)]
-struct Member;
-
-impl User for Member {
-    fn id(&self) -> String {
-        "1".to_owned()
-    }
-}
-
 fn app(set: impl FnOnce(LoginManagerBuilder<Member>) -> LoginManagerBuilder<Member>) -> Router {
-    let loader = |_: String| async { Ok::<_, BoxError>(Some(Member)) };
-    let builder = LoginManager::new(SecretKeys::generate(), loader).login_view("/login");
+    let builder =
+        LoginManager::new(SecretKeys::generate(), Members::default()).login_view("/login");
     let manager = set(builder).build().unwrap();
     let length = async |body: Bytes| body.len().to_string();
     Router::new()
@@ -52,7 +44,9 @@ fn app(set: impl FnOnce(LoginManagerBuilder<Member>) -> LoginManagerBuilder<Memb
         .route("/early", post(async || StatusCode::IM_A_TEAPOT))
         .route(
             "/login",
-            post(async |login: Login<Member>| login.login_user(&Member).await.map_err(Error::from)),
+            post(async |login: Login<Member>| -> Result<(), Error> {
+                Ok(login.login_user(&Member::new("1")).await?)
+            }),
         )
         .layer(DefaultBodyLimit::max(64 << 20))
         .layer(manager.layer())

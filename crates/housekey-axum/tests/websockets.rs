@@ -6,23 +6,14 @@ use axum::extract::WebSocketUpgrade;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
+use door_tests::{Member, Members};
 use h2::ext::Protocol;
 use housekey_axum::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-#[derive(Clone)]
-struct Member;
-
-impl User for Member {
-    fn id(&self) -> String {
-        "1".to_owned()
-    }
-}
-
 async fn serve() -> TcpStream {
-    let loader = |_: String| async { Ok::<_, BoxError>(Some(Member)) };
-    let manager = LoginManager::new(SecretKeys::generate(), loader)
+    let manager = LoginManager::new(SecretKeys::generate(), Members::default())
         .allow_websocket_origin("https://app.example")
         .build()
         .unwrap();

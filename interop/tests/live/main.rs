@@ -10,14 +10,6 @@
 // The helpers are tests as well: what they unwrap is what a test expects.
 #![allow(clippy::unwrap_used)]
 
-// The browser's parts that the tests without a server have too.
-#[path = "../../../crates/housekey-axum/tests/door/common/answer.rs"]
-mod answer;
-#[path = "../../../crates/housekey-axum/tests/door/common/jar.rs"]
-mod jar;
-#[path = "../../../crates/housekey-axum/tests/door/common/peer.rs"]
-mod peer;
-
 mod harness;
 mod random;
 mod scenarios;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, header};
+use door_tests::{Answer, Jar};
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,8 +18,6 @@ use super::cookies::{describe, describe_all, now, session_json};
 use super::proxy::SIDE;
 use super::stage::{Person, Transcript};
 use super::{Side, cookies};
-use crate::answer::Answer;
-use crate::jar::Jar;
 
 /// Clones are tabs of one browser: they share its cookies.
 #[derive(Clone)]

@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use door_tests::{Jar, peer};
+
 use super::{FOREIGN_KEY, KEY, NEW_KEY};
-use crate::jar::Jar;
-use crate::peer;
 
 /// The keys that are known here, by what they are called in a transcript.
 const KEYS: [(&str, &str); 3] = [

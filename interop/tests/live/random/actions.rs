@@ -1,14 +1,12 @@
 //! What people can do, and doing it.
 
+use door_tests::{Answer, Jar, peer};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::model::{said, said_json};
 use super::{BROWSERS, PEOPLE};
-use crate::answer::Answer;
 use crate::harness::{Browser, FOREIGN_KEY, Person, Side, Stage, now};
-use crate::jar::Jar;
-use crate::peer;
 
 /// Everybody's, so that nobody has to keep in mind who has which. A new one is the same text under another hash.
 pub(super) const PASSWORD: &str = "korrektes Pferd";

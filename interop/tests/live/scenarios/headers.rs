@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::answer::Answer;
+use door_tests::Answer;
+
 use crate::harness::{Settings, Side, Stage, both_ways};
 
 /// The answer's `Set-Cookie`s in their order, with the values and the times (which differ by a second) made the same.

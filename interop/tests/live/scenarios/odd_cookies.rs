@@ -1,10 +1,10 @@
 //! Cookies as no browser gets them from these sites: from a sibling domain, from a joker, or too large.
 
+use door_tests::peer;
 use http::HeaderValue;
 use http::header::COOKIE;
 
 use crate::harness::{FOREIGN_KEY, KEY, Settings, Side, Stage, both_ways, now, play};
-use crate::peer;
 
 /// The status of `/members`, and whether `/whoami` knows somebody, with this `Cookie` header alone.
 async fn answers(stage: &Stage, side: Side, cookies: &str) -> (u16, bool) {

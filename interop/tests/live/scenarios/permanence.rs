@@ -1,7 +1,8 @@
 //! Permanent sessions, and how long sessions live.
 
+use door_tests::peer;
+
 use crate::harness::{KEY, Settings, Side, Stage, both_ways, now, play};
-use crate::peer;
 
 both_ways!(a_session_made_permanent_here_survives_the_browser_there);
 async fn a_session_made_permanent_here_survives_the_browser_there(stage: &Stage) {

@@ -1,7 +1,8 @@
 //! Session protection: sessions that come from elsewhere.
 
+use door_tests::peer;
+
 use crate::harness::{Browser, KEY, Settings, Side, Stage, both_ways, now, play};
-use crate::peer;
 
 fn strong() -> Settings {
     Settings::new().with("SESSION_PROTECTION", "strong")

@@ -1,7 +1,8 @@
 //! Remember me.
 
+use door_tests::peer;
+
 use crate::harness::{KEY, Settings, Side, Stage, both_ways};
-use crate::peer;
 
 both_ways!(a_login_remembered_here_survives_the_session_there);
 async fn a_login_remembered_here_survives_the_session_there(stage: &Stage) {
@@ -64,7 +65,7 @@ async fn a_token_that_was_tampered_with_names_nobody(stage: &Stage) {
 }
 
 /// Days from now until the remember token's `Expires`, if the answer sets one.
-fn days(answer: &crate::answer::Answer) -> Option<u64> {
+fn days(answer: &door_tests::Answer) -> Option<u64> {
     let header = answer.set_cookie("remember_token")?;
     let (_, expires) = header.split_once("Expires=").unwrap();
     let time = httpdate::parse_http_date(expires.split(';').next().unwrap()).unwrap();

@@ -134,7 +134,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                 "logout",
                 &["GET logout"],
                 ShownBy(
-                    "housekey-axum/tests/door/flask_login_traps/responses.rs",
+                    "../door-tests/src/flask_login_traps/responses.rs",
                     "t36_no_example_and_no_guide_logs_out_by_get",
                 ),
             ),
@@ -167,7 +167,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                 "session auth hash",
                 &["no session middleware"],
                 ShownBy(
-                    "housekey-axum/tests/door/behaviour/extractors.rs",
+                    "../door-tests/src/behaviour/extractors.rs",
                     "an_extractor_without_the_layer_says_what_to_add",
                 ),
             ),
@@ -183,7 +183,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                 "deny by default",
                 &["routes marked login_not_required", "unmarked routes"],
                 ShownBy(
-                    "housekey-axum/tests/door/behaviour/extractors.rs",
+                    "../door-tests/src/behaviour/extractors.rs",
                     "guards_let_in_whom_they_say_and_leave_unknown_paths_alone",
                 ),
             ),

@@ -247,7 +247,7 @@ pub(in super::super) fn remember_devise() -> Table {
                 "auth flow",
                 &["GET sign out when only DELETE allowed"],
                 ShownBy(
-                    "housekey-axum/tests/door/flask_login_traps/responses.rs",
+                    "../door-tests/src/flask_login_traps/responses.rs",
                     "t36_no_example_and_no_guide_logs_out_by_get",
                 ),
             ),

@@ -154,7 +154,7 @@ pub(in super::super) fn session_store_django() -> Table {
                     "handler writes session then returns 503",
                 ],
                 ShownBy(
-                    "housekey-axum/tests/door/axum_login_defects.rs",
+                    "../door-tests/src/axum_login_defects.rs",
                     "d6_a_login_that_is_followed_by_an_error_status_is_a_login_all_the_same",
                 ),
             ),

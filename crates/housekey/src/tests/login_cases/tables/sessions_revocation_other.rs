@@ -536,7 +536,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                 "clearance",
                 &["backdoor used outside allowed environments"],
                 ShownBy(
-                    "housekey-axum/tests/door/flask_login_traps/responses.rs",
+                    "../door-tests/src/flask_login_traps/responses.rs",
                     "t35_there_is_no_switch_that_turns_the_guards_off",
                 ),
             ),

@@ -1,4 +1,0 @@
-//! What surprises or is unsafe in Flask-Login, T1 to T36, and what happens here instead.
-
-mod logins;
-mod responses;

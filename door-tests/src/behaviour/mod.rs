@@ -1,0 +1,20 @@
+//! What the library promises besides: a module for each concern.
+
+pub mod caching;
+pub mod cookies;
+pub mod denials;
+pub mod effects;
+pub mod errors;
+pub mod events;
+pub mod extractors;
+pub mod flash;
+pub mod freshness;
+pub mod identity;
+pub mod key_rotation;
+pub mod polling;
+pub mod protection;
+pub mod remember;
+pub mod secrets_in_logs;
+pub mod sessions;
+pub mod user_types;
+pub mod websockets;

@@ -1,0 +1,41 @@
+//! The time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// 14 November 2023, 22:13:20 UTC: when every test begins.
+pub(crate) const START: u64 = 1_700_000_000;
+
+/// The time, which tests set. Clones are the same clock.
+#[derive(Clone)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(START)))
+    }
+}
+
+impl Clock {
+    /// In seconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Puts it forward or back.
+    pub fn set(&self, now: u64) {
+        self.0.store(now, Ordering::SeqCst);
+    }
+
+    /// Puts it forward by whole seconds.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+
+    /// For a manager.
+    pub fn reader(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
+        let clock = self.clone();
+        move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now())
+    }
+}

@@ -1,0 +1,4 @@
+//! What surprises or is unsafe in Flask-Login, T1 to T36, and what happens here instead.
+
+pub mod logins;
+pub mod responses;

@@ -1,0 +1,127 @@
+//! A browser's cookie jar, by the rules of RFC 6265bis. The tests beside a live Flask program keep their cookies in it
+//! too.
+
+use std::time::Duration;
+
+/// The cookies of one site.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Jar(Vec<Cookie>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cookie {
+    name: String,
+    value: String,
+    domain: Option<String>,
+    path: String,
+    partitioned: bool,
+    expires: Option<u64>,
+}
+
+impl Jar {
+    /// The value of a cookie of this name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let cookie = self.0.iter().find(|cookie| cookie.name == name)?;
+        Some(&cookie.value)
+    }
+
+    /// The names of all cookies.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|cookie| cookie.name.as_str()).collect()
+    }
+
+    /// As if the site had set it for this session, with the path `/`.
+    pub fn put(&mut self, name: &str, value: &str) {
+        self.remove(name);
+        self.0.push(Cookie {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            domain: None,
+            path: "/".to_owned(),
+            partitioned: false,
+            expires: None,
+        });
+    }
+
+    /// Takes the cookies of this name away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|cookie| cookie.name != name);
+    }
+
+    /// Cookies without an expiry end with the browser.
+    pub fn end_session(&mut self) {
+        self.0.retain(|cookie| cookie.expires.is_some());
+    }
+
+    /// The `Cookie` header of a request for this path.
+    pub fn header(&self, path: &str, now: u64) -> String {
+        let matches = |cookie: &&Cookie| {
+            let below = path.strip_prefix(cookie.path.trim_end_matches('/'));
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                && cookie.expires.is_none_or(|expires| now < expires)
+        };
+        let pairs: Vec<_> = self
+            .0
+            .iter()
+            .filter(matches)
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+            .collect();
+        pairs.join("; ")
+    }
+
+    /// Takes a `Set-Cookie` as a browser does: what breaks a rule is dropped without a word, and only a cookie of the
+    /// same name, domain, path and partition is replaced or deleted.
+    pub fn keep(&mut self, header: &str, now: u64) {
+        let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
+        let (name, value) = pair.split_once('=').unwrap();
+        let attributes: Vec<_> = attributes
+            .split(';')
+            .map(|attribute| {
+                attribute
+                    .trim()
+                    .split_once('=')
+                    .unwrap_or((attribute.trim(), ""))
+            })
+            .collect();
+        let attribute = |name: &str| {
+            let found = attributes.iter().find(|(found, _)| *found == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let (domain, path) = (attribute("Domain"), attribute("Path").unwrap());
+        let secure = attribute("Secure").is_some();
+        let refused = name.starts_with("__Host-") && (!secure || domain.is_some() || path != "/")
+            || name.starts_with("__Secure-") && !secure
+            || attribute("SameSite").as_deref() == Some("None") && !secure
+            || attribute("Partitioned").is_some() && !secure
+            || name.len() + value.len() > 4096;
+        if refused {
+            return;
+        }
+        let partitioned = attribute("Partitioned").is_some();
+        let expires = match attribute("Max-Age") {
+            Some(seconds) => Some(now + seconds.parse::<u64>().unwrap()),
+            None => attribute("Expires").map(|text| {
+                let time = httpdate::parse_http_date(&text).unwrap();
+                let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH);
+                since.unwrap_or(Duration::ZERO).as_secs()
+            }),
+        };
+        self.0.retain(|cookie| {
+            (
+                cookie.name.as_str(),
+                &cookie.domain,
+                &cookie.path,
+                cookie.partitioned,
+            ) != (name, &domain, &path, partitioned)
+        });
+        if expires.is_none_or(|expires| now < expires) {
+            self.0.push(Cookie {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                domain,
+                path,
+                partitioned,
+                expires,
+            });
+        }
+    }
+}
