@@ -61,36 +61,27 @@ pub(crate) fn refusal(response: http::Response<String>) -> Response {
 
 /// Why an extractor or a guard let a request not pass: somebody who may not, or an [`Error`].
 #[derive(Debug)]
-pub struct LoginRejection(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    Denied(Box<http::Response<String>>),
-    Error(Error),
-}
+pub struct LoginRejection(Result<Error, Box<http::Response<String>>>);
 
 impl LoginRejection {
     pub(crate) fn of(refusal: Refusal) -> Self {
         Self(match refusal {
-            Refusal::Denied(response) => Kind::Denied(response),
-            Refusal::Error(error) => Kind::Error(error.into()),
+            Refusal::Denied(response) => Err(response),
+            Refusal::Error(error) => Ok(error.into()),
         })
     }
 
     /// The error, if it was one; `None` when somebody was denied.
     pub fn error(&self) -> Option<&Error> {
-        match &self.0 {
-            Kind::Denied(_) => None,
-            Kind::Error(error) => Some(error),
-        }
+        self.0.as_ref().ok()
     }
 }
 
 impl fmt::Display for LoginRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Denied(response) => write!(f, "denied with {}", response.status()),
-            Kind::Error(error) => error.fmt(f),
+            Ok(error) => error.fmt(f),
+            Err(denial) => write!(f, "denied with {}", denial.status()),
         }
     }
 }
@@ -99,15 +90,15 @@ impl std::error::Error for LoginRejection {}
 
 impl<E: Into<Error>> From<E> for LoginRejection {
     fn from(error: E) -> Self {
-        Self(Kind::Error(error.into()))
+        Self(Ok(error.into()))
     }
 }
 
 impl IntoResponse for LoginRejection {
     fn into_response(self) -> Response {
         match self.0 {
-            Kind::Denied(response) => refusal(*response),
-            Kind::Error(error) => error.into_response(),
+            Ok(error) => error.into_response(),
+            Err(denial) => refusal(*denial),
         }
     }
 }

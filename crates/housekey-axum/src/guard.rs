@@ -200,19 +200,17 @@ where
             (Preflight::Refused(answer), _) => Err(answer),
             (Preflight::No, Some(requirement)) => Ok(requirement.clone()),
             (Preflight::Passes, _) | (Preflight::No, None) => {
-                let state = State::Passing {
-                    future: self.inner.call(Request::from_parts(parts, body)),
+                let future = self.inner.call(Request::from_parts(parts, body));
+                return GuardFuture {
+                    state: State::Passing { future },
                 };
-                return GuardFuture { state };
             }
         };
         let check = Box::pin(async move {
-            match required {
-                Err(answer) => Err(refusal(*answer)),
-                Ok(requirement) => match require::<U>(&parts, &requirement).await {
-                    Ok(_) => Ok(Request::from_parts(parts, body)),
-                    Err(rejection) => Err(rejection.into_response()),
-                },
+            let requirement = required.map_err(|answer| refusal(*answer))?;
+            match require::<U>(&parts, &requirement).await {
+                Ok(_) => Ok(Request::from_parts(parts, body)),
+                Err(rejection) => Err(rejection.into_response()),
             }
         });
         // The service that was polled ready is the one to be called.

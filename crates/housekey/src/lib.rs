@@ -15,6 +15,7 @@
 //! - [`SecretKeys`]: what signs it all, and how it is changed.
 //! - [`password`]: hashing, with Werkzeug's formats so that a Flask users table works as it is.
 //! - [`Event`]: what happened, for hooks and for `tracing`.
+//! - [`door`]: what a door needs besides, for its guards, for several managers, and for a session that is the framework's.
 //!
 //! # The way of a request, as a door sees it
 //!
@@ -41,9 +42,8 @@
 //! // They prove who they are. The response takes the session to the browser.
 //! let visit = manager.visit(&request.uri);
 //! Login::new(visit.open(&request)?).login_user(&Member { name: "mia".into() }).await?;
-//! let mut headers = http::HeaderMap::new();
-//! visit.finish(&mut headers)?;
-//! assert!(headers["set-cookie"].to_str()?.starts_with("__Host-session="));
+//! let answer = visit.finish_response(http::Response::new("Hello mia"));
+//! assert!(answer.headers()["set-cookie"].to_str()?.starts_with("__Host-session="));
 //! # Ok::<(), BoxError>(()) }).unwrap();
 //! ```
 

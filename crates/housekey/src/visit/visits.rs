@@ -141,3 +141,98 @@ fn colliding_cookies() -> Error {
          session_cookie and remember_cookie, and in the flask preset a secret key of its own too",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomData;
+
+    use crate::{BoxError, LoginManager, SecretKeys};
+
+    use super::*;
+
+    struct Of<Kind>(PhantomData<fn() -> Kind>);
+
+    impl<Kind: 'static> User for Of<Kind> {
+        fn id(&self) -> String {
+            "1".to_owned()
+        }
+    }
+
+    type Member = Of<u8>;
+    type Admin = Of<u16>;
+
+    fn manager<Kind: 'static>(cookie: &str) -> LoginManager<Of<Kind>> {
+        let loader = |_: String| async { Ok::<_, BoxError>(None::<Of<Kind>>) };
+        LoginManager::new(SecretKeys::generate(), loader)
+            .session_cookie(|settings| settings.name(format!("__Host-{cookie}")))
+            .remember_cookie(|settings| settings.name(format!("__Host-{cookie}-remember")))
+            .build()
+            .unwrap()
+    }
+
+    /// The visits of a request that has come through the layers of these.
+    fn through(visits: &[&Visit]) -> Option<Visits> {
+        visits.iter().fold(None, |before, visit| {
+            let after = Visits::push(before.as_ref(), (*visit).clone());
+            after.or(before)
+        })
+    }
+
+    #[test]
+    fn each_user_type_has_its_manager_and_none_is_guessed() {
+        let (request, ()) = http::Request::get("/").body(()).unwrap().into_parts();
+        let (members, admins) = (manager::<u8>("a"), manager::<u16>("b"));
+        let colliding = manager::<u16>("a");
+        let member = &members.visit(&request.uri);
+        let again = &members.visit(&request.uri);
+        let admin = &admins.visit(&request.uri);
+        let other = &colliding.visit(&request.uri);
+        let (missing, setting) = (Err(ErrorKind::MissingLayer), Err(ErrorKind::Setting));
+        type Found = Result<(), ErrorKind>;
+        // The layers, and what is found for members, for administrators, and for whoever names neither.
+        let cases: [(&[&Visit], [Found; 3]); 6] = [
+            (&[], [missing, missing, missing]),
+            (&[member], [Ok(()), missing, Ok(())]),
+            (&[admin], [missing, Ok(()), Ok(())]),
+            (&[member, again], [Ok(()), missing, Ok(())]),
+            (&[member, admin, again], [Ok(()), Ok(()), setting]),
+            (&[member, other], [setting, setting, setting]),
+        ];
+        for (layers, expected) in cases {
+            let visits = through(layers);
+            let visits = visits.as_ref();
+            let found = [
+                Visits::of::<Member>(visits, &request, "add it"),
+                Visits::of::<Admin>(visits, &request, "add it"),
+                Visits::only(visits, &request, "Session", "add it"),
+            ];
+            let found = found.map(|found| found.map(drop).map_err(|error| error.kind()));
+            assert_eq!(found, expected, "{} layers", layers.len());
+        }
+        let error = Visits::only(None, &request, "Session", "add the middleware").unwrap_err();
+        assert!(error.to_string().contains("add the middleware"), "{error}");
+        let both = through(&[member, admin]);
+        let error = Visits::only(both.as_ref(), &request, "Session", "").unwrap_err();
+        assert!(error.to_string().contains("Session<Member>"), "{error}");
+    }
+
+    #[test]
+    fn asking_without_use_ends_with_what_held_before() {
+        let (members, admins) = (manager::<u8>("c"), manager::<u16>("d"));
+        let uri = "/".parse().unwrap();
+        let (member, admin) = (members.visit(&uri), admins.visit(&uri));
+        admin.without_use(true);
+        let visits = through(&[&member, &admin]);
+        let held = || {
+            let held = [&member, &admin].map(|visit| visit.without_use(true));
+            member.without_use(held[0]);
+            admin.without_use(held[1]);
+            held
+        };
+        assert_eq!(held(), [false, true]);
+        let without_use = Visits::without_use(visits.as_ref());
+        assert_eq!(held(), [true, true]);
+        drop(without_use);
+        assert_eq!(held(), [false, true]);
+    }
+}
