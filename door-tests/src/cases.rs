@@ -282,6 +282,11 @@ macro_rules! suite {
                 use $crate::login_records::timeouts as cases;
                 $crate::login_records_timeouts!();
             }
+            mod watches {
+                use super::*;
+                use $crate::login_records::watches as cases;
+                $crate::login_records_watches!();
+            }
         }
         mod behaviour {
             use super::*;

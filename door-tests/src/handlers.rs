@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use housekey::{Error, Flash, Login, LoginSource, Session, User as _};
+use housekey::{Error, ErrorKind, Flash, Login, LoginSource, LoginWatch, Session, User as _};
 use serde::Deserialize;
 
 use crate::people::{Member, Members};
@@ -25,6 +25,8 @@ pub struct Who {
     pub is_remembered: bool,
     /// `source`.
     pub source: Option<LoginSource>,
+    /// `watch`, or what kind of error it gave.
+    pub watch: Result<LoginWatch, ErrorKind>,
 }
 
 /// How long ago is lately.

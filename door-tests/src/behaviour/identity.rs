@@ -1,8 +1,7 @@
 //! A cookie is known by more than its name: what other settings left in a browser, beside or in place of the present one.
 
-use http::{HeaderValue, Method};
-
 use housekey::{BoxError, CookieSettings, LoginManager, SecretKeys, SessionRefresh};
+use http::{HeaderValue, Method};
 
 use crate::browser::Browser;
 use crate::people::{Member, Members};

@@ -1,7 +1,6 @@
 //! Members and staff in one application: two managers, two layers, two pairs of cookies.
 
 use housekey::records::MemoryLoginStore;
-
 use housekey::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys, User};
 
 use crate::browser::Browser;

@@ -1,8 +1,7 @@
 //! A WebSocket that a page of another origin opens, with the visitor's cookies.
 
-use http::{Method, Request, Version};
-
 use housekey::{Event, LoginManager, SecretKeys};
+use http::{Method, Request, Version};
 
 use crate::answer::Answer;
 use crate::browser::Browser;

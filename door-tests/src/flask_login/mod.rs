@@ -1,4 +1,4 @@
-//! What Flask-Login 0.6.3's own tests say, seen through this door under the `flask` preset: a module for each of their
+//! What Flask-Login 0.6.3's own tests say, seen through a door under the `flask` preset: a module for each of their
 //! classes. In their order:
 //!
 //! - `AboutTestCase` has none: it is about the package's metadata.

@@ -1,8 +1,7 @@
 //! T1 to T18: tokens, sessions, protection, sources and keys.
 
-use http::{HeaderValue, Method, header};
-
 use housekey::{BoxError, Event, LoginManager, SecretKeys, SessionIdentifier, SessionProtection};
+use http::{HeaderValue, Method, header};
 
 use crate::clock::START;
 use crate::peer;

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Method;
-
 use housekey::password::Passwords;
 use housekey::{ErrorKind, Login, SameSite, Session};
+use http::Method;
 
 use crate::Case;
 use crate::answer::Answer;

@@ -12,6 +12,7 @@
 //! - [`forgeries`]: cookies that were changed, mixed and planted, and records that say nothing.
 //! - [`overtaking`]: two requests at once, step by step.
 //! - [`clocks`]: machines whose clocks differ.
+//! - [`watches`]: what a stream is told that outlives its request.
 //! - [`crowds`]: many requests at once, on several threads.
 
 pub mod clocks;
@@ -27,6 +28,7 @@ pub mod remember;
 pub mod rotation;
 pub mod theft;
 pub mod timeouts;
+pub mod watches;
 
 use housekey::Error;
 use housekey::records::LoginId;

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_lite::future;
+use housekey::{Error, ErrorKind, Login, SecretKeys};
 use http::Method;
 
 use super::{SESSION, TOKEN};
-use futures_lite::future;
-use housekey::{Error, ErrorKind, Login, SecretKeys};
-
 use crate::browser::Browser;
 use crate::clock::START;
 use crate::peer;

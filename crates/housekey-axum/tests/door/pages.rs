@@ -27,6 +27,7 @@ pub(crate) fn who<U: User>(user: &CurrentUser<U>) -> Who {
         is_fresh_lately: user.is_fresh_within(LATELY),
         is_remembered: user.is_remembered(),
         source: user.source(),
+        watch: user.watch().map_err(|error| error.kind()),
     }
 }
 
