@@ -20,7 +20,7 @@ use crate::sites::{BoxError, Site, greeting, public, with_public_pages};
 
 /// All of them. The first is the one that the others are compared with.
 pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
-    let keys = || SecretKeys::new("b1946ac92492d2347c6235b4d2611184");
+    let keys = || SecretKeys::new("5d41402abc4b2a76b9719d911017c592");
     let safe = LoginManager::new(keys()?, members()).login_view(LOGIN_PAGE);
     let flask = LoginManager::flask(keys()?, members()).login_view(LOGIN_PAGE);
     let bare = with_public_pages(Router::new()).with_state(());
