@@ -599,6 +599,29 @@ fn a_remember_token_that_was_sent_ahead_is_sent_once_and_what_follows_is_sent_to
 }
 
 #[test]
+fn a_remember_token_that_was_sent_ahead_keeps_the_answer_from_shared_caches() {
+    let manager = safe().build().unwrap();
+    let token = cookies_of_login(&manager, "1", true).remove(0);
+    let years = 2 * 365 * 24 * 3600;
+    let keys = SecretKeys::new(STRONG_KEY).unwrap();
+    let later = at(NOW + years, LoginManager::new(keys, anybody));
+    let later = later.build().unwrap();
+    let parts = request(&[("cookie", token.as_str())]);
+    let visit = later.visit(&parts.uri);
+    let open = visit.open_with(&parts, Incoming::new([])).unwrap();
+    assert_eq!(who(&open, &parts), None);
+    let ahead = visit.remember_outcome(|_| false);
+    assert!(ahead.last().unwrap().is_deletion());
+
+    let outcome = visit.outcome(|_| false).unwrap().unwrap();
+    assert!(outcome.remember.is_empty() && outcome.private);
+    let mut headers = HeaderMap::new();
+    headers.insert("cache-control", HeaderValue::from_static("public"));
+    outcome.write_to(&mut headers);
+    assert_eq!(headers["cache-control"], "private");
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);
