@@ -622,6 +622,24 @@ fn a_remember_token_that_was_sent_ahead_keeps_the_answer_from_shared_caches() {
 }
 
 #[test]
+fn a_door_may_look_at_the_visit_while_it_is_asked_for_a_cookie() {
+    let manager = flask(FLASK_KEY)
+        .remember_refresh_each_request()
+        .build()
+        .unwrap();
+    let cookies = cookies_of_login(&manager, "1", true).join("; ");
+    let parts = request(&[("cookie", cookies.as_str())]);
+    let visit = manager.visit(&parts.uri);
+    let open = visit.open(&parts).unwrap();
+    assert_eq!(who(&open, &parts).as_deref(), Some("1"));
+    open.session().make_permanent().unwrap();
+    let is_permanent = |_: &str| open.session().is_permanent();
+    assert!(visit.remember_outcome(is_permanent).is_empty());
+    let outcome = visit.outcome(is_permanent).unwrap().unwrap();
+    assert!(outcome.remember.is_empty());
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);
