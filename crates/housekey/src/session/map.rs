@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::{Error, ErrorKind};
 use crate::records::secret::LoginSecret;
 use crate::session::keys;
 use crate::signing::json::{self, Object};
@@ -108,6 +109,22 @@ impl SessionMap {
             Some((key, raw))
         };
         names.into_iter().filter_map(value).collect()
+    }
+
+    /// Whether these values can be read again from where the session is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionValue`] when they go into a cookie and one of them would spoil it.
+    pub(crate) fn can_hold(&self, values: &[(String, String)]) -> Result<(), Error> {
+        let unreadable = values.iter().find(|(_, raw)| !json::is_raw(raw));
+        match unreadable {
+            Some((key, _)) if !self.elsewhere => Err(Error::new(
+                ErrorKind::SessionValue,
+                format!("the session value {key:?} is not JSON, or nested too deep"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Makes it what the door has made of it. What proves a login goes only with the user. `true` when the login is another.

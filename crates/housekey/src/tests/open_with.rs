@@ -640,6 +640,37 @@ fn a_door_may_look_at_the_visit_while_it_is_asked_for_a_cookie() {
 }
 
 #[test]
+fn a_session_in_cookies_takes_only_what_can_be_read_again() {
+    let manager = flask(FLASK_KEY).build().unwrap();
+    let deep = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let (deepest, too_deep) = (deep(126), deep(127));
+    let unreadable = ["", "{", "[1] ]", "nul", r#"1,"_user_id":"2""#, &too_deep];
+    for json in unreadable {
+        let visit = open_empty(&manager);
+        visit.session().insert("cart", &1).unwrap();
+        let value = ("odd".to_owned(), json.to_owned());
+        let error = visit.replace_session([value.clone()]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionValue, "{json}");
+        assert_eq!(visit.session().keys(), ["cart"], "{json}");
+
+        // What another home holds need not fit into ours.
+        let parts = request::<&str>(&[]);
+        let visit = manager.visit(&parts.uri);
+        let elsewhere = visit.open_with(&parts, Incoming::new([])).unwrap();
+        elsewhere.replace_session([value]).unwrap();
+    }
+    for json in ["NaN", r#"{" t":[1]}"#, " 1 ", &deepest] {
+        let visit = open_empty(&manager);
+        let value = ("odd".to_owned(), json.to_owned());
+        visit.replace_session([value]).unwrap();
+        let cookie = set_cookies(&visit).remove(0);
+        let pair = cookie.split("; ").next().unwrap();
+        let again = open(&manager, &request(&[("cookie", pair)]));
+        assert!(again.session().contains("odd"), "{json}");
+    }
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);

@@ -403,13 +403,16 @@ impl OpenVisit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLate`] after the response. A session in cookies that has become too large is an error of the
-    /// [`outcome`](Visit::outcome).
+    /// [`ErrorKind::TooLate`] after the response. [`ErrorKind::SessionValue`] when the session is in cookies and a value is not
+    /// JSON or nested more than 126 levels deep; the session is then as it was. A session in cookies that has become too large
+    /// is an error of the [`outcome`](Visit::outcome).
     pub fn replace_session(
         &self,
         values: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(), Error> {
         self.change(|view| {
+            let values: Vec<_> = values.into_iter().collect();
+            view.session.can_hold(&values)?;
             if view.session.replace(values) {
                 view.generation += 1;
                 view.who = Who::NotAsked;
