@@ -670,6 +670,84 @@ fn a_session_in_cookies_takes_only_what_can_be_read_again() {
     }
 }
 
+/// A user whose login ends with their password.
+struct Stamped(Member);
+
+impl User for Stamped {
+    fn id(&self) -> String {
+        self.0.id()
+    }
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        Some(self.0.id.clone().into_bytes())
+    }
+}
+
+#[test]
+fn what_was_missing_in_one_users_session_does_not_get_into_anothers() {
+    let loader = |id: String| ready(Ok::<_, BoxError>(Some(Stamped(member(&id)))));
+    let keys = SecretKeys::flask("of-the-stamped").unwrap();
+    let manager = LoginManager::flask(keys, loader).build().unwrap();
+    let parts = request::<&str>(&[]);
+    let found = |open: &OpenVisit| {
+        let current = block_on(open.current_user::<Stamped>(&parts)).unwrap();
+        current.map(|current| current.user.id())
+    };
+    let mut kept = values(&[(NAME, r#""1""#), ("_fresh", "true")]);
+    let visit = manager.visit(&parts.uri);
+    let open = visit
+        .open_with(&parts, Incoming::new(kept.clone()))
+        .unwrap();
+    assert_eq!(found(&open).as_deref(), Some("1"));
+    kept.insert(NAME.to_owned(), r#""2""#.to_owned());
+    open.replace_session(kept.clone()).unwrap();
+    apply(&mut kept, &visit.outcome(|_| false).unwrap().unwrap());
+
+    let visit = manager.visit(&parts.uri);
+    let open = visit.open_with(&parts, Incoming::new(kept)).unwrap();
+    assert_eq!(found(&open).as_deref(), Some("2"));
+}
+
+#[test]
+fn a_login_that_takes_the_place_of_a_renewed_one_reaches_the_browser() {
+    let manager = safe().login_store(MemoryLoginStore::new()).build().unwrap();
+    let old = cookies_of_login(&manager, "1", false).join("; ");
+    let parts = request(&[("cookie", old.as_str())]);
+    let late = || {
+        let visit = open(&manager, &parts);
+        assert_eq!(who(&visit, &parts).as_deref(), Some("1"));
+        visit
+    };
+    let values = late().session_values();
+    block_on(Login::new(late()).confirm_login(&member("1"))).unwrap();
+
+    // Of the same login, nothing goes out.
+    let same = late();
+    let next = ("next".to_owned(), r#""/""#.to_owned());
+    same.replace_session(values.iter().cloned().chain([next]))
+        .unwrap();
+    assert_eq!(set_cookies(&same), Vec::<String>::new());
+
+    let logout = late();
+    logout.replace_session([]).unwrap();
+    let sent = set_cookies(&logout);
+    assert!(sent[0].starts_with("__Host-session=;"), "{sent:?}");
+}
+
+#[test]
+fn a_login_that_a_door_puts_in_the_place_of_another_deletes_that_ones_other_cookies() {
+    let manager = flask(FLASK_KEY).build().unwrap();
+    let cookie = session_cookie_of_login(&manager, "1");
+    let parts = request(&[("cookie", cookie.as_str()), ("host", "app.site.example")]);
+    for (user, others) in [("1", 0), ("2", 2)] {
+        let visit = open(&manager, &parts);
+        let user = (NAME.to_owned(), format!("\"{user}\""));
+        visit.replace_session([user]).unwrap();
+        let sent = set_cookies(&visit);
+        let deletions = sent.iter().filter(|field| field.contains("Max-Age=0"));
+        assert_eq!((deletions.count(), sent.len()), (others, others + 1));
+    }
+}
+
 #[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();

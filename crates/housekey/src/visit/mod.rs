@@ -53,7 +53,7 @@ use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::state::{LoginSource, View, VisitState, Who};
-use crate::session::SessionChanges;
+use crate::session::{SessionChanges, keys};
 use crate::settings::Discard;
 use crate::user::User;
 
@@ -413,10 +413,20 @@ impl OpenVisit {
         self.change(|view| {
             let values: Vec<_> = values.into_iter().collect();
             view.session.can_hold(&values)?;
+            let login = |view: &View<'_>| {
+                [keys::USER_ID, keys::TOKEN].map(|key| view.session.get(key).map(str::to_owned))
+            };
+            let before = login(view);
             if view.session.replace(values) {
                 view.generation += 1;
                 view.who = Who::NotAsked;
                 view.live = None;
+            }
+            if login(view) != before {
+                // What was found out about the session that came is not true of this one.
+                view.reads_only = false;
+                view.missing_digest = None;
+                view.replaced = true;
             }
             Ok(())
         })
