@@ -137,6 +137,10 @@ impl SessionMap {
             user.map(|(_, raw)| raw.clone())
         };
         let is_same_user = user(&values).as_deref() == self.get(keys::USER_ID);
+        if !is_same_user && self.has_login() {
+            // What stands under a name that is not text, no door can see.
+            self.object.retain(|_| true);
+        }
         for key in self.names() {
             let is_there = values.iter().any(|(other, _)| *other == key);
             if !is_there && (self.is_shown(&key) || !is_same_user) {

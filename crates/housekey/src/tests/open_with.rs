@@ -749,6 +749,24 @@ fn a_login_that_a_door_puts_in_the_place_of_another_deletes_that_ones_other_cook
 }
 
 #[test]
+fn what_no_door_can_name_goes_with_its_user() {
+    let manager = flask(FLASK_KEY).build().unwrap();
+    let visit = manager.visit(&"/".parse().unwrap());
+    let signer = &visit.shared().session_cookie.main.signer;
+    let json = r#"{"_user_id":"1","\ud83d":"of user 1"}"#;
+    let cookie = signer.sign(&crate::signing::payload::encode(json), NOW);
+    let parts = request(&[("cookie", format!("session={cookie}"))]);
+    for (user, stays) in [("1", true), ("2", false)] {
+        let visit = open(&manager, &parts);
+        assert_eq!(who(&visit, &parts).as_deref(), Some("1"));
+        let user = (NAME.to_owned(), format!("\"{user}\""));
+        visit.replace_session([user]).unwrap();
+        let json = visit.with(|view| view.session.to_json());
+        assert_eq!(json.contains("of user 1"), stays, "{json}");
+    }
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);
