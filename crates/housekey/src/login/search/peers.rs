@@ -53,6 +53,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             let rules = records.rules();
             match rules.check_session(&session, &user_id, Some(record), search.now) {
                 Ok(live) => {
+                    search.reads_only = live.in_grace;
                     search.keep_token(&user_id, &session);
                     search.session_lives(records, user_id, live)
                 }

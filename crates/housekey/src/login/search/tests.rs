@@ -865,6 +865,31 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
 }
 
 #[test]
+fn a_peers_session_whose_login_was_renewed_reads_only() {
+    let manager = beside_flask();
+    let visit = manager.visit(&http::Uri::from_static("/"));
+    let shared = visit.shared();
+    let rules = &shared.records.as_ref().unwrap().rules;
+    let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
+    let cookie = shared.session_cookie.main.signer.sign(&payload, NOW);
+    let token = LoginSecret::of_peers_session(cookie.as_bytes());
+    let client = crate::client::Client::default();
+    let digest = shared.auth_hashes.digest(&MIA);
+    let adopted = rules.adopt(token, false, "mia", digest, &client, NOW);
+    let record = adopted.live.record;
+    let cookies = [format!("session={cookie}")];
+    for (found, reads_only) in [(unchanged(&record), false), (replaced(&record, NOW), true)] {
+        let mut state = arrive(&manager, &cookies, "firefox");
+        let answers = vec![found, Told::IsNew(false), Told::User(Some(MIA))];
+        let walked = walk(&mut state, &manager, answers);
+        assert_eq!(walked, "record, make record, user:mia, mia by Session");
+        let mut headers = HeaderMap::new();
+        state.write(shared, &mut headers).unwrap();
+        assert_eq!(headers.contains_key(header::SET_COOKIE), !reads_only);
+    }
+}
+
+#[test]
 fn a_strong_refusal_ends_the_search_and_asks_nobody() {
     let manager = manager();
     let mut state = arrive(&manager, &cookies_of(&manager, &MIA), "another browser");
