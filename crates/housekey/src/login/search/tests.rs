@@ -890,6 +890,31 @@ fn a_peers_session_whose_login_was_renewed_reads_only() {
 }
 
 #[test]
+fn a_search_that_was_broken_off_leaves_a_renewed_logins_token_alone_when_it_begins_again() {
+    let manager = recording();
+    let (cookies, record) = log_in(&manager, &MIA, true);
+    let visit = manager.visit(&http::Uri::from_static("/"));
+    let shared = visit.shared();
+    let mut state = arrive(&manager, &cookies, "firefox");
+    let mut search = Search {
+        view: state.view(shared),
+        records: shared.records.as_ref(),
+    };
+    let Step::Record(_, _, then) = search.begin() else {
+        panic!("the session's record comes first");
+    };
+    let Told::Record(found) = replaced(&record.unwrap(), NOW - 1) else {
+        unreachable!();
+    };
+    let step = then(&mut search, found);
+    // The loader fails, or the request is given up.
+    assert!(matches!(step, Step::RequestUser(_)));
+    drop(step);
+    let walked = walk(&mut state, &manager, vec![Told::User(None)]);
+    assert_eq!(walked, "request, nobody");
+}
+
+#[test]
 fn a_strong_refusal_ends_the_search_and_asks_nobody() {
     let manager = manager();
     let mut state = arrive(&manager, &cookies_of(&manager, &MIA), "another browser");
