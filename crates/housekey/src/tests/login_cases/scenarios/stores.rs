@@ -245,3 +245,15 @@ pub(in super::super) fn a_store_that_fails_is_an_error_and_logs_nobody_out() {
     site.shelf.fail(&[]);
     assert_eq!(browser.who(), "mia, remembered");
 }
+
+/// As a copy of the records that lags behind says it. A request must come to its end all the same.
+#[test]
+fn a_store_in_which_somebody_else_is_always_first_is_an_error() {
+    let site = Site::new();
+    let mut browser = site.remembered_browser_of("mia");
+    browser.restart();
+    site.shelf.say_changed(true);
+    assert_eq!(browser.why_not(), ErrorKind::StoreFailed);
+    site.shelf.say_changed(false);
+    assert_eq!(browser.who(), "mia, remembered");
+}
