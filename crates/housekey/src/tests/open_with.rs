@@ -767,6 +767,22 @@ fn what_no_door_can_name_goes_with_its_user() {
 }
 
 #[test]
+fn a_logout_takes_back_a_remember_token_that_was_sent_ahead() {
+    for manager in [flask(FLASK_KEY), safe()].map(|builder| builder.build().unwrap()) {
+        let parts = request::<&str>(&[]);
+        let visit = manager.visit(&parts.uri);
+        let login = Login::new(visit.open_with(&parts, Incoming::new([])).unwrap());
+        block_on(login.login_user(&member("1")).remember(true).into_future()).unwrap();
+        let ahead = visit.remember_outcome(|_| false);
+        assert!(!ahead.last().unwrap().is_deletion());
+
+        block_on(login.logout_user()).unwrap();
+        let outcome = visit.outcome(|_| false).unwrap().unwrap();
+        assert!(outcome.remember.last().unwrap().is_deletion());
+    }
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);
