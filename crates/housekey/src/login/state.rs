@@ -59,7 +59,8 @@ pub(crate) struct VisitState {
     pub(crate) replaced: bool,
     /// The name that the browser called, where cookies may have been set for more than that.
     pub(crate) host: Option<String>,
-    /// Whether anything has gone out for the remember token before the rest of the response.
+    /// Whether a door has taken something that changes the browser before the rest of the response: the session's changes, or
+    /// the remember token's cookie.
     pub(crate) sent_ahead: bool,
     /// Whether the response has been written, so that no change can reach the browser any more.
     pub(crate) written: bool,

@@ -783,6 +783,26 @@ fn a_logout_takes_back_a_remember_token_that_was_sent_ahead() {
 }
 
 #[test]
+fn what_a_door_took_before_the_end_keeps_the_answer_from_shared_caches() {
+    let manager = safe().build().unwrap();
+    let parts = request::<&str>(&[]);
+    for takes in [false, true] {
+        let visit = manager.visit(&parts.uri);
+        let open = visit.open_with(&parts, Incoming::new([])).unwrap();
+        open.session().insert("cart", &1).unwrap();
+        if takes {
+            assert!(!open.take_session_changes().is_empty());
+        }
+        let outcome = visit.outcome(|_| false).unwrap().unwrap();
+        assert!(outcome.private, "{takes}");
+        let mut headers = HeaderMap::new();
+        headers.insert("cache-control", HeaderValue::from_static("public"));
+        outcome.write_to(&mut headers);
+        assert_eq!(headers["cache-control"], "private", "{takes}");
+    }
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);

@@ -22,7 +22,8 @@ pub struct Outcome<'a> {
     pub vary: &'static str,
     /// Whether the answer was made for one user or changes what their browser holds, so that no shared cache may store it.
     pub private: bool,
-    /// Whether a remember token was sent [ahead](crate::Visit::remember_outcome).
+    /// Whether a door took a part of it [before](crate::Visit::remember_outcome)
+    /// [the end](crate::OpenVisit::take_session_changes).
     sent_ahead: bool,
 }
 
@@ -158,10 +159,12 @@ impl VisitState {
 
     /// What has changed since the door last saw the session. Nothing, if it is not to change.
     pub(super) fn take_session_changes(&mut self) -> SessionChanges {
-        match self.reads_only {
-            true => SessionChanges::default(),
-            false => self.session.take_changes(),
+        if self.reads_only {
+            return SessionChanges::default();
         }
+        let changes = self.session.take_changes();
+        self.sent_ahead |= !changes.is_empty();
+        changes
     }
 
     /// Adds what is sent for one cookie, of which the browser has some value if it `came`.
