@@ -59,6 +59,9 @@ pub(crate) struct VisitState {
     pub(crate) replaced: bool,
     /// The name that the browser called, where cookies may have been set for more than that.
     pub(crate) host: Option<String>,
+    /// Whether a door has taken something that changes the browser before the rest of the response: the session's changes, or
+    /// the remember token's cookie.
+    pub(crate) sent_ahead: bool,
     /// Whether the response has been written, so that no change can reach the browser any more.
     pub(crate) written: bool,
     /// Delivered once the state is no longer locked, so that a hook may look at it.

@@ -192,6 +192,8 @@ pub(crate) struct RememberState {
     change: Change,
     /// Whether the change has been written into the response.
     is_written: bool,
+    /// Whether a new token has been written into the response, which a later word can take back.
+    is_given_out: bool,
 }
 
 #[derive(Debug, Default)]
@@ -220,6 +222,7 @@ impl RememberState {
             crowded: values.is_crowded(),
             change: Change::Keep,
             is_written: false,
+            is_given_out: false,
         }
     }
 
@@ -350,6 +353,7 @@ impl RememberState {
     /// What is to become of the cookie has been written into the response.
     pub(crate) fn written(&mut self) {
         self.is_written = true;
+        self.is_given_out |= matches!(self.change, Change::Issue(_));
     }
 
     /// What becomes of the cookie. A deletion goes only to a browser that has something to delete.
@@ -361,7 +365,7 @@ impl RememberState {
                 Some(cookie) => session::Change::Set(cookie),
                 None => session::Change::Keep,
             },
-            Change::Delete if self.was_sent() => session::Change::Delete,
+            Change::Delete if self.was_sent() || self.is_given_out => session::Change::Delete,
             Change::Delete => session::Change::Keep,
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::{Error, ErrorKind};
 use crate::records::secret::LoginSecret;
 use crate::session::keys;
 use crate::signing::json::{self, Object};
@@ -110,6 +111,22 @@ impl SessionMap {
         names.into_iter().filter_map(value).collect()
     }
 
+    /// Whether these values can be read again from where the session is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionValue`] when they go into a cookie and one of them would spoil it.
+    pub(crate) fn can_hold(&self, values: &[(String, String)]) -> Result<(), Error> {
+        let unreadable = values.iter().find(|(_, raw)| !json::is_raw(raw));
+        match unreadable {
+            Some((key, _)) if !self.elsewhere => Err(Error::new(
+                ErrorKind::SessionValue,
+                format!("the session value {key:?} is not JSON, or nested too deep"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes it what the door has made of it. What proves a login goes only with the user. `true` when the login is another.
     pub(crate) fn replace(&mut self, values: impl IntoIterator<Item = (String, String)>) -> bool {
         let values: Vec<_> = values.into_iter().collect();
@@ -120,6 +137,10 @@ impl SessionMap {
             user.map(|(_, raw)| raw.clone())
         };
         let is_same_user = user(&values).as_deref() == self.get(keys::USER_ID);
+        if !is_same_user && self.has_login() {
+            // What stands under a name that is not text, no door can see.
+            self.object.retain(|_| true);
+        }
         for key in self.names() {
             let is_there = values.iter().any(|(other, _)| *other == key);
             if !is_there && (self.is_shown(&key) || !is_same_user) {

@@ -599,6 +599,210 @@ fn a_remember_token_that_was_sent_ahead_is_sent_once_and_what_follows_is_sent_to
 }
 
 #[test]
+fn a_remember_token_that_was_sent_ahead_keeps_the_answer_from_shared_caches() {
+    let manager = safe().build().unwrap();
+    let token = cookies_of_login(&manager, "1", true).remove(0);
+    let years = 2 * 365 * 24 * 3600;
+    let keys = SecretKeys::new(STRONG_KEY).unwrap();
+    let later = at(NOW + years, LoginManager::new(keys, anybody));
+    let later = later.build().unwrap();
+    let parts = request(&[("cookie", token.as_str())]);
+    let visit = later.visit(&parts.uri);
+    let open = visit.open_with(&parts, Incoming::new([])).unwrap();
+    assert_eq!(who(&open, &parts), None);
+    let ahead = visit.remember_outcome(|_| false);
+    assert!(ahead.last().unwrap().is_deletion());
+
+    let outcome = visit.outcome(|_| false).unwrap().unwrap();
+    assert!(outcome.remember.is_empty() && outcome.private);
+    let mut headers = HeaderMap::new();
+    headers.insert("cache-control", HeaderValue::from_static("public"));
+    outcome.write_to(&mut headers);
+    assert_eq!(headers["cache-control"], "private");
+}
+
+#[test]
+fn a_door_may_look_at_the_visit_while_it_is_asked_for_a_cookie() {
+    let manager = flask(FLASK_KEY)
+        .remember_refresh_each_request()
+        .build()
+        .unwrap();
+    let cookies = cookies_of_login(&manager, "1", true).join("; ");
+    let parts = request(&[("cookie", cookies.as_str())]);
+    let visit = manager.visit(&parts.uri);
+    let open = visit.open(&parts).unwrap();
+    assert_eq!(who(&open, &parts).as_deref(), Some("1"));
+    open.session().make_permanent().unwrap();
+    let is_permanent = |_: &str| open.session().is_permanent();
+    assert!(visit.remember_outcome(is_permanent).is_empty());
+    let outcome = visit.outcome(is_permanent).unwrap().unwrap();
+    assert!(outcome.remember.is_empty());
+}
+
+#[test]
+fn a_session_in_cookies_takes_only_what_can_be_read_again() {
+    let manager = flask(FLASK_KEY).build().unwrap();
+    let deep = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let (deepest, too_deep) = (deep(126), deep(127));
+    let unreadable = ["", "{", "[1] ]", "nul", r#"1,"_user_id":"2""#, &too_deep];
+    for json in unreadable {
+        let visit = open_empty(&manager);
+        visit.session().insert("cart", &1).unwrap();
+        let value = ("odd".to_owned(), json.to_owned());
+        let error = visit.replace_session([value.clone()]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionValue, "{json}");
+        assert_eq!(visit.session().keys(), ["cart"], "{json}");
+
+        // What another home holds need not fit into ours.
+        let parts = request::<&str>(&[]);
+        let visit = manager.visit(&parts.uri);
+        let elsewhere = visit.open_with(&parts, Incoming::new([])).unwrap();
+        elsewhere.replace_session([value]).unwrap();
+    }
+    for json in ["NaN", r#"{" t":[1]}"#, " 1 ", &deepest] {
+        let visit = open_empty(&manager);
+        let value = ("odd".to_owned(), json.to_owned());
+        visit.replace_session([value]).unwrap();
+        let cookie = set_cookies(&visit).remove(0);
+        let pair = cookie.split("; ").next().unwrap();
+        let again = open(&manager, &request(&[("cookie", pair)]));
+        assert!(again.session().contains("odd"), "{json}");
+    }
+}
+
+/// A user whose login ends with their password.
+struct Stamped(Member);
+
+impl User for Stamped {
+    fn id(&self) -> String {
+        self.0.id()
+    }
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        Some(self.0.id.clone().into_bytes())
+    }
+}
+
+#[test]
+fn what_was_missing_in_one_users_session_does_not_get_into_anothers() {
+    let loader = |id: String| ready(Ok::<_, BoxError>(Some(Stamped(member(&id)))));
+    let keys = SecretKeys::flask("of-the-stamped").unwrap();
+    let manager = LoginManager::flask(keys, loader).build().unwrap();
+    let parts = request::<&str>(&[]);
+    let found = |open: &OpenVisit| {
+        let current = block_on(open.current_user::<Stamped>(&parts)).unwrap();
+        current.map(|current| current.user.id())
+    };
+    let mut kept = values(&[(NAME, r#""1""#), ("_fresh", "true")]);
+    let visit = manager.visit(&parts.uri);
+    let open = visit
+        .open_with(&parts, Incoming::new(kept.clone()))
+        .unwrap();
+    assert_eq!(found(&open).as_deref(), Some("1"));
+    kept.insert(NAME.to_owned(), r#""2""#.to_owned());
+    open.replace_session(kept.clone()).unwrap();
+    apply(&mut kept, &visit.outcome(|_| false).unwrap().unwrap());
+
+    let visit = manager.visit(&parts.uri);
+    let open = visit.open_with(&parts, Incoming::new(kept)).unwrap();
+    assert_eq!(found(&open).as_deref(), Some("2"));
+}
+
+#[test]
+fn a_login_that_takes_the_place_of_a_renewed_one_reaches_the_browser() {
+    let manager = safe().login_store(MemoryLoginStore::new()).build().unwrap();
+    let old = cookies_of_login(&manager, "1", false).join("; ");
+    let parts = request(&[("cookie", old.as_str())]);
+    let late = || {
+        let visit = open(&manager, &parts);
+        assert_eq!(who(&visit, &parts).as_deref(), Some("1"));
+        visit
+    };
+    let values = late().session_values();
+    block_on(Login::new(late()).confirm_login(&member("1"))).unwrap();
+
+    // Of the same login, nothing goes out.
+    let same = late();
+    let next = ("next".to_owned(), r#""/""#.to_owned());
+    same.replace_session(values.iter().cloned().chain([next]))
+        .unwrap();
+    assert_eq!(set_cookies(&same), Vec::<String>::new());
+
+    let logout = late();
+    logout.replace_session([]).unwrap();
+    let sent = set_cookies(&logout);
+    assert!(sent[0].starts_with("__Host-session=;"), "{sent:?}");
+}
+
+#[test]
+fn a_login_that_a_door_puts_in_the_place_of_another_deletes_that_ones_other_cookies() {
+    let manager = flask(FLASK_KEY).build().unwrap();
+    let cookie = session_cookie_of_login(&manager, "1");
+    let parts = request(&[("cookie", cookie.as_str()), ("host", "app.site.example")]);
+    for (user, others) in [("1", 0), ("2", 2)] {
+        let visit = open(&manager, &parts);
+        let user = (NAME.to_owned(), format!("\"{user}\""));
+        visit.replace_session([user]).unwrap();
+        let sent = set_cookies(&visit);
+        let deletions = sent.iter().filter(|field| field.contains("Max-Age=0"));
+        assert_eq!((deletions.count(), sent.len()), (others, others + 1));
+    }
+}
+
+#[test]
+fn what_no_door_can_name_goes_with_its_user() {
+    let manager = flask(FLASK_KEY).build().unwrap();
+    let visit = manager.visit(&"/".parse().unwrap());
+    let signer = &visit.shared().session_cookie.main.signer;
+    let json = r#"{"_user_id":"1","\ud83d":"of user 1"}"#;
+    let cookie = signer.sign(&crate::signing::payload::encode(json), NOW);
+    let parts = request(&[("cookie", format!("session={cookie}"))]);
+    for (user, stays) in [("1", true), ("2", false)] {
+        let visit = open(&manager, &parts);
+        assert_eq!(who(&visit, &parts).as_deref(), Some("1"));
+        let user = (NAME.to_owned(), format!("\"{user}\""));
+        visit.replace_session([user]).unwrap();
+        let json = visit.with(|view| view.session.to_json());
+        assert_eq!(json.contains("of user 1"), stays, "{json}");
+    }
+}
+
+#[test]
+fn a_logout_takes_back_a_remember_token_that_was_sent_ahead() {
+    for manager in [flask(FLASK_KEY), safe()].map(|builder| builder.build().unwrap()) {
+        let parts = request::<&str>(&[]);
+        let visit = manager.visit(&parts.uri);
+        let login = Login::new(visit.open_with(&parts, Incoming::new([])).unwrap());
+        block_on(login.login_user(&member("1")).remember(true).into_future()).unwrap();
+        let ahead = visit.remember_outcome(|_| false);
+        assert!(!ahead.last().unwrap().is_deletion());
+
+        block_on(login.logout_user()).unwrap();
+        let outcome = visit.outcome(|_| false).unwrap().unwrap();
+        assert!(outcome.remember.last().unwrap().is_deletion());
+    }
+}
+
+#[test]
+fn what_a_door_took_before_the_end_keeps_the_answer_from_shared_caches() {
+    let manager = safe().build().unwrap();
+    let parts = request::<&str>(&[]);
+    for takes in [false, true] {
+        let visit = manager.visit(&parts.uri);
+        let open = visit.open_with(&parts, Incoming::new([])).unwrap();
+        open.session().insert("cart", &1).unwrap();
+        if takes {
+            assert!(!open.take_session_changes().is_empty());
+        }
+        let outcome = visit.outcome(|_| false).unwrap().unwrap();
+        assert!(outcome.private, "{takes}");
+        let mut headers = HeaderMap::new();
+        headers.insert("cache-control", HeaderValue::from_static("public"));
+        outcome.write_to(&mut headers);
+        assert_eq!(headers["cache-control"], "private", "{takes}");
+    }
+}
+
+#[test]
 fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     let manager = safe().build().unwrap();
     let kept = logged_in(&manager);

@@ -145,6 +145,7 @@ impl VisitState {
             missing_digest: None,
             replaced: false,
             host: shared.host(request),
+            sent_ahead: false,
             written: false,
             events: Vec::new(),
         }

@@ -53,7 +53,7 @@ use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::state::{LoginSource, View, VisitState, Who};
-use crate::session::SessionChanges;
+use crate::session::{SessionChanges, keys};
 use crate::settings::Discard;
 use crate::user::User;
 
@@ -275,8 +275,12 @@ impl Visit {
     ///
     /// As [`finish`](Self::finish). There is none where the session is somebody else's.
     pub fn outcome(&self, is_set: impl Fn(&str) -> bool) -> Result<Option<Outcome<'_>>, Error> {
+        let set = self.set_by_handler(is_set);
         match self.closing() {
-            Some(mut state) => state.conclude(&self.inner.shared, is_set).map(Some),
+            Some(mut state) => {
+                let is_set = |name: &str| set.contains(&name);
+                state.conclude(&self.inner.shared, is_set).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -284,10 +288,25 @@ impl Visit {
     /// The remember token's part of the [`outcome`](Self::outcome) alone, for frameworks that write the session later than
     /// other headers, as Flask does. The visit goes on, and the outcome has only what becomes of the token after this.
     pub fn remember_outcome(&self, is_set: impl Fn(&str) -> bool) -> Vec<SetCookie<'_>> {
+        let set = self.set_by_handler(is_set);
         match self.closing() {
-            Some(mut state) => state.conclude_remembering(&self.inner.shared, &is_set),
+            Some(mut state) => {
+                let is_set = |name: &str| set.contains(&name);
+                state.conclude_remembering(&self.inner.shared, &is_set)
+            }
             None => Vec::new(),
         }
+    }
+
+    /// Those of our cookies that are in the response already. Asked before the state is locked, since a door may look at the
+    /// visit to answer.
+    fn set_by_handler(&self, is_set: impl Fn(&str) -> bool) -> Vec<&str> {
+        if self.inner.state.get().is_none() {
+            return Vec::new();
+        }
+        let mut names: Vec<_> = self.inner.shared.cookie_names().collect();
+        names.retain(|name| is_set(name));
+        names
     }
 
     /// The state at the end, if there is one.
@@ -384,17 +403,30 @@ impl OpenVisit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLate`] after the response. A session in cookies that has become too large is an error of the
-    /// [`outcome`](Visit::outcome).
+    /// [`ErrorKind::TooLate`] after the response. [`ErrorKind::SessionValue`] when the session is in cookies and a value is not
+    /// JSON or nested more than 126 levels deep; the session is then as it was. A session in cookies that has become too large
+    /// is an error of the [`outcome`](Visit::outcome).
     pub fn replace_session(
         &self,
         values: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(), Error> {
         self.change(|view| {
+            let values: Vec<_> = values.into_iter().collect();
+            view.session.can_hold(&values)?;
+            let login = |view: &View<'_>| {
+                [keys::USER_ID, keys::TOKEN].map(|key| view.session.get(key).map(str::to_owned))
+            };
+            let before = login(view);
             if view.session.replace(values) {
                 view.generation += 1;
                 view.who = Who::NotAsked;
                 view.live = None;
+            }
+            if login(view) != before {
+                // What was found out about the session that came is not true of this one.
+                view.reads_only = false;
+                view.missing_digest = None;
+                view.replaced = true;
             }
             Ok(())
         })

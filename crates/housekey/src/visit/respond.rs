@@ -22,6 +22,9 @@ pub struct Outcome<'a> {
     pub vary: &'static str,
     /// Whether the answer was made for one user or changes what their browser holds, so that no shared cache may store it.
     pub private: bool,
+    /// Whether a door took a part of it [before](crate::Visit::remember_outcome)
+    /// [the end](crate::OpenVisit::take_session_changes).
+    sent_ahead: bool,
 }
 
 /// What becomes of the session.
@@ -57,7 +60,7 @@ impl Outcome<'_> {
             SessionOutcome::Cookies(cookies) => !cookies.is_empty(),
             SessionOutcome::Values(changes) => !changes.is_empty(),
         };
-        session || !self.remember.is_empty()
+        session || !self.remember.is_empty() || self.sent_ahead
     }
 }
 
@@ -78,6 +81,7 @@ impl VisitState {
         self.flashes.store(&mut self.session);
         self.flashes = Flashes::default();
         self.arrival.again_if_due = self.is_used;
+        let sent_ahead = self.sent_ahead;
         let remember = self.conclude_remembering(policy, &is_set);
         if self.missing_digest.is_some()
             && let Some(id) = self.session_user_id()
@@ -102,6 +106,7 @@ impl VisitState {
                 false => "Cookie",
             },
             private: self.personal,
+            sent_ahead,
         };
         outcome.private |= outcome.changes_browser();
         Ok(outcome)
@@ -126,6 +131,7 @@ impl VisitState {
         let change = self.remember.write(&policy.remember, self.now);
         self.send(cookie, self.remember.was_sent(), change, is_set, &mut sent);
         self.remember.written();
+        self.sent_ahead |= !sent.is_empty();
         sent
     }
 
@@ -153,10 +159,12 @@ impl VisitState {
 
     /// What has changed since the door last saw the session. Nothing, if it is not to change.
     pub(super) fn take_session_changes(&mut self) -> SessionChanges {
-        match self.reads_only {
-            true => SessionChanges::default(),
-            false => self.session.take_changes(),
+        if self.reads_only {
+            return SessionChanges::default();
         }
+        let changes = self.session.take_changes();
+        self.sent_ahead |= !changes.is_empty();
+        changes
     }
 
     /// Adds what is sent for one cookie, of which the browser has some value if it `came`.

@@ -197,15 +197,12 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         self.live = None;
         self.session.clear();
         self.event(Event::LoginEnded { user_id, reason });
-        // A request that was under way while this browser's login was renewed must not undo that.
-        if self.reads_only {
-            return self.search_request();
-        }
         self.search_remember_token()
     }
 
     fn search_remember_token(&mut self) -> Step<'r, S> {
-        if !self.is_used {
+        // A request that was under way while this browser's login was renewed must not undo that.
+        if !self.is_used || self.reads_only {
             return self.search_request();
         }
         match self.remember.read(&self.policy.remember, self.now) {

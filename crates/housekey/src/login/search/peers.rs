@@ -9,7 +9,7 @@ use crate::login::state::{LoginSource, VisitState};
 use crate::records::marks::{marker_id, was_ended};
 use crate::records::rules::{Issued, Live};
 use crate::records::secret::LoginSecret;
-use crate::records::{LoginRecord, Updated};
+use crate::records::{LoginId, LoginRecord, Updated};
 use crate::remember::Claims;
 use crate::user::User;
 
@@ -32,33 +32,75 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             records,
             session.id,
             Box::new(move |search, found| match found {
-                Some(record) => search.mark_session(records, user_id, session, record),
+                Some(record) => search.check_sessions_mark(records, user_id, session, record),
                 None => search.ask_whether_session_was_there(records, user_id, session),
             }),
         )
     }
 
-    /// The request that made the record may not have come to its mark.
-    fn mark_session(
+    /// The request that made the record may have been given up before it came to its mark.
+    fn check_sessions_mark(
         &mut self,
         records: &'r S,
         user_id: String,
         session: LoginSecret,
         record: LoginRecord,
     ) -> Step<'r, S> {
-        let marker = records
-            .rules()
-            .session_marker(&session.id, &user_id, self.now);
-        mark(records, marker, move |search, _| {
-            let rules = records.rules();
-            match rules.check_session(&session, &user_id, Some(record), search.now) {
-                Ok(live) => {
-                    search.keep_token(&user_id, &session);
-                    search.session_lives(records, user_id, live)
+        Step::Record(
+            records,
+            marker_id(&session.id),
+            Box::new(move |search, marker| match marker {
+                Some(marker) => {
+                    let is_over = was_ended(&marker);
+                    search.check_peers_record(records, user_id, session, record, is_over)
                 }
-                Err(dead) => search.session_is_dead(records, user_id, dead),
+                None => {
+                    search.mark_session(records, user_id, session.id, |search, user_id, is_over| {
+                        search.check_peers_record(records, user_id, session, record, is_over)
+                    })
+                }
+            }),
+        )
+    }
+
+    /// Goes on once a session that has its record is marked: the mark says that nobody had ended it by then.
+    fn mark_session(
+        &mut self,
+        records: &'r S,
+        user_id: String,
+        id: LoginId,
+        then: impl FnOnce(&mut Search<'_, 'r, S>, String, bool) -> Step<'r, S> + Send + 'r,
+    ) -> Step<'r, S> {
+        self.ask_whether_sessions_are_over(records, user_id, move |search, user_id, is_over| {
+            if is_over {
+                return then(search, user_id, true);
             }
+            let marker = records.rules().session_marker(&id, &user_id, search.now);
+            mark(records, marker, |search, was_ended| {
+                then(search, user_id, was_ended)
+            })
         })
+    }
+
+    fn check_peers_record(
+        &mut self,
+        records: &'r S,
+        user_id: String,
+        session: LoginSecret,
+        record: LoginRecord,
+        is_over: bool,
+    ) -> Step<'r, S> {
+        let id = record.id;
+        let rules = records.rules();
+        match rules.check_session(&session, &user_id, Some(record), self.now) {
+            Ok(_) if is_over => self.adopted_session_was_ended(records, id, user_id),
+            Ok(live) => {
+                self.reads_only = live.in_grace;
+                self.keep_token(&user_id, &session);
+                self.session_lives(records, user_id, live)
+            }
+            Err(dead) => self.session_is_dead(records, user_id, dead),
+        }
     }
 
     fn ask_whether_session_was_there(
@@ -133,28 +175,29 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user: Arc<dyn User>,
     ) -> Step<'r, S> {
         let LoginRecord { id, user_id, .. } = &new.live.record;
-        let (user_id, rules) = (user_id.clone(), records.rules());
-        let marker = rules.session_marker(id, &user_id, self.now);
-        mark_new(records, marker, move |search, was_ended| match was_ended {
-            true => search.adopted_session_was_ended(records, new),
-            false => search.ask_whether_sessions_are_over(
-                records,
-                user_id,
-                |search, user_id, is_over| match is_over {
-                    true => search.adopted_session_was_ended(records, new),
-                    false => {
-                        search.keep_token(&user_id, &new.session);
-                        search.live = Some(Box::new(new.live));
-                        search.found(user, LoginSource::Session)
-                    }
-                },
-            ),
-        })
+        let (id, user_id) = (*id, user_id.clone());
+        self.mark_session(
+            records,
+            user_id,
+            id,
+            move |search, user_id, is_over| match is_over {
+                true => search.adopted_session_was_ended(records, id, user_id),
+                false => {
+                    search.keep_token(&user_id, &new.session);
+                    search.live = Some(Box::new(new.live));
+                    search.found(user, LoginSource::Session)
+                }
+            },
+        )
     }
 
     /// Somebody ended it while it was getting its record.
-    fn adopted_session_was_ended(&mut self, records: &'r S, new: Issued) -> Step<'r, S> {
-        let LoginRecord { id, user_id, .. } = new.live.record;
+    fn adopted_session_was_ended(
+        &mut self,
+        records: &'r S,
+        id: LoginId,
+        user_id: String,
+    ) -> Step<'r, S> {
         delete(records, id, |search| {
             search.login_ended(user_id, EndReason::RecordGone)
         })
@@ -175,30 +218,54 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             records,
             token.id,
             Box::new(move |search, found| match found {
-                Some(record) => search.mark_token(records, claims, token, record),
+                Some(record) => search.check_tokens_mark(records, claims, token, record),
                 None => search.ask_whether_token_was_there(records, claims, token),
             }),
         )
     }
 
-    /// As [`mark_session`](Self::mark_session).
-    fn mark_token(
+    /// As [`check_sessions_mark`](Self::check_sessions_mark).
+    fn check_tokens_mark(
         &mut self,
         records: &'r S,
         claims: Box<Claims>,
         token: LoginSecret,
         record: LoginRecord,
     ) -> Step<'r, S> {
-        let marker = records.rules().token_marker(&token.id, self.now);
-        mark(records, marker, move |search, _| {
-            match records.rules().check_shared(&claims.user_id, record) {
-                Some(live) => {
-                    let login = TokenLogin::Shared(records, token, Some(live));
-                    search.ask_for_tokens_user(claims, login)
+        Step::Record(
+            records,
+            marker_id(&token.id),
+            Box::new(move |search, marker| match marker {
+                Some(marker) => {
+                    let is_over = was_ended(&marker);
+                    search.check_tokens_shared_record(records, claims, token, record, is_over)
                 }
-                None => search.token_of_nothing(),
+                None => {
+                    let marker = records.rules().token_marker(&token.id, search.now);
+                    mark(records, marker, move |search, is_over| {
+                        search.check_tokens_shared_record(records, claims, token, record, is_over)
+                    })
+                }
+            }),
+        )
+    }
+
+    fn check_tokens_shared_record(
+        &mut self,
+        records: &'r S,
+        claims: Box<Claims>,
+        token: LoginSecret,
+        record: LoginRecord,
+        is_over: bool,
+    ) -> Step<'r, S> {
+        match records.rules().check_shared(&claims.user_id, record) {
+            Some(_) if is_over => delete(records, token.id, |search| search.token_of_nothing()),
+            Some(live) => {
+                let login = TokenLogin::Shared(records, token, Some(live));
+                self.ask_for_tokens_user(claims, login)
             }
-        })
+            None => self.token_of_nothing(),
+        }
     }
 
     fn ask_whether_token_was_there(
@@ -277,7 +344,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user: Arc<dyn User>,
     ) -> Step<'r, S> {
         let marker = records.rules().token_marker(&new.session.id, self.now);
-        mark_new(records, marker, move |search, was_ended| match was_ended {
+        mark(records, marker, move |search, was_ended| match was_ended {
             // Somebody ended it while it was getting its record.
             true => delete(records, new.session.id, |search| search.token_of_nothing()),
             false => search.shared_session(Box::new(new.live), new.session, user, *claims),
@@ -312,31 +379,24 @@ fn create<'r, S: Recorder>(
     Step::Change(records, RecordChange::Create(record, then))
 }
 
-/// Goes on once a mark is kept. `true` when it is the first of its number.
+/// Goes on once a login that has its record has its mark too. `true` when somebody ended it before.
 fn mark<'r, S: Recorder>(
     records: &'r S,
     marker: LoginRecord,
     then: impl FnOnce(&mut Search<'_, 'r, S>, bool) -> Step<'r, S> + Send + 'r,
 ) -> Step<'r, S> {
-    Step::Change(
-        records,
-        RecordChange::Mark(Box::new(marker), Box::new(then)),
-    )
-}
-
-/// As [`mark`], for a login that has just got its record. `true` when somebody ended it before it had.
-fn mark_new<'r, S: Recorder>(
-    records: &'r S,
-    marker: LoginRecord,
-    then: impl FnOnce(&mut Search<'_, 'r, S>, bool) -> Step<'r, S> + Send + 'r,
-) -> Step<'r, S> {
     let id = marker.id;
-    mark(records, marker, move |search, is_first| match is_first {
-        true => then(search, false),
-        false => Step::Record(
-            records,
-            id,
-            Box::new(move |search, marker| then(search, marker.as_ref().is_some_and(was_ended))),
-        ),
-    })
+    let then = Box::new(
+        move |search: &mut Search<'_, 'r, S>, is_first| match is_first {
+            true => then(search, false),
+            false => Step::Record(
+                records,
+                id,
+                Box::new(move |search, marker| {
+                    then(search, marker.as_ref().is_some_and(was_ended))
+                }),
+            ),
+        },
+    );
+    Step::Change(records, RecordChange::Mark(Box::new(marker), then))
 }

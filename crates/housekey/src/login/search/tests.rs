@@ -639,16 +639,20 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 Record(None),
                 mia(),
                 IsNew(true),
-                IsNew(true),
                 Record(None),
+                IsNew(true),
             ],
-            "peer's record, mark, mark of all, user:mia, create, make mark, mark of all, mia by Session",
+            "peer's record, mark, mark of all, user:mia, create, mark of all, make mark, mia by Session",
         ),
         (
             "it has its record",
             &by_session,
-            vec![Record(record(&of_session, false)), IsNew(false), mia()],
-            "peer's record, make mark, user:mia, mia by Session",
+            vec![
+                Record(record(&of_session, false)),
+                Record(Some(mark())),
+                mia(),
+            ],
+            "peer's record, mark, user:mia, mia by Session",
         ),
         (
             "its record is gone",
@@ -671,10 +675,10 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 all_ended(NOW),
                 mia(),
                 IsNew(true),
-                IsNew(true),
                 all_ended(NOW),
+                IsNew(true),
             ],
-            "peer's record, mark, mark of all, user:mia, create, make mark, mark of all, mia by Session",
+            "peer's record, mark, mark of all, user:mia, create, mark of all, make mark, mia by Session",
         ),
         (
             "another request was first",
@@ -686,10 +690,12 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 mia(),
                 IsNew(false),
                 Record(record(&of_session, false)),
+                Record(None),
+                Record(None),
                 IsNew(true),
                 mia(),
             ],
-            "peer's record, mark, mark of all, user:mia, create, peer's record, make mark, user:mia, mia by Session",
+            "peer's record, mark, mark of all, user:mia, create, peer's record, mark, mark of all, make mark, user:mia, mia by Session",
         ),
         (
             "nobody of that name",
@@ -712,12 +718,13 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 Record(None),
                 mia(),
                 IsNew(true),
+                Record(None),
                 IsNew(false),
                 ended(mark()),
                 Done,
                 User(None),
             ],
-            "peer's record, mark, mark of all, user:mia, create, make mark, mark, delete, request, nobody",
+            "peer's record, mark, mark of all, user:mia, create, mark of all, make mark, mark, delete, request, nobody",
         ),
         (
             "a first look that finds a mark without an end",
@@ -728,11 +735,11 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 Record(None),
                 mia(),
                 IsNew(true),
+                Record(None),
                 IsNew(false),
                 Record(Some(mark())),
-                Record(None),
             ],
-            "peer's record, mark, mark of all, user:mia, create, make mark, mark, mark of all, mia by Session",
+            "peer's record, mark, mark of all, user:mia, create, mark of all, make mark, mark, mia by Session",
         ),
         (
             "a first look that the end of all overtakes",
@@ -743,12 +750,11 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 Record(None),
                 mia(),
                 IsNew(true),
-                IsNew(true),
                 all_ended(NOW + 1),
                 Done,
                 User(None),
             ],
-            "peer's record, mark, mark of all, user:mia, create, make mark, mark of all, delete, request, nobody",
+            "peer's record, mark, mark of all, user:mia, create, mark of all, delete, request, nobody",
         ),
         (
             "a token's first use",
@@ -761,35 +767,35 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
             &by_token,
             vec![
                 Record(record(&of_token, true)),
-                IsNew(false),
+                Record(Some(mark())),
                 mia(),
                 Told::Updated(Updated::Done),
             ],
-            "shared record, make token's mark, user:mia, update, mia by RememberToken",
+            "shared record, token's mark, user:mia, update, mia by RememberToken",
         ),
         (
             "and another one moments later",
             &by_token,
             vec![
                 Record(record_of(&of_token, true, NOW - 60)),
-                IsNew(false),
+                Record(Some(mark())),
                 mia(),
             ],
-            "shared record, make token's mark, user:mia, mia by RememberToken",
+            "shared record, token's mark, user:mia, mia by RememberToken",
         ),
         (
             "and one at the same time as another",
             &by_token,
             vec![
                 Record(record(&of_token, true)),
-                IsNew(false),
+                Record(Some(mark())),
                 mia(),
                 Told::Updated(Updated::Conflict),
                 Record(record_of(&of_token, true, NOW)),
-                IsNew(false),
+                Record(Some(mark())),
                 mia(),
             ],
-            "shared record, make token's mark, user:mia, update, shared record, make token's mark, user:mia, mia by RememberToken",
+            "shared record, token's mark, user:mia, update, shared record, token's mark, user:mia, mia by RememberToken",
         ),
         (
             "a first use at the same time as another",
@@ -800,10 +806,11 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
                 mia(),
                 IsNew(false),
                 Record(record_of(&of_token, true, NOW)),
+                Record(None),
                 IsNew(true),
                 mia(),
             ],
-            "shared record, token's mark, user:mia, create, shared record, make token's mark, user:mia, mia by RememberToken",
+            "shared record, token's mark, user:mia, create, shared record, token's mark, make token's mark, user:mia, mia by RememberToken",
         ),
         (
             "a first use that a logout overtakes",
@@ -829,32 +836,96 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
         (
             "a record that is none of a token's",
             &by_token,
-            vec![Record(record(&of_token, false)), IsNew(false), User(None)],
-            "shared record, make token's mark, request, nobody",
+            vec![
+                Record(record(&of_token, false)),
+                Record(Some(mark())),
+                User(None),
+            ],
+            "shared record, token's mark, request, nobody",
         ),
         (
             "ended meanwhile",
             &by_token,
             vec![
                 Record(record(&of_token, true)),
-                IsNew(false),
+                Record(Some(mark())),
                 mia(),
                 Told::Updated(Updated::Gone),
                 User(None),
             ],
-            "shared record, make token's mark, user:mia, update, request, nobody",
+            "shared record, token's mark, user:mia, update, request, nobody",
         ),
         (
             "its user is gone",
             &by_token,
             vec![
                 Record(record(&of_token, true)),
-                IsNew(false),
+                Record(Some(mark())),
                 User(None),
                 Done,
                 User(None),
             ],
-            "shared record, make token's mark, user:mia, delete, request, nobody",
+            "shared record, token's mark, user:mia, delete, request, nobody",
+        ),
+        (
+            "its record is of a request that was given up before the mark",
+            &by_session,
+            vec![
+                Record(record(&of_session, false)),
+                Record(None),
+                Record(None),
+                IsNew(true),
+                mia(),
+            ],
+            "peer's record, mark, mark of all, make mark, user:mia, mia by Session",
+        ),
+        (
+            "and that a logout overtook",
+            &by_session,
+            vec![
+                Record(record(&of_session, false)),
+                ended(mark()),
+                Done,
+                User(None),
+            ],
+            "peer's record, mark, delete, request, nobody",
+        ),
+        (
+            "and that a logout overtakes now",
+            &by_session,
+            vec![
+                Record(record(&of_session, false)),
+                Record(None),
+                Record(None),
+                IsNew(false),
+                ended(mark()),
+                Done,
+                User(None),
+            ],
+            "peer's record, mark, mark of all, make mark, mark, delete, request, nobody",
+        ),
+        (
+            "and that the end of all overtook",
+            &by_session,
+            vec![
+                Record(record(&of_session, false)),
+                Record(None),
+                all_ended(NOW + 1),
+                Done,
+                User(None),
+            ],
+            "peer's record, mark, mark of all, delete, request, nobody",
+        ),
+        (
+            "a record of a token's first use that was given up, and that a logout overtook",
+            &by_token,
+            vec![
+                Record(record(&of_token, true)),
+                ended(records.rules.token_marker(&of_token.id, NOW)),
+                Done,
+                User(None),
+            ],
+            "shared record, token's mark, delete, request, nobody",
         ),
     ];
     for (name, cookies, answers, expected) in cases {
@@ -862,6 +933,57 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
         let walked = walk_with(&names, &mut state, &manager, answers);
         assert_eq!(walked, expected, "{name}");
     }
+}
+
+#[test]
+fn a_peers_session_whose_login_was_renewed_reads_only() {
+    let manager = beside_flask();
+    let visit = manager.visit(&http::Uri::from_static("/"));
+    let shared = visit.shared();
+    let rules = &shared.records.as_ref().unwrap().rules;
+    let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
+    let cookie = shared.session_cookie.main.signer.sign(&payload, NOW);
+    let token = LoginSecret::of_peers_session(cookie.as_bytes());
+    let client = crate::client::Client::default();
+    let digest = shared.auth_hashes.digest(&MIA);
+    let adopted = rules.adopt(token, false, "mia", digest, &client, NOW);
+    let record = adopted.live.record;
+    let cookies = [format!("session={cookie}")];
+    for (found, reads_only) in [(unchanged(&record), false), (replaced(&record, NOW), true)] {
+        let mut state = arrive(&manager, &cookies, "firefox");
+        let mark = Told::Record(Some(rules.session_marker(&record.id, "mia", NOW)));
+        let answers = vec![found, mark, Told::User(Some(MIA))];
+        let walked = walk(&mut state, &manager, answers);
+        assert_eq!(walked, "record, record, user:mia, mia by Session");
+        let mut headers = HeaderMap::new();
+        state.write(shared, &mut headers).unwrap();
+        assert_eq!(headers.contains_key(header::SET_COOKIE), !reads_only);
+    }
+}
+
+#[test]
+fn a_search_that_was_broken_off_leaves_a_renewed_logins_token_alone_when_it_begins_again() {
+    let manager = recording();
+    let (cookies, record) = log_in(&manager, &MIA, true);
+    let visit = manager.visit(&http::Uri::from_static("/"));
+    let shared = visit.shared();
+    let mut state = arrive(&manager, &cookies, "firefox");
+    let mut search = Search {
+        view: state.view(shared),
+        records: shared.records.as_ref(),
+    };
+    let Step::Record(_, _, then) = search.begin() else {
+        panic!("the session's record comes first");
+    };
+    let Told::Record(found) = replaced(&record.unwrap(), NOW - 1) else {
+        unreachable!();
+    };
+    let step = then(&mut search, found);
+    // The loader fails, or the request is given up.
+    assert!(matches!(step, Step::RequestUser(_)));
+    drop(step);
+    let walked = walk(&mut state, &manager, vec![Told::User(None)]);
+    assert_eq!(walked, "request, nobody");
 }
 
 #[test]

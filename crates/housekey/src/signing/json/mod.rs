@@ -6,7 +6,7 @@
 mod scanner;
 mod values;
 
-pub(crate) use values::{from_raw, python_float, to_raw, write_string};
+pub(crate) use values::{from_raw, is_raw, python_float, to_raw, write_string};
 
 use std::ops::Range;
 

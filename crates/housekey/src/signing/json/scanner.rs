@@ -25,9 +25,12 @@ pub(super) fn scan_array(text: &str, mut element: impl FnMut(Range<usize>)) -> O
     Scanner::new(text).array(DEEPEST, &mut element)
 }
 
-/// Whether a value is nested no deeper than this.
+/// Whether this is one value, nested no deeper than this.
 pub(super) fn is_within(text: &str, depth: usize) -> bool {
-    Scanner::new(text).value(depth).is_some()
+    let mut scanner = Scanner::new(text);
+    let is_value = scanner.value(depth).is_some();
+    scanner.white_space();
+    is_value && scanner.at == text.len()
 }
 
 /// Finds where values begin and end. Accepts what Python's `json` accepts, `NaN` and the infinities included.

@@ -28,6 +28,11 @@ pub(crate) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_j
     Ok(json)
 }
 
+/// Whether this is a value that a session can hold.
+pub(crate) fn is_raw(text: &str) -> bool {
+    is_within(text, DEEPEST_VALUE)
+}
+
 fn untagged(value: Value) -> Value {
     match value {
         Value::Array(values) => values.into_iter().map(untagged).collect(),

@@ -1,7 +1,7 @@
 //! A site with login records, its members, a clock, and browsers that come to it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use http::{Method, Response};
 
@@ -50,7 +50,8 @@ impl User for Person {
     }
 }
 
-/// A memory store that can be away, that can say of an id that it is taken, and that counts what it is told.
+/// A memory store that can be away, that can say of an id that it is taken or of a record that it has changed, and that counts
+/// what it is told.
 #[derive(Clone, Default)]
 pub(super) struct Shelf(Arc<Inner>);
 
@@ -59,6 +60,7 @@ struct Inner {
     store: MemoryLoginStore,
     away: Mutex<Vec<&'static str>>,
     taken: AtomicU64,
+    changed: AtomicBool,
     asked: Mutex<Vec<&'static str>>,
 }
 
@@ -71,6 +73,11 @@ impl Shelf {
     /// The next so many new records are said to have an id that there is.
     pub(super) fn say_taken(&self, times: u64) {
         self.0.taken.store(times, Ordering::SeqCst);
+    }
+
+    /// Whether somebody else has changed each record since it was read.
+    pub(super) fn say_changed(&self, changed: bool) {
+        self.0.changed.store(changed, Ordering::SeqCst);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -128,7 +135,11 @@ impl LoginStore for Shelf {
         self.ask("load")?.load(id, now).await
     }
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
-        self.ask("update")?.update(changed).await
+        let store = self.ask("update")?;
+        match self.0.changed.load(Ordering::SeqCst) {
+            true => Ok(Updated::Conflict),
+            false => store.update(changed).await,
+        }
     }
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
         self.ask("touch")?.touch(id, touch).await
