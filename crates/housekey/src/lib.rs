@@ -1,8 +1,9 @@
 //! **Session login in Flask-Login's model, on Flask's own cookies: the rules, without a web framework.**
 //!
 //! Who the current user is, which routes need a login, who is remembered after the browser closes, who must prove
-//! themselves again. An axum application uses the crate `housekey-axum`, which re-exports all of this and adds the
-//! layer, the extractors and the guards; this crate alone is for those who build a door for another framework.
+//! themselves again. An axum application uses the crate `housekey-axum`, an actix-web one `housekey-actix`. Each re-exports
+//! all of this and adds the layer or middleware, the extractors and the guards; this crate alone is for those who build a door
+//! for another framework.
 //!
 //! # The rooms
 //!

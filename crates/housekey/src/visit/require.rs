@@ -145,6 +145,35 @@ pub enum Refusal {
     Error(Error),
 }
 
+impl Refusal {
+    /// The error, if it was one; `None` when somebody was denied.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Denied(_) => None,
+            Self::Error(error) => Some(error),
+        }
+    }
+
+    /// What is answered. As [`Error::to_response`], what is answered with 500 goes to `tracing` as well.
+    pub fn to_response(&self) -> Response<String> {
+        match self {
+            Self::Denied(response) => (**response).clone(),
+            Self::Error(error) => error.to_response(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(response) => write!(f, "denied with {}", response.status()),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Error(error)
@@ -256,6 +285,30 @@ impl<U: User> GuardRules<U> {
         match self.requirement {
             Some(_) => scope.scope.preflight(request),
             None => Preflight::Passes,
+        }
+    }
+
+    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Visits::require`], and the answer to a preflight that may not pass. None where nothing is required.
+    pub async fn admit(
+        &self,
+        visits: Option<&Visits>,
+        request: &Parts,
+        scope: &ScopeFor<U>,
+        remedy: &str,
+    ) -> Result<(), Refusal> {
+        let Some(requirement) = &self.requirement else {
+            return Ok(());
+        };
+        match scope.scope.preflight(request) {
+            Preflight::Passes => Ok(()),
+            Preflight::Refused(response) => Err(Refusal::Denied(response)),
+            Preflight::No => Visits::require(visits, request, requirement, Some(scope), remedy)
+                .await
+                .map(drop),
         }
     }
 
@@ -380,6 +433,31 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_answered_and_described_by_what_it_is() {
+        let denied = Response::builder()
+            .status(303)
+            .body("away".to_owned())
+            .unwrap();
+        let denied = Refusal::Denied(Box::new(denied));
+        let error = Error::new(crate::ErrorKind::LoaderFailed, "nobody knows");
+        let error = Refusal::from(error);
+        for (refusal, status, body, is_error, text) in [
+            (denied, 303, "away", false, "denied with 303 See Other"),
+            (error, 503, "nobody knows", true, "nobody knows"),
+        ] {
+            let response = refusal.to_response();
+            assert_eq!(
+                (response.status().as_u16(), response.body().as_str()),
+                (status, body)
+            );
+            assert_eq!(
+                (refusal.error().is_some(), refusal.to_string().as_str()),
+                (is_error, text)
+            );
+        }
+    }
+
+    #[test]
     fn a_guards_settings_add_up_to_one_requirement() {
         let rules = || GuardRules::<Member>::new(None);
         assert!(rules().requirement().is_none());
@@ -428,6 +506,20 @@ mod tests {
                     }
                 };
                 assert_eq!(found, expected, "{rules:?} {}", request.method);
+                // Where somebody has to be asked there is no manager to ask.
+                let admitted = rules.admit(None, request, &scope, "add a layer");
+                let admitted = match futures_lite::future::block_on(admitted) {
+                    Ok(()) => "Passes",
+                    Err(Refusal::Denied(response)) => {
+                        assert_eq!(response.status(), 403);
+                        "Refused"
+                    }
+                    Err(Refusal::Error(error)) => {
+                        assert_eq!(error.kind(), crate::ErrorKind::MissingLayer);
+                        "No"
+                    }
+                };
+                assert_eq!(admitted, expected, "{rules:?} {}", request.method);
             }
         }
     }

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod extract;
+mod guard;
+mod head;
+mod middleware;
+mod scope;
+mod unread;
+mod wrap;
+
+pub use housekey::*;
+
+/// The rules' own error, which an [`Error`] is made of: what [`Login`] and [`Passwords`] give. An application with an
+/// error type of its own implements `From` for both.
+pub use housekey::Error as CoreError;
+
+/// Version 1, whose [`request::Parts`](http::request::Parts) loaders and settings get. actix-web's own `http` is of version 0.2.
+pub use http;
+
+pub use error::{Error, LoginRejection};
+pub use extract::{
+    AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther,
+    Session, WithoutUse,
+};
+pub use guard::{Guard, GuardService, fresh_login_required, login_required, login_scope};
+pub use middleware::{LoginManagerExt, LoginMiddleware, LoginService};

@@ -1,0 +1,125 @@
+//! The middleware: gives each request a visit, and lets the visit finish the response's headers.
+
+use std::fmt;
+use std::rc::Rc;
+
+use actix_web::HttpResponse;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use housekey::{LoginManager, User};
+
+use crate::error::{LoginRejection, Refused};
+use crate::head::{finish, is_asked_for, to_uri};
+use crate::scope::push;
+use crate::unread::Unread;
+use crate::wrap::{Answer, middleware};
+
+/// Makes a middleware of a manager.
+pub trait LoginManagerExt<U> {
+    /// The middleware that every route needs which asks who is there: `App::new().wrap(manager.middleware())`, outside of
+    /// all guards, and so after them: of several `wrap`s the last is the outermost.
+    ///
+    /// A route below it that asks nothing costs a few allocations: no cookie is read, no header set.
+    ///
+    /// Build the manager once, outside of the closure that `HttpServer` runs for each of its workers, and clone it in
+    /// there: a clone is the same manager. With [`SecretKeys::generate`](housekey::SecretKeys::generate) inside of the closure
+    /// no worker would know the logins of another.
+    fn middleware(&self) -> LoginMiddleware<U>;
+}
+
+impl<U: User> LoginManagerExt<U> for LoginManager<U> {
+    fn middleware(&self) -> LoginMiddleware<U> {
+        LoginMiddleware {
+            manager: self.clone(),
+        }
+    }
+}
+
+/// Gives each request its [`Visit`](housekey::Visit). Made by [`LoginManagerExt::middleware`]. A second one of the same
+/// manager, further inside, does nothing.
+///
+/// The response of a handler, of an error and of a middleware further inside that fails takes the cookies along. What a
+/// middleware further *outside* answers in their place does not.
+///
+/// It reads what is left of the body of a request that is denied
+/// ([`discard_denied_body`](housekey::LoginManagerBuilder::discard_denied_body)), for which it needs tokio's timer, as
+/// actix-web's server does. Where there is no tokio it reads nothing. actix-web closes the connection after a body that
+/// was not read to its end, and goes on reading for as long as `HttpServer::client_disconnect_timeout` says, a second.
+///
+/// Two managers, for two types of users, are two middlewares, and need cookies of different names; in the `flask` preset,
+/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
+/// The extractors find theirs by the user type that they name, so name it for [`Session`](crate::Session),
+/// [`Flash`](crate::Flash) and [`NextUrl`](crate::NextUrl) too: each manager keeps its own, and its users' logins and logouts
+/// empty them. Without a type they answer 500 where two middlewares cover the route.
+pub struct LoginMiddleware<U> {
+    manager: LoginManager<U>,
+}
+
+impl<U> Clone for LoginMiddleware<U> {
+    fn clone(&self) -> Self {
+        Self {
+            manager: self.manager.clone(),
+        }
+    }
+}
+
+impl<U> fmt::Debug for LoginMiddleware<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginMiddleware").finish_non_exhaustive()
+    }
+}
+
+middleware! {
+    LoginMiddleware, give_visit,
+    /// What [`LoginMiddleware`] makes of a service.
+    LoginService
+}
+
+async fn give_visit<S, B, U>(
+    middleware: LoginMiddleware<U>,
+    inner: Rc<S>,
+    mut request: ServiceRequest,
+) -> Answer<B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    U: User,
+{
+    let visit = middleware.manager.visit(&to_uri(request.uri()));
+    if !push(request.request(), visit.clone()) {
+        return Ok(inner.call(request).await?.map_into_left_body());
+    }
+    let unread = Unread::lend(&mut request);
+    let (answer, is_refusal) = match inner.call(request).await {
+        Ok(mut response) => {
+            let refused = response.response_mut().extensions_mut().remove::<Refused>();
+            let is_unopened = !is_asked_for(response.request());
+            let is_well = is_unopened || finish(&visit, response.headers_mut()).is_ok();
+            let response = match is_well {
+                true => response.map_into_left_body(),
+                false => response
+                    .into_response(internal_error())
+                    .map_into_right_body(),
+            };
+            (Ok(response), refused.is_some())
+        }
+        // The request is gone, without which no response can be made here.
+        Err(mut error) => {
+            let visit = visit.clone();
+            error.add_response_mapper(move |mut response| {
+                match finish(&visit, response.headers_mut()) {
+                    Ok(()) => response,
+                    Err(_) => internal_error(),
+                }
+            });
+            let is_refusal = error.as_error::<LoginRejection>().is_some();
+            (Err(error), is_refusal)
+        }
+    };
+    if let (Some(unread), true) = (unread, is_refusal) {
+        unread.discard(&visit).await;
+    }
+    answer
+}
+
+fn internal_error() -> HttpResponse {
+    HttpResponse::InternalServerError().finish()
+}

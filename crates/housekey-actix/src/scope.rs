@@ -1,0 +1,82 @@
+//! What a request carries for the rules, in its extensions: its visits, and the scope of the route that it came to.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use actix_web::{HttpMessage as _, HttpRequest};
+use housekey::door::{GuardRules, Requirement, Visits};
+use housekey::{OpenVisit, User, Visit};
+use http::request::Parts;
+
+use crate::error::{Error, LoginRejection};
+use crate::head::head;
+
+/// What to do about a route without a middleware.
+const WRAP: &str = "add `.wrap(manager.middleware())` to the App, after its guards";
+
+/// A clone of what a request carries of this type.
+fn carried<T: Clone + 'static>(request: &HttpRequest) -> Option<T> {
+    request.extensions().get::<T>().cloned()
+}
+
+pub(crate) fn visits(request: &HttpRequest) -> Option<Visits> {
+    carried(request)
+}
+
+/// Adds a visit, unless its manager has one already.
+pub(crate) fn push(request: &HttpRequest, visit: Visit) -> bool {
+    let pushed = Visits::push(visits(request).as_ref(), visit);
+    let is_new = pushed.is_some();
+    if let Some(visits) = pushed {
+        request.extensions_mut().insert(visits);
+    }
+    is_new
+}
+
+/// The visit of the manager for users of this type, opened.
+pub(crate) fn visit_for<U: User>(request: &HttpRequest, head: &Parts) -> Result<OpenVisit, Error> {
+    Ok(Visits::of::<U>(visits(request).as_ref(), head, WRAP)?)
+}
+
+/// The visit of the only manager, opened, for an extractor of this name.
+pub(crate) fn only_visit(
+    request: &HttpRequest,
+    head: &Parts,
+    extractor: &str,
+) -> Result<OpenVisit, Error> {
+    Ok(Visits::only(
+        visits(request).as_ref(),
+        head,
+        extractor,
+        WRAP,
+    )?)
+}
+
+/// Whether a request may pass a guard, whose scope it has from then on.
+pub(crate) async fn admit<U: User>(
+    rules: &GuardRules<U>,
+    request: &HttpRequest,
+) -> Result<(), LoginRejection> {
+    let visits = visits(request);
+    let scope = rules.enter(visits.as_ref(), carried(request).as_ref());
+    request.extensions_mut().insert(scope.clone());
+    if rules.requirement().is_none() {
+        return Ok(());
+    }
+    let head = head(request);
+    let admitted = rules.admit(visits.as_ref(), &head, &scope, WRAP);
+    admitted.await.map_err(LoginRejection::of)
+}
+
+/// The current user, if they may pass. What it returns holds no clone of the request, which actix-web would not route then.
+pub(crate) fn require<U: User>(
+    request: &HttpRequest,
+    requirement: Requirement<U>,
+) -> impl Future<Output = Result<Arc<U>, LoginRejection>> + use<U> {
+    let (head, visits, scope) = (head(request), visits(request), carried(request));
+    async move {
+        Visits::require(visits.as_ref(), &head, &requirement, scope.as_ref(), WRAP)
+            .await
+            .map_err(LoginRejection::of)
+    }
+}

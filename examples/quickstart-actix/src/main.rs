@@ -1,0 +1,76 @@
+//! The smallest whole program on actix-web: sign in with "remember me", a page for members, sign out.
+//!
+//! `cargo run -p quickstart-actix`, then open http://127.0.0.1:3001 and sign in as `mia` with `correct horse`.
+
+use actix_web::{App, Either, HttpServer, http::StatusCode, web::*};
+use housekey_actix::*;
+
+/// Whatever your users are. housekey asks for their id, which must never become somebody else's: a number, not the name.
+struct Member(usize, &'static str);
+
+impl User for Member {
+    fn id(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Credentials {
+    name: String,
+    password: String,
+    remember: Option<String>, // a checkbox: absent when it is not ticked
+}
+
+// Posts to its own address, and so keeps the `next` in it.
+const FORM: &str = "<form method=post><label>Name <input name=name></label> <label>Password <input
+    name=password type=password></label> <label><input name=remember type=checkbox> Remember me</label> <button>Sign in";
+
+async fn home(LoginRequired(member): LoginRequired<Member>) -> Html {
+    let form = "<form method=post action=/logout><button>Sign out";
+    Html::new(format!("Hello {}! {form}", member.1))
+}
+
+async fn sign_in(
+    ThinData((users, passwords)): ThinData<(&'static [(&'static str, String)], Passwords)>,
+    login: Login<Member>,
+    next: NextUrl,
+    Form(form): Form<Credentials>,
+) -> Result<Either<SeeOther, (Html, StatusCode)>, Error> {
+    let found = users.iter().position(|(name, _)| *name == form.name);
+    let is_right = passwords.verify(&form.password, found.map(|row| &*users[row].1));
+    let (Some(row), true) = (found, is_right.await?) else {
+        return Ok(Either::Right((Html::new(FORM), StatusCode::UNAUTHORIZED)));
+    };
+    let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
+    login.login_user(&member).remember(remember).await?;
+    Ok(Either::Left(next.or("/")?))
+}
+
+async fn sign_out(login: Login<Member>) -> Result<Redirect, Error> {
+    login.logout_user().await?;
+    Ok(Redirect::to("/login").see_other())
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), BoxError> {
+    let passwords = Passwords::new();
+    // Names and password hashes, in place of your table of users.
+    let users: &[_] = vec![("mia", passwords.hash("correct horse").await?)].leak();
+    let find = move |row: usize| Some(Member(row, users.get(row)?.0));
+    let load = move |id: String| async move { Ok::<_, BoxError>(id.parse().ok().and_then(find)) };
+    let manager = LoginManager::new(SecretKeys::generate(), load)
+        .login_view("/login")
+        .plain_http() // for development; take it out when the site has HTTPS
+        .build()?;
+    // Before it goes live, refuse what pages of other origins post: the crate's page on CSRF says how.
+    let app = move || {
+        App::new()
+            .app_data(ThinData((users, passwords.clone())))
+            .route("/", get().to(home))
+            .route("/login", get().to(async || Html::new(FORM)))
+            .route("/login", post().to(sign_in))
+            .route("/logout", post().to(sign_out))
+            .wrap(manager.middleware())
+    };
+    Ok(HttpServer::new(app).bind("127.0.0.1:3001")?.run().await?)
+}
