@@ -7,7 +7,7 @@
 //! # The rooms
 //!
 //! - [`User`] and [`UserLoader`]: the application's own type, and how it is found again.
-//! - [`LoginManager`]: every setting, checked when it is built, in two presets.
+//! - [`LoginManager`]: every setting, checked when it is built, in three presets.
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
 //! - [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
 //! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
@@ -112,7 +112,10 @@ pub mod door {
     //! [`OpenVisit::take_session_changes`]: crate::OpenVisit::take_session_changes
     //! [`Visit::open_with`]: crate::Visit::open_with
 
+    pub use crate::client::ClientIdentity;
     pub use crate::cookie::SetCookie;
+    pub use crate::next_url::{build_login_url, make_next_param};
+    pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};
     pub use crate::session::SessionChanges;
     pub use crate::session::keys::SESSION_KEYS;
     pub use crate::visit::arrive::Incoming;

@@ -96,14 +96,34 @@ impl VisitState {
                     tracing::error!(target: "housekey", %error, "the session cannot be sent");
                 })?,
             remember,
-            vary: match self.asked_request {
-                true => "Cookie, Authorization",
-                false => "Cookie",
-            },
+            vary: self.vary(),
             private: self.personal,
         };
         outcome.private |= outcome.changes_browser();
         Ok(outcome)
+    }
+
+    /// What is sent for the remember token, once, and what caches have to know by now.
+    pub(super) fn outcome_of_token<'a>(
+        &mut self,
+        policy: &'a Policy,
+        headers: &HeaderMap,
+    ) -> Outcome<'a> {
+        let remember = self.conclude_remembering(policy, &|name| sets_cookie(headers, name));
+        let private = self.personal || !remember.is_empty();
+        Outcome {
+            session: SessionOutcome::Values(SessionChanges::default()),
+            remember,
+            vary: self.vary(),
+            private,
+        }
+    }
+
+    fn vary(&self) -> &'static str {
+        match self.asked_request {
+            true => "Cookie, Authorization",
+            false => "Cookie",
+        }
     }
 
     /// What is sent for the remember token, once.
