@@ -40,11 +40,6 @@ pub(crate) struct Client {
     pub(crate) identity: Option<String>,
 }
 
-/// What a session of this client keeps to be recognized by, in place of what [`SessionIdentifier`] makes of the request: an
-/// extension of the request, from doors whose programs have a formula of their own.
-#[derive(Clone, Debug)]
-pub struct ClientIdentity(pub String);
-
 impl Client {
     /// The user agent as a list can show it: text, without control characters, not endless.
     pub(crate) fn readable_user_agent(&self) -> Option<String> {

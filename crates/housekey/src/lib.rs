@@ -112,7 +112,6 @@ pub mod door {
     //! [`OpenVisit::take_session_changes`]: crate::OpenVisit::take_session_changes
     //! [`Visit::open_with`]: crate::Visit::open_with
 
-    pub use crate::client::ClientIdentity;
     pub use crate::cookie::SetCookie;
     pub use crate::next_url::{build_login_url, make_next_param};
     pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};

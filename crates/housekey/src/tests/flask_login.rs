@@ -1,7 +1,7 @@
 //! Where the preset for Flask programs is as Flask-Login, and the `flask` preset is stricter; and what their door asks besides.
 
 use super::*;
-use crate::door::{ClientIdentity, Incoming};
+use crate::door::Incoming;
 use crate::records::MemoryLoginStore;
 use crate::session::keys;
 use crate::{ErrorKind, LoginSource, SessionProtection, UserLoader};
@@ -306,9 +306,9 @@ fn a_door_may_say_what_a_client_is_recognized_by() {
         .build()
         .unwrap();
     let came_as = |identity: &str, kept: &[(&str, &str)]| {
-        let mut parts = request(&[("user-agent", "one")]);
-        parts.extensions.insert(ClientIdentity(identity.to_owned()));
+        let parts = request(&[("user-agent", "one")]);
         let visit = open_with(&manager, &parts, kept);
+        visit.identify_client(identity.to_owned());
         assert_eq!(visit.client_identity(), identity);
         who(&visit, &parts)
     };

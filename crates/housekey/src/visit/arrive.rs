@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 
-use crate::client::{Client, ClientIdentity, forwarded_for};
+use crate::client::{Client, forwarded_for};
 use crate::cookie::Values;
 use crate::login::state::{VisitState, Who};
 use crate::purpose::is_unseen;
@@ -71,11 +71,10 @@ impl Shared {
             0 => None,
             hops => forwarded_for(request, hops),
         };
-        let identity = request.extensions.get::<ClientIdentity>();
         Client {
             user_agent: request.headers.get(header::USER_AGENT).cloned(),
             address: address.or_else(|| settings.client_address.as_ref()?(request)),
-            identity: identity.map(|ClientIdentity(identity)| identity.clone()),
+            identity: None,
         }
     }
 

@@ -417,6 +417,12 @@ impl OpenVisit {
         self.with(|view| std::mem::take(&mut view.kept_events))
     }
 
+    /// Says what this client is recognized by, in place of what [`SessionIdentifier`](crate::SessionIdentifier) makes of the
+    /// request: for a program with a formula of its own. What was compared before stays as it is.
+    pub fn identify_client(&self, identity: String) {
+        self.with(|view| view.client.identity = Some(identity));
+    }
+
     /// What a session that is made for this client keeps to be recognized by.
     pub fn client_identity(&self) -> String {
         self.with(|view| view.policy.settings.identifier.of(&view.client))
