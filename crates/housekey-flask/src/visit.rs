@@ -9,7 +9,7 @@ use http::request::Parts;
 use pyo3::exceptions::{PyException, PyKeyError, PyRuntimeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyIterator, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyIterator};
 
 use crate::config::duration;
 use crate::door::{Built, Door, look_at_clock};
@@ -148,8 +148,8 @@ impl Visit {
             }
             drive(py, plan.into_future()).map_err(|error| exception(py, &error))
         })?;
-        if user_id.cast::<PyString>().is_err() {
-            // Flask-Login keeps a number as a number.
+        // A number stays one, as in Flask-Login. Anything else is text for the rules.
+        if user_id.is_instance_of::<PyInt>() && !user_id.is_instance_of::<PyBool>() {
             match &self.session {
                 Some(session) => session.bind(py).set_item("_user_id", user_id)?,
                 None => self.mapping(py)?.set_item("_user_id", user_id)?,

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 
 import pytest
 from flask import Flask, session
@@ -11,8 +10,7 @@ from flask.sessions import SecureCookieSessionInterface
 # The source of the real Flask-Login, as upstream's tests came with it.
 sys.path.append(os.environ["FLASK_LOGIN_SOURCE"])
 
-import flask_housekey
-import flask_login
+import flask_housekey  # noqa: E402
 
 KEY = "3b0f1a9c5d7e42688c1de97f60ab5432"
 

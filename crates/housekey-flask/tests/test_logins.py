@@ -1,21 +1,19 @@
 """What Flask-Login's tests do not pin: loaders, ids, freshness, protection, signals."""
 
+import gc
 import threading
 import traceback
+import uuid
 import weakref
-import gc
 
 import flask_housekey
-import flask_login
 import pytest
-from conftest import User, close_browser, cookies, on_the_server, rust, site
+from conftest import User, close_browser, cookies, site
 from flask import Blueprint, copy_current_request_context, g, request, session, stream_with_context
-from flask_housekey.utils import _visit
 from flask_housekey import (
     LoginManager,
     confirm_login,
     current_user,
-    login_fresh,
     login_user,
     logout_user,
     session_protected,
@@ -25,6 +23,7 @@ from flask_housekey import (
     user_logged_in,
     user_logged_out,
 )
+from flask_housekey.utils import _visit
 
 
 def test_a_loader_that_asks_for_the_current_user_is_told_so(kind):
@@ -109,6 +108,28 @@ def test_an_id_that_is_a_number_stays_one(kind):
     close_browser(client)
     client.get("/who")
     assert app.asked == [7, "7"]
+
+
+def test_an_id_that_is_neither_text_nor_a_number_becomes_text(kind):
+    id = uuid.UUID(int=7)
+    user = User(str(id))
+    user.get_id = lambda: id
+    app = site(kind=kind, users={str(id): user})
+    with app.test_request_context():
+        login_user(user)
+        assert session["_user_id"] == str(id) and current_user is not None
+        app.login_manager._load_user()
+        assert current_user.id == str(id) and app.asked == [str(id)]
+
+
+def test_the_current_user_may_be_logged_in_once_more(kind):
+    app = site(kind=kind)
+    app.add_url_rule("/again", "again", lambda: str(login_user(current_user, remember=True)))
+    client = app.test_client()
+    client.get("/login/1")
+    assert "remember_token" in cookies(client.get("/again"))
+    close_browser(client)
+    assert client.get("/who").text == "1"
 
 
 def test_ids_that_name_nobody_cannot_log_in():

@@ -18,11 +18,13 @@ def test_every_public_name_of_flask_login_is_here_and_is_called_the_same_way():
     for module in modules:
         theirs = sys.modules["flask_login" + module] if module else flask_login
         ours = __import__("flask_housekey" + module, fromlist=["*"])
-        names = getattr(theirs, "__all__", None) or [
+        made_there = [
             name
             for name, value in vars(theirs).items()
-            if not name.startswith("_") and getattr(value, "__module__", theirs.__name__) == theirs.__name__
+            if not name.startswith("_") and getattr(value, "__module__", None) == theirs.__name__
         ]
+        constants = [name for name in vars(theirs) if name.isupper()] if module == ".config" else []
+        names = getattr(theirs, "__all__", None) or made_there + constants
         for name in names:
             assert hasattr(ours, name), f"{module}.{name}"
             their, our = getattr(theirs, name), getattr(ours, name)

@@ -75,6 +75,9 @@ def login_user(user, remember=False, duration=None, force=False, fresh=True):
 
     `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
     """
+    if isinstance(user, LocalProxy):
+        # current_user itself would be its own user.
+        user = user._get_current_object()
     if not force and not user.is_active:
         return False
     manager = current_app.login_manager
