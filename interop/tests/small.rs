@@ -1,11 +1,16 @@
 //! The two small programs, started on one users table: a login at one is a login at the other.
+//!
+//! The Flask program is on Flask-Login. With `FLASK_HOUSEKEY_VENV`, the path of a virtual environment with flask_housekey, it is
+//! on that: `crates/housekey-flask/test` does so.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -222,16 +227,35 @@ impl Programs {
 
 fn flask(folder: &Path, program: &str, arguments: &[&str]) -> Command {
     let interop = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = interop.join(".venv/bin").join(program);
+    let (venv, home) = match std::env::var_os("FLASK_HOUSEKEY_VENV") {
+        None => (interop.join(".venv"), interop.join("small/flask")),
+        Some(venv) => (venv.into(), on_flask_housekey(interop, folder)),
+    };
+    let program = venv.join("bin").join(program);
     assert!(
         program.exists(),
-        "the Flask side is not installed: run interop/install"
+        "{} is not installed: run interop/install, or crates/housekey-flask/test for flask_housekey",
+        program.display()
     );
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(interop.join("small/flask"));
+    command.args(arguments).current_dir(home);
     with_settings(command, folder)
+}
+
+/// The folder of a copy of the Flask program that imports flask_housekey, and differs in that line alone.
+fn on_flask_housekey(interop: &Path, folder: &Path) -> PathBuf {
+    let home = folder.join("small/flask");
+    let program = fs::read_to_string(interop.join("small/flask/app.py")).unwrap();
+    let (before, after) = ("from flask_login import (", "from flask_housekey import (");
+    assert_eq!(program.matches("flask_login").count(), 1);
+    assert_eq!(program.lines().filter(|line| *line == before).count(), 1);
+    fs::create_dir_all(&home).unwrap();
+    fs::write(home.join("app.py"), program.replace(before, after)).unwrap();
+    let templates = home.with_file_name("templates");
+    if !templates.exists() {
+        symlink(interop.join("small/templates"), templates).unwrap();
+    }
+    home
 }
 
 fn rust(folder: &Path) -> Command {

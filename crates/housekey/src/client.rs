@@ -36,6 +36,8 @@ pub enum SessionIdentifier {
 pub(crate) struct Client {
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) address: Option<IpAddr>,
+    /// What the door says that a session of this client is to keep, in place of a digest.
+    pub(crate) identity: Option<String>,
 }
 
 impl Client {
@@ -60,6 +62,9 @@ impl Client {
 impl SessionIdentifier {
     /// The digest that a session made for this client keeps.
     pub(crate) fn of(self, client: &Client) -> String {
+        if let Some(identity) = &client.identity {
+            return identity.clone();
+        }
         let user_agent = client.user_agent();
         match self {
             Self::UserAgent => base64_encode(&digest_of(user_agent)),
@@ -89,6 +94,7 @@ impl SessionIdentifier {
             equal_in_constant_time(identifier.of(client).as_bytes(), kept.as_bytes())
         };
         match self {
+            _ if client.identity.is_some() => is(self),
             Self::UserAgent => {
                 base64_decode_array(kept.as_bytes()).is_some_and(|kept: [u8; 12]| {
                     equal_in_constant_time(&digest_of(client.user_agent()), &kept)
@@ -221,6 +227,7 @@ mod tests {
             let client = Client {
                 user_agent: user_agent.map(|bytes| HeaderValue::from_bytes(bytes).unwrap()),
                 address: address.map(|text: &str| text.parse().unwrap()),
+                identity: None,
             };
             let of = |identifier: SessionIdentifier| identifier.of(&client)[..16].to_owned();
             assert_eq!(of(SessionIdentifier::FlaskLogin06), of_06, "{client:?}");

@@ -8,7 +8,7 @@
 //! # The rooms
 //!
 //! - [`User`] and [`UserLoader`]: the application's own type, and how it is found again.
-//! - [`LoginManager`]: every setting, checked when it is built, in two presets.
+//! - [`LoginManager`]: every setting, checked when it is built, in three presets.
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
 //! - [`CurrentUser`]: who is there. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
 //! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
@@ -115,6 +115,8 @@ pub mod door {
     //! [`Visit::open_with`]: crate::Visit::open_with
 
     pub use crate::cookie::SetCookie;
+    pub use crate::next_url::{build_login_url, make_next_param};
+    pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};
     pub use crate::session::SessionChanges;
     pub use crate::session::keys::SESSION_KEYS;
     pub use crate::visit::arrive::Incoming;

@@ -109,6 +109,13 @@ pub trait UserLoader<U: User>: Send + Sync + 'static {
     /// `let Ok(id) = id.parse::<i64>() else { return Ok(None) };`.
     fn load_user(&self, id: &str) -> impl Future<Output = Result<Option<U>, BoxError>> + Send;
 
+    /// Whether [`load_user`](Self::load_user) finds anybody at all. Where every request proves its own user, as with API keys
+    /// alone, it may be `false`: then nobody is asked for the user of a session or a remember token, and neither is ended
+    /// because of that. Asked once, when the manager is built.
+    fn finds_by_id(&self) -> bool {
+        true
+    }
+
     /// The user that the request itself proves, for instance by an API key. Asked only when neither the session nor
     /// a remember token named somebody; it lasts for this request, never writes the session and is never fresh.
     ///
@@ -142,6 +149,7 @@ pub(crate) type LoaderFuture<'a> =
 pub(crate) trait ErasedLoader: Send + Sync {
     fn load_user<'a>(&'a self, id: &'a str) -> LoaderFuture<'a>;
     fn load_from_request<'a>(&'a self, request: &'a Parts) -> LoaderFuture<'a>;
+    fn finds_by_id(&self) -> bool;
 }
 
 pub(crate) fn erase<U: User>(loader: impl UserLoader<U>) -> Box<dyn ErasedLoader> {
@@ -154,6 +162,10 @@ pub(crate) fn erase<U: User>(loader: impl UserLoader<U>) -> Box<dyn ErasedLoader
 
         fn load_from_request<'a>(&'a self, request: &'a Parts) -> LoaderFuture<'a> {
             Box::pin(async move { Ok(shared(self.0.load_from_request(request).await?)) })
+        }
+
+        fn finds_by_id(&self) -> bool {
+            self.0.finds_by_id()
         }
     }
 

@@ -141,6 +141,24 @@ impl View<'_> {
         Ok(())
     }
 
+    /// Marks a session without a login as fresh, where the settings allow that.
+    pub(crate) fn confirm_anonymous(&mut self) -> Result<(), Error> {
+        let settings = &self.policy.settings;
+        let names_a_user = settings.finds_by_id && self.session_user_id().is_some();
+        if !settings.confirms_nobody || names_a_user {
+            return Err(Error::new(
+                ErrorKind::NotLoggedIn,
+                "only a session without a login is marked as fresh like this, and only in the flask_login preset",
+            ));
+        }
+        self.if_it_fits(|view| {
+            view.make_fresh();
+            view.bind_to_client();
+        })?;
+        self.personal = true;
+        Ok(())
+    }
+
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
     pub(crate) fn update_auth_hash(
         &mut self,
@@ -175,7 +193,13 @@ impl View<'_> {
         let Who::Somebody(user, _) = &self.who else {
             return;
         };
-        let Some(claims) = self.remember.refreshable(&self.policy.remember, self.now) else {
+        let claims = self.remember.refreshable(&self.policy.remember, self.now);
+        let own = claims.as_ref().is_some_and(|claims| claims.user_id == id);
+        if !own && self.policy.settings.refreshes_everybody {
+            self.remember_anyway(id);
+            return;
+        }
+        let Some(claims) = claims else {
             return;
         };
         if claims.user_id == id
@@ -190,6 +214,23 @@ impl View<'_> {
                 login: None,
             });
         }
+    }
+
+    /// A token for somebody who came without one of theirs.
+    fn remember_anyway(&mut self, id: &str) {
+        let Who::Somebody(user, _) = &self.who else {
+            return;
+        };
+        if self.remember.is_changed() || !self.policy.remember.is_shared_with_flask() {
+            return;
+        }
+        let token = NewToken {
+            user_id: id.to_owned(),
+            auth_digest: self.policy.auth_hashes.digest(&**user),
+            duration: self.remember_seconds(),
+            login: None,
+        };
+        self.remember.issue(token);
     }
 
     /// How long the token was to live, where Flask-Login keeps that: its token has no place for it.

@@ -40,7 +40,10 @@ impl View<'_> {
             Protection::Ends => true,
         };
         if ended {
-            self.session.clear();
+            match self.policy.settings.strong_keeps_values {
+                true => self.forget_login(),
+                false => self.session.clear(),
+            }
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
@@ -69,7 +72,9 @@ impl View<'_> {
             Some(kept) if settings.identifier.matches(&kept, &self.client) => Protection::Fits,
             // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
             // request. Signed as it is, such a session can come from nowhere else.
-            None if !self.session.is_true(keys::FRESH) => Protection::Unbound,
+            None if !self.session.is_true(keys::FRESH) && !settings.unbound_is_foreign => {
+                Protection::Unbound
+            }
             _ if settings.protection == SessionProtection::Strong
                 && !(settings.strong_spares_permanent && self.session.is_permanent()) =>
             {

@@ -66,6 +66,8 @@ pub(crate) struct VisitState {
     pub(crate) written: bool,
     /// Delivered once the state is no longer locked, so that a hook may look at it.
     pub(crate) events: Vec<Event>,
+    /// Those that were delivered, where the door wants them.
+    pub(crate) kept_events: Vec<Event>,
 }
 
 /// Who is there.

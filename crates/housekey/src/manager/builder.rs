@@ -500,6 +500,13 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
+    /// Lets each visit keep its events, for a door that tells them in its framework's own words
+    /// ([`OpenVisit::take_events`](crate::OpenVisit::take_events)). Hooks and `tracing` hear of them all the same.
+    pub fn keep_events(mut self) -> Self {
+        self.settings.rules.keeps_events = true;
+        self
+    }
+
     /// Where the time comes from: the system's clock, unless a test has its own.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
@@ -517,7 +524,8 @@ impl<U: User> LoginManagerBuilder<U> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
-        let settings = self.settings;
+        let mut settings = self.settings;
+        settings.rules.finds_by_id = self.loader.finds_by_id();
         check_key(&self.keys, &settings)?;
         check(&settings)?;
         let remember_format = check_store(&settings, self.store.is_some())?;

@@ -67,6 +67,18 @@ impl<U: User> LoginManager<U> {
         LoginManagerBuilder::new(keys, loader, Settings::flask())
     }
 
+    /// Flask-Login's rules on Flask's wire: [`flask`](Self::flask), less strict where Flask-Login is. For a door through which
+    /// Flask programs come as they are; a program in Rust is better off with the other presets.
+    ///
+    /// - Strong session protection ends the login and keeps the application's values.
+    /// - A session that does not say which browser it was made for counts as one from elsewhere.
+    /// - A session may be marked as fresh while nobody is logged in ([`Login::confirm_anonymous`](crate::Login::confirm_anonymous)).
+    /// - With [`remember_refresh_each_request`](LoginManagerBuilder::remember_refresh_each_request), everybody who is logged in
+    ///   gets a remember token, whether they asked to be remembered or not.
+    pub fn flask_login(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
+        LoginManagerBuilder::new(keys, loader, Settings::flask_login())
+    }
+
     /// A user's logins, the one last used first: for an administrator. No login is asked for; that is the caller's to
     /// do. At most 100 or as many as [`max_logins`](LoginManagerBuilder::max_logins) allows, whichever is more.
     ///

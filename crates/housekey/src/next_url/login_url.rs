@@ -20,7 +20,14 @@ pub fn login_url(login_view: &str, next_url: Option<&str>) -> String {
 
 /// As [`login_url`], with the name of the parameter and the host that Flask-Login's `FORCE_HOST_FOR_REDIRECTS` sets.
 /// The host is for pages of this site only: a login page that names its own host keeps it.
-pub(crate) fn build_login_url(
+///
+/// ```
+/// use housekey::door::build_login_url;
+///
+/// let url = build_login_url("/login?lang=en", Some("/p"), "back", Some("www.example.com"));
+/// assert_eq!(url, "//www.example.com/login?lang=en&back=%2Fp");
+/// ```
+pub fn build_login_url(
     login_view: &str,
     next_url: Option<&str>,
     next_field: &str,
@@ -53,6 +60,18 @@ fn push_pair(query: &mut String, name: &str, value: &str) {
     push_quoted(query, name);
     query.push('=');
     push_quoted(query, value);
+}
+
+/// Flask-Login's `make_next_param`: the way back without scheme and host, where they are the login page's own.
+///
+/// ```
+/// use housekey::door::make_next_param;
+///
+/// assert_eq!(make_next_param("/login", "https://example.com/p?a=1"), "/p?a=1");
+/// assert_eq!(make_next_param("https://sso.example/", "https://example.com/p"), "https://example.com/p");
+/// ```
+pub fn make_next_param<'a>(login_url: &str, next_url: &'a str) -> &'a str {
+    UrlParts::split(login_url).relative_to_me(next_url)
 }
 
 /// A URL as Python's `urlsplit` takes it apart, which is how Flask-Login looks at it.

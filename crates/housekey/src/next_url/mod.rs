@@ -16,6 +16,6 @@
 mod login_url;
 mod safe;
 
-pub use login_url::login_url;
-pub(crate) use login_url::{build_login_url, query_value};
+pub(crate) use login_url::query_value;
+pub use login_url::{build_login_url, login_url, make_next_param};
 pub(crate) use safe::{check_view, for_location, path_of};

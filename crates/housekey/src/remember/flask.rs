@@ -23,18 +23,29 @@ impl FlaskTokens {
 
     /// The cookie's value, quoted as Werkzeug quotes it.
     pub(crate) fn issue(&self, user_id: &str) -> String {
-        let digest = hex_encode(self.0.sign(&[user_id.as_bytes()]).as_bytes());
-        werkzeug_quote(&format!("{user_id}|{digest}"))
+        werkzeug_quote(&self.encode(user_id))
+    }
+
+    /// Flask-Login's `encode_cookie`: what the cookie says, before it is quoted.
+    fn encode(&self, payload: &str) -> String {
+        let digest = hex_encode(self.0.sign(&[payload.as_bytes()]).as_bytes());
+        format!("{payload}|{digest}")
+    }
+
+    /// What such a text says, if one of the keys signed it.
+    fn decode<'a>(&self, text: &'a str) -> Option<(&'a str, KeyUsed)> {
+        let (payload, digest) = text.rsplit_once('|')?;
+        let matches = |tag: &Tag| {
+            equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
+        };
+        let key = self.0.verify(&[payload.as_bytes()], matches)?;
+        Some((payload, key))
     }
 
     /// Flask-Login itself looks at no fallback key; a token that one of them signed is replaced.
     pub(crate) fn verify(&self, value: &[u8]) -> Option<Claims> {
         let value = werkzeug_unquote(value)?;
-        let (user_id, digest) = value.rsplit_once('|')?;
-        let matches = |tag: &Tag| {
-            equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
-        };
-        let key = self.0.verify(&[user_id.as_bytes()], matches)?;
+        let (user_id, key) = self.decode(&value)?;
         if !crate::user::is_usable_id(user_id) {
             return None;
         }
@@ -47,4 +58,28 @@ impl FlaskTokens {
             outdated: key == KeyUsed::Fallback,
         })
     }
+}
+
+/// Flask-Login's `encode_cookie`: a text with its digest under the first of these keys, as its remember token has it. The
+/// value of a cookie is quoted besides.
+///
+/// ```
+/// use housekey::SecretKeys;
+/// use housekey::door::{decode_flask_cookie, encode_flask_cookie};
+///
+/// let keys = SecretKeys::flask("the program's SECRET_KEY")?;
+/// let text = encode_flask_cookie("1", &keys);
+/// assert!(text.starts_with("1|"));
+/// assert_eq!(decode_flask_cookie(&text, &keys).as_deref(), Some("1"));
+/// assert_eq!(decode_flask_cookie("1|0", &keys), None);
+/// # Ok::<(), housekey::Error>(())
+/// ```
+pub fn encode_flask_cookie(payload: &str, keys: &SecretKeys) -> String {
+    FlaskTokens::new(keys).encode(payload)
+}
+
+/// Flask-Login's `decode_cookie`: what such a text says. `None` unless one of the keys signed it.
+pub fn decode_flask_cookie(text: &str, keys: &SecretKeys) -> Option<String> {
+    let tokens = FlaskTokens::new(keys);
+    tokens.decode(text).map(|(payload, _)| payload.to_owned())
 }

@@ -26,6 +26,8 @@ use crate::signing::timed::Refused;
 use crate::records::LoginId;
 use crate::records::secret::LoginSecret;
 use crate::session;
+pub use flask::{decode_flask_cookie, encode_flask_cookie};
+
 use flask::FlaskTokens;
 use rotating::RotatingTokens;
 use timed::TimedTokens;
@@ -348,6 +350,11 @@ impl RememberState {
         let wanted =
             cookie.refresh_each_request && !cookie.rotates() && matches!(self.change, Change::Keep);
         wanted.then(|| self.read(cookie, now))??.ok()
+    }
+
+    /// Whether something else is to become of the token than that it stays.
+    pub(crate) fn is_changed(&self) -> bool {
+        !matches!(self.change, Change::Keep)
     }
 
     /// What is to become of the cookie has been written into the response.

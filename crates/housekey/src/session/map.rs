@@ -127,6 +127,31 @@ impl SessionMap {
         }
     }
 
+    /// The same as the text of one JSON object, as Flask writes a session.
+    pub(crate) fn show_json(&mut self) -> String {
+        self.know();
+        let mut shown = self.object.clone();
+        if !self.is_shown(keys::TOKEN) {
+            shown.remove(keys::TOKEN);
+        }
+        shown.to_json()
+    }
+
+    /// All values of one JSON object, as Flask writes a session. `None` when it is none.
+    pub(crate) fn values_of(text: String) -> Option<Vec<(String, String)>> {
+        let object = Object::parse(text)?;
+        let value = |key: String| {
+            let raw = object.get(&key)?.to_owned();
+            Some((key, raw))
+        };
+        Some(object.names().into_iter().filter_map(value).collect())
+    }
+
+    /// The raw JSON under a key that a door may see.
+    pub(crate) fn shown(&self, key: &str) -> Option<&str> {
+        self.get(key).filter(|_| self.is_shown(key))
+    }
+
     /// Makes it what the door has made of it. What proves a login goes only with the user. `true` when the login is another.
     pub(crate) fn replace(&mut self, values: impl IntoIterator<Item = (String, String)>) -> bool {
         let values: Vec<_> = values.into_iter().collect();
@@ -237,6 +262,12 @@ impl SessionMap {
             self.changed(key);
         }
         removed
+    }
+
+    /// Counts as changed, so that it is sent again.
+    pub(crate) fn touch(&mut self) {
+        self.modified.login = true;
+        self.modified.values = true;
     }
 
     /// Removes everything. Counts as a change even when there was nothing, so that a cookie that counts for nothing

@@ -1,4 +1,4 @@
-//! What the rules go by, and the two presets.
+//! What the rules go by, and the three presets.
 
 pub(crate) mod check;
 
@@ -129,6 +129,18 @@ pub(crate) struct RuleSettings {
     pub(crate) protection: SessionProtection,
     /// Whether a permanent session is only made stale where strong protection would end it.
     pub(crate) strong_spares_permanent: bool,
+    /// Whether strong protection leaves the application's values where it ends a login.
+    pub(crate) strong_keeps_values: bool,
+    /// Whether a session that does not say which browser it was made for counts as one from elsewhere.
+    pub(crate) unbound_is_foreign: bool,
+    /// Whether a session without a login may be marked as fresh.
+    pub(crate) confirms_nobody: bool,
+    /// Whether remember tokens that are refreshed at each request go to everybody who is logged in, remembered or not.
+    pub(crate) refreshes_everybody: bool,
+    /// Whether the loader finds users by the ids that sessions and remember tokens name.
+    pub(crate) finds_by_id: bool,
+    /// Whether a visit keeps its events for the door.
+    pub(crate) keeps_events: bool,
     pub(crate) identifier: SessionIdentifier,
     pub(crate) client_address: Option<ClientAddress>,
     pub(crate) trusted_proxies: usize,
@@ -177,6 +189,12 @@ impl Settings {
                 realm: String::new(),
                 protection: SessionProtection::Basic,
                 strong_spares_permanent: false,
+                strong_keeps_values: false,
+                unbound_is_foreign: false,
+                confirms_nobody: false,
+                refreshes_everybody: false,
+                finds_by_id: true,
+                keeps_events: false,
                 identifier: SessionIdentifier::UserAgent,
                 client_address: None,
                 trusted_proxies: 0,
@@ -233,6 +251,19 @@ impl Settings {
                 ..Self::safe().rules
             },
             ..Self::safe()
+        }
+    }
+
+    pub(crate) fn flask_login() -> Self {
+        Self {
+            rules: RuleSettings {
+                strong_keeps_values: true,
+                unbound_is_foreign: true,
+                confirms_nobody: true,
+                refreshes_everybody: true,
+                ..Self::flask().rules
+            },
+            ..Self::flask()
         }
     }
 

@@ -510,6 +510,7 @@ fn session_identifiers_are_those_of_either_flask_login() {
             let client = Client {
                 user_agent,
                 address: vector.remote_addr,
+                ..Client::default()
             };
             assert_eq!(formula.of(&client), vector.id, "{client:?}");
             assert!(formula.matches(&vector.id, &client));
@@ -527,6 +528,7 @@ fn a_user_agent_beyond_ascii_is_identified_by_its_bytes_as_wsgi_hands_them_on() 
     let client = Client {
         user_agent: Some(HeaderValue::from_bytes(b"Fo\xf6").unwrap()),
         address: Some("::1".parse().unwrap()),
+        ..Client::default()
     };
     let id = SessionIdentifier::FlaskLogin06.of(&client);
     assert!(

@@ -6,6 +6,7 @@
 
 mod cookie_cases;
 mod cookie_prefix_cases;
+mod flask_login;
 mod flask_vectors;
 mod login_cases;
 mod negotiation_cases;

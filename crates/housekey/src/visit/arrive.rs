@@ -49,6 +49,7 @@ impl Incoming {
         self.client = Some(Client {
             user_agent: user_agent.and_then(|bytes| HeaderValue::from_bytes(bytes).ok()),
             address,
+            identity: None,
         });
         self
     }
@@ -73,6 +74,7 @@ impl Shared {
         Client {
             user_agent: request.headers.get(header::USER_AGENT).cloned(),
             address: address.or_else(|| settings.client_address.as_ref()?(request)),
+            identity: None,
         }
     }
 
@@ -148,6 +150,7 @@ impl VisitState {
             sent_ahead: false,
             written: false,
             events: Vec::new(),
+            kept_events: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use http::request::Parts;
 use super::{Current, OpenVisit};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::login::state::{View, Who};
+use crate::login::state::{LoginSource, View, Who};
 use crate::user::{User, downcast};
 
 /// Who is there; `None` is an anonymous visitor.
@@ -44,6 +44,40 @@ impl OpenVisit {
                 return found;
             }
         }
+    }
+
+    /// Makes the object that was just logged in the current user, so that the loader is not asked for it again in this
+    /// request. Where logins have records, or the user is not active, the search comes all the same, and this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotLoggedIn`] when the session does not name this user.
+    pub fn set_current_user<U: User>(&self, user: Arc<U>) -> Result<(), Error> {
+        let (id, is_active) = (user.id(), user.is_active());
+        let is_recorded = self.visit.inner.shared.records.is_some();
+        let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
+        self.with(|view| {
+            if view.session_user_id().as_deref() != Some(id.as_str()) {
+                return Err(Error::new(
+                    ErrorKind::NotLoggedIn,
+                    "the session does not name this user, so they are not the current user",
+                ));
+            }
+            if is_active && !is_recorded {
+                view.is_used |= !without_use;
+                view.who = Who::Somebody(user, LoginSource::Session);
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets the next call of [`current_user`](Self::current_user) look again.
+    pub fn forget_current_user(&self) {
+        self.with(|view| {
+            view.generation += 1;
+            view.who = Who::NotAsked;
+            view.live = None;
+        });
     }
 }
 

@@ -117,6 +117,18 @@ impl<U: User> Login<U> {
         self.visit.renew(user, Renewal::Confirm).await
     }
 
+    /// Marks the session as fresh where nobody is logged in by it, as Flask-Login's `confirm_login` does. It proves nothing and
+    /// opens nothing: a login that follows is as fresh as it says itself. Only in the preset
+    /// [`flask_login`](crate::LoginManager::flask_login).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) in other presets, or when somebody is logged in;
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
+    pub fn confirm_anonymous(&self) -> Result<(), Error> {
+        self.visit.change(|view| view.confirm_anonymous())
+    }
+
     /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of
     /// freshness and remembering. All other logins of the user are out at their next request, but for those that have
     /// no digest of it: under the `flask` preset, sessions that a Flask peer made, and Flask-Login's remember tokens.

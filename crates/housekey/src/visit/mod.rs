@@ -53,7 +53,7 @@ use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
 use crate::login::state::{LoginSource, View, VisitState, Who};
-use crate::session::{SessionChanges, keys};
+use crate::session::{SessionChanges, SessionMap, keys};
 use crate::settings::Discard;
 use crate::user::User;
 
@@ -309,6 +309,15 @@ impl Visit {
         names
     }
 
+    /// [`remember_outcome`](Self::remember_outcome) in the response's headers, with `Vary` and `Cache-Control` as they are by
+    /// now. The visit goes on.
+    pub fn finish_remembering(&self, headers: &mut HeaderMap) {
+        if let Some(mut state) = self.closing() {
+            let outcome = state.outcome_of_token(&self.inner.shared, headers);
+            outcome.write_to(headers);
+        }
+    }
+
     /// The state at the end, if there is one.
     fn closing(&self) -> Option<MutexGuard<'_, VisitState>> {
         let mut state = lock(self.inner.state.get()?);
@@ -344,6 +353,9 @@ impl OpenVisit {
         let result = act(&mut state.view(shared));
         if !state.events.is_empty() {
             let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
+            if shared.settings.keeps_events {
+                state.kept_events.extend_from_slice(&events);
+            }
             drop(state);
             let client = EventClient::of(&client);
             events
@@ -391,6 +403,51 @@ impl OpenVisit {
         self.with(|view| view.session.show())
     }
 
+    /// The same as the text of one JSON object, as Flask's session cookie holds it.
+    pub fn session_json(&self) -> String {
+        self.with(|view| view.session.show_json())
+    }
+
+    /// The raw JSON under one of the session's keys, for instance the `_user_id` with its type. As in
+    /// [`session_values`](Self::session_values), a secret is not shown.
+    pub fn session_value(&self, key: &str) -> Option<String> {
+        self.with(|view| view.session.shown(key).map(str::to_owned))
+    }
+
+    /// Whether the session is another than it came.
+    pub fn is_session_modified(&self) -> bool {
+        self.with(|view| view.session.is_modified())
+    }
+
+    /// Sends the session again even if nobody changed it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLate`] after the response.
+    pub fn rewrite_session(&self) -> Result<(), Error> {
+        self.change(|view| {
+            view.session.touch();
+            Ok(())
+        })
+    }
+
+    /// What has happened in this visit since the door asked last, where the manager keeps it
+    /// ([`keep_events`](crate::LoginManagerBuilder::keep_events)).
+    pub fn take_events(&self) -> Vec<Event> {
+        self.with(|view| std::mem::take(&mut view.kept_events))
+    }
+
+    /// Says what this client is recognized by, in place of what [`SessionIdentifier`](crate::SessionIdentifier) makes of the
+    /// request: for a program with a formula of its own. What was compared before stays as it is.
+    pub fn identify_client(&self, identity: String) {
+        self.with(|view| view.client.identity = Some(identity));
+    }
+
+    /// What a session that is made for this client keeps to be recognized by.
+    pub fn client_identity(&self) -> String {
+        self.with(|view| view.policy.settings.identifier.of(&view.client))
+    }
+
     /// What the rules have changed in the session since a door saw it last, by [`Visit::open_with`],
     /// [`session_values`](Self::session_values), [`replace_session`](Self::replace_session) or this. What is taken here is not
     /// in the [`outcome`](Visit::outcome) again.
@@ -432,6 +489,22 @@ impl OpenVisit {
         })
     }
 
+    /// As [`replace_session`](Self::replace_session), with the text of one JSON object, as Flask writes a session.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SessionValue`] when the text is not one, and as there.
+    pub fn replace_session_json(&self, text: String) -> Result<(), Error> {
+        let values = SessionMap::values_of(text);
+        let values = values.ok_or_else(|| {
+            Error::new(
+                ErrorKind::SessionValue,
+                "a session is replaced by the text of one JSON object, and this is not one",
+            )
+        })?;
+        self.replace_session(values)
+    }
+
     /// The session.
     pub fn session(&self) -> Session {
         Session::new(self.clone())
@@ -462,6 +535,13 @@ impl OpenVisit {
     /// [`current_user`](Self::current_user) was asked.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
         self.with(|view| view.is_fresh(Some(within)))
+    }
+
+    /// Whether somebody is looking for the current user at this moment, or changing who it is together with the store. A user
+    /// loader that waits for the current user of its own request would wait for itself: where code can ask without knowing that
+    /// a loader runs it, the door looks here first.
+    pub fn is_loading(&self) -> bool {
+        self.visit.inner.loading.is_taken()
     }
 
     /// One at a time: who is looking for the user, or changing who it is together with the store.

@@ -101,15 +101,38 @@ impl VisitState {
                     tracing::error!(target: "housekey", %error, "the session cannot be sent");
                 })?,
             remember,
-            vary: match self.asked_request {
-                true => "Cookie, Authorization",
-                false => "Cookie",
-            },
+            vary: self.vary(),
             private: self.personal,
             sent_ahead,
         };
         outcome.private |= outcome.changes_browser();
         Ok(outcome)
+    }
+
+    /// What is sent for the remember token, once, and what caches have to know by now.
+    pub(super) fn outcome_of_token<'a>(
+        &mut self,
+        policy: &'a Policy,
+        headers: &HeaderMap,
+    ) -> Outcome<'a> {
+        let sent_ahead = self.sent_ahead;
+        let remember = self.conclude_remembering(policy, &|name| sets_cookie(headers, name));
+        let mut outcome = Outcome {
+            session: SessionOutcome::Values(SessionChanges::default()),
+            remember,
+            vary: self.vary(),
+            private: self.personal,
+            sent_ahead,
+        };
+        outcome.private |= outcome.changes_browser();
+        outcome
+    }
+
+    fn vary(&self) -> &'static str {
+        match self.asked_request {
+            true => "Cookie, Authorization",
+            false => "Cookie",
+        }
     }
 
     /// What is sent for the remember token, once.

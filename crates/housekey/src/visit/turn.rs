@@ -41,6 +41,11 @@ impl Turns {
         Turn { turns: self }
     }
 
+    /// Whether somebody has the turn.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != FREE
+    }
+
     /// Boxed, since hardly anybody waits and everybody would have to carry it.
     #[cold]
     async fn wait(&self) {
@@ -114,7 +119,11 @@ mod tests {
     fn a_turn_that_is_over_is_free_again() {
         block_on(async {
             let turns = Turns::new();
-            drop(turns.take().await);
+            assert!(!turns.is_taken());
+            let turn = turns.take().await;
+            assert!(turns.is_taken());
+            drop(turn);
+            assert!(!turns.is_taken());
             assert!(poll_once(turns.take()).await.is_some());
         });
     }

@@ -135,6 +135,9 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     }
 
     fn ask_for_session_user(&mut self, user_id: String) -> Step<'r, S> {
+        if !self.policy.settings.finds_by_id {
+            return self.search_request();
+        }
         Step::User(
             user_id,
             Box::new(|search, user_id, found| match found {
@@ -202,7 +205,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
 
     fn search_remember_token(&mut self) -> Step<'r, S> {
         // A request that was under way while this browser's login was renewed must not undo that.
-        if !self.is_used || self.reads_only {
+        if !self.is_used || self.reads_only || !self.policy.settings.finds_by_id {
             return self.search_request();
         }
         match self.remember.read(&self.policy.remember, self.now) {

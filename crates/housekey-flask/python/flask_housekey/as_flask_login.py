@@ -1,0 +1,16 @@
+"""Lets other packages that import `flask_login` have this one: import it before them.
+
+    import flask_housekey.as_flask_login
+    from flask_admin import Admin
+"""
+
+import sys
+
+import flask_housekey
+
+from . import __about__, config, login_manager, mixins, signals, test_client, utils
+
+sys.modules["flask_login"] = flask_housekey
+for _module in (__about__, config, login_manager, mixins, signals, test_client, utils):
+    _name = _module.__name__.removeprefix(__package__)
+    sys.modules["flask_login" + _name] = _module

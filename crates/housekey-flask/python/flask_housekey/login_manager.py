@@ -1,0 +1,274 @@
+"""The login manager. Names and attributes are Flask-Login's."""
+
+import warnings
+from datetime import datetime, timedelta
+
+from flask import abort, current_app, flash, g, redirect, request, session
+
+from . import _core
+from .config import (
+    AUTH_HEADER_NAME,
+    COOKIE_DURATION,
+    COOKIE_HTTPONLY,
+    COOKIE_NAME,
+    COOKIE_SAMESITE,
+    COOKIE_SECURE,
+    ID_ATTRIBUTE,
+    LOGIN_MESSAGE,
+    LOGIN_MESSAGE_CATEGORY,
+    REFRESH_MESSAGE,
+    REFRESH_MESSAGE_CATEGORY,
+    USE_SESSION_FOR_NEXT,
+)
+from .mixins import AnonymousUserMixin
+from .sessions import RustSessions, salt_to_take_over
+from .signals import (
+    _user_loaded_from_header,
+    user_accessed,
+    user_loaded_from_cookie,
+    user_loaded_from_request,
+    user_needs_refresh,
+    user_unauthorized,
+)
+from .utils import (
+    _create_identifier,
+    _tell_of_protection,
+    _user_context_processor,
+    _visit,
+    _visit_if_any,
+    encode_cookie,
+    expand_login_view,
+    login_url,
+    make_next_param,
+)
+
+# The clock, as long as nobody has put another one in the place of `datetime`.
+_datetime = datetime
+
+
+class LoginManager:
+    """Who may log in to an app, how they are found again, and where they are sent to log in."""
+
+    def __init__(self, app=None, add_context_processor=True):
+        #: Makes the user of somebody who is not logged in.
+        self.anonymous_user = AnonymousUserMixin
+
+        #: Where people are sent to log in: an endpoint, a path or a URL. Without one they get a 401.
+        self.login_view = None
+
+        #: The same for single blueprints, by their names.
+        self.blueprint_login_views = {}
+
+        #: What is flashed when somebody is sent there, and in which category.
+        self.login_message = LOGIN_MESSAGE
+        self.login_message_category = LOGIN_MESSAGE_CATEGORY
+
+        #: Where people are sent to prove themselves again. Without it they get a 401.
+        self.refresh_view = None
+
+        #: What is flashed when somebody is sent there, and in which category.
+        self.needs_refresh_message = REFRESH_MESSAGE
+        self.needs_refresh_message_category = REFRESH_MESSAGE_CATEGORY
+
+        #: What happens to a session that comes from another browser: "basic", "strong", or None. The app's
+        #: SESSION_PROTECTION goes before it.
+        self.session_protection = "basic"
+
+        #: Puts the messages into the visitor's language.
+        self.localize_callback = None
+
+        #: Answer in place of the redirects.
+        self.unauthorized_callback = None
+        self.needs_refresh_callback = None
+
+        #: The name of the method that says what a user is found by again.
+        self.id_attribute = ID_ATTRIBUTE
+
+        self._user_callback = None
+        self._request_callback = None
+        self._header_callback = None
+        self._session_identifier_generator = _create_identifier
+
+        if app is not None:
+            self.init_app(app, add_context_processor)
+
+    def init_app(self, app, add_context_processor=True):
+        """Logs people in to this app. The app's own session is kept by housekey from now on, in the same cookie, unless it
+        has another session interface than Flask's."""
+        app.login_manager = self
+        salt = salt_to_take_over(app)
+        door = _core.Door(app, self, salt)
+        app.extensions["flask_housekey"] = door
+        if salt is not None:
+            app.session_interface = RustSessions(door)
+        app.after_request(self._update_remember_cookie)
+        if add_context_processor:
+            app.context_processor(_user_context_processor)
+
+    def setup_app(self, app, add_context_processor=True):
+        """Deprecated: use `init_app`."""
+        _deprecated("setup_app", "init_app")
+        self.init_app(app, add_context_processor)
+
+    def user_loader(self, callback):
+        """Says how a user is found by what their `get_id` returned. None where there is no such user."""
+        self._user_callback = callback
+        return callback
+
+    @property
+    def user_callback(self):
+        return self._user_callback
+
+    def request_loader(self, callback):
+        """Says how a user is found by the request alone, for instance by an API key in it."""
+        self._request_callback = callback
+        return callback
+
+    @property
+    def request_callback(self):
+        return self._request_callback
+
+    def header_loader(self, callback):
+        """Deprecated: use `request_loader`."""
+        _deprecated("header_loader", "request_loader")
+        self._header_callback = callback
+        return callback
+
+    def unauthorized_handler(self, callback):
+        """Answers those who have to log in, in place of the redirect."""
+        self.unauthorized_callback = callback
+        return callback
+
+    def needs_refresh_handler(self, callback):
+        """Answers those who have to prove themselves again, in place of the redirect."""
+        self.needs_refresh_callback = callback
+        return callback
+
+    def unauthorized(self):
+        """The answer to somebody who has to log in."""
+        user_unauthorized.send(current_app._get_current_object())
+        if self.unauthorized_callback is not None:
+            return self.unauthorized_callback()
+        views = self.blueprint_login_views
+        view = views.get(request.blueprint, self.login_view)
+        return self._send_to(view, self.login_message, self.login_message_category)
+
+    def needs_refresh(self):
+        """The answer to somebody who has to prove themselves again."""
+        user_needs_refresh.send(current_app._get_current_object())
+        if self.needs_refresh_callback is not None:
+            return self.needs_refresh_callback()
+        message, category = self.needs_refresh_message, self.needs_refresh_message_category
+        return self._send_to(self.refresh_view, message, category)
+
+    def _send_to(self, view, message, category):
+        if not view:
+            abort(401)
+        if message:
+            if self.localize_callback is not None:
+                message = self.localize_callback(message)
+            flash(message, category=category)
+        if not current_app.config.get("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
+            return redirect(login_url(view, next_url=request.url))
+        # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
+        session["_id"] = self._session_identifier_generator()
+        session["next"] = make_next_param(expand_login_view(view), request.url)
+        return redirect(login_url(view))
+
+    def _update_request_context_with_user(self, user=None):
+        """Makes this the current user, or an anonymous one."""
+        g._login_user = self.anonymous_user() if user is None else user
+
+    def _load_user(self):
+        """Finds out who is there."""
+        callbacks = (self._user_callback, self._request_callback)
+        if callbacks == (None, None):
+            raise Exception(
+                "Missing user_loader or request_loader: a login manager needs to be told how users are found."
+            )
+        visit = _visit()
+        user, source, signal = visit.load_user(again=hasattr(g, "_login_user"))
+        self._update_request_context_with_user(user)
+        app = current_app._get_current_object()
+        user_accessed.send(app)
+        _tell_of_protection(app, visit)
+        if source == "cookie":
+            signal = user_loaded_from_cookie
+        if signal is not None:
+            signal.send(app, user=user)
+
+    def _find_by_request(self):
+        """The user that the request itself proves, with the signal that tells of it."""
+        if self._request_callback is not None:
+            user, signal = self._load_user_from_request(request), user_loaded_from_request
+        else:
+            name = current_app.config.get("AUTH_HEADER_NAME", AUTH_HEADER_NAME)
+            header = request.headers.get(name)
+            user, signal = self._load_user_from_header(header), _user_loaded_from_header
+        return None if user is None else (user, signal)
+
+    def _load_user_from_request(self, request):
+        return self._request_callback(request)
+
+    def _load_user_from_header(self, header):
+        if self._header_callback is None or header is None:
+            return None
+        return self._header_callback(header)
+
+    def _update_remember_cookie(self, response):
+        visit = _visit_if_any()
+        if visit is not None:
+            visit.finish_remembering(response)
+        return response
+
+    def _set_cookie(self, response):
+        """Remembers the user of this session, by hand. `login_user` with `remember` does it by itself."""
+        config = current_app.config
+        if "_remember_seconds" in session:
+            duration = timedelta(seconds=session["_remember_seconds"])
+        else:
+            duration = config.get("REMEMBER_COOKIE_DURATION", COOKIE_DURATION)
+        if isinstance(duration, int):
+            duration = timedelta(seconds=duration)
+        if not isinstance(duration, timedelta):
+            raise Exception(
+                f"REMEMBER_COOKIE_DURATION must be a datetime.timedelta, instead got: {duration}"
+            )
+        response.set_cookie(
+            config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME),
+            value=encode_cookie(str(session["_user_id"])),
+            expires=datetime.utcnow() + duration,
+            domain=config.get("REMEMBER_COOKIE_DOMAIN"),
+            path=config.get("REMEMBER_COOKIE_PATH", "/"),
+            secure=config.get("REMEMBER_COOKIE_SECURE", COOKIE_SECURE),
+            httponly=config.get("REMEMBER_COOKIE_HTTPONLY", COOKIE_HTTPONLY),
+            samesite=config.get("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
+        )
+
+    def _clear_cookie(self, response):
+        """Takes the remember token from the browser, by hand. `logout_user` does it by itself."""
+        config = current_app.config
+        response.delete_cookie(
+            config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME),
+            domain=config.get("REMEMBER_COOKIE_DOMAIN"),
+            path=config.get("REMEMBER_COOKIE_PATH", "/"),
+            secure=config.get("REMEMBER_COOKIE_SECURE", COOKIE_SECURE),
+            httponly=config.get("REMEMBER_COOKIE_HTTPONLY", COOKIE_HTTPONLY),
+            samesite=config.get("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
+        )
+
+    @property
+    def _login_disabled(self):
+        """Deprecated: use LOGIN_DISABLED of the app's configuration."""
+        _deprecated("_login_disabled", "app.config['LOGIN_DISABLED']")
+        return current_app.config.get("LOGIN_DISABLED", False)
+
+    @_login_disabled.setter
+    def _login_disabled(self, disabled):
+        _deprecated("_login_disabled", "app.config['LOGIN_DISABLED']")
+        current_app.config["LOGIN_DISABLED"] = disabled
+
+
+def _deprecated(name, instead):
+    message = f"{name} is deprecated: use {instead}"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)

@@ -1,0 +1,83 @@
+"""Flask's session, kept in Rust: nothing is verified or decoded until somebody looks at it."""
+
+from flask.globals import request_ctx
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+
+from . import _core
+
+
+class Session(_core.Visit, SessionMixin):
+    """One request's session, in Flask's cookie. A mapping like Flask's own, though not a `dict`."""
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.copy()!r}>"
+
+    def __eq__(self, other):
+        if isinstance(other, Session):
+            other = other.copy()
+        return self.copy() == other
+
+    __hash__ = None
+
+    def __or__(self, other):
+        return self.copy() | dict(other)
+
+    def __ror__(self, other):
+        return dict(other) | self.copy()
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+
+class RustSessions(SecureCookieSessionInterface):
+    """Sessions in Flask's own cookie, read and written by housekey.
+
+    `LoginManager.init_app` puts it in the place of Flask's, if that is as Flask has it.
+    """
+
+    session_class = Session
+
+    def __init__(self, door):
+        self.door = door
+
+    def open_session(self, app, request):
+        if not app.secret_key:
+            return None
+        return Session(self.door, request.environ)
+
+    def save_session(self, app, session, response):
+        if isinstance(session, Session):
+            session.save(response)
+        else:
+            super().save_session(app, session, response)
+
+
+def salt_to_take_over(app):
+    """The salt of the app's sessions if they are Flask's own, None if they are anybody else's."""
+    interface = app.session_interface
+    if isinstance(interface, RustSessions):
+        return interface.salt
+    ours = SecureCookieSessionInterface
+    if type(interface) is not ours or vars(interface):
+        return None
+    as_flask_has_it = (
+        ours.key_derivation == "hmac"
+        and ours.digest_method().name == "sha1"
+        and ours.serializer is _serializer
+        and ours.session_class is _session_class
+    )
+    return ours.salt if as_flask_has_it else None
+
+
+_serializer = SecureCookieSessionInterface.serializer
+_session_class = SecureCookieSessionInterface.session_class
+
+
+def current_session():
+    """The session of this request, without counting as a look at it."""
+    context = request_ctx._get_current_object()
+    try:
+        return context._session
+    except AttributeError:
+        return context.session

@@ -1,0 +1,18 @@
+"""A test client that is logged in from the beginning. The name is Flask-Login's."""
+
+from flask.testing import FlaskClient
+
+
+class FlaskLoginClient(FlaskClient):
+    """`app.test_client(user=…)` with this as the app's `test_client_class`: a browser of this user's.
+
+    With `fresh_login=False` the login is not fresh. Session protection takes the browser for another one than its
+    session was made for: tests of protected views turn SESSION_PROTECTION off.
+    """
+
+    def __init__(self, *args, user=None, fresh_login=True, **kwargs):
+        super().__init__(*args, **kwargs)
+        if user is not None:
+            with self.session_transaction() as session:
+                session["_user_id"] = user.get_id()
+                session["_fresh"] = fresh_login

@@ -1,0 +1,95 @@
+//! What a WSGI request brings.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+/// The address of the client, as an extension of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Address(pub(crate) IpAddr);
+
+const COUNT: usize = 5;
+
+/// The header fields that the rules look at, by their names in the environment.
+const FIELDS: [(&str, HeaderName); COUNT] = [
+    ("HTTP_COOKIE", header::COOKIE),
+    ("HTTP_USER_AGENT", header::USER_AGENT),
+    ("HTTP_HOST", header::HOST),
+    ("HTTP_ORIGIN", header::ORIGIN),
+    ("HTTP_UPGRADE", header::UPGRADE),
+];
+
+/// What is taken out of the environment: not the environment itself, which holds the visit.
+pub(crate) struct Head {
+    fields: [Option<Py<PyString>>; COUNT],
+    forwarded_for: Option<Py<PyString>>,
+    address: Option<Py<PyString>>,
+}
+
+impl Head {
+    pub(crate) fn of(environ: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let text = |name: &str| -> PyResult<Option<Py<PyString>>> {
+            let value = environ.get_item(name)?;
+            Ok(value.and_then(|value| value.cast_into::<PyString>().ok().map(Bound::unbind)))
+        };
+        let mut fields = [const { None }; COUNT];
+        for ((name, _), field) in FIELDS.iter().zip(&mut fields) {
+            *field = text(name)?;
+        }
+        Ok(Self {
+            fields,
+            forwarded_for: text("HTTP_X_FORWARDED_FOR")?,
+            address: text("REMOTE_ADDR")?,
+        })
+    }
+
+    /// The head of the request, as far as the rules look at it. What no header can hold is left out.
+    pub(crate) fn parts(&self, py: Python<'_>) -> Parts {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        for ((_, name), field) in FIELDS.into_iter().zip(&self.fields) {
+            let bytes = field.as_ref().map(|field| bytes(field.bind(py)));
+            let is_cookie = name == header::COOKIE;
+            if let Some(value) = bytes.and_then(|bytes| header_value(bytes, is_cookie)) {
+                parts.headers.insert(name, value);
+            }
+        }
+        if let Some(address) = self.client_address(py) {
+            parts.extensions.insert(Address(address));
+        }
+        parts
+    }
+
+    /// The address that Flask-Login 0.6.3 takes: the first one that was forwarded, or the connection's.
+    fn client_address(&self, py: Python<'_>) -> Option<IpAddr> {
+        let address = |text: &Option<Py<PyString>>| -> Option<IpAddr> {
+            let text = text.as_ref()?.bind(py);
+            let text = text.to_str().ok()?;
+            text.split(',').next()?.trim().parse().ok()
+        };
+        address(&self.forwarded_for).or_else(|| address(&self.address))
+    }
+}
+
+/// WSGI hands each byte on as a character of Latin-1. Others do not come from a server; they are taken as UTF-8.
+fn bytes(text: &Bound<'_, PyString>) -> Vec<u8> {
+    let text = text.to_string_lossy();
+    let latin1: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).ok())
+        .collect();
+    latin1.unwrap_or_else(|| text.as_bytes().to_vec())
+}
+
+/// One cookie that cannot stand in a header does not take the others with it.
+fn header_value(bytes: Vec<u8>, is_cookie: bool) -> Option<HeaderValue> {
+    let is_value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).is_ok();
+    if is_cookie && !is_value(&bytes) {
+        let pairs = bytes.split(|byte| *byte == b';');
+        let kept: Vec<&[u8]> = pairs.filter(|pair| is_value(pair)).collect();
+        return HeaderValue::from_bytes(&kept.join(&b';')).ok();
+    }
+    HeaderValue::from_maybe_shared(bytes).ok()
+}

@@ -1,0 +1,36 @@
+//! The Flask door: what the Python package `flask_housekey` does by housekey's rules.
+//!
+//! The package calls everything in Flask that is called by name; this crate keeps the session, reads and writes the cookies,
+//! and decides who is there.
+//!
+//! - `visit`: one request, its session and its login. `mapping` is the session as Python has it.
+//! - `door`: the login manager of one app, built anew when the app's configuration changes. `config` reads that.
+//! - `user`: the application's user objects, and its loaders.
+//! - `environ`: what a WSGI request brings; `headers`: what goes back.
+//! - `drive`: waiting, for a caller that does not wait. `errors`: what Python is told. `text`: Flask-Login's helpers.
+//!
+//! No lock of this crate is held while Python is called: another thread, or another greenlet of this one, may want it.
+
+mod config;
+mod door;
+mod drive;
+mod environ;
+mod errors;
+mod headers;
+mod mapping;
+mod text;
+mod user;
+mod visit;
+
+use pyo3::pymodule;
+
+/// The part of `flask_housekey` that is written in Rust.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::door::Door;
+    #[pymodule_export]
+    use super::text::{decode_cookie, encode_cookie, login_url, make_next_param};
+    #[pymodule_export]
+    use super::visit::Visit;
+}

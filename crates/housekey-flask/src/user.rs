@@ -1,0 +1,131 @@
+//! The application's users, and how they are found: its `user_loader` and its `request_loader`.
+
+use std::cell::RefCell;
+
+use housekey::{BoxError, User, UserLoader};
+use http::request::Parts;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyInt;
+
+use crate::visit::Visit;
+
+thread_local! {
+    /// The objects that loaders gave on this thread, until a visit has them.
+    static LOADED: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The objects that loaders have given on this thread since this was asked last. A visit keeps them, so that none goes while the
+/// rules hold their lock: a `__del__` would run there.
+pub(crate) fn take_loaded() -> Vec<Py<PyAny>> {
+    LOADED.take()
+}
+
+/// A user object of the application's. What the rules want to know is kept beside it, so that no Python runs while they hold
+/// their lock.
+pub(crate) struct PyUser {
+    pub(crate) object: Py<PyAny>,
+    /// The signal that tells of them, where the request proved them.
+    pub(crate) signal: Option<Py<PyAny>>,
+    id: String,
+    is_active: bool,
+}
+
+impl PyUser {
+    pub(crate) fn new(object: &Bound<'_, PyAny>, id: &str) -> PyResult<Self> {
+        let is_active = match object.getattr_opt("is_active")? {
+            Some(is_active) => is_active.is_truthy()?,
+            None => true,
+        };
+        LOADED.with_borrow_mut(|loaded| loaded.push(object.clone().unbind()));
+        Ok(Self {
+            object: object.clone().unbind(),
+            signal: None,
+            id: id.to_owned(),
+            is_active,
+        })
+    }
+
+    pub(crate) fn is_active_now(&self) -> bool {
+        self.is_active
+    }
+}
+
+impl User for PyUser {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn is_active(&self) -> bool {
+        self.is_active
+    }
+}
+
+/// The loaders of a login manager. It asks Python while the rules hold no lock.
+pub(crate) struct PyLoader {
+    /// A weak reference, since the login manager leads here.
+    pub(crate) manager: Py<PyAny>,
+    pub(crate) finds_by_id: bool,
+}
+
+impl PyLoader {
+    fn by_id(&self, py: Python<'_>, id: &str) -> PyResult<Option<PyUser>> {
+        let manager = self.manager.bind(py).call0()?;
+        let callback = manager.getattr("_user_callback")?;
+        if callback.is_none() {
+            return Ok(None);
+        }
+        let found = match number_in_session(py, id)? {
+            Some(number) => callback.call1((number,))?,
+            None => callback.call1((id,))?,
+        };
+        match found.is_none() {
+            true => Ok(None),
+            false => PyUser::new(&found, id).map(Some),
+        }
+    }
+
+    fn by_request(&self, py: Python<'_>) -> PyResult<Option<PyUser>> {
+        let manager = self.manager.bind(py).call0()?;
+        let found = manager.call_method0("_find_by_request")?;
+        if found.is_none() {
+            return Ok(None);
+        }
+        let (object, signal): (Bound<'_, PyAny>, Py<PyAny>) = found.extract()?;
+        let mut user = PyUser::new(&object, "")?;
+        user.signal = Some(signal);
+        Ok(Some(user))
+    }
+}
+
+impl UserLoader<PyUser> for PyLoader {
+    async fn load_user(&self, id: &str) -> Result<Option<PyUser>, BoxError> {
+        Ok(Python::attach(|py| self.by_id(py, id))?)
+    }
+
+    fn finds_by_id(&self) -> bool {
+        self.finds_by_id
+    }
+
+    async fn load_from_request(&self, _: &Parts) -> Result<Option<PyUser>, BoxError> {
+        Ok(Python::attach(|py| self.by_request(py))?)
+    }
+}
+
+/// The id as the number that the session of this request holds, if it holds one.
+fn number_in_session<'py>(py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    static OF_REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if !id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+        return Ok(None);
+    }
+    let visit = OF_REQUEST
+        .import(py, "flask_housekey.utils", "_visit")?
+        .call0()?;
+    match visit.cast::<Visit>()?.get().raw_user_id() {
+        Some(raw) if raw == id => {
+            let int = py.get_type::<PyInt>();
+            int.call1((id,)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
