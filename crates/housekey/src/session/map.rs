@@ -117,8 +117,10 @@ impl SessionMap {
     ///
     /// [`ErrorKind::SessionValue`] when they go into a cookie and one of them would spoil it.
     pub(crate) fn can_hold(&self, values: &[(String, String)]) -> Result<(), Error> {
-        let unreadable = values.iter().find(|(_, raw)| !json::is_raw(raw));
-        match unreadable {
+        // What is there already was read.
+        let is_new = |(key, raw): &&(String, String)| self.get(key) != Some(raw);
+        let mut new = values.iter().filter(is_new);
+        match new.find(|(_, raw)| !json::is_raw(raw)) {
             Some((key, _)) if !self.elsewhere => Err(Error::new(
                 ErrorKind::SessionValue,
                 format!("the session value {key:?} is not JSON, or nested too deep"),

@@ -659,6 +659,16 @@ fn a_session_in_cookies_takes_only_what_can_be_read_again() {
         let elsewhere = visit.open_with(&parts, Incoming::new([])).unwrap();
         elsewhere.replace_session([value]).unwrap();
     }
+    // What a peer has put there may stay.
+    let visit = manager.visit(&"/".parse().unwrap());
+    let signer = &visit.shared().session_cookie.main.signer;
+    let json = format!(r#"{{"odd":{too_deep}}}"#);
+    let cookie = signer.sign(&crate::signing::payload::encode(&json), NOW);
+    let parts = request(&[("cookie", format!("session={cookie}"))]);
+    let visit = open(&manager, &parts);
+    let shown = visit.session_values();
+    assert_eq!(shown, [("odd".to_owned(), too_deep.clone())]);
+    visit.replace_session(shown).unwrap();
     for json in ["NaN", r#"{" t":[1]}"#, " 1 ", &deepest] {
         let visit = open_empty(&manager);
         let value = ("odd".to_owned(), json.to_owned());
