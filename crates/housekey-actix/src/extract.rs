@@ -6,14 +6,13 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
 use housekey::door::{Requirement, Visits};
-use housekey::{LoginSource, LoginWatch, OpenVisit, User};
+use housekey::{LoginWatch, User};
 
 use crate::error::{Error, LoginRejection};
 use crate::head::head;
@@ -21,7 +20,8 @@ use crate::scope::{only_visit, require, visit_for, visits};
 
 type LocalFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 
-/// The current user, who may be nobody. Denies nobody; a loader that fails is a 503.
+/// The current user, who may be nobody: see [`housekey::CurrentUser`] for what there is to know of them. Denies nobody; a
+/// loader that fails is a 503.
 ///
 /// ```
 /// use housekey_actix::CurrentUser;
@@ -39,47 +39,12 @@ type LocalFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 /// This is what to ask for where somebody may be logged in or not. **Not `Option<LoginRequired<U>>`, nor an `Option` of
 /// any extractor here**: actix-web makes `None` of every error that an extractor in an `Option` has, so that a loader that
 /// fails would make everybody a stranger, and a denial leaves its message in the session. `Either` does the same.
-pub struct CurrentUser<U> {
-    user: Option<Arc<U>>,
-    /// Where they were found, and whether their login is fresh.
-    login: Option<(LoginSource, bool)>,
-    visit: OpenVisit,
-}
+pub struct CurrentUser<U>(housekey::CurrentUser<U>);
 
 impl<U: User> CurrentUser<U> {
-    /// The user, `None` for an anonymous visitor.
-    pub fn user(&self) -> Option<&Arc<U>> {
-        self.user.as_ref()
-    }
-
     /// The user, taken out.
     pub fn into_user(self) -> Option<Arc<U>> {
-        self.user
-    }
-
-    /// Whether somebody is logged in.
-    pub fn is_authenticated(&self) -> bool {
-        self.user.is_some()
-    }
-
-    /// Whether nobody is logged in.
-    pub fn is_anonymous(&self) -> bool {
-        self.user.is_none()
-    }
-
-    /// Whether the login is fresh by the manager's rule (`login_fresh`). `false` for an anonymous visitor.
-    pub fn is_fresh(&self) -> bool {
-        self.login.is_some_and(|(_, fresh)| fresh)
-    }
-
-    /// Whether the login is fresh and no older than this, whatever the manager's `fresh_within` says.
-    pub fn is_fresh_within(&self, within: Duration) -> bool {
-        self.login.is_some() && self.visit.is_fresh_within(within)
-    }
-
-    /// Whether this browser is remembered as the user's (`login_remembered`).
-    pub fn is_remembered(&self) -> bool {
-        self.login.is_some() && self.visit.is_remembered()
+        self.0.into_user()
     }
 
     /// A watch over this login, for a WebSocket or a stream of events, which goes on after the request: it should end when
@@ -118,22 +83,13 @@ impl<U: User> CurrentUser<U> {
     /// [`NoLoginStore`](housekey::ErrorKind::NoLoginStore), [`NotLoggedIn`](housekey::ErrorKind::NotLoggedIn) when nobody is
     /// there or an API key proved it.
     pub fn watch(&self) -> Result<LoginWatch, Error> {
-        Ok(self.visit.watch()?)
-    }
-
-    /// Where the user was found.
-    pub fn source(&self) -> Option<LoginSource> {
-        self.login.map(|(source, _)| source)
+        Ok(self.0.watch()?)
     }
 }
 
 impl<U> Clone for CurrentUser<U> {
     fn clone(&self) -> Self {
-        Self {
-            user: self.user.clone(),
-            login: self.login,
-            visit: self.visit.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
@@ -145,13 +101,8 @@ impl<U: User> FromRequest for CurrentUser<U> {
         let head = head(request);
         let visit = visit_for::<U>(request, &head);
         Box::pin(async move {
-            let visit = visit?;
-            let current = visit.current_user(&head).await?;
-            Ok(Self {
-                login: current.as_ref().map(|it| (it.source, it.fresh)),
-                user: current.map(|it| it.user),
-                visit,
-            })
+            let current_user = housekey::CurrentUser::ask(visit?, &head).await?;
+            Ok(Self(current_user))
         })
     }
 }
@@ -333,7 +284,7 @@ macro_rules! used_like {
 }
 
 used_like! {
-    CurrentUser.user: Option<Arc<U>>;
+    CurrentUser.0: housekey::CurrentUser<U>;
     LoginRequired.0: U;
     FreshLoginRequired.0: U;
     Login.0: housekey::Login<U>;
