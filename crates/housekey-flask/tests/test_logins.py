@@ -431,6 +431,7 @@ def test_nothing_of_a_request_stays_behind(kind):
     @app.login_manager.user_loader
     def load_user(user_id):
         user = Seen(user_id)
+        user.request = request._get_current_object()
         seen.append(weakref.ref(user))
         seen.append(weakref.ref(request._get_current_object()))
         return user
@@ -493,6 +494,26 @@ def test_whoever_has_to_log_in_is_sent_there_by_any_method():
         assert response.location == "/login?lang=en&next=%2Fany%3Fa%3D1"
         assert "Set-Cookie" not in response.headers
     assert app.test_client().options("/any").status_code == 200
+
+
+def test_the_way_back_may_be_kept_in_the_session(kind):
+    app = site(kind=kind, USE_SESSION_FOR_NEXT=True, SESSION_PROTECTION="strong")
+    app.login_manager.login_view = "/login"
+
+    @app.post("/login")
+    def log_in():
+        login_user(app.users["1"])
+        return session.pop("next", "nowhere")
+
+    client = app.test_client()
+    assert client.get("/guarded?a=1").location == "/login"
+    assert client.get("/who").text == "None"
+    assert client.post("/login").text == "/guarded?a=1"
+    assert client.post("/login").text == "nowhere"
+    # Of another user it is not.
+    with client.session_transaction() as kept:
+        kept["_user_id"], kept["next"] = "2", "/of/another"
+    assert client.post("/login").text == "nowhere"
 
 
 def test_login_views_may_be_set_one_by_one():
