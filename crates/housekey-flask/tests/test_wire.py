@@ -135,7 +135,6 @@ def test_the_lines_of_the_cookies_are_the_same_to_the_byte():
         assert lines[0] == lines[1], config
 
 
-@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")
 def test_a_remember_token_may_be_set_and_deleted_by_hand():
     lines = []
     for package, kind in ((flask_housekey, rust), (flask_login, flasks)):
