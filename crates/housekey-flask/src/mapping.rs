@@ -10,7 +10,7 @@ use housekey::OpenVisit;
 use housekey::door::{SESSION_KEYS, SessionChanges};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use crate::errors::exception;
 
@@ -249,6 +249,9 @@ pub(crate) fn dumps(value: &Bound<'_, PyAny>) -> PyResult<String> {
 fn plain(value: &Bound<'_, PyAny>) -> Option<String> {
     if let Ok(truth) = value.cast_exact::<PyBool>() {
         return Some(truth.is_true().to_string());
+    }
+    if let Ok(number) = value.cast_exact::<PyInt>() {
+        return number.extract::<i64>().ok().map(|number| number.to_string());
     }
     let text = value.cast_exact::<PyString>().ok()?;
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';

@@ -46,6 +46,26 @@ def test_a_loader_that_asks_for_the_current_user_is_told_so(kind):
         app.test_client().get("/who")
 
 
+def test_a_loader_may_look_into_the_session_and_what_follows_is_seen_there(kind):
+    app = site(kind=kind)
+
+    @app.login_manager.user_loader
+    def gone(user_id):
+        assert session["value"] == "of the user" and session["_user_id"] == user_id
+        session["seen"] = True
+
+    @app.get("/left")
+    def left():
+        before = current_user.get_id()
+        return {"before": before, "left": [key for key in session if key != "_permanent"]}
+
+    client = app.test_client()
+    client.get("/login/1")
+    client.get("/put/of the user")
+    assert client.get("/left").json == {"before": None, "left": []}
+    assert client.get("/value").text == "None"
+
+
 class DatabaseIsDown(Exception):
     pass
 
