@@ -10,7 +10,7 @@ use housekey::OpenVisit;
 use housekey::door::{SESSION_KEYS, SessionChanges};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use crate::errors::exception;
 
@@ -238,8 +238,27 @@ fn is_of_login(key: &str) -> bool {
 
 /// The text of a value or of a whole session, as Flask writes it, tags and all.
 pub(crate) fn dumps(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Some(json) = plain(value) {
+        return Ok(json);
+    }
     let text = serializer(value.py())?.call_method1("dumps", (value,))?;
     Ok(text.cast::<PyString>()?.to_str()?.to_owned())
+}
+
+/// The text of what a login's keys hold at nearly every request.
+fn plain(value: &Bound<'_, PyAny>) -> Option<String> {
+    if let Ok(truth) = value.cast_exact::<PyBool>() {
+        return Some(truth.is_true().to_string());
+    }
+    if let Ok(number) = value.cast_exact::<PyInt>() {
+        return number.extract::<i64>().ok().map(|number| number.to_string());
+    }
+    let text = value.cast_exact::<PyString>().ok()?;
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    // A lone surrogate is not text for Rust.
+    let text = text.to_string_lossy();
+    let is_plain = text.bytes().all(is_plain);
+    is_plain.then(|| format!("\"{text}\""))
 }
 
 /// The value of such a text.

@@ -23,8 +23,8 @@ use crate::user::{PyUser, take_loaded};
 /// One request. Without `session` it is Flask's session itself, which is not even verified until somebody looks at it; with
 /// one, that is where the login is kept.
 ///
-/// A frozen class without Python's garbage collection: it holds neither the environment nor the app, which lead here.
-#[pyclass(frozen, subclass, module = "flask_housekey._core")]
+/// Python's garbage collection does not see what it holds: neither the environment nor the app, which lead here.
+#[pyclass(frozen, subclass, weakref, module = "flask_housekey._core")]
 pub(crate) struct Visit {
     door: Py<Door>,
     head: Head,

@@ -46,6 +46,26 @@ def test_a_loader_that_asks_for_the_current_user_is_told_so(kind):
         app.test_client().get("/who")
 
 
+def test_a_loader_may_look_into_the_session_and_what_follows_is_seen_there(kind):
+    app = site(kind=kind)
+
+    @app.login_manager.user_loader
+    def gone(user_id):
+        assert session["value"] == "of the user" and session["_user_id"] == user_id
+        session["seen"] = True
+
+    @app.get("/left")
+    def left():
+        before = current_user.get_id()
+        return {"before": before, "left": [key for key in session if key != "_permanent"]}
+
+    client = app.test_client()
+    client.get("/login/1")
+    client.get("/put/of the user")
+    assert client.get("/left").json == {"before": None, "left": []}
+    assert client.get("/value").text == "None"
+
+
 class DatabaseIsDown(Exception):
     pass
 
@@ -431,6 +451,7 @@ def test_nothing_of_a_request_stays_behind(kind):
     @app.login_manager.user_loader
     def load_user(user_id):
         user = Seen(user_id)
+        user.request = request._get_current_object()
         seen.append(weakref.ref(user))
         seen.append(weakref.ref(request._get_current_object()))
         return user
@@ -493,6 +514,26 @@ def test_whoever_has_to_log_in_is_sent_there_by_any_method():
         assert response.location == "/login?lang=en&next=%2Fany%3Fa%3D1"
         assert "Set-Cookie" not in response.headers
     assert app.test_client().options("/any").status_code == 200
+
+
+def test_the_way_back_may_be_kept_in_the_session(kind):
+    app = site(kind=kind, USE_SESSION_FOR_NEXT=True, SESSION_PROTECTION="strong")
+    app.login_manager.login_view = "/login"
+
+    @app.post("/login")
+    def log_in():
+        login_user(app.users["1"])
+        return session.pop("next", "nowhere")
+
+    client = app.test_client()
+    assert client.get("/guarded?a=1").location == "/login"
+    assert client.get("/who").text == "None"
+    assert client.post("/login").text == "/guarded?a=1"
+    assert client.post("/login").text == "nowhere"
+    # Of another user it is not.
+    with client.session_transaction() as kept:
+        kept["_user_id"], kept["next"] = "2", "/of/another"
+    assert client.post("/login").text == "nowhere"
 
 
 def test_login_views_may_be_set_one_by_one():

@@ -135,6 +135,25 @@ def test_the_lines_of_the_cookies_are_the_same_to_the_byte():
         assert lines[0] == lines[1], config
 
 
+def test_a_remember_token_may_be_set_and_deleted_by_hand():
+    lines = []
+    for package, kind in ((flask_housekey, rust), (flask_login, flasks)):
+        app = site(package=package, kind=kind, REMEMBER_COOKIE_DURATION=172800, REMEMBER_COOKIE_SAMESITE="Lax")
+        with app.test_request_context():
+            package.login_user(app.users["1"])
+            response = app.make_response("")
+            app.login_manager._set_cookie(response)
+            (set_line,) = response.headers.getlist("Set-Cookie")
+            lines.append(set_line.split("Expires")[0] + set_line.split("GMT")[1])
+            response = app.make_response("")
+            app.login_manager._clear_cookie(response)
+            assert "Max-Age=0" in response.headers["Set-Cookie"]
+            client = app.test_client()
+            client.set_cookie("remember_token", set_line.split("=", 1)[1].split(";")[0])
+            assert client.get("/who").text == "1"
+    assert lines[0] == lines[1]
+
+
 def test_the_helpers_say_what_flask_logins_say():
     apps = [site(), site(package=flask_login, kind=flasks)]
     for payload in ("1", "Müller", "a|b", "", "佐藤"):

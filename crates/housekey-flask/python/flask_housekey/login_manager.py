@@ -1,7 +1,7 @@
 """The login manager. Names and attributes are Flask-Login's."""
 
 import warnings
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from flask import abort, current_app, flash, g, redirect, request, session
 
@@ -237,7 +237,7 @@ class LoginManager:
         response.set_cookie(
             config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME),
             value=encode_cookie(str(session["_user_id"])),
-            expires=datetime.utcnow() + duration,
+            expires=datetime.now(timezone.utc) + duration,
             domain=config.get("REMEMBER_COOKIE_DOMAIN"),
             path=config.get("REMEMBER_COOKIE_PATH", "/"),
             secure=config.get("REMEMBER_COOKIE_SECURE", COOKIE_SECURE),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import wraps
+from weakref import ref
 
 from flask import current_app, g, has_request_context, request, session, url_for
 from werkzeug.local import LocalProxy
@@ -19,7 +20,7 @@ from .signals import (
 #: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
 current_user = LocalProxy(lambda: _get_user())
 
-#: Where a request keeps its visit, if the session is not ours.
+#: Where a request finds its visit, if the session is not ours.
 _VISIT = "flask_housekey.visit"
 
 
@@ -189,7 +190,9 @@ def _visit():
     if visit is None:
         environ = request.environ
         visit = _core.Visit(_door(), environ, kept_in)
-        environ[_VISIT] = visit
+        # Copies of this context share it. Weakly, since a user may lead back to the request.
+        environ[_VISIT] = ref(visit)
+    g._flask_housekey_visit = visit
     return visit
 
 
@@ -201,6 +204,7 @@ def _visit_if_any():
 
 def _visit_beside(kept_in):
     visit = request.environ.get(_VISIT)
+    visit = visit() if visit is not None else None
     return visit if visit is not None and visit.is_kept_in(kept_in) else None
 
 

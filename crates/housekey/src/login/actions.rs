@@ -268,7 +268,11 @@ impl View<'_> {
                     .retain(|key| except.iter().any(|kept| kept == key)),
             },
         }
+        let next = self.session.get(keys::NEXT).map(str::to_owned);
         self.forget_login();
+        if let Some(next) = next.filter(|_| self.policy.settings.login_keeps_next) {
+            self.session.set(keys::NEXT, next);
+        }
         self.session.set_text(keys::USER_ID, id);
         self.write_auth_hash(id, digest);
         match token {

@@ -75,6 +75,7 @@ impl<U: User> LoginManager<U> {
     /// - A session may be marked as fresh while nobody is logged in ([`Login::confirm_anonymous`](crate::Login::confirm_anonymous)).
     /// - With [`remember_refresh_each_request`](LoginManagerBuilder::remember_refresh_each_request), everybody who is logged in
     ///   gets a remember token, whether they asked to be remembered or not.
+    /// - The way back that the session keeps outlives a login, unless another user was logged in: such programs read it afterwards.
     pub fn flask_login(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
         LoginManagerBuilder::new(keys, loader, Settings::flask_login())
     }

@@ -137,6 +137,8 @@ pub(crate) struct RuleSettings {
     pub(crate) confirms_nobody: bool,
     /// Whether remember tokens that are refreshed at each request go to everybody who is logged in, remembered or not.
     pub(crate) refreshes_everybody: bool,
+    /// Whether a login leaves the way back in the session, for a program that reads it afterwards.
+    pub(crate) login_keeps_next: bool,
     /// Whether the loader finds users by the ids that sessions and remember tokens name.
     pub(crate) finds_by_id: bool,
     /// Whether a visit keeps its events for the door.
@@ -193,6 +195,7 @@ impl Settings {
                 unbound_is_foreign: false,
                 confirms_nobody: false,
                 refreshes_everybody: false,
+                login_keeps_next: false,
                 finds_by_id: true,
                 keeps_events: false,
                 identifier: SessionIdentifier::UserAgent,
@@ -261,6 +264,7 @@ impl Settings {
                 unbound_is_foreign: true,
                 confirms_nobody: true,
                 refreshes_everybody: true,
+                login_keeps_next: true,
                 ..Self::flask().rules
             },
             ..Self::flask()

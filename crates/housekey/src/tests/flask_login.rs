@@ -132,6 +132,26 @@ fn a_token_that_is_refreshed_at_each_request_goes_to_the_remembered_or_to_everyb
     }
 }
 
+#[test]
+fn the_way_back_in_the_session_outlives_a_login_for_programs_that_read_it_afterwards() {
+    let parts = request::<&str>(&[]);
+    let next = ("next", r#""/cart""#);
+    let (same, another) = (("_user_id", r#""1""#), ("_user_id", r#""2""#));
+    for (manager, keeps) in both(|builder| builder).iter().zip([false, true]) {
+        for (kept, is_own) in [
+            (&[next][..], true),
+            (&[next, same], true),
+            (&[next, another], false),
+        ] {
+            let visit = open_with(manager, &parts, kept);
+            let login = Login::new(visit.clone());
+            block_on(login.login_user(&member("1")).into_future()).unwrap();
+            let left = visit.session_value("next").is_some();
+            assert_eq!(left, keeps && is_own, "{kept:?}");
+        }
+    }
+}
+
 /// A loader for programs in which each request proves its user.
 struct ByRequestAlone;
 
