@@ -12,12 +12,11 @@ use crate::site::{Site, Sites};
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// A socket behind everything that looks at the visitor.
-fn sockets() -> [Page; 11] {
+fn sockets() -> [Page; 10] {
     [
         says("/ws/public", "open"),
         asks("/ws/current-user", [Extractor::CurrentUser]),
         asks("/ws/login-required", [Extractor::LoginRequired]),
-        asks("/ws/optional", [Extractor::OptionalLoginRequired]),
         asks("/ws/fresh", [Extractor::FreshLoginRequired]),
         asks("/ws/session", [Extractor::Session]),
         asks("/ws/flash", [Extractor::Flash]),
@@ -28,10 +27,9 @@ fn sockets() -> [Page; 11] {
     ]
 }
 
-const LOOKING: [&str; 10] = [
+const LOOKING: [&str; 9] = [
     "/ws/current-user",
     "/ws/login-required",
-    "/ws/optional",
     "/ws/fresh",
     "/ws/session",
     "/ws/flash",
@@ -85,6 +83,18 @@ async fn nothing_that_looks_at_the_visitor_does_so_for_a_socket_of_another_origi
         200,
         "an ordinary request of another origin is for CORS and the CSRF layer"
     );
+}
+
+async fn an_optional_user_is_an_error_for_a_socket_of_another_origin(sites: Sites) {
+    let optional = asks("/ws/optional", [Extractor::OptionalLoginRequired]);
+    let site = sites.safe().and(optional);
+    let mut mia = site.browser_of("mia").await;
+    for (origin, status) in [("https://site.example", 200), ("https://evil.example", 403)] {
+        let answer = open(&mut mia, "/ws/optional", &[("origin", origin)]).await;
+        assert_eq!(answer.status, status, "from {origin}");
+        let answer = connect(&site, &mia, "/ws/optional", Some(origin)).await;
+        assert_eq!(answer.status, status, "HTTP/2 from {origin}");
+    }
 }
 
 async fn a_socket_may_be_opened_from_the_host_that_was_called_and_from_the_listed_origins(
@@ -199,6 +209,7 @@ async fn what_is_listed_must_be_an_origin(_: Sites) {
 cases! {
     behaviour_websockets:
     nothing_that_looks_at_the_visitor_does_so_for_a_socket_of_another_origin,
+    an_optional_user_is_an_error_for_a_socket_of_another_origin,
     a_socket_may_be_opened_from_the_host_that_was_called_and_from_the_listed_origins,
     one_foreign_origin_among_several_refuses_the_socket,
     however_the_upgrade_is_spelled_it_is_one,

@@ -173,10 +173,9 @@ async fn by_type<U: User>(ask: Ask, request: &HttpRequest) -> actix_web::Result<
     match ask.extractor {
         Extractor::CurrentUser => by(ask, request, |it: CurrentUser<U>| who(&it).to_string()).await,
         Extractor::LoginRequired => by(ask, request, |it: LoginRequired<U>| it.id()).await,
-        // What this door has in its place: an `Option` of actix-web's hides errors.
         Extractor::OptionalLoginRequired => {
-            by(ask, request, |it: CurrentUser<U>| {
-                it.user().map_or("nobody".to_owned(), |it| it.id())
+            by(ask, request, |it: Option<LoginRequired<U>>| {
+                it.map_or("nobody".to_owned(), |it| it.id())
             })
             .await
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use actix_web::body;
 use actix_web::dev::Service as _;
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, Version};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, web};
 use door_tests::{
@@ -51,7 +51,13 @@ impl Door for Actix {
 
 fn to_actix(request: http::Request<Vec<u8>>) -> TestRequest {
     let (parts, body) = request.into_parts();
+    let version = match parts.version {
+        http::Version::HTTP_11 => Version::HTTP_11,
+        http::Version::HTTP_2 => Version::HTTP_2,
+        other => panic!("no case asks in {other:?}"),
+    };
     let mut request = TestRequest::with_uri(&parts.uri.to_string())
+        .version(version)
         .method(Method::from_bytes(parts.method.as_str().as_bytes()).unwrap());
     for (name, value) in &parts.headers {
         let name = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap();
