@@ -251,7 +251,10 @@ fn plain(value: &Bound<'_, PyAny>) -> Option<String> {
         return Some(truth.is_true().to_string());
     }
     if let Ok(number) = value.cast_exact::<PyInt>() {
-        return number.extract::<i64>().ok().map(|number| number.to_string());
+        return number
+            .extract::<i64>()
+            .ok()
+            .map(|number| number.to_string());
     }
     let text = value.cast_exact::<PyString>().ok()?;
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
