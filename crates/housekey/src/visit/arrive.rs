@@ -35,7 +35,8 @@ impl Incoming {
         }
     }
 
-    /// The value of the remember token's cookie, if there is one, in place of what the request's `Cookie` field says.
+    /// The value of the remember token's cookie, if there is one, in place of what the request's `Cookie` field says. As it
+    /// came: quoted, if it was.
     #[must_use]
     pub fn remember_cookie(mut self, value: Option<&[u8]>) -> Self {
         self.remember = Some(value.map(<[u8]>::to_vec));
