@@ -1,4 +1,4 @@
-//! What someone who may not pass is answered, so that whoever asked can make use of it.
+//! What someone who may not pass is answered, in a form that the asker can use.
 //!
 //! The decision, first match wins:
 //!

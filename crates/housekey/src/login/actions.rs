@@ -340,7 +340,7 @@ impl View<'_> {
             && self.protection() == Protection::Ends
     }
 
-    /// Whoever asks for the user after this has to look again.
+    /// The next question for the user has to look again.
     fn changed(&mut self) {
         self.generation += 1;
         self.who = Who::NotAsked;

@@ -386,7 +386,7 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Answers whoever has to log in, in place of everything else (`unauthorized_handler`). Nothing is negotiated or
+    /// Answers visitors who have to log in, in place of everything else (`unauthorized_handler`). Nothing is negotiated or
     /// flashed then; `Cache-Control: no-store` is added unless the answer has one.
     pub fn unauthorized_handler(
         mut self,
@@ -396,7 +396,7 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Answers whoever has to prove themselves again, in place of everything else (`needs_refresh_handler`).
+    /// Answers users who have to prove themselves again, in place of everything else (`needs_refresh_handler`).
     pub fn needs_refresh_handler(
         mut self,
         handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,

@@ -17,7 +17,7 @@ const WAITING_PER_PLACE: usize = 256;
 #[derive(Clone)]
 pub(super) struct Workers {
     places: Arc<Semaphore>,
-    /// Whoever has it is the first of the queue. It goes to those who wait in their order, which a place alone would not.
+    /// Its holder is the first of the queue. It goes to those who wait in their order, which a place alone would not.
     front: Arc<Mutex<()>>,
     waiting: Arc<AtomicUsize>,
     count: usize,

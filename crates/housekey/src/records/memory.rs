@@ -83,7 +83,7 @@ impl MemoryLoginStore {
             if last {
                 break;
             }
-            // Also after the last batch, since whoever purges asks for more.
+            // Also after the last batch, since a purge asks for more.
             self.let_others().await;
         }
         removed

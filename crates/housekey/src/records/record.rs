@@ -28,7 +28,7 @@ pub struct LoginRecord {
 
 /// The number of a login: 128 random bits, written as 22 characters of base64 (`A-Z a-z 0-9 - _`).
 ///
-/// It is no secret, and whoever has it can do nothing with it alone.
+/// It is not a secret: nobody can do anything with it alone.
 ///
 /// ```
 /// use housekey::records::LoginId;

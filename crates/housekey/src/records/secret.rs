@@ -332,7 +332,7 @@ mod tests {
         }
     }
 
-    /// Whoever has the token alone cannot compute what comes after it.
+    /// The token alone is not enough to compute what comes after it.
     #[test]
     fn a_successor_follows_from_the_token_the_purpose_and_the_key() {
         let token = LoginSecret::generate();

@@ -1,6 +1,6 @@
 //! What one browser carries: a small signed map, in Flask's format.
 //!
-//! The map is signed, not encrypted: whoever holds the cookie can read it, nobody can change it. It lives in the
+//! The map is signed, not encrypted: the holder of the cookie can read it, nobody can change it. It lives in the
 //! browser alone, so a copy of it stays valid until it expires, whatever the server does meanwhile.
 
 mod cookie;

@@ -124,7 +124,7 @@ pub(crate) struct Settings {
 
 /// The settings that the rules look at.
 pub(crate) struct RuleSettings {
-    /// Whom the logins are for; empty for a program with one kind of user.
+    /// Which users the logins are for; empty for a program with one kind of user.
     pub(crate) realm: String,
     pub(crate) protection: SessionProtection,
     /// Whether a permanent session is only made stale where strong protection would end it.

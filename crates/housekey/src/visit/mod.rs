@@ -114,7 +114,7 @@ impl Visit {
 
     /// Whether the managers of two visits are for different types of users and would take each other's logins for their
     /// own: user 1 of the one type would be user 1 of the other. So it is if they use a cookie of the same name, and also
-    /// if they accept the same signatures, since whoever has a cookie can send it under another name. The safe preset
+    /// if they accept the same signatures, since the holder of a cookie can send it under another name. The safe preset
     /// signs for the name; Flask does not. A door lets no such request go on.
     pub fn collides_with(&self, other: &Self) -> bool {
         let (one, other) = (&self.inner.shared, &other.inner.shared);

@@ -14,7 +14,7 @@ use crate::denial::{Denied, Preflight, Scope};
 use crate::error::Error;
 use crate::user::User;
 
-/// What is required of whoever wants to pass: a login, one that is fresh, a user for whom something holds.
+/// What is required of a visitor who wants to pass: a login, one that is fresh, a user for whom something holds.
 pub struct Requirement<U> {
     /// `Some` when the login has to be fresh; the age if it differs from the manager's.
     fresh: Option<Option<Duration>>,

@@ -54,7 +54,7 @@ impl Outcome<'_> {
         }
     }
 
-    /// Whether a cookie is sent, by us or by whoever keeps the session.
+    /// Whether a cookie is sent, by us or by the keeper of the session.
     fn changes_browser(&self) -> bool {
         let session = match &self.session {
             SessionOutcome::Cookies(cookies) => !cookies.is_empty(),

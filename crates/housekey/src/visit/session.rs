@@ -13,7 +13,7 @@ use crate::signing::json;
 /// Values are whatever `serde` can turn into JSON. A Flask peer sees them as the matching Python values, and what it
 /// stored (tuples, dates, bytes) survives housekey's rewriting the cookie, byte for byte.
 ///
-/// All of it goes into one cookie of at most 4093 bytes, which whoever holds it can read. Of two requests at the same time
+/// All of it goes into one cookie of at most 4093 bytes, which its holder can read. Of two requests at the same time
 /// the later response wins, so nothing that must be counted or used up belongs in here. After the response, in a task that
 /// outlives the handler, nothing can be changed any more ([`ErrorKind::TooLate`]).
 #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn. Whoever stops waiting lets the next one have it.
+    /// Waits for a turn. One that stops waiting lets the next one have it.
     pub(crate) async fn take(&self) -> Turn<'_> {
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
         let free = self

@@ -60,7 +60,7 @@ impl Visits {
         }
     }
 
-    /// The visit of the only manager, opened, for whoever did not say which users it is about. `wanted` is what they asked
+    /// The visit of the only manager, opened, for an extractor that does not say which users it is about. `wanted` is what they asked
     /// for, as it is called in a handler: "Session".
     ///
     /// # Errors
@@ -189,7 +189,7 @@ mod tests {
         let other = &colliding.visit(&request.uri);
         let (missing, setting) = (Err(ErrorKind::MissingLayer), Err(ErrorKind::Setting));
         type Found = Result<(), ErrorKind>;
-        // The layers, and what is found for members, for administrators, and for whoever names neither.
+        // The layers, and what is found for members, for administrators, and for an extractor that names neither.
         let cases: [(&[&Visit], [Found; 3]); 6] = [
             (&[], [missing, missing, missing]),
             (&[member], [Ok(()), missing, Ok(())]),

@@ -40,7 +40,7 @@ impl Watched {
         }
     }
 
-    /// Wakes whoever waits for the end of this login.
+    /// Wakes all that wait for the end of this login.
     pub(crate) fn wake(&self, login: &LoginId) {
         if let Some(watchers) = self.lock().get(login) {
             watchers.signal.notify(usize::MAX);

@@ -332,7 +332,7 @@ fn a_session_may_end_its_login_while_its_secret_counts_and_while_requests_with_t
     assert!(!owns(&renewed.session, &live, NOW), "what a token replaced");
 }
 
-/// Whoever reads the table, and could even sign cookies, has nothing that proves a login.
+/// A reader of the table who could even sign cookies has nothing that proves a login.
 #[test]
 fn nothing_in_a_record_proves_the_login_that_it_is_of() {
     let records = records();

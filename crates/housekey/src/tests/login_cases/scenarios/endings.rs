@@ -165,7 +165,7 @@ pub(in super::super) fn a_new_password_here_keeps_this_browser_and_ends_the_othe
     assert_eq!(browser.who(), "mia, remembered");
 }
 
-/// Whoever is remembered and has no token here any more can only have a copy of it elsewhere.
+/// A user who is remembered and has no token here any more can only have a copy of it elsewhere.
 pub(in super::super) fn a_new_password_forgets_a_token_that_the_browser_has_not() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");

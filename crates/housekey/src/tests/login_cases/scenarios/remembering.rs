@@ -34,7 +34,7 @@ pub(in super::super) fn a_token_starts_a_session_and_gives_way_to_another() {
     assert!(after.remembered);
 }
 
-/// Whoever can set a cookie cannot bring values into the session that a token starts, nor choose its login.
+/// An attacker who can set a cookie cannot bring values into the session that a token starts, nor choose its login.
 pub(in super::super) fn nothing_that_was_planted_joins_a_session_that_a_token_starts() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");
