@@ -2,7 +2,7 @@
 
 __title__ = "flask-housekey"
 __description__ = "Flask-Login's API on housekey's rules, which are written in Rust."
-__url__ = "https://pypi.org/project/flask-housekey/"
+__url__ = "none"
 __version_info__ = ("0", "1", "0")
 __version__ = ".".join(__version_info__)
 __author__ = "The housekey contributors"
