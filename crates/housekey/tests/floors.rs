@@ -1,7 +1,8 @@
-//! The floors in docs/ARCHITECTURE.md are all there are, no import runs up, and the rules of logging in wait for nothing.
+//! The floors in docs/ARCHITECTURE.md are all there are, no import runs up, no files import each other in a circle, and the rules
+//! of logging in wait for nothing.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -92,6 +93,122 @@ fn imports(source: &str) -> Vec<String> {
                 .to_owned()
         })
         .collect()
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for sources in ["src", "../housekey-axum/src", "../housekey-actix/src"] {
+        let sources = root.join(sources);
+        let read = |file: PathBuf| {
+            let source = code(&fs::read_to_string(&file).unwrap());
+            (modules(&sources, &file), source)
+        };
+        let circles = circles(&files(&sources).into_iter().map(read).collect());
+        assert_eq!(circles, Vec::<String>::new(), "{}", sources.display());
+    }
+}
+
+type Module = Vec<String>;
+
+/// The modules from which imports lead back to them. A module that imports what stands around it is no circle.
+fn circles(sources: &BTreeMap<Module, String>) -> Vec<String> {
+    let imported: BTreeMap<&Module, BTreeSet<&Module>> = sources
+        .iter()
+        .map(|(module, source)| {
+            let targets = uses(source)
+                .into_iter()
+                .filter_map(|path| imported_module(sources, module, &path))
+                .filter(|target| !module.starts_with(target));
+            (module, targets.collect())
+        })
+        .collect();
+    let leads_back = |module: &&Module| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![*module]);
+        while let Some(at) = next.pop() {
+            next.extend(imported[at].iter().filter(|it| seen.insert(**it)));
+        }
+        seen.contains(*module)
+    };
+    let circles = sources.keys().filter(leads_back);
+    circles.map(|module| module.join("::")).collect()
+}
+
+/// The module that the path of an import in this module is of.
+fn imported_module<'a>(
+    sources: &'a BTreeMap<Module, String>,
+    module: &Module,
+    path: &str,
+) -> Option<&'a Module> {
+    let mut at = module.clone();
+    let mut path: Vec<&str> = path.split("::").collect();
+    match path[0] {
+        "crate" => at.clear(),
+        "self" => {}
+        "super" => {
+            let up = path.iter().take_while(|it| **it == "super").count();
+            at.truncate(at.len() - up);
+            path.drain(1..up);
+        }
+        child => at.push(child.to_owned()),
+    }
+    at.extend(path[1..].iter().map(|it| (*it).to_owned()));
+    (0..=at.len())
+        .rev()
+        .find_map(|end| Some(sources.get_key_value(&at[..end])?.0))
+}
+
+/// The paths of all imports, each of a group by itself.
+fn uses(source: &str) -> Vec<String> {
+    let statements = source.split("\n").collect::<Vec<_>>().join(" ");
+    let found = statements.split("use ").skip(1);
+    found
+        .flat_map(|rest| expand(rest.split(';').next().unwrap().trim()))
+        .collect()
+}
+
+/// `a::{b, c::d}` as `a::b` and `a::c::d`.
+fn expand(path: &str) -> Vec<String> {
+    let Some((prefix, group)) = path.split_once('{') else {
+        let name = path.split(" as ").next().unwrap();
+        return vec![name.trim().to_owned()];
+    };
+    let group = group.trim_end().strip_suffix('}').unwrap_or(group);
+    let (mut depth, mut paths, mut one) = (0, Vec::new(), String::new());
+    for c in group.chars() {
+        match c {
+            ',' if depth == 0 => paths.push(std::mem::take(&mut one)),
+            c => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                one.push(c);
+            }
+        }
+    }
+    paths.push(one);
+    let paths = paths.iter().map(|path| path.trim());
+    paths
+        .filter(|path| !path.is_empty())
+        .flat_map(|path| expand(&format!("{prefix}{path}")))
+        .collect()
+}
+
+#[test]
+fn a_circle_would_be_found() {
+    let module = |path: &str| -> Module { path.split("::").map(str::to_owned).collect() };
+    let sources = [
+        ("room", "mod a;\nmod b;\nuse a::One;\n"),
+        (
+            "room::a",
+            "use super::b::{self, Two};\nuse crate::hall::Three;\n",
+        ),
+        (
+            "room::b",
+            "use crate::room::{\n    a::{One as Other},\n    Four,\n};\n",
+        ),
+        ("hall", "use std::fmt;\n"),
+    ];
+    let sources = sources.map(|(path, source)| (module(path), source.to_owned()));
+    assert_eq!(circles(&sources.into()), ["room::a", "room::b"]);
 }
 
 #[test]
