@@ -28,39 +28,31 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: String,
         session: LoginSecret,
     ) -> Step<'r, S> {
-        Step::Record(
-            records,
-            session.id,
-            Box::new(move |search, found| match found {
-                Some(record) => search.check_sessions_mark(records, user_id, session, record),
-                None => search.ask_whether_session_was_there(records, user_id, session),
-            }),
-        )
-    }
-
-    /// The request that made the record may have been given up before it came to its mark.
-    fn check_sessions_mark(
-        &mut self,
-        records: &'r S,
-        user_id: String,
-        session: LoginSecret,
-        record: LoginRecord,
-    ) -> Step<'r, S> {
-        Step::Record(
-            records,
-            marker_id(&session.id),
-            Box::new(move |search, marker| match marker {
-                Some(marker) => {
+        let id = session.id;
+        record_and_mark(records, id, move |search, found, marker| {
+            match (found, marker) {
+                (Some(record), Some(marker)) => {
                     let is_over = was_ended(&marker);
                     search.check_peers_record(records, user_id, session, record, is_over)
                 }
-                None => {
-                    search.mark_session(records, user_id, session.id, |search, user_id, is_over| {
+                // The request that made the record was given up before it came to its mark.
+                (Some(record), None) => {
+                    search.mark_session(records, user_id, id, |search, user_id, is_over| {
                         search.check_peers_record(records, user_id, session, record, is_over)
                     })
                 }
-            }),
-        )
+                (None, Some(_)) => search.login_ended(user_id, EndReason::RecordGone),
+                (None, None) => search.ask_whether_sessions_are_over(
+                    records,
+                    user_id,
+                    |search, user_id, is_over| match is_over {
+                        true => search.login_ended(user_id, EndReason::RecordGone),
+                        false if search.protect(&user_id) => search.nobody(),
+                        false => search.ask_for_session_user(user_id),
+                    },
+                ),
+            }
+        })
     }
 
     /// Goes on once a session that has its record is marked: the mark says that nobody had ended it by then.
@@ -101,30 +93,6 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             }
             Err(dead) => self.session_is_dead(records, user_id, dead),
         }
-    }
-
-    fn ask_whether_session_was_there(
-        &mut self,
-        records: &'r S,
-        user_id: String,
-        session: LoginSecret,
-    ) -> Step<'r, S> {
-        Step::Record(
-            records,
-            marker_id(&session.id),
-            Box::new(move |search, marker| match marker {
-                Some(_) => search.login_ended(user_id, EndReason::RecordGone),
-                None => search.ask_whether_sessions_are_over(
-                    records,
-                    user_id,
-                    |search, user_id, is_over| match is_over {
-                        true => search.login_ended(user_id, EndReason::RecordGone),
-                        false if search.protect(&user_id) => search.nobody(),
-                        false => search.ask_for_session_user(user_id),
-                    },
-                ),
-            }),
-        )
     }
 
     /// Whether all sessions of this user that are as old as this one were ended.
@@ -214,40 +182,26 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         claims: Box<Claims>,
     ) -> Step<'r, S> {
         let token = self.policy.remember.flask_token(&claims.user_id);
-        Step::Record(
-            records,
-            token.id,
-            Box::new(move |search, found| match found {
-                Some(record) => search.check_tokens_mark(records, claims, token, record),
-                None => search.ask_whether_token_was_there(records, claims, token),
-            }),
-        )
-    }
-
-    /// As [`check_sessions_mark`](Self::check_sessions_mark).
-    fn check_tokens_mark(
-        &mut self,
-        records: &'r S,
-        claims: Box<Claims>,
-        token: LoginSecret,
-        record: LoginRecord,
-    ) -> Step<'r, S> {
-        Step::Record(
-            records,
-            marker_id(&token.id),
-            Box::new(move |search, marker| match marker {
-                Some(marker) => {
+        record_and_mark(records, token.id, move |search, found, marker| {
+            match (found, marker) {
+                (Some(record), Some(marker)) => {
                     let is_over = was_ended(&marker);
                     search.check_tokens_shared_record(records, claims, token, record, is_over)
                 }
-                None => {
+                // The request that made the record was given up before it came to its mark.
+                (Some(record), None) => {
                     let marker = records.rules().token_marker(&token.id, search.now);
                     mark(records, marker, move |search, is_over| {
                         search.check_tokens_shared_record(records, claims, token, record, is_over)
                     })
                 }
-            }),
-        )
+                (None, Some(_)) => search.token_of_nothing(),
+                (None, None) => {
+                    let login = TokenLogin::Shared(records, token, None);
+                    search.ask_for_tokens_user(claims, login)
+                }
+            }
+        })
     }
 
     fn check_tokens_shared_record(
@@ -266,25 +220,6 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             }
             None => self.token_of_nothing(),
         }
-    }
-
-    fn ask_whether_token_was_there(
-        &mut self,
-        records: &'r S,
-        claims: Box<Claims>,
-        token: LoginSecret,
-    ) -> Step<'r, S> {
-        Step::Record(
-            records,
-            marker_id(&token.id),
-            Box::new(move |search, marker| match marker {
-                Some(_) => search.token_of_nothing(),
-                None => {
-                    let login = TokenLogin::Shared(records, token, None);
-                    search.ask_for_tokens_user(claims, login)
-                }
-            }),
-        )
     }
 
     /// Flask-Login's token starts another session of the login that all its browsers share.
@@ -366,6 +301,27 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         self.live = Some(live);
         self.restored(claims.user_id, user, digest, Some(&session))
     }
+}
+
+/// Goes on with the record that a peer's cookie has by now, and with its mark.
+fn record_and_mark<'r, S: Recorder>(
+    records: &'r S,
+    id: LoginId,
+    then: impl FnOnce(&mut Search<'_, 'r, S>, Option<LoginRecord>, Option<LoginRecord>) -> Step<'r, S>
+    + Send
+    + 'r,
+) -> Step<'r, S> {
+    Step::Record(
+        records,
+        id,
+        Box::new(move |_, record| {
+            Step::Record(
+                records,
+                marker_id(&id),
+                Box::new(move |search, marker| then(search, record, marker)),
+            )
+        }),
+    )
 }
 
 /// Goes on once a login has its record. `false` when there is one with this number.
