@@ -15,7 +15,7 @@ use crate::event::{EndReason, Event, EventClient};
 use crate::login::actions::LoginOptions;
 use crate::login::plan::{Ending, OwnLogins, RenewalPlan, Renewing, marks_of_all, plan_login};
 use crate::login::search::{RecordChange, Recorder, Search, Step};
-use crate::login::state::Who;
+use crate::login::state::{View, Who};
 use crate::records::info::LoginInfo;
 use crate::records::rules::{MaxLogins, RecordRules, Renewal, Renewed, WhenFull};
 use crate::records::secret::LoginSecret;
@@ -200,21 +200,17 @@ impl OpenVisit {
     }
 
     pub(crate) async fn log_out(&self) -> Result<(), Error> {
-        if let Some(records) = &self.visit().shared().records {
-            let _turn = self.turn().await;
-            self.change(|_| Ok(()))?;
-            let own = self.own_logins(records).await?;
-            self.end_planned(records, own.log_out(&records.rules, self.now()))
-                .await?;
-            return self.change(|view| {
-                view.log_out();
-                Ok(())
-            });
-        }
-        self.change(|view| {
+        let log_out = |view: &mut View<'_>| {
             view.log_out();
             Ok(())
-        })
+        };
+        let Some(records) = &self.visit().shared().records else {
+            return self.change(log_out);
+        };
+        let _turn = self.turn().await;
+        self.change(|_| Ok(()))?;
+        self.end_own_logins(records).await?;
+        self.change(log_out)
     }
 
     pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
@@ -229,9 +225,7 @@ impl OpenVisit {
         };
         let _turn = self.turn().await;
         if self.change(|view| Ok(view.is_to_end(user)))? {
-            let own = self.own_logins(records).await?;
-            self.end_planned(records, own.log_out(&records.rules, self.now()))
-                .await?;
+            self.end_own_logins(records).await?;
         }
         let renewing = self.change(|view| view.may_renew(&records.rules, user))?;
         let Some(token) = &renewing.token else {
@@ -282,9 +276,8 @@ impl OpenVisit {
                             shared.watched.wake(&token.id);
                             return Ok(renewed);
                         }
-                        Updated::Conflict => {}
-                        // The next look finds nothing, and says so.
-                        Updated::Gone => {}
+                        // The next look finds what it is by now, or nothing, and says so.
+                        Updated::Conflict | Updated::Gone => {}
                     }
                 }
             }
@@ -352,6 +345,12 @@ impl OpenVisit {
             own.add(&records.rules, name, found, now);
         }
         Ok(own)
+    }
+
+    async fn end_own_logins(&self, records: &Records) -> Result<(), Error> {
+        let own = self.own_logins(records).await?;
+        let ending = own.log_out(&records.rules, self.now());
+        self.end_planned(records, ending).await
     }
 
     async fn end_planned(&self, records: &Records, ending: Ending) -> Result<(), Error> {
