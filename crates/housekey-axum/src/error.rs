@@ -51,7 +51,7 @@ impl IntoResponse for Error {
 }
 
 /// A response of the rules' in which a request is denied or has failed.
-pub(crate) fn refusal(response: http::Response<String>) -> Response {
+fn refusal(response: http::Response<String>) -> Response {
     // A redirect has no text, and an empty body spares an allocation.
     denial(response.map(|text| match text.is_empty() {
         true => Body::empty(),

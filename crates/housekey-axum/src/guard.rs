@@ -3,20 +3,20 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use housekey::door::{GuardRules, Requirement};
-use housekey::{AnswerAs, Preflight, Scope, User};
+use housekey::{AnswerAs, Scope, User};
 use http::Request;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::error::refusal;
-use crate::scope::{enter, require};
+use crate::scope::{admit, enter};
 
 /// Lets only users who are logged in reach the routes below it.
 ///
@@ -55,7 +55,7 @@ pub fn login_scope<U: User>() -> Guard<U> {
     Guard(GuardRules::new(None))
 }
 
-/// A layer that protects routes, and says how those are answered whom it denies.
+/// A layer that protects routes, and says how denied requests are answered.
 ///
 /// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open.
 ///
@@ -71,7 +71,7 @@ impl<U: User> Guard<U> {
         Self(self.0.fresh_within(within))
     }
 
-    /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an earlier call asked for
+    /// Requires a logged-in user that passes this test. Other logged-in users get 403. What an earlier call asked for
     /// must hold too.
     pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         Self(self.0.require(test))
@@ -150,7 +150,7 @@ impl<S, U> Layer<S> for Guard<U> {
     fn layer(&self, inner: S) -> Self::Service {
         GuardService {
             inner,
-            guard: self.clone(),
+            guard: Arc::new(self.clone()),
         }
     }
 }
@@ -158,14 +158,14 @@ impl<S, U> Layer<S> for Guard<U> {
 /// What [`Guard`] makes of a service.
 pub struct GuardService<S, U> {
     inner: S,
-    guard: Guard<U>,
+    guard: Arc<Guard<U>>,
 }
 
 impl<S: Clone, U> Clone for GuardService<S, U> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            guard: self.guard.clone(),
+            guard: Arc::clone(&self.guard),
         }
     }
 }
@@ -194,22 +194,17 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let rules = &self.guard.0;
-        let scope = enter(rules, &mut parts);
-        let required = match (rules.preflight(&scope, &parts), rules.requirement()) {
-            (Preflight::Refused(answer), _) => Err(answer),
-            (Preflight::No, Some(requirement)) => Ok(requirement.clone()),
-            (Preflight::Passes, _) | (Preflight::No, None) => {
-                let future = self.inner.call(Request::from_parts(parts, body));
-                return GuardFuture {
-                    state: State::Passing { future },
-                };
-            }
-        };
+        let scope = enter(&self.guard.0, &mut parts);
+        if self.guard.0.requirement().is_none() {
+            let future = self.inner.call(Request::from_parts(parts, body));
+            return GuardFuture {
+                state: State::Passing { future },
+            };
+        }
+        let guard = Arc::clone(&self.guard);
         let check = Box::pin(async move {
-            let requirement = required.map_err(|answer| refusal(*answer))?;
-            match require::<U>(&parts, &requirement).await {
-                Ok(_) => Ok(Request::from_parts(parts, body)),
+            match admit(&guard.0, &parts, &scope).await {
+                Ok(()) => Ok(Request::from_parts(parts, body)),
                 Err(rejection) => Err(rejection.into_response()),
             }
         });

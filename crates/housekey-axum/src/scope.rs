@@ -50,3 +50,13 @@ pub(crate) async fn require<U: User>(
         .await
         .map_err(LoginRejection::of)
 }
+
+/// Whether a request may pass a guard.
+pub(crate) async fn admit<U: User>(
+    rules: &GuardRules<U>,
+    parts: &Parts,
+    scope: &ScopeFor<U>,
+) -> Result<(), LoginRejection> {
+    let admitted = rules.admit(visits(parts), parts, scope, ADD_LAYER);
+    admitted.await.map_err(LoginRejection::of)
+}

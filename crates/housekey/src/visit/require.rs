@@ -235,7 +235,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Requires a login of a user for whom this holds. What an earlier call asked for must hold too.
+    /// Requires a logged-in user that passes this test. What an earlier call asked for must hold too.
     #[must_use]
     pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         let before = self.requirement.unwrap_or(const { Requirement::login() });
@@ -300,15 +300,14 @@ impl<U: User> GuardRules<U> {
         scope: &ScopeFor<U>,
         remedy: &str,
     ) -> Result<(), Refusal> {
-        let Some(requirement) = &self.requirement else {
-            return Ok(());
-        };
-        match scope.scope.preflight(request) {
-            Preflight::Passes => Ok(()),
-            Preflight::Refused(response) => Err(Refusal::Denied(response)),
-            Preflight::No => Visits::require(visits, request, requirement, Some(scope), remedy)
-                .await
-                .map(drop),
+        match (self.preflight(scope, request), &self.requirement) {
+            (Preflight::Refused(response), _) => Err(Refusal::Denied(response)),
+            (Preflight::No, Some(requirement)) => {
+                Visits::require(visits, request, requirement, Some(scope), remedy)
+                    .await
+                    .map(drop)
+            }
+            (Preflight::Passes, _) | (Preflight::No, None) => Ok(()),
         }
     }
 
