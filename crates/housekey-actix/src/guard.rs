@@ -46,7 +46,7 @@ pub fn login_scope<U: User>() -> Guard<U> {
     Guard(GuardRules::new(None))
 }
 
-/// A middleware that protects routes, and says how those are answered whom it denies. Not one of actix-web's own guards,
+/// A middleware that protects routes, and says how denied requests are answered. Not one of actix-web's own guards,
 /// which choose a route.
 ///
 /// It covers all that it is a `wrap` of, whatever the order: every route of a scope, and its unknown paths too, which are
@@ -64,7 +64,7 @@ impl<U: User> Guard<U> {
         Self(self.0.fresh_within(within))
     }
 
-    /// Requires a login of a user for whom this holds. Others who are logged in get 403. What an earlier call asked for
+    /// Requires a logged-in user that passes this test. Other logged-in users get 403. What an earlier call asked for
     /// must hold too.
     pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         Self(self.0.require(test))

@@ -1,4 +1,4 @@
-//! One app, as one login manager sees it: what is built from its configuration, and is built anew when that changes.
+//! One app, as one login manager sees it. It is rebuilt when the app's configuration changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -80,7 +80,7 @@ impl Visit {
         self.session.as_ref().is_some_and(|own| session.is(own))
     }
 
-    /// Who is there: the user, where they were found, and the signal that tells of it if they were found by the request.
+    /// The current user, where they were found, and the signal to send if the request itself proved them.
     #[pyo3(signature = (again=false))]
     fn load_user(&self, py: Python<'_>, again: bool) -> PyResult<Found> {
         self.act(py, |opened| {
@@ -165,7 +165,7 @@ impl Visit {
         })
     }
 
-    /// Logs out whoever is there.
+    /// Logs out the current user.
     fn log_out(&self, py: Python<'_>) -> PyResult<()> {
         self.act(py, |opened| {
             let login = Login::<PyUser>::new(opened.open.clone());

@@ -191,7 +191,7 @@ def test_without_a_user_loader_the_request_says_who_is_there_and_the_session_sta
     client = app.test_client()
     client.get("/login/1")
     assert client.get("/who").text == "1"
-    # Which of the two finds whom may change between two requests.
+    # The loaders may change between two requests.
     app.login_manager.user_loader(lambda user_id: User("of the loader"))
     assert client.get("/who").text == "of the loader"
     app.login_manager._user_callback = None

@@ -125,7 +125,7 @@ def test_what_is_changed_inside_a_value_goes_out_if_the_program_says_so():
     assert client.get("/list").json == []
     client.get("/append/aloud")
     assert client.get("/list").json == ["aloud"]
-    # Also where nothing is another than it was, so that its time begins anew.
+    # Even if nothing changed, so that its lifetime starts again.
     assert "session" in cookies(client.get("/touch"))
     assert client.get("/list").json == ["aloud"]
 

@@ -38,7 +38,7 @@ def test_whatever_comes_is_answered_and_is_nobody(kind):
         assert (response.status_code, response.text) == (200, "None"), environ
         response = client.get("/guarded", environ_overrides=environ)
         assert response.status_code == 401, environ
-        # And whoever comes like that can log in.
+        # And such a visitor can log in.
         if source.random() < 0.2:
             response = client.get("/login/1?remember", environ_overrides=environ)
             assert response.status_code == 200, environ

@@ -97,7 +97,7 @@ def login_user(user, remember=False, duration=None, force=False, fresh=True):
 
 
 def logout_user():
-    """Logs out whoever is there. What their session held is gone, and so is a remember token. Always True."""
+    """Logs out the current user, empties the session and deletes the remember token. Always True."""
     try:
         user = _get_user()
     finally:
