@@ -4,9 +4,11 @@ use std::cell::RefCell;
 
 use housekey::{BoxError, User, UserLoader};
 use http::request::Parts;
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyInt;
+use pyo3::types::{PyBytes, PyInt, PyString};
 
 use crate::visit::Visit;
 
@@ -29,11 +31,12 @@ pub(crate) struct PyUser {
     pub(crate) signal: Option<Py<PyAny>>,
     id: String,
     is_active: bool,
+    auth_hash: Option<Vec<u8>>,
 }
 
 impl PyUser {
     pub(crate) fn new(object: &Bound<'_, PyAny>, id: &str) -> PyResult<Self> {
-        let is_active = match object.getattr_opt("is_active")? {
+        let is_active = match object.getattr_opt(intern!(object.py(), "is_active"))? {
             Some(is_active) => is_active.is_truthy()?,
             None => true,
         };
@@ -43,6 +46,7 @@ impl PyUser {
             signal: None,
             id: id.to_owned(),
             is_active,
+            auth_hash: auth_hash(object)?,
         })
     }
 
@@ -59,22 +63,48 @@ impl User for PyUser {
     fn is_active(&self) -> bool {
         self.is_active
     }
+
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        self.auth_hash.clone()
+    }
+}
+
+/// What the user's `session_auth_hash` is, or returns: text or bytes, `None` for nothing.
+fn auth_hash(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    let Some(mut hash) = object.getattr_opt(intern!(object.py(), "session_auth_hash"))? else {
+        return Ok(None);
+    };
+    if hash.is_callable() {
+        hash = hash.call0()?;
+    }
+    if hash.is_none() {
+        return Ok(None);
+    }
+    if let Ok(text) = hash.cast::<PyString>() {
+        return Ok(Some(text.to_str()?.as_bytes().to_vec()));
+    }
+    match hash.cast::<PyBytes>() {
+        Ok(bytes) => Ok(Some(bytes.as_bytes().to_vec())),
+        Err(_) => Err(PyTypeError::new_err(
+            "session_auth_hash of a user must be, or return, text, bytes or None",
+        )),
+    }
 }
 
 /// The loaders of a login manager. It asks Python while the rules hold no lock.
 pub(crate) struct PyLoader {
     /// A weak reference, since the login manager leads here.
     pub(crate) manager: Py<PyAny>,
-    pub(crate) finds_by_id: bool,
+    /// The `user_loader`, made one that does not wait if it is async.
+    pub(crate) by_id: Option<Py<PyAny>>,
 }
 
 impl PyLoader {
     fn by_id(&self, py: Python<'_>, id: &str) -> PyResult<Option<PyUser>> {
-        let manager = self.manager.bind(py).call0()?;
-        let callback = manager.getattr("_user_callback")?;
-        if callback.is_none() {
+        let Some(callback) = &self.by_id else {
             return Ok(None);
-        }
+        };
+        let callback = callback.bind(py);
         let found = match number_in_session(py, id)? {
             Some(number) => callback.call1((number,))?,
             None => callback.call1((id,))?,
@@ -104,7 +134,7 @@ impl UserLoader<PyUser> for PyLoader {
     }
 
     fn finds_by_id(&self) -> bool {
-        self.finds_by_id
+        self.by_id.is_some()
     }
 
     async fn load_from_request(&self, _: &Parts) -> Result<Option<PyUser>, BoxError> {

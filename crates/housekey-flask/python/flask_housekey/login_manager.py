@@ -5,6 +5,8 @@ from datetime import datetime, timedelta, timezone
 
 from flask import abort, current_app, flash, g, redirect, request, session
 
+from werkzeug.urls import iri_to_uri
+
 from . import _core
 from .config import (
     AUTH_HEADER_NAME,
@@ -20,6 +22,7 @@ from .config import (
     REFRESH_MESSAGE_CATEGORY,
     USE_SESSION_FOR_NEXT,
 )
+from .events import log, send, tell
 from .mixins import AnonymousUserMixin
 from .sessions import RustSessions, salt_to_take_over
 from .signals import (
@@ -30,9 +33,12 @@ from .signals import (
     user_needs_refresh,
     user_unauthorized,
 )
+from .cli import logins_cli
 from .utils import (
     _create_identifier,
-    _tell_of_protection,
+    _door,
+    _is_open,
+    _may_not_pass,
     _user_context_processor,
     _visit,
     _visit_if_any,
@@ -49,7 +55,7 @@ _datetime = datetime
 class LoginManager:
     """Who may log in to an app, how they are found again, and where they are sent to log in."""
 
-    def __init__(self, app=None, add_context_processor=True):
+    def __init__(self, app=None, add_context_processor=True, *, login_store=None, require_login=False):
         #: Makes the user of somebody who is not logged in.
         self.anonymous_user = AnonymousUserMixin
 
@@ -84,6 +90,12 @@ class LoginManager:
         #: The name of the method that says what a user is found by again.
         self.id_attribute = ID_ATTRIBUTE
 
+        #: Where login records are kept: see `flask_housekey.stores`. The app's HOUSEKEY_LOGIN_STORE goes before it.
+        self.login_store = login_store
+
+        #: Whether every view needs a login that is not `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN goes before it.
+        self.require_login = require_login
+
         self._user_callback = None
         self._request_callback = None
         self._header_callback = None
@@ -101,7 +113,9 @@ class LoginManager:
         app.extensions["flask_housekey"] = door
         if salt is not None:
             app.session_interface = RustSessions(door)
+        app.before_request(self._require_login)
         app.after_request(self._update_remember_cookie)
+        app.cli.add_command(logins_cli)
         if add_context_processor:
             app.context_processor(_user_context_processor)
 
@@ -151,7 +165,7 @@ class LoginManager:
             return self.unauthorized_callback()
         views = self.blueprint_login_views
         view = views.get(request.blueprint, self.login_view)
-        return self._send_to(view, self.login_message, self.login_message_category)
+        return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
 
     def needs_refresh(self):
         """The answer to somebody who has to prove themselves again."""
@@ -159,21 +173,109 @@ class LoginManager:
         if self.needs_refresh_callback is not None:
             return self.needs_refresh_callback()
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
-        return self._send_to(self.refresh_view, message, category)
+        return self._deny(self.refresh_view, message, category, is_stale=True)
+
+    def _deny(self, view, message, category, is_stale):
+        app = current_app._get_current_object()
+        if app.config.get("HOUSEKEY_ANSWER_AS") in (None, "flask"):
+            return self._send_to(view, message, category)
+        within = g.get("_flask_housekey_within")
+        url = iri_to_uri(request.url).split("/", 3)[3:]
+        status, headers, body, is_told, way_back = _visit().deny(
+            request.environ,
+            "/" + "".join(url),
+            expand_login_view(view) if view else None,
+            is_stale,
+            None if within is None else within.total_seconds(),
+        )
+        if is_told:
+            self._flash(message, category)
+        if way_back is not None:
+            self._keep_next(way_back)
+        return app.response_class(body, status, headers)
 
     def _send_to(self, view, message, category):
         if not view:
             abort(401)
-        if message:
-            if self.localize_callback is not None:
-                message = self.localize_callback(message)
-            flash(message, category=category)
+        self._flash(message, category)
         if not current_app.config.get("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
             return redirect(login_url(view, next_url=request.url))
+        self._keep_next(make_next_param(expand_login_view(view), request.url))
+        return redirect(login_url(view))
+
+    def _flash(self, message, category):
+        if not message:
+            return
+        if self.localize_callback is not None:
+            message = self.localize_callback(message)
+        flash(message, category=category)
+
+    def _keep_next(self, url):
         # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
         session["_id"] = self._session_identifier_generator()
-        session["next"] = make_next_param(expand_login_view(view), request.url)
-        return redirect(login_url(view))
+        session["next"] = url
+
+    def _require_login(self):
+        """Answers requests for views that need a login, where that is the default."""
+        app = current_app
+        if not app.config.get("HOUSEKEY_REQUIRE_LOGIN", self.require_login):
+            return None
+        # What leads to no view is Flask's to answer.
+        if request.endpoint is None or _is_open() or self._is_exempt(app, request):
+            return None
+        denied = _may_not_pass()
+        return None if denied is None else denied()
+
+    def _is_exempt(self, app, request):
+        view = app.view_functions.get(request.endpoint)
+        blueprints = [app.blueprints.get(name) for name in request.blueprints]
+        for marked in (view, getattr(view, "view_class", None), *blueprints):
+            if getattr(marked, "_login_exempt", False):
+                return True
+        # Pictures and style sheets, which the login page needs too.
+        owner, _, name = request.endpoint.rpartition(".")
+        static = app.blueprints.get(owner) if owner else app
+        if name == "static" and static is not None and static.has_static_folder:
+            return True
+        pages = (self.login_view, *self.blueprint_login_views.values())
+        here = (request.endpoint, request.root_path + request.path)
+        return any(page and page.partition("?")[0] in here for page in pages)
+
+    def logins_of(self, user_id):
+        """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
+        return _door().logins_of(str(user_id))
+
+    def end_login(self, login_id):
+        """Ends a login, whoever's it is, at once. False when there is none of this number."""
+        ended = _door().end_login(login_id)
+        if ended:
+            self._tell_of_ended(None, 1)
+        return ended
+
+    def end_logins_of(self, user_id):
+        """Ends all logins of a user, at once, and says how many there were."""
+        ended = _door().end_logins_of(str(user_id))
+        self._tell_of_ended(str(user_id), ended)
+        return ended
+
+    def delete_expired_logins(self):
+        """Deletes the records of logins that have expired, and says how many there were. They count for nothing before as well.
+        `flask logins purge` calls it, and one login in a thousand deletes some."""
+        return _door().delete_expired_logins()
+
+    def _tell_of_ended(self, user_id, count):
+        app = current_app._get_current_object()
+        for _ in range(count):
+            log("login_ended", user_id, "ended_by_application")
+            send(app, "login_ended", user_id, "ended_by_application")
+
+    def _find_login_store(self, app, said):
+        """The login store that the configuration, or `login_store`, says."""
+        if isinstance(said, str):
+            from .stores import store_from_url
+
+            return store_from_url(said, app.instance_path)
+        return said
 
     def _update_request_context_with_user(self, user=None):
         """Makes this the current user, or an anonymous one."""
@@ -191,7 +293,7 @@ class LoginManager:
         self._update_request_context_with_user(user)
         app = current_app._get_current_object()
         user_accessed.send(app)
-        _tell_of_protection(app, visit)
+        tell(visit)
         if source == "cookie":
             signal = user_loaded_from_cookie
         if signal is not None:

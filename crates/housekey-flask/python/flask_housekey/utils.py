@@ -1,17 +1,19 @@
 """What applications call. The names are Flask-Login's."""
 
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
+from random import random
 from weakref import ref
 
 from flask import current_app, g, has_request_context, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.local import LocalProxy
 
 from . import _core
 from .config import EXEMPT_METHODS
 from .sessions import Session, current_session
+from .events import logger, tell
 from .signals import (
-    session_protected,
     user_logged_in,
     user_logged_out,
     user_login_confirmed,
@@ -19,6 +21,9 @@ from .signals import (
 
 #: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
 current_user = LocalProxy(lambda: _get_user())
+
+#: One login in so many deletes records of logins that have expired.
+_PURGES = 1 / 1000
 
 #: Where a request finds its visit, if the session is not ours.
 _VISIT = "flask_housekey.visit"
@@ -55,11 +60,13 @@ def login_url(login_view, next_url=None, next_field="next"):
     return _core.login_url(base, next_url, next_field, host)
 
 
-def login_fresh():
-    """Whether the login is fresh: by a password that was given in this session."""
+def login_fresh(within=None):
+    """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
+    timedelta."""
     # Session protection has its word first.
     _get_user()
-    return _visit().is_fresh()
+    visit = _visit()
+    return visit.is_fresh() if within is None else visit.is_fresh_within(within.total_seconds())
 
 
 def login_remembered():
@@ -76,9 +83,7 @@ def login_user(user, remember=False, duration=None, force=False, fresh=True):
 
     `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
     """
-    if isinstance(user, LocalProxy):
-        # current_user itself would be its own user.
-        user = user._get_current_object()
+    user = _own(user)
     if not force and not user.is_active:
         return False
     manager = current_app.login_manager
@@ -90,8 +95,12 @@ def login_user(user, remember=False, duration=None, force=False, fresh=True):
                 f"duration must be a datetime.timedelta, instead got: {duration}"
             )
         seconds = duration.total_seconds()
-    _visit().log_in(user, user_id, bool(remember), seconds, bool(fresh), bool(force))
+    visit = _visit()
+    visit.log_in(user, user_id, bool(remember), seconds, bool(fresh), bool(force))
     manager._update_request_context_with_user(user)
+    tell(visit)
+    if random() < _PURGES:
+        _purge(visit)
     user_logged_in.send(current_app._get_current_object(), user=_get_user())
     return True
 
@@ -102,7 +111,9 @@ def logout_user():
         user = _get_user()
     finally:
         # Logging out works while a database does not.
-        _visit().log_out()
+        visit = _visit()
+        visit.log_out()
+    tell(visit)
     user_logged_out.send(current_app._get_current_object(), user=user)
     current_app.login_manager._update_request_context_with_user()
     return True
@@ -113,9 +124,73 @@ def confirm_login():
     _get_user()
     visit = _visit()
     visit.confirm()
-    app = current_app._get_current_object()
-    _tell_of_protection(app, visit)
-    user_login_confirmed.send(app)
+    tell(visit)
+    user_login_confirmed.send(current_app._get_current_object())
+
+
+def login_failed(user=None):
+    """Tells that somebody did not prove who they say they are: for the log, and for a handler of `user_login_failed` that
+    counts. Only the program knows. `user` is whose account it was, None if there is none of that name."""
+    manager = current_app.login_manager
+    user_id = "" if user is None else str(getattr(user, manager.id_attribute)())
+    visit = _visit()
+    visit.log_in_failed(user, user_id)
+    tell(visit)
+
+
+def update_auth_hash(user=None):
+    """Keeps this browser in after the `session_auth_hash` of its user has changed, for instance with a new password. All
+    their other logins end. Give it the user as they are after the change, if that is another object than `current_user`."""
+    user = _own(current_user if user is None else user)
+    _get_user()
+    visit = _visit()
+    visit.update_auth_hash(user, str(getattr(user, current_app.login_manager.id_attribute)()))
+    current_app.login_manager._update_request_context_with_user(user)
+    tell(visit)
+
+
+def logins():
+    """The current user's logins, the one last used first: for a page where people see where they are logged in. Needs a
+    login store, and a fresh login."""
+    _get_user()
+    return _visit().logins()
+
+
+def end_login(login_id):
+    """Ends one of the current user's logins, at once. False when they have none of this number, be it that it is over or that
+    it is somebody else's."""
+    _get_user()
+    visit = _visit()
+    ended = visit.end_login(login_id)
+    tell(visit)
+    return ended
+
+
+def end_other_logins():
+    """Ends all of the current user's logins but this one, at once, and says how many there were."""
+    _get_user()
+    visit = _visit()
+    ended = visit.end_other_logins()
+    tell(visit)
+    return ended
+
+
+def next_url(default="/", claimed=None):
+    """Where to go after logging in: `next` of the form, of the query or of the session, if it is an address of this site,
+    or the default. HOUSEKEY_NEXT_ORIGINS lists other sites that may be gone to."""
+    if claimed is None:
+        claimed = request.form.get("next") or request.args.get("next")
+    visit = _visit()
+    url = visit.next_url(claimed, default)
+    tell(visit)
+    return url
+
+
+def login_exempt(view):
+    """Leaves a view, or a blueprint with all of its views, open to everybody where a login is required by default
+    (`require_login`). It goes above or below `@app.route`."""
+    view._login_exempt = True
+    return view
 
 
 def login_required(func):
@@ -123,10 +198,16 @@ def login_required(func):
     return _guarded(func, _may_not_pass)
 
 
-def fresh_login_required(func):
-    """Lets only those have the view whose login is fresh. The others get what `LoginManager.unauthorized` or
-    `LoginManager.needs_refresh` answers."""
-    return _guarded(func, _may_not_pass_or_is_stale)
+def fresh_login_required(func=None, *, within=None):
+    """Lets only those have the view whose login is fresh, with `within` by a proof no longer ago than this timedelta. The
+    others get what `LoginManager.unauthorized` or `LoginManager.needs_refresh` answers.
+
+        @fresh_login_required
+        @fresh_login_required(within=timedelta(minutes=10))
+    """
+    if func is None:
+        return partial(fresh_login_required, within=within)
+    return _guarded(func, _may_not_pass_or_is_stale, within)
 
 
 def set_login_view(login_view, blueprint=None):
@@ -145,19 +226,19 @@ def set_login_view(login_view, blueprint=None):
         views[blueprint.name] = login_view
 
 
-def _guarded(func, denied):
+def _guarded(func, denied, *args_of_denied):
     @wraps(func)
     def view(*args, **kwargs):
-        is_open = (
-            request.method in EXEMPT_METHODS
-            or current_app.config.get("LOGIN_DISABLED")
-        )
-        answer = None if is_open else denied()
+        answer = None if _is_open() else denied(*args_of_denied)
         if answer is not None:
             return answer()
         return current_app.ensure_sync(func)(*args, **kwargs)
 
     return view
+
+
+def _is_open():
+    return request.method in EXEMPT_METHODS or current_app.config.get("LOGIN_DISABLED")
 
 
 def _may_not_pass():
@@ -166,9 +247,11 @@ def _may_not_pass():
     return None
 
 
-def _may_not_pass_or_is_stale():
+def _may_not_pass_or_is_stale(within):
     denied = _may_not_pass()
-    if denied is None and not login_fresh():
+    if denied is None and not login_fresh(within):
+        # For an answer that says how old the login may be.
+        g._flask_housekey_within = within
         return current_app.login_manager.needs_refresh
     return denied
 
@@ -189,11 +272,19 @@ def _visit():
     visit = _visit_beside(kept_in)
     if visit is None:
         environ = request.environ
-        visit = _core.Visit(_door(), environ, kept_in)
+        visit = _core.Visit(_door(), environ, kept_in, _cookie_of_session())
         # Copies of this context share it. Weakly, since a user may lead back to the request.
         environ[_VISIT] = ref(visit)
     g._flask_housekey_visit = visit
     return visit
+
+
+def _cookie_of_session():
+    """The cookie that all of the session came in. None where it is kept on the server."""
+    interface = current_app.session_interface
+    if not isinstance(interface, SecureCookieSessionInterface):
+        return None
+    return request.cookies.get(interface.get_cookie_name(current_app))
 
 
 def _visit_if_any():
@@ -214,9 +305,18 @@ def _door():
     return current_app.extensions["flask_housekey"]
 
 
-def _tell_of_protection(app, visit):
-    if "session_protected" in visit.take_events():
-        session_protected.send(app)
+def _own(user):
+    """The user behind a proxy: current_user itself would be its own user."""
+    return user._get_current_object() if isinstance(user, LocalProxy) else user
+
+
+def _purge(visit):
+    """Deletes records of logins that have expired, so that the table does not grow where nobody runs `flask logins purge`. That
+    it fails is no reason to refuse a login."""
+    try:
+        visit.purge()
+    except Exception:
+        logger.warning("expired logins were not deleted", exc_info=True)
 
 
 def _create_identifier():

@@ -133,7 +133,6 @@ impl VisitState {
         };
         let client = incoming.client.unwrap_or_else(|| shared.client(request));
         let now = shared.now();
-        let signed_at = incoming.cookie.as_deref().and_then(time_of);
         let mut arrival = Arrival::default();
         arrival.main.value = incoming
             .cookie
