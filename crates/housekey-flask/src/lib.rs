@@ -6,6 +6,7 @@
 //! - `visit`: one request, its session and its login. `mapping` is the session as Python has it.
 //! - `door`: the login manager of one app, built anew when the app's configuration changes. `config` reads that.
 //! - `user`: the application's user objects, and its loaders.
+//! - `store`: where login records are kept.
 //! - `environ`: what a WSGI request brings; `headers`: what goes back.
 //! - `drive`: waiting, for a caller that does not wait. `errors`: what Python is told. `text`: Flask-Login's helpers.
 //!
@@ -18,6 +19,7 @@ mod environ;
 mod errors;
 mod headers;
 mod mapping;
+mod store;
 mod text;
 mod user;
 mod visit;
@@ -29,6 +31,11 @@ use pyo3::pymodule;
 mod _core {
     #[pymodule_export]
     use super::door::Door;
+    #[pymodule_export]
+    use super::store::{
+        LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyCreated, PyLimit,
+        PyRecord, PyRoom, PyTouch, PyUpdated, RedisScripts, check_login_store,
+    };
     #[pymodule_export]
     use super::text::{decode_cookie, encode_cookie, login_url, make_next_param};
     #[pymodule_export]
