@@ -161,7 +161,7 @@ impl Door {
             _ if said.is_none() => None,
             _ => {
                 let store = manager.call_method1("_find_login_store", (&app, &said))?;
-                Some(StoreHandle::of(py, &store)?)
+                Some(StoreHandle::of(&store)?)
             }
         };
         let by_id = match of_manager.user_loader.is_none(py) {

@@ -37,6 +37,11 @@ mod _core {
     #[pymodule_export]
     use super::logins::PyLoginInfo;
     #[pymodule_export]
+    use super::store::{
+        LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyCreated, PyLimit,
+        PyRecord, PyRoom, PyTouch, PyUpdated, RedisScripts, check_login_store,
+    };
+    #[pymodule_export]
     use super::text::{decode_cookie, encode_cookie, login_url, make_next_param};
     #[pymodule_export]
     use super::visit::Visit;

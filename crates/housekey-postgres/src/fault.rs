@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use housekey::{Error, ErrorKind};
+use housekey_statements::postgres;
 use sqlx::postgres::PgConnectOptions;
 
 /// A fault, before it is known which server it is about.
@@ -53,26 +54,7 @@ impl Fault {
 
 fn advice(error: &sqlx::Error) -> &'static str {
     match error {
-        sqlx::Error::Database(error) => match error.code().as_deref() {
-            Some("28000" | "28P01") => "see which user and password the pool was given",
-            Some("3D000") => "create the database, or give the pool the name of another",
-            Some("3F000") => "create the schema, or name another",
-            Some("42P01") => {
-                "make the table: call create_table, or put create_table_sql into the migrations"
-            }
-            Some("42703" | "42804" | "42883") => {
-                "another program made that table; give the store a table of its own"
-            }
-            Some("42501") => "grant the pool's user SELECT, INSERT, UPDATE and DELETE on the table",
-            Some("25006") => {
-                "the pool leads to a server that only reads; it must lead to the one that writes"
-            }
-            Some("53300") => "let the server have more connections, or the pools fewer",
-            Some("57P01" | "57P02" | "57P03") => {
-                "the server stops or starts; the pool connects again by itself"
-            }
-            _ => "the server's log may say more",
-        },
+        sqlx::Error::Database(error) => postgres::advice(error.code().as_deref()),
         sqlx::Error::PoolTimedOut => {
             "the server cannot be reached, or all of the pool's connections are in use; see whether it runs, and how \
              many connections the pool may have"
@@ -83,7 +65,7 @@ fn advice(error: &sqlx::Error) -> &'static str {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
             "another program wrote into the table; give the store a table of its own"
         }
-        _ => "the server's log may say more",
+        _ => postgres::advice(None),
     }
 }
 

@@ -2,8 +2,6 @@
 
 mod fault;
 mod pool;
-mod statements;
 mod store;
-mod table;
 
 pub use store::PostgresLoginStore;

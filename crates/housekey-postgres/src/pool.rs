@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use housekey::Error;
+use housekey_statements::postgres::{self as said, begin};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
@@ -85,8 +86,7 @@ impl Pool {
         .await
     }
 
-    /// Each statement is to see what others have committed before it, which is not so at the other levels. A machine that
-    /// goes away in between has the lock for little longer than an operation may take.
+    /// A machine that goes away in between has the lock for little longer than an operation may take.
     async fn once<T>(
         &self,
         connection: &mut PgConnection,
@@ -95,15 +95,7 @@ impl Pool {
     ) -> Result<T, sqlx::Error> {
         let patience = self.timeout.saturating_add(Duration::from_secs(1));
         let patience = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        let lock = lock.map(|lock| format!("SELECT pg_advisory_xact_lock({lock})"));
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED;
-             SET LOCAL idle_in_transaction_session_timeout = {patience};
-             SET LOCAL lock_timeout = {patience};
-             {FOLLOW_AN_INDEX}
-             {}",
-            lock.unwrap_or_default()
-        );
+        let begin = begin(patience, lock);
         let begin = sqlx::raw_sql(sqlx::AssertSqlSafe(begin));
         begin.execute(&mut *connection).await?;
         let answer = statements.run(&mut *connection).await?;
@@ -130,11 +122,6 @@ impl Pool {
     }
 }
 
-/// Most users have a few records, so that sorting all of them looks cheapest to a planner that does not know which user it
-/// will be. It would sort hundreds of thousands for the one who has them.
-pub(crate) const FOLLOW_AN_INDEX: &str =
-    "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;";
-
 /// What is done in a transaction.
 pub(crate) trait Statements<T> {
     fn run(
@@ -143,10 +130,9 @@ pub(crate) trait Statements<T> {
     ) -> impl Future<Output = Result<T, sqlx::Error>> + Send;
 }
 
-/// Whether the server undid a statement only because of others, and asks to try again: serialization failure, deadlock.
 fn was_undone(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01"))
+    code.is_some_and(|code| said::was_undone(&code))
 }
 
 /// How long a connection that is given back has to show that it is in order.

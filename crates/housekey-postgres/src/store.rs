@@ -7,21 +7,16 @@ use std::time::Duration;
 use housekey::records::{
     Created, Limit, LoginId, LoginRecord, LoginStore, Room, Standing, Touch, Updated,
 };
-use housekey::{BoxError, Error};
+use housekey::{BoxError, Error, ErrorKind};
+use housekey_statements::postgres::{
+    self, DEFAULT_TABLE, IS_THERE, LARGEST_BATCH, Statements, TableName,
+};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _};
 
 use crate::fault::Fault;
 use crate::pool::{self, Pool};
-use crate::statements::Statements;
-use crate::table::TableName;
-
-/// No deletion of many holds the locks of more rows than these at once.
-const LARGEST_BATCH: usize = 1000;
-
-/// What the lock stands for under which tables are made: `housekey` in ASCII. Nobody else of the database takes it.
-const MAKING_TABLES: i64 = i64::from_be_bytes(*b"housekey");
 
 /// Keeps login records in a table of PostgreSQL. Clones are the same store.
 ///
@@ -55,7 +50,7 @@ impl PostgresLoginStore {
 
     /// A store in the table `housekey_logins`, which must be there: see [`create_table`](Self::create_table).
     pub fn new(pool: PgPool) -> Self {
-        let table = TableName::new("housekey_logins").expect("this is a name");
+        let table = TableName::new(DEFAULT_TABLE).expect("this is a name");
         Self {
             pool: Pool {
                 pool,
@@ -82,7 +77,8 @@ impl PostgresLoginStore {
     /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the name has anything but ASCII letters, digits and `_`, or is
     /// longer than 52 characters. Capital letters are kept: `Logins` is not the table that SQL without quotation marks calls so.
     pub fn table(mut self, name: &str) -> Result<Self, Error> {
-        self.table = TableName::new(name)?;
+        let table = TableName::new(name);
+        self.table = table.map_err(|error| Error::new(ErrorKind::Setting, error.to_string()))?;
         self.statements = Statements::new(&self.table);
         Ok(self)
     }
@@ -103,21 +99,12 @@ impl PostgresLoginStore {
     /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) when the server cannot be reached, or refuses; the message
     /// says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
-        // `IF NOT EXISTS` looks before it creates, and locks the table even when nothing is to be done.
         let name = self.table.to_string();
-        let found = self
-            .pool
-            .rows(|| sqlx::query("SELECT to_regclass($1) IS NOT NULL").bind(&name))
-            .await?;
+        let found = self.pool.rows(|| sqlx::query(IS_THERE).bind(&name)).await?;
         if self.read(&found, |row| row.try_get(0))?.contains(&true) {
             return Ok(());
         }
-        let create = self.table.create_sql();
-        self.pool
-            .script(format!(
-                "SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}"
-            ))
-            .await
+        self.pool.script(postgres::create_table(&self.table)).await
     }
 
     /// What [`create_table`](Self::create_table) runs, for the application's own migrations.
@@ -427,6 +414,12 @@ mod tests {
     use store_tests::{Kind, record, shared_url, unique_name};
 
     use super::*;
+
+    #[test]
+    fn the_readme_shows_the_sql_of_the_default_table() {
+        let sql = TableName::new(DEFAULT_TABLE).unwrap().create_sql();
+        assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
+    }
 
     /// As a machine has it that goes away in the middle, until the server notices.
     #[tokio::test]

@@ -2,7 +2,6 @@
 
 mod fault;
 mod link;
-mod scripts;
 mod store;
 
 pub use store::RedisLoginStore;

@@ -6,22 +6,24 @@ use std::time::Duration;
 
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error};
+use housekey_statements::redis::{
+    self as said, DEFAULT_PREFIX, LARGEST_BATCH, SWEPT, long_expired, number, seconds_to_keep,
+};
 use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
 
 use crate::fault::Fault;
 use crate::link::Link;
-use crate::scripts::Scripts;
 
-/// The largest whole number that Redis's scores and its Lua know exactly: 285 million years after 1970.
-const LARGEST: u64 = (1 << 53) - 1;
-/// How much longer than it lives Redis keeps a record: clocks may differ by as much, and jump by as much.
-const MARGIN: u64 = 24 * 60 * 60;
-/// The longest time that Redis is told, about 30 thousand years: it counts milliseconds.
-const LONGEST: u64 = 1_000_000_000_000;
-/// Others wait while a script runs, so what goes through many records is many short ones.
-const LARGEST_BATCH: usize = 100;
-/// How many entries of the index that each login may clear away: more than one, so that they become fewer.
-const SWEPT: usize = 4;
+/// Each is sent once, and named by its digest afterwards.
+struct Scripts {
+    create: Script,
+    update: Script,
+    touch: Script,
+    delete: Script,
+    delete_by_user: Script,
+    list_by_user: Script,
+    delete_expired: Script,
+}
 
 /// Keeps login records in Redis. Clones are the same store.
 ///
@@ -58,7 +60,7 @@ impl RedisLoginStore {
         Self {
             link: Arc::new(Link::new(client)),
             scripts: Arc::new(Scripts::new()),
-            prefix: "housekey:".into(),
+            prefix: DEFAULT_PREFIX.into(),
             timeout: Self::DEFAULT_TIMEOUT,
         }
     }
@@ -103,6 +105,20 @@ impl RedisLoginStore {
     }
 }
 
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            create: Script::new(said::CREATE),
+            update: Script::new(said::UPDATE),
+            touch: Script::new(said::TOUCH),
+            delete: Script::new(said::DELETE),
+            delete_by_user: Script::new(said::DELETE_BY_USER),
+            list_by_user: Script::new(said::LIST_BY_USER),
+            delete_expired: Script::new(said::DELETE_EXPIRED),
+        }
+    }
+}
+
 impl fmt::Debug for RedisLoginStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLoginStore")
@@ -123,7 +139,7 @@ impl LoginStore for RedisLoginStore {
         let mut script = self.script(&self.scripts.create);
         add_record(&mut script, new);
         script
-            .arg(number(new.last_seen_at).saturating_sub(MARGIN))
+            .arg(long_expired(new.last_seen_at))
             .arg(SWEPT)
             .arg(number(limit.count as u64))
             .arg(number(limit.now))
@@ -291,16 +307,4 @@ fn add_record(script: &mut ScriptInvocation<'_>, record: &LoginRecord) {
         .arg(number(record.expires_at))
         .arg(&record.data)
         .arg(seconds_to_keep(record.last_seen_at, record.expires_at));
-}
-
-fn number(number: u64) -> u64 {
-    number.min(LARGEST)
-}
-
-/// Until a record expires, and a margin: by the caller's clock, which may be another than Redis's.
-fn seconds_to_keep(now: u64, expires_at: u64) -> u64 {
-    expires_at
-        .saturating_sub(now)
-        .saturating_add(MARGIN)
-        .min(LONGEST)
 }

@@ -21,6 +21,12 @@ pub(crate) enum Fault {
     },
     /// Every reader was in use for as long as one may wait.
     NoReader,
+    /// The one connection that writes was.
+    NoWriter,
+    /// A connection was, where all were to be closed.
+    InUse,
+    /// This process was forked from one that had connections open.
+    Forked,
     /// The thread that writes could not be started, or panicked.
     Writer(String),
 }
@@ -37,7 +43,13 @@ impl Fault {
         match self {
             Self::Sqlite(source) => error.caused_by(source.into()),
             Self::Away(source) => error.caused_by(source.into()),
-            Self::NotWal(_) | Self::Layout { .. } | Self::NoReader | Self::Writer(_) => error,
+            Self::NotWal(_)
+            | Self::Layout { .. }
+            | Self::NoReader
+            | Self::NoWriter
+            | Self::InUse
+            | Self::Forked
+            | Self::Writer(_) => error,
         }
     }
 
@@ -91,6 +103,14 @@ impl Fault {
             Self::NoReader => {
                 "more look-ups wait than the disk can answer; try again, or set more readers"
             }
+            Self::NoWriter => {
+                "more writes wait than the disk can take; try again, or give busy_timeout more time"
+            }
+            Self::InUse => "try again, or give busy_timeout more time",
+            Self::Forked => {
+                "SQLite would lose what this process writes; fork before the store is used, or call its before_fork() \
+                 ahead of each fork"
+            }
             Self::Writer(_) => "start the program anew if this does not end by itself",
         }
     }
@@ -113,6 +133,9 @@ impl fmt::Display for Fault {
                 write!(f, "its table {table} has no column {column}")
             }
             Self::NoReader => f.write_str("all readers are in use"),
+            Self::NoWriter => f.write_str("others are writing"),
+            Self::InUse => f.write_str("a connection stays in use"),
+            Self::Forked => f.write_str("it was open when this process was forked"),
             Self::Writer(what) => write!(f, "its writing thread {what}"),
         }
     }

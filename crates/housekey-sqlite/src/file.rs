@@ -2,29 +2,36 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::fault::Fault;
+use crate::ledger::{Entry, Ledger};
 use crate::table::Table;
 
 /// How long to pause before a new attempt, where SQLite does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Where the records are, and how patient to be. Shared by the readers and the writer.
+/// Where the records are, and how patient to be. Shared by all connections.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) table: Table,
     pub(crate) busy_timeout: Duration,
+    pub(crate) ledger: &'static Ledger,
 }
 
-/// A connection, and which file it was opened on.
+/// A connection, and which file it was opened on. Dropped, it is closed, but only in the process that opened it: in a child of a
+/// fork it is forgotten, since SQLite would take locks and files away from the parent.
 pub(crate) struct Open {
-    pub(crate) connection: Connection,
+    /// There until this is dropped.
+    connection: Option<Connection>,
     identity: Identity,
+    // Below the connection, which is closed before it counts as closed.
+    entry: Entry,
 }
 
 /// What a connection may do.
@@ -53,7 +60,7 @@ impl File {
     }
 
     fn try_to_prepare(&self) -> Result<Open, Fault> {
-        let mut connection = self.connection(Mode::Write)?;
+        let (entry, mut connection) = self.connection(Mode::Write)?;
         // With a write-ahead log, readers and the writer do not wait for each other. The file remembers it.
         let mode: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -61,9 +68,11 @@ impl File {
             return Err(Fault::NotWal(mode));
         }
         self.table.prepare(&mut connection)?;
+        let identity = Identity::of(&self.path).map_err(Fault::Away)?;
         Ok(Open {
-            connection,
-            identity: Identity::of(&self.path).map_err(Fault::Away)?,
+            connection: Some(connection),
+            identity,
+            entry,
         })
     }
 
@@ -72,20 +81,30 @@ impl File {
     pub(crate) fn open(&self, mode: Mode) -> Result<Open, Fault> {
         // Asked before it is opened: if it is exchanged in between, the connection counts as one to the old file.
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
-        let connection = self.connection(mode)?;
+        let (entry, connection) = self.connection(mode)?;
         Ok(Open {
-            connection,
+            connection: Some(connection),
             identity,
+            entry,
         })
     }
 
-    /// Whether a connection is to the file that is there now. If there is none, that is a fault.
-    pub(crate) fn is_of(&self, open: &Open) -> Result<bool, Fault> {
-        let identity = Identity::of(&self.path).map_err(Fault::Away)?;
-        Ok(identity == open.identity)
+    /// One that is idle, if it is to the file that is there now, or a new one.
+    pub(crate) fn reuse(&self, idle: Option<Open>, mode: Mode) -> Result<Open, Fault> {
+        match idle {
+            Some(open) if self.is_of(&open)? => Ok(open),
+            _ => self.open(mode),
+        }
     }
 
-    fn connection(&self, mode: Mode) -> Result<Connection, Fault> {
+    /// Whether a connection is this process's, to the file that is there now. If there is no file, that is a fault.
+    pub(crate) fn is_of(&self, open: &Open) -> Result<bool, Fault> {
+        let identity = Identity::of(&self.path).map_err(Fault::Away)?;
+        Ok(identity == open.identity && open.entry.is_of_this_process())
+    }
+
+    fn connection(&self, mode: Mode) -> Result<(Entry, Connection), Fault> {
+        let entry = self.ledger.enter()?;
         // Readers too may have to write to the index of the log.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
@@ -98,7 +117,29 @@ impl File {
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "fullfsync", true)?;
         }
-        Ok(connection)
+        Ok((entry, connection))
+    }
+}
+
+impl Deref for Open {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("it is there")
+    }
+}
+
+impl DerefMut for Open {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("it is there")
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.entry.is_of_this_process() {
+            std::mem::forget(self.connection.take());
+        }
     }
 }
 
@@ -142,12 +183,14 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::LEDGER;
 
     fn file(folder: &Path) -> File {
         File {
             path: folder.join("logins.db"),
             table: Table::new("logins").unwrap(),
             busy_timeout: Duration::from_millis(1234),
+            ledger: &LEDGER,
         }
     }
 
@@ -186,7 +229,6 @@ mod tests {
                 ("busy_timeout", "1234"),
             ] {
                 let value = open
-                    .connection
                     .pragma_query_value(None, pragma, |row| {
                         row.get_ref(0).map(|value| match value.as_i64() {
                             Ok(number) => number.to_string(),

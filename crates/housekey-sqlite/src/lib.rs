@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod builder;
 mod fault;
 mod file;
+mod inline;
+mod ledger;
 mod readers;
 mod store;
 mod table;
 mod writer;
 
-pub use store::{SqliteLoginStore, SqliteLoginStoreBuilder};
+pub use builder::SqliteLoginStoreBuilder;
+pub use store::{ForkPause, SqliteLoginStore};

@@ -45,7 +45,7 @@ impl Readers {
         let turn = Turn(self);
         // Otherwise it is closed: it may be to another file, or not have had enough patience.
         let answer = match file.is_of(&open) {
-            Ok(true) => read(&open.connection).ok()?,
+            Ok(true) => read(&open).ok()?,
             _ => return None,
         };
         turn.give_back(open);
@@ -60,14 +60,11 @@ impl Readers {
     ) -> Result<T, Fault> {
         let deadline = Instant::now() + file.busy_timeout;
         let (turn, idle) = self.wait_until(deadline)?;
-        let open = match idle {
-            Some(open) if file.is_of(&open)? => open,
-            _ => file.open(Mode::Read)?,
-        };
+        let open = file.reuse(idle, Mode::Read)?;
         let rest = deadline.saturating_duration_since(Instant::now());
-        open.connection.busy_timeout(rest)?;
-        let answer = read(&open.connection)?;
-        open.connection.busy_timeout(Duration::ZERO)?;
+        open.busy_timeout(rest)?;
+        let answer = read(&open)?;
+        open.busy_timeout(Duration::ZERO)?;
         turn.give_back(open);
         Ok(answer)
     }
@@ -131,6 +128,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::ledger::LEDGER;
     use crate::table::Table;
 
     fn readers(most: usize, busy_timeout: Duration) -> (tempfile::TempDir, File, Readers) {
@@ -139,6 +137,7 @@ mod tests {
             path: folder.path().join("logins.db"),
             table: Table::new("logins").unwrap(),
             busy_timeout,
+            ledger: &LEDGER,
         };
         file.prepare().unwrap();
         (folder, file, Readers::new(most))

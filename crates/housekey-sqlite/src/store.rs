@@ -1,15 +1,17 @@
-//! The store: its settings, and each operation.
+//! The store: where its work is done, and each operation.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error, ErrorKind};
 use rusqlite::Connection;
 
+use crate::builder::SqliteLoginStoreBuilder;
+use crate::fault::Fault;
 use crate::file::File;
+use crate::inline::{Inline, Pause};
 use crate::readers::Readers;
 use crate::table::Table;
 use crate::writer::Writer;
@@ -40,11 +42,28 @@ pub struct SqliteLoginStore(Arc<Inner>);
 
 struct Inner {
     file: Arc<File>,
-    readers: Readers,
-    writer: Writer,
+    way: Way,
+}
+
+/// Where the work is done.
+enum Way {
+    /// Writes on a thread of their own, and what has to wait on one that may.
+    Threads { readers: Readers, writer: Writer },
+    /// All of it where the future is polled.
+    CallingThread(Inline),
 }
 
 impl SqliteLoginStore {
+    pub(crate) fn new(file: File, readers: usize, on_calling_thread: bool) -> Result<Self, Error> {
+        let file = Arc::new(file);
+        let way = match on_calling_thread {
+            true => Way::on_calling_thread(&file, readers),
+            false => Way::with_threads(&file, readers),
+        };
+        let way = way.map_err(|fault| fault.at(&file.path))?;
+        Ok(Self(Arc::new(Inner { file, way })))
+    }
+
     /// Opens the file, or makes it, with a table named `logins`. Blocks: meant for the start of the program.
     ///
     /// # Errors
@@ -67,27 +86,116 @@ impl SqliteLoginStore {
     /// # Ok::<(), housekey::Error>(())
     /// ```
     pub fn builder(path: impl Into<PathBuf>) -> SqliteLoginStoreBuilder {
-        SqliteLoginStoreBuilder {
-            path: path.into(),
-            table: "logins".to_owned(),
-            readers: None,
-            busy_timeout: Duration::from_secs(5),
+        SqliteLoginStoreBuilder::new(path.into())
+    }
+
+    /// Closes the connections, so that the process can be forked. As long as the answer is there, none is opened, and operations
+    /// wait for it: drop it right after the fork, in the parent and in the child. Both open the file again when they next use it.
+    ///
+    /// For a store that works [`on_calling_thread`](SqliteLoginStoreBuilder::on_calling_thread), which says more about forks.
+    /// Blocks until no thread uses a connection, for as long as the builder's
+    /// [`busy_timeout`](SqliteLoginStoreBuilder::busy_timeout).
+    ///
+    /// ```
+    /// use housekey_sqlite::SqliteLoginStore;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # std::env::set_current_dir(&folder).unwrap();
+    /// let store = SqliteLoginStore::builder("logins.db").on_calling_thread().open()?;
+    /// let pause = store.before_fork()?;
+    /// // The fork is here.
+    /// drop(pause);
+    /// # Ok::<(), housekey::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreFailed`] when a connection is in use all that time: after a fork now, the child could not use the file.
+    /// [`ErrorKind::Setting`] for a store that has threads, which no fork takes along.
+    pub fn before_fork(&self) -> Result<ForkPause, Error> {
+        let Inner { file, way } = &*self.0;
+        match way {
+            Way::Threads { .. } => Err(Error::new(
+                ErrorKind::Setting,
+                "before_fork: a fork leaves the store's threads behind; build it with on_calling_thread()",
+            )),
+            Way::CallingThread(inline) => {
+                let pause = inline.pause(file).map_err(|fault| fault.at(&file.path))?;
+                Ok(ForkPause { _pause: pause })
+            }
         }
     }
 
-    /// A read that waits for something or takes long, on a thread that may.
+    /// A read that takes long, on a thread that may.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let inner = Arc::clone(&self.0);
-        let answer = blocking::unblock(move || {
-            let Inner { file, readers, .. } = &*inner;
-            readers
-                .patiently(file, |connection| read(connection, &file.table))
-                .map_err(|fault| fault.at(&file.path))
-        });
-        answer.await
+        match &self.0.way {
+            Way::Threads { .. } => {
+                let inner = Arc::clone(&self.0);
+                blocking::unblock(move || inner.read(read)).await
+            }
+            Way::CallingThread(_) => self.0.read(read),
+        }
+    }
+
+    /// Does `work` in a transaction. It may be done again when that failed.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let Inner { file, way } = &*self.0;
+        match way {
+            Way::Threads { writer, .. } => writer.write(work).await,
+            Way::CallingThread(inline) => inline
+                .write(file, |connection| work(connection, &file.table))
+                .map_err(|fault| fault.at(&file.path)),
+        }
+    }
+}
+
+impl Inner {
+    /// Blocks.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection, &Table) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let Self { file, way } = self;
+        let read = |connection: &Connection| read(connection, &file.table);
+        let answer = match way {
+            Way::Threads { readers, .. } => readers.patiently(file, read),
+            Way::CallingThread(inline) => inline.read(file, read),
+        };
+        answer.map_err(|fault| fault.at(&file.path))
+    }
+}
+
+/// Keeps the connections of a store closed: what [`SqliteLoginStore::before_fork`] answers.
+#[must_use = "the connections are kept closed until this is dropped"]
+pub struct ForkPause {
+    _pause: Pause,
+}
+
+impl fmt::Debug for ForkPause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForkPause").finish_non_exhaustive()
+    }
+}
+
+impl Way {
+    fn with_threads(file: &Arc<File>, readers: usize) -> Result<Self, Fault> {
+        let open = file.prepare()?;
+        let readers = Readers::new(readers);
+        readers.patiently(file, |_| Ok(()))?;
+        let writer = Writer::start(Arc::clone(file), open)?;
+        Ok(Self::Threads { readers, writer })
+    }
+
+    /// Whatever it opens is closed again: there may be a fork before the first use.
+    fn on_calling_thread(file: &File, readers: usize) -> Result<Self, Fault> {
+        let _open = file.prepare()?;
+        Ok(Self::CallingThread(Inline::new(readers)))
     }
 }
 
@@ -97,94 +205,6 @@ impl fmt::Debug for SqliteLoginStore {
             .field("path", &self.0.file.path)
             .field("table", &self.0.file.table)
             .finish_non_exhaustive()
-    }
-}
-
-/// The settings of a [`SqliteLoginStore`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until open() is called"]
-pub struct SqliteLoginStoreBuilder {
-    path: PathBuf,
-    table: String,
-    readers: Option<usize>,
-    busy_timeout: Duration,
-}
-
-impl SqliteLoginStoreBuilder {
-    /// The table's name: `logins`, unless this says otherwise. Letters, digits and `_`, no digit first. Each login
-    /// manager needs a table of its own.
-    pub fn table(mut self, name: impl Into<String>) -> Self {
-        self.table = name.into();
-        self
-    }
-
-    /// How many look-ups run at once: as many as there are cores, but at least 2 and at most 16. Each has a connection
-    /// of its own. Those that come when all are in use wait on a thread that may.
-    pub fn readers(mut self, count: usize) -> Self {
-        self.readers = Some(count);
-        self
-    }
-
-    /// How long to wait while somebody else keeps the file locked: five seconds. The request is answered with 503
-    /// afterwards.
-    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout;
-        self
-    }
-
-    /// Opens the file, and makes what is missing: the file, the table, its indexes. On Unix only this user can read a file
-    /// that is made; one that is there keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks:
-    /// meant for the start of the program.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Setting`] for a setting that is wrong; [`ErrorKind::StoreFailed`] when the file cannot be used, or
-    /// its table is another one.
-    pub fn open(self) -> Result<SqliteLoginStore, Error> {
-        let setting = |message: String| Err(Error::new(ErrorKind::Setting, message));
-        let Some(table) = Table::new(&self.table) else {
-            return setting(format!(
-                "table: {:?} cannot be the name of a table; use letters, digits and _, at most 64, no digit first and \
-                 not sqlite_",
-                self.table
-            ));
-        };
-        let most = match self.readers {
-            Some(0) => return setting("readers: none could read; choose at least 1".to_owned()),
-            Some(count) => count,
-            None => {
-                std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
-            }
-        };
-        // SQLite waits for a number of milliseconds that has 31 bits.
-        if self.busy_timeout > Duration::from_secs(60 * 60) {
-            return setting("busy_timeout: nobody waits for more than an hour".to_owned());
-        }
-        if self.path == Path::new("") || self.path == Path::new(":memory:") {
-            return setting(format!(
-                "path: {:?} is not a file; housekey's MemoryLoginStore keeps logins in memory",
-                self.path
-            ));
-        }
-        // The program may change its directory later.
-        let path = std::path::absolute(&self.path).unwrap_or(self.path);
-        let file = Arc::new(File {
-            path,
-            table,
-            busy_timeout: self.busy_timeout,
-        });
-        let opened = file.prepare().and_then(|open| {
-            let readers = Readers::new(most);
-            readers.patiently(&file, |_| Ok(()))?;
-            let writer = Writer::start(Arc::clone(&file), open)?;
-            Ok((readers, writer))
-        });
-        let (readers, writer) = opened.map_err(|fault| fault.at(&file.path))?;
-        Ok(SqliteLoginStore(Arc::new(Inner {
-            file,
-            readers,
-            writer,
-        })))
     }
 }
 
@@ -199,15 +219,20 @@ impl LoginStore for SqliteLoginStore {
         let create = move |connection: &Connection, table: &Table| {
             table.create(connection, &new, &replacing, limit)
         };
-        Ok(self.0.writer.write(create).await?)
+        Ok(self.write(create).await?)
     }
 
     /// On the thread that asks: it takes a few microseconds, less than it takes to ask another one.
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
-        let Inner { file, readers, .. } = &*self.0;
-        let load = |connection: &Connection| file.table.load(connection, id, now);
-        if let Some(answer) = readers.at_once(file, load) {
-            return Ok(answer);
+        if let Inner {
+            file,
+            way: Way::Threads { readers, .. },
+        } = &*self.0
+        {
+            let load = |connection: &Connection| file.table.load(connection, id, now);
+            if let Some(answer) = readers.at_once(file, load) {
+                return Ok(answer);
+            }
         }
         let id = *id;
         let load = move |connection: &Connection, table: &Table| table.load(connection, &id, now);
@@ -218,20 +243,20 @@ impl LoginStore for SqliteLoginStore {
         let changed = changed.clone();
         let update =
             move |connection: &Connection, table: &Table| table.update(connection, &changed);
-        Ok(self.0.writer.write(update).await?)
+        Ok(self.write(update).await?)
     }
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
         let id = *id;
         let note =
             move |connection: &Connection, table: &Table| table.touch(connection, &id, touch);
-        Ok(self.0.writer.write(note).await?)
+        Ok(self.write(note).await?)
     }
 
     async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
         let id = *id;
         let delete = move |connection: &Connection, table: &Table| table.delete(connection, &id);
-        Ok(self.0.writer.write(delete).await?)
+        Ok(self.write(delete).await?)
     }
 
     /// In several short transactions, as a purge.
@@ -248,7 +273,7 @@ impl LoginStore for SqliteLoginStore {
             let delete = move |connection: &Connection, table: &Table| {
                 table.delete_by_user(connection, &user_id, except.as_ref(), most)
             };
-            let batch = self.0.writer.write(delete).await?;
+            let batch = self.write(delete).await?;
             let last = batch.len() < most;
             deleted.extend(batch);
             if last {
@@ -280,7 +305,7 @@ impl LoginStore for SqliteLoginStore {
             let delete = move |connection: &Connection, table: &Table| {
                 table.delete_expired(connection, now, most)
             };
-            let batch = self.0.writer.write(delete).await?;
+            let batch = self.write(delete).await?;
             deleted += batch;
             if batch < most {
                 break;

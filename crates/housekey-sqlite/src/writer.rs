@@ -137,12 +137,12 @@ impl Thread {
     /// Does them all, or nothing. Afterwards they are on the disk.
     fn transaction(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failed> {
         // Taken out, and only put back when all went well.
-        let mut open = self.connect().map_err(Failed::Everything)?;
+        let open = self.file.reuse(self.open.take(), Mode::Write);
+        let mut open = open.map_err(Failed::Everything)?;
         let table = &self.file.table;
         let done = catch_unwind(AssertUnwindSafe(|| {
             let everything = |error| Failed::Everything(Fault::Sqlite(error));
             let transaction = open
-                .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(everything)?;
             for job in group {
@@ -160,13 +160,6 @@ impl Thread {
         self.open = Some(open);
         Ok(())
     }
-
-    fn connect(&mut self) -> Result<Open, Fault> {
-        match self.open.take() {
-            Some(open) if self.file.is_of(&open)? => Ok(open),
-            _ => self.file.open(Mode::Write),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -178,6 +171,7 @@ mod tests {
     use rusqlite::Error::QueryReturnedNoRows;
 
     use super::*;
+    use crate::ledger::LEDGER;
 
     fn writer() -> (tempfile::TempDir, Writer) {
         let folder = tempfile::tempdir().unwrap();
@@ -185,6 +179,7 @@ mod tests {
             path: folder.path().join("logins.db"),
             table: Table::new("logins").unwrap(),
             busy_timeout: Duration::ZERO,
+            ledger: &LEDGER,
         });
         let open = file.prepare().unwrap();
         (folder, Writer::start(file, open).unwrap())

@@ -1,4 +1,5 @@
-from typing import Any, Iterator, final
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Iterator, final
 
 from flask import Flask
 from flask.sessions import SessionMixin
@@ -38,3 +39,128 @@ def encode_cookie(payload: str, key: bytes) -> str: ...
 def decode_cookie(cookie: str, key: bytes) -> str | None: ...
 def make_next_param(login_url: str, current_url: str) -> str: ...
 def login_url(base: str, next_url: str, next_field: str, host: str | None = None) -> str: ...
+
+@final
+class LoginRecord:
+    id: bytes
+    user_id: str
+    version: int
+    created_at: int
+    last_seen_at: int
+    expires_at: int
+    data: str
+    def __new__(
+        cls,
+        *,
+        id: bytes,
+        user_id: str,
+        version: int,
+        created_at: int,
+        last_seen_at: int,
+        expires_at: int,
+        data: str,
+    ) -> LoginRecord: ...
+
+@final
+class Limit:
+    NONE: ClassVar[Limit]
+    count: int
+    now: int
+    spared_since: int
+    def __new__(cls, *, count: int, now: int, spared_since: int) -> Limit: ...
+    def looks_at(self, replacing: int) -> int: ...
+    def room(self, newest_first: Iterable[tuple[bytes, int, int]], replacing: Iterable[bytes]) -> Room | None: ...
+
+@final
+class Room:
+    ended: list[bytes]
+    expired: list[bytes]
+    crowded: bool
+
+@final
+class Touch:
+    now: int
+    unless_since: int
+    expires_at: int
+    def __new__(cls, *, now: int, unless_since: int, expires_at: int) -> Touch: ...
+
+@final
+class Created:
+    FULL: ClassVar[Created]
+    TAKEN: ClassVar[Created]
+    is_done: bool
+    ended: list[bytes]
+    @staticmethod
+    def done(ended: Iterable[bytes]) -> Created: ...
+    @staticmethod
+    def crowded(ended: Iterable[bytes]) -> Created: ...
+
+@final
+class Updated:
+    DONE: ClassVar[Updated]
+    CONFLICT: ClassVar[Updated]
+    GONE: ClassVar[Updated]
+
+class LoginStoreError(Exception): ...
+
+class NativeLoginStore:
+    def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created: ...
+    def load(self, id: bytes, now: int) -> LoginRecord | None: ...
+    def update(self, changed: LoginRecord) -> Updated: ...
+    def touch(self, id: bytes, touch: Touch) -> bool: ...
+    def delete(self, id: bytes) -> bool: ...
+    def delete_by_user(self, user_id: str, except_id: bytes | None, limit: int) -> list[bytes]: ...
+    def list_by_user(self, user_id: str, now: int, limit: int) -> list[LoginRecord]: ...
+    def delete_expired(self, now: int, limit: int) -> int: ...
+
+@final
+class MemoryLoginStore(NativeLoginStore):
+    def __new__(cls) -> MemoryLoginStore: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+
+@final
+class PostgresStatements:
+    DEFAULT_TABLE: ClassVar[str]
+    LARGEST_BATCH: ClassVar[int]
+    IS_THERE: ClassVar[str]
+    table: str
+    create_table: str
+    create_table_sql: str
+    standing: str
+    create: str
+    delete_all: str
+    load: str
+    update: str
+    touch: str
+    delete: str
+    delete_by_user: str
+    list_by_user: str
+    delete_expired: str
+    def __new__(cls, table: str) -> PostgresStatements: ...
+    def begin(self, patience: int, user_id: str | None = None) -> str: ...
+    @staticmethod
+    def was_undone(sqlstate: str) -> bool: ...
+    @staticmethod
+    def advice(sqlstate: str | None) -> str: ...
+
+@final
+class RedisScripts:
+    DEFAULT_PREFIX: ClassVar[str]
+    LARGEST_BATCH: ClassVar[int]
+    SWEPT: ClassVar[int]
+    CREATE: ClassVar[str]
+    UPDATE: ClassVar[str]
+    TOUCH: ClassVar[str]
+    DELETE: ClassVar[str]
+    DELETE_BY_USER: ClassVar[str]
+    LIST_BY_USER: ClassVar[str]
+    DELETE_EXPIRED: ClassVar[str]
+    @staticmethod
+    def number(number: int) -> int: ...
+    @staticmethod
+    def seconds_to_keep(now: int, expires_at: int) -> int: ...
+    @staticmethod
+    def long_expired(now: int) -> int: ...
+
+def check_login_store(store: Any) -> None: ...

@@ -34,6 +34,7 @@ from .signals import (
     user_unauthorized,
 )
 from .cli import logins_cli
+from .stores import store_from_url
 from .utils import (
     _create_identifier,
     _door,
@@ -271,11 +272,12 @@ class LoginManager:
 
     def _find_login_store(self, app, said):
         """The login store that the configuration, or `login_store`, says."""
-        if isinstance(said, str):
-            from .stores import store_from_url
-
+        if not isinstance(said, str):
+            return said
+        try:
             return store_from_url(said, app.instance_path)
-        return said
+        except ValueError as error:
+            raise ValueError(f"HOUSEKEY_LOGIN_STORE: {error}") from None
 
     def _update_request_context_with_user(self, user=None):
         """Makes this the current user, or an anonymous one."""

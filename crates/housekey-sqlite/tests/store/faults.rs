@@ -2,28 +2,26 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_lite::future::block_on;
 use housekey::ErrorKind;
 use housekey::records::LoginStore as _;
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
 use store_tests::{NOW, create, list, operations};
 
-use super::{file, id, record};
+use super::{Way, file, id, record};
 
-/// A store that waits for nobody.
-fn impatient(path: &Path) -> SqliteLoginStore {
-    let store = SqliteLoginStore::builder(path).busy_timeout(Duration::ZERO);
-    store.open().unwrap()
-}
-
-/// Why the file cannot be used.
+/// Why the file cannot be used, whatever the way of the store.
 fn refusal(path: &Path) -> String {
-    let store = SqliteLoginStore::builder(path).busy_timeout(Duration::ZERO);
-    let error = store.open().expect_err("the store opened");
-    assert_eq!(error.kind(), ErrorKind::StoreFailed);
-    let message = error.to_string();
+    let [message, on_calling_thread] = Way::ALL.map(|way| {
+        let store = way.builder(path).busy_timeout(Duration::ZERO);
+        let error = store.open().expect_err("the store opened");
+        assert_eq!(error.kind(), ErrorKind::StoreFailed);
+        error.to_string()
+    });
+    assert_eq!(message, on_calling_thread);
     assert!(message.contains(path.to_str().unwrap()), "{message}");
     message
 }
@@ -46,117 +44,145 @@ async fn all_is_well(store: &SqliteLoginStore) {
 
 #[tokio::test]
 async fn a_lock_that_stays_is_a_fault_until_it_goes() {
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let store = way.impatient(&path);
+        create(&store, &record(1, "mia")).await;
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let errors = operations::every_change_fails(&store).await;
+        errors.say("another program keeps it locked");
+        errors.say("logins.db");
+        assert!(store.load(&id(1), NOW).await.unwrap().is_some());
+        assert!(refusal(&path).contains("another program keeps it locked"));
+        other.execute_batch("COMMIT").unwrap();
+        all_is_well(&store).await;
+    }
+}
+
+#[test]
+fn a_lock_that_stays_is_waited_for_until_the_time_is_over() {
     let (_folder, path) = file();
-    let store = impatient(&path);
-    create(&store, &record(1, "mia")).await;
     let other = Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let errors = operations::every_change_fails(&store).await;
-    errors.say("another program keeps it locked");
-    errors.say("logins.db");
-    assert!(store.load(&id(1), NOW).await.unwrap().is_some());
-    assert!(refusal(&path).contains("another program keeps it locked"));
-    other.execute_batch("COMMIT").unwrap();
-    all_is_well(&store).await;
+    for way in Way::ALL {
+        let patience = Duration::from_millis(100);
+        let store = way.builder(&path).busy_timeout(patience).open().unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let began = Instant::now();
+        let error = block_on(store.delete(&id(1))).unwrap_err().to_string();
+        assert!(began.elapsed() >= patience, "{way:?}");
+        assert!(error.contains("another program keeps it locked"), "{error}");
+        other.execute_batch("COMMIT").unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_folder_that_was_away_is_used_again_when_it_is_back() {
-    let (folder, _) = file();
-    let (home, elsewhere) = (folder.path().join("home"), folder.path().join("elsewhere"));
-    fs::create_dir(&home).unwrap();
-    let store = impatient(&home.join("logins.db"));
-    create(&store, &record(1, "mia")).await;
-    for _ in 0..2 {
-        fs::rename(&home, &elsewhere).unwrap();
-        all_fail(&store, "put it back").await;
+    for way in Way::ALL {
+        let (folder, _) = file();
+        let (home, elsewhere) = (folder.path().join("home"), folder.path().join("elsewhere"));
         fs::create_dir(&home).unwrap();
-        all_fail(&store, "put it back").await;
-        assert!(!home.join("logins.db").exists(), "no new one is made");
-        fs::remove_dir(&home).unwrap();
-        fs::rename(&elsewhere, &home).unwrap();
-        all_is_well(&store).await;
+        let store = way.impatient(&home.join("logins.db"));
+        create(&store, &record(1, "mia")).await;
+        for _ in 0..2 {
+            fs::rename(&home, &elsewhere).unwrap();
+            all_fail(&store, "put it back").await;
+            fs::create_dir(&home).unwrap();
+            all_fail(&store, "put it back").await;
+            assert!(!home.join("logins.db").exists(), "no new one is made");
+            fs::remove_dir(&home).unwrap();
+            fs::rename(&elsewhere, &home).unwrap();
+            all_is_well(&store).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn another_file_in_its_place_is_the_one_that_counts() {
-    let (folder, path) = file();
-    let backup = folder.path().join("backup.db");
-    let store = impatient(&path);
-    create(&store, &record(1, "mia")).await;
-    let other = Connection::open(&path).unwrap();
-    other
-        .execute("VACUUM INTO ?1", [backup.to_str().unwrap()])
-        .unwrap();
-    store.delete(&id(1)).await.unwrap();
-    create(&store, &record(3, "mia")).await;
+    for way in Way::ALL {
+        let (folder, path) = file();
+        let backup = folder.path().join("backup.db");
+        let store = way.impatient(&path);
+        create(&store, &record(1, "mia")).await;
+        let other = Connection::open(&path).unwrap();
+        other
+            .execute("VACUUM INTO ?1", [backup.to_str().unwrap()])
+            .unwrap();
+        store.delete(&id(1)).await.unwrap();
+        create(&store, &record(3, "mia")).await;
 
-    for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
-        fs::remove_file(folder.path().join(file)).unwrap();
+        for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
+            fs::remove_file(folder.path().join(file)).unwrap();
+        }
+        fs::rename(&backup, &path).unwrap();
+        all_is_well(&store).await;
+        assert_eq!(store.load(&id(3), NOW).await.unwrap(), None);
     }
-    fs::rename(&backup, &path).unwrap();
-    all_is_well(&store).await;
-    assert_eq!(store.load(&id(3), NOW).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_file_without_the_table_is_a_fault_and_not_an_empty_store() {
-    let (folder, path) = file();
-    let store = impatient(&path);
-    create(&store, &record(1, "mia")).await;
-    for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
-        fs::remove_file(folder.path().join(file)).unwrap();
+    for way in Way::ALL {
+        let (folder, path) = file();
+        let store = way.impatient(&path);
+        create(&store, &record(1, "mia")).await;
+        for file in ["logins.db", "logins.db-wal", "logins.db-shm"] {
+            fs::remove_file(folder.path().join(file)).unwrap();
+        }
+        fs::write(&path, "").unwrap();
+        all_fail(&store, "no such table").await;
+        let _restarted = way.open(&path);
+        assert_eq!(store.load(&id(1), NOW).await.unwrap(), None);
+        create(&store, &record(1, "mia")).await;
+        all_is_well(&store).await;
     }
-    fs::write(&path, "").unwrap();
-    all_fail(&store, "no such table").await;
-    let _restarted = SqliteLoginStore::open(&path).unwrap();
-    assert_eq!(store.load(&id(1), NOW).await.unwrap(), None);
-    create(&store, &record(1, "mia")).await;
-    all_is_well(&store).await;
 }
 
 #[tokio::test]
 async fn what_another_program_wrote_into_the_table_is_a_fault() {
-    let (_folder, path) = file();
-    let store = impatient(&path);
-    let other = Connection::open(&path).unwrap();
-    let short = "INSERT INTO logins VALUES (x'01', 'mia', 0, 0, 0, 9999999999, 'a digest')";
-    other.execute(short, []).unwrap();
-    let listed = store.list_by_user("mia", NOW, usize::MAX).await;
-    let error = listed.unwrap_err().to_string();
-    assert!(error.contains("logins.db"), "{error}");
-    let says = "another program wrote into the table";
-    assert!(error.contains(says), "{error}");
-    assert!(!error.contains("a digest"), "{error}");
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let store = way.impatient(&path);
+        let other = Connection::open(&path).unwrap();
+        let short = "INSERT INTO logins VALUES (x'01', 'mia', 0, 0, 0, 9999999999, 'a digest')";
+        other.execute(short, []).unwrap();
+        let listed = store.list_by_user("mia", NOW, usize::MAX).await;
+        let error = listed.unwrap_err().to_string();
+        assert!(error.contains("logins.db"), "{error}");
+        let says = "another program wrote into the table";
+        assert!(error.contains(says), "{error}");
+        assert!(!error.contains("a digest"), "{error}");
+    }
 }
 
 #[tokio::test]
 async fn a_damaged_file_is_a_fault_until_a_good_one_is_in_its_place() {
-    let (folder, path) = file();
-    let made = Connection::open(&path).unwrap();
-    let store = impatient(&path);
-    create(&store, &record(1, "mia")).await;
-    drop(store);
-    made.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-        .unwrap();
-    drop(made);
-    let whole = fs::read(&path).unwrap();
-    let page = 4096;
-    assert_eq!(whole[16..18], [0x10, 0], "pages of 4096 bytes");
+    for way in Way::ALL {
+        let (folder, path) = file();
+        let made = Connection::open(&path).unwrap();
+        let store = way.impatient(&path);
+        create(&store, &record(1, "mia")).await;
+        drop(store);
+        made.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+            .unwrap();
+        drop(made);
+        let whole = fs::read(&path).unwrap();
+        let page = 4096;
+        assert_eq!(whole[16..18], [0x10, 0], "pages of 4096 bytes");
 
-    // The first page, which says what tables there are, stays.
-    let mut damaged = whole[..page].to_vec();
-    damaged.resize(whole.len(), b'x');
-    fs::write(folder.path().join("damaged"), damaged).unwrap();
-    fs::rename(folder.path().join("damaged"), &path).unwrap();
-    // Patient: its connections may meet for an instant while one recovers the log.
-    let store = SqliteLoginStore::open(&path).unwrap();
-    all_fail(&store, "a damaged one").await;
+        // The first page, which says what tables there are, stays.
+        let mut damaged = whole[..page].to_vec();
+        damaged.resize(whole.len(), b'x');
+        fs::write(folder.path().join("damaged"), damaged).unwrap();
+        fs::rename(folder.path().join("damaged"), &path).unwrap();
+        // Patient: its connections may meet for an instant while one recovers the log.
+        let store = way.open(&path);
+        all_fail(&store, "a damaged one").await;
 
-    fs::write(folder.path().join("whole"), &whole).unwrap();
-    fs::rename(folder.path().join("whole"), &path).unwrap();
-    all_is_well(&store).await;
+        fs::write(folder.path().join("whole"), &whole).unwrap();
+        fs::rename(folder.path().join("whole"), &path).unwrap();
+        all_is_well(&store).await;
+    }
 }
 
 #[test]

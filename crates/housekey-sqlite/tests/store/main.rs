@@ -7,10 +7,43 @@ mod processes;
 mod races;
 mod rules;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use housekey::records::{LoginId, LoginRecord};
+use housekey_sqlite::{SqliteLoginStore, SqliteLoginStoreBuilder};
 use tempfile::TempDir;
+
+/// Where a store does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Threads,
+    CallingThread,
+}
+
+use Way::{CallingThread, Threads};
+
+impl Way {
+    const ALL: [Self; 2] = [Threads, CallingThread];
+
+    fn builder(self, path: impl Into<PathBuf>) -> SqliteLoginStoreBuilder {
+        let builder = SqliteLoginStore::builder(path);
+        match self {
+            Threads => builder,
+            CallingThread => builder.on_calling_thread(),
+        }
+    }
+
+    fn open(self, path: impl Into<PathBuf>) -> SqliteLoginStore {
+        self.builder(path).open().unwrap()
+    }
+
+    /// One that waits for nobody.
+    fn impatient(self, path: &Path) -> SqliteLoginStore {
+        let store = self.builder(path).busy_timeout(Duration::ZERO);
+        store.open().unwrap()
+    }
+}
 
 /// A folder, and the path of a file in it that is not there yet.
 fn file() -> (TempDir, PathBuf) {

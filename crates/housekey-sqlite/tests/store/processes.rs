@@ -4,10 +4,9 @@ use std::io::{BufRead, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use housekey::records::{Created, Limit, LoginStore as _, Touch, Updated};
-use housekey_sqlite::SqliteLoginStore;
 use store_tests::NOW;
 
-use super::{file, id, record};
+use super::{CallingThread, Threads, Way, file, id, record};
 
 const PROCESSES: usize = 3;
 const RECORDS: u64 = 100;
@@ -15,6 +14,8 @@ const RECORDS: u64 = 100;
 const LIMIT: usize = 5;
 /// Tells a process which file it is about.
 const FILE: &str = "HOUSEKEY_SQLITE_TEST_FILE";
+/// Tells it which way to go.
+const WAY: &str = "HOUSEKEY_SQLITE_TEST_WAY";
 /// A process says that it is ready for the next step.
 const READY: &str = "ready";
 /// A process says how often it was the one.
@@ -22,8 +23,14 @@ const COUNTS: &str = "counts: ";
 
 #[test]
 fn processes_that_do_the_same_at_once_share_the_work() {
+    for ways in [[Threads; PROCESSES], [CallingThread; PROCESSES]] {
+        share_the_work(ways);
+    }
+}
+
+fn share_the_work(ways: [Way; PROCESSES]) {
     let (_folder, path) = file();
-    let mut processes: Vec<_> = (0..PROCESSES).map(|_| Process::start(&path)).collect();
+    let mut processes = ways.map(|way| Process::start(&path, way));
     // They open the file, which is not there, and fill it; then they empty it.
     for _step in 0..2 {
         for process in &mut processes {
@@ -56,7 +63,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(path: &std::path::Path) -> Self {
+    fn start(path: &std::path::Path, way: Way) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -65,6 +72,7 @@ impl Process {
                 "--nocapture",
             ])
             .env(FILE, path)
+            .env(WAY, format!("{way:?}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -92,12 +100,14 @@ async fn one_of_them() {
     let Some(path) = std::env::var_os(FILE) else {
         return;
     };
+    let way = std::env::var(WAY).unwrap();
+    let way = Way::ALL.into_iter().find(|it| format!("{it:?}") == way);
     let next_step = || {
         println!("\n{READY}");
         std::io::stdin().lines().next().unwrap().unwrap();
     };
     next_step();
-    let store = SqliteLoginStore::open(path).unwrap();
+    let store = way.unwrap().open(path);
     let mut counts = [0_u64; 5];
     let touch = Touch {
         now: NOW + 100,

@@ -3,37 +3,39 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_lite::future::poll_once;
-use housekey::BoxError;
+use futures_lite::future::{block_on, poll_once};
 use housekey::records::{
     Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated, conformance,
 };
+use housekey::{BoxError, ErrorKind};
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
 use store_tests::{NOW, create, rules};
 
-use super::{file, id, record};
+use super::{CallingThread, Threads, Way, file, id, record};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_store_must() {
-    let (_folder, path) = file();
-    rules::check(Arc::new(SqliteLoginStore::open(path).unwrap())).await;
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        rules::check(Arc::new(way.open(path))).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_so_with_one_reader_for_everybody() {
-    let (_folder, path) = file();
-    let store = SqliteLoginStore::builder(path).readers(1).open().unwrap();
-    rules::check(Arc::new(store)).await;
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let store = way.builder(path).readers(1).open().unwrap();
+        rules::check(Arc::new(store)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_stores_on_one_file_are_one_store() {
     let (_folder, path) = file();
-    let stores = (0..3)
-        .map(|_| SqliteLoginStore::open(&path).unwrap())
-        .collect();
-    rules::check(Arc::new(InTurn(stores, AtomicUsize::new(0)))).await;
+    let stores = [Threads, CallingThread, CallingThread].map(|way| way.open(&path));
+    rules::check(Arc::new(InTurn(stores.into(), AtomicUsize::new(0)))).await;
 }
 
 /// Each operation goes to the next store.
@@ -96,25 +98,27 @@ impl LoginStore for InTurn {
 
 #[tokio::test]
 async fn records_are_there_after_a_restart() {
-    let (_folder, path) = file();
-    for start in 0..3 {
-        let store = SqliteLoginStore::open(&path).unwrap();
-        for number in 0..start {
-            let kept = store.load(&id(number), NOW).await.unwrap();
-            assert_eq!(kept, Some(record(number, "mia")));
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        for start in 0..3 {
+            let store = way.open(&path);
+            for number in 0..start {
+                let kept = store.load(&id(number), NOW).await.unwrap();
+                assert_eq!(kept, Some(record(number, "mia")));
+            }
+            create(&store, &record(start, "mia")).await;
         }
-        create(&store, &record(start, "mia")).await;
     }
 }
 
 #[tokio::test]
 async fn two_tables_in_one_file_know_nothing_of_each_other() {
-    let (_folder, path) = file();
-    let [members, staff] = ["member_logins", "Staff_Logins"].map(|table| {
-        let store = SqliteLoginStore::builder(&path).table(table);
-        store.open().unwrap()
-    });
-    rules::neighbours_share_nothing(&members, &staff).await;
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let [members, staff] = ["member_logins", "Staff_Logins"]
+            .map(|table| way.builder(&path).table(table).open().unwrap());
+        rules::neighbours_share_nothing(&members, &staff).await;
+    }
 }
 
 #[tokio::test]
@@ -128,24 +132,79 @@ async fn clones_are_the_same_store() {
 
 #[tokio::test]
 async fn a_look_up_waits_for_no_writer_and_for_no_other_thread() {
-    let (_folder, path) = file();
-    let store = SqliteLoginStore::open(&path).unwrap();
-    create(&store, &record(1, "mia")).await;
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let store = way.open(&path);
+        create(&store, &record(1, "mia")).await;
 
-    let writer = Connection::open(&path).unwrap();
-    writer
-        .execute_batch("BEGIN IMMEDIATE; DELETE FROM logins")
-        .unwrap();
-    let answer = poll_once(store.load(&id(1), NOW)).await;
-    let loaded = answer.expect("at once").unwrap();
-    assert_eq!(
-        loaded,
-        Some(record(1, "mia")),
-        "what is not committed is not so"
-    );
-    writer.execute_batch("COMMIT").unwrap();
-    let answer = poll_once(store.load(&id(1), NOW)).await;
-    assert_eq!(answer.expect("at once").unwrap(), None);
+        let writer = Connection::open(&path).unwrap();
+        writer
+            .execute_batch("BEGIN IMMEDIATE; DELETE FROM logins")
+            .unwrap();
+        let answer = poll_once(store.load(&id(1), NOW)).await;
+        let loaded = answer.expect("at once").unwrap();
+        assert_eq!(
+            loaded,
+            Some(record(1, "mia")),
+            "what is not committed is not so"
+        );
+        writer.execute_batch("COMMIT").unwrap();
+        let answer = poll_once(store.load(&id(1), NOW)).await;
+        assert_eq!(answer.expect("at once").unwrap(), None);
+    }
+}
+
+#[test]
+fn on_the_calling_thread_everything_is_answered_at_the_first_poll() {
+    let (_folder, path) = file();
+    let store = CallingThread.open(path);
+    let new = record(1, "mia");
+    let touch = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 40,
+        expires_at: NOW,
+    };
+    block_on(async {
+        let created = poll_once(store.create(&new, &[], Limit::NONE)).await;
+        assert!(created.unwrap().unwrap().is_done());
+        let touched = poll_once(store.touch(&new.id, touch)).await;
+        assert!(touched.unwrap().unwrap());
+        let loaded = poll_once(store.load(&new.id, NOW)).await.unwrap().unwrap();
+        let loaded = loaded.unwrap();
+        let updated = poll_once(store.update(&loaded)).await;
+        assert_eq!(updated.unwrap().unwrap(), Updated::Done);
+        let listed = poll_once(store.list_by_user("mia", NOW, 9)).await;
+        assert_eq!(listed.unwrap().unwrap().len(), 1);
+        let deleted = poll_once(store.delete_by_user("mia", Some(&new.id), 9)).await;
+        assert_eq!(deleted.unwrap().unwrap(), []);
+        let purged = poll_once(store.delete_expired(NOW, usize::MAX)).await;
+        assert_eq!(purged.unwrap().unwrap(), 0);
+        assert!(poll_once(store.delete(&new.id)).await.unwrap().unwrap());
+    });
+}
+
+#[test]
+fn a_store_on_the_calling_thread_has_nothing_open_before_and_after_a_fork_until_it_is_used() {
+    let (folder, path) = file();
+    // SQLite keeps two files beside one that is open.
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let store = CallingThread.open(path);
+    assert_eq!(files(), 1);
+    for _ in 0..2 {
+        assert!(!block_on(store.delete(&id(1))).unwrap());
+        assert_eq!(files(), 3);
+        let pause = store.before_fork().unwrap();
+        assert_eq!(files(), 1);
+        drop(pause);
+    }
+}
+
+#[test]
+fn a_store_with_threads_does_not_pretend_to_survive_a_fork() {
+    let (_folder, path) = file();
+    let error = Threads.open(path).before_fork().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Setting);
+    assert!(error.to_string().contains("on_calling_thread()"), "{error}");
 }
 
 #[tokio::test]
@@ -181,17 +240,21 @@ async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
 
 #[tokio::test]
 async fn deletions_go_on_beyond_the_largest_batch() {
-    let (_folder, path) = file();
-    let store = SqliteLoginStore::open(&path).unwrap();
-    rules::fill(&store, 50).await;
-    rules::deletions_go_on_beyond_the_largest_batch(&store, 50).await;
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let store = way.open(&path);
+        rules::fill(&store, 50).await;
+        rules::deletions_go_on_beyond_the_largest_batch(&store, 50).await;
+    }
 }
 
 #[tokio::test]
 async fn numbers_that_do_not_fit_are_the_largest_that_do() {
-    let (_folder, path) = file();
-    let store = SqliteLoginStore::open(&path).unwrap();
-    rules::numbers_that_do_not_fit_are_the_largest_that_do(&store, i64::MAX as u64).await;
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let store = way.open(&path);
+        rules::numbers_that_do_not_fit_are_the_largest_that_do(&store, i64::MAX as u64).await;
+    }
 }
 
 #[tokio::test]

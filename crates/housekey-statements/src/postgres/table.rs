@@ -1,23 +1,32 @@
 //! The name of the table, and the SQL that makes it.
 
+use std::error::Error;
 use std::fmt;
-
-use housekey::{Error, ErrorKind};
 
 /// How long PostgreSQL lets a name be; it cuts off what is longer.
 const LONGEST_NAME: usize = 63;
 /// The longer of the indexes' endings. Cut off, both would be the same name.
 const LONGEST_ENDING: &str = "_expires_at";
 
-/// A table's name, perhaps with its schema: ASCII letters, digits and `_`.
+/// A table's name, perhaps with its schema: ASCII letters, digits and `_`. It is written as SQL has it, in quotation marks, so
+/// that a name such as `user` can be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TableName {
+pub struct TableName {
     schema: Option<String>,
     table: String,
 }
 
+/// A name that cannot be a table's. Says what one can be.
+#[derive(Clone, Debug)]
+pub struct InvalidName(String);
+
 impl TableName {
-    pub(crate) fn new(name: &str) -> Result<Self, Error> {
+    /// A table, perhaps in a schema: `staff_logins`, `app.logins`.
+    ///
+    /// # Errors
+    ///
+    /// When the name has anything but ASCII letters, digits and `_`, begins with a digit, or is longer than 52 characters.
+    pub fn new(name: &str) -> Result<Self, InvalidName> {
         let (schema, table) = match name.split_once('.') {
             Some((schema, table)) => (Some(schema), table),
             None => (None, name),
@@ -34,11 +43,7 @@ impl TableName {
         if !fits(table, LONGEST_NAME - LONGEST_ENDING.len())
             || schema.is_some_and(|schema| !fits(schema, LONGEST_NAME))
         {
-            let message = format!(
-                "table: {name:?} cannot be the name of a table; use letters, digits and _, at most 52, no digit first; a \
-                 schema and a point may stand before it"
-            );
-            return Err(Error::new(ErrorKind::Setting, message));
+            return Err(InvalidName(name.to_owned()));
         }
         Ok(Self {
             schema: schema.map(str::to_owned),
@@ -49,7 +54,7 @@ impl TableName {
     /// What the lock stands for under which a user's records are made: the 64-bit FNV-1a of the table's name and the user's
     /// id, the same in every version and on every machine. Two users who share one wait for each other now and then. The
     /// schema is not in it, since one process may name it and another find the table without.
-    pub(crate) fn lock_of(&self, user_id: &str) -> i64 {
+    pub fn lock_of(&self, user_id: &str) -> i64 {
         let bytes = self.table.bytes().chain([0]).chain(user_id.bytes());
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -58,7 +63,7 @@ impl TableName {
     }
 
     /// What makes the table and its indexes, unless they are there.
-    pub(crate) fn create_sql(&self) -> String {
+    pub fn create_sql(&self) -> String {
         let Self { table, .. } = self;
         // "C" sorts by bytes, in which no update of the system's locales can break the index.
         format!(
@@ -78,7 +83,19 @@ CREATE INDEX IF NOT EXISTS "{table}_expires_at" ON {self} (expires_at);
     }
 }
 
-/// In quotation marks, so that a name such as `user` can be one.
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "table: {:?} cannot be the name of a table; use letters, digits and _, at most 52, no digit first; a schema and a \
+             point may stand before it",
+            self.0
+        )
+    }
+}
+
+impl Error for InvalidName {}
+
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {
@@ -114,12 +131,6 @@ mod tests {
         assert_eq!(lock("app.logins", "mia"), -4_241_160_455_708_911_558);
         assert_ne!(lock("logins", "ben"), -4_241_160_455_708_911_558);
         assert_ne!(lock("staff_logins", "mia"), -4_241_160_455_708_911_558);
-    }
-
-    #[test]
-    fn the_readme_shows_the_sql_of_the_default_table() {
-        let sql = TableName::new("housekey_logins").unwrap().create_sql();
-        assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
     }
 
     #[test]

@@ -1,0 +1,126 @@
+"""Where login records are kept: what the server knows about each login, so that it can be seen, ended and timed out there.
+
+- `SqliteLoginStore`: in an SQLite file, for all processes of one machine.
+- `SqlAlchemyLoginStore`: in PostgreSQL, over the SQLAlchemy engine that the program has.
+- `RedisLoginStore`: in Redis, over redis-py.
+- `MemoryLoginStore`: in this process, for tests.
+- `LoginStore`: what another one has to do. `flask_housekey.testing.check_login_store` checks it.
+
+The first three keep what housekey's Rust stores of these names keep, in the same tables and keys: a Flask program and a Rust program
+may share one. None of them connects to anything or starts a thread before the first login.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from ._core import Created, Limit, LoginRecord, LoginStoreError, MemoryLoginStore, Room, Touch, Updated
+from .redis_store import RedisLoginStore
+from .sqlalchemy_store import SqlAlchemyLoginStore, engine_from_url
+
+__all__ = [
+    "Created",
+    "Limit",
+    "LoginRecord",
+    "LoginStore",
+    "LoginStoreError",
+    "MemoryLoginStore",
+    "RedisLoginStore",
+    "Room",
+    "SqlAlchemyLoginStore",
+    "Touch",
+    "Updated",
+    "store_from_url",
+]
+
+
+class LoginStore(Protocol):
+    """Keeps login records: in a database, so that several processes share them and a restart loses none.
+
+    Ids are `bytes`, of which there are 16. Times are whole seconds since 1970 and come from the caller; a store asks no clock. Numbers
+    go up to 2**64 - 1: a store that cannot keep so many keeps the largest that it can. A record whose `expires_at` is `now` or before
+    is as good as gone, also before it has been deleted.
+
+    What a method raises means that nobody knows: the request is answered with 503, with the exception as the cause, and nobody is
+    logged out for it. So is an answer of another type than the one below. What is not there is `None` or `False`, never an exception.
+    Each method must come to its end in time: give every wait a bound. Methods are called by several threads, and at once.
+    """
+
+    def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created:
+        """Keeps a new record, deletes those that it replaces, and ends the user's logins that are too many beside it: all of that,
+        or nothing. Of many who do so at once, from any number of processes, each sees what the others did: there is never more of
+        a user's than the limit allows.
+
+        The logins that end are those that were not used for the longest time: first by `last_seen_at`, then by `created_at`.
+        `Limit.room` says which they are. Expired records of the user may be deleted along with them.
+
+        A record with the new one's id that has expired by `limit.now`, whoever's it was, is as good as gone: the new one takes its
+        place, in all indexes too. Of many who do so at once, one is `Created.done`, and for the others the id is `Created.TAKEN`.
+        """
+        ...
+
+    def load(self, id: bytes, now: int) -> LoginRecord | None:
+        """The record with this id, unless it has expired. Asking for one that is not there leaves nothing behind."""
+        ...
+
+    def update(self, changed: LoginRecord) -> Updated:
+        """Replaces the record, if it is there and still has `changed.version`; its version is one higher afterwards. A record that
+        was deleted meanwhile does not come back by this."""
+        ...
+
+    def touch(self, id: bytes, touch: Touch) -> bool:
+        """Notes that a login was used. Does nothing (False) when the record is gone or had expired at `touch.now`, or when somebody
+        else has noted it since `touch.unless_since`: of many requests at once, one writes. Leaves the version as it is."""
+        ...
+
+    def delete(self, id: bytes) -> bool:
+        """Deletes the record. False when there was none."""
+        ...
+
+    def delete_by_user(self, user_id: str, except_id: bytes | None, limit: int) -> list[bytes]:
+        """Deletes the records of a user, but for one that is to stay: at most `limit` of them. Returns the ids of those that it
+        deleted. Less than `limit` means that there were no more, whatever others deleted at the same time. Requests go on
+        meanwhile."""
+        ...
+
+    def list_by_user(self, user_id: str, now: int, limit: int) -> list[LoginRecord]:
+        """The records of a user that have not expired: those that were seen last, newest first, at most `limit` of them."""
+        ...
+
+    def delete_expired(self, now: int, limit: int) -> int:
+        """Deletes expired records, at most `limit` of them, and returns how many it deleted. Less than `limit` means that there were
+        no more. Requests go on meanwhile."""
+        ...
+
+
+POSSIBLE = (
+    "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, redis://…, rediss://…, unix://… or memory:"
+)
+
+
+def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
+    """The store that a configuration names:
+
+    - `sqlite:///logins.db`: an SQLite file in `root_path`, which is the app's instance folder and is made if it is missing;
+      `sqlite:////var/lib/site/logins.db`: one anywhere.
+    - `postgresql://user@host/database`, with `+psycopg` or `+psycopg2` behind `postgresql` or whichever is installed: an engine of its
+      own. A program that has an engine gives that to `SqlAlchemyLoginStore` instead.
+    - `redis://host`, `rediss://host` (TLS), `unix:///socket`: as redis-py reads them.
+    - `memory:`: see `MemoryLoginStore`.
+
+    Anything else is a `ValueError`. No message has the URL in it: it may have a password.
+    """
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if url == "memory:":
+        return MemoryLoginStore()
+    if scheme in ("redis", "rediss", "unix"):
+        return RedisLoginStore(url)
+    if scheme.partition("+")[0] in ("postgresql", "postgres"):
+        return SqlAlchemyLoginStore(engine_from_url(url))
+    raise ValueError(f"no login store is made from a URL that begins with {scheme or 'nothing'!r}: it may be {POSSIBLE}")

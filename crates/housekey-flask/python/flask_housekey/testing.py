@@ -1,0 +1,26 @@
+"""For the tests of programs on flask_housekey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _core
+
+if TYPE_CHECKING:
+    from .stores import LoginStore
+
+__all__ = ["check_login_store"]
+
+
+def check_login_store(store: LoginStore) -> None:
+    """Checks that a store does what `LoginStore` says, one rule after the other, and then with 16 threads at once.
+
+        def test_the_store(tmp_path):
+            check_login_store(MyLoginStore(tmp_path))
+
+    Give it an empty store that nobody else uses; it leaves records there. It is the suite that housekey's own stores are tested with. It
+    raises `AssertionError` at the first rule that is broken, with what the rule is, and with what the store raised as the cause. What it
+    cannot see: whether a record survives a restart, whether several processes see each other, and whether each operation finds its
+    records by an index.
+    """
+    _core.check_login_store(store)

@@ -1,0 +1,119 @@
+//! Where login records are kept: any Python object with the eight methods, or a store of housekey's own.
+//!
+//! - `values`: records, limits and answers, as Python has them.
+//! - `python`: asks a Python object, and believes nothing that it says.
+//! - `native`: housekey's own stores, as Python classes.
+//! - `statements`: what `stores.py` says to PostgreSQL and Redis.
+//! - `suite`: what every store must do.
+
+mod native;
+mod python;
+mod statements;
+mod suite;
+mod values;
+
+use std::sync::Arc;
+
+use housekey::BoxError;
+use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
+use pyo3::prelude::*;
+
+pub(crate) use native::{LoginStoreError, Memory, MemoryStore, NativeStore};
+pub(crate) use statements::{PostgresStatements, RedisScripts};
+pub(crate) use suite::check_login_store;
+pub(crate) use values::{
+    Created as PyCreated, Limit as PyLimit, Record as PyRecord, Room as PyRoom, Touch as PyTouch,
+    Updated as PyUpdated,
+};
+
+use python::PythonStore;
+
+/// A login store of a Python program. Clones are the same store, so that a login manager that is built anew keeps it.
+///
+/// Its futures are ready when they are first polled: what waits, waits on the thread that asks.
+#[derive(Clone)]
+pub(crate) struct StoreHandle(Arc<Kind>);
+
+enum Kind {
+    Memory(Memory),
+    Python(PythonStore),
+}
+
+impl StoreHandle {
+    /// # Errors
+    ///
+    /// A `TypeError` when the object is not a store; it says what it lacks.
+    pub(crate) fn of(store: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(native) = store.cast::<NativeStore>() {
+            return Ok(native.get().handle());
+        }
+        Ok(Self(Arc::new(Kind::Python(PythonStore::new(store)?))))
+    }
+
+    /// What a Python store raised last, or what was wrong with its answer.
+    fn last_exception(&self, py: Python<'_>) -> Option<PyErr> {
+        match &*self.0 {
+            Kind::Python(store) => store.last_exception(py),
+            Kind::Memory(_) => None,
+        }
+    }
+}
+
+/// Asks the store that there is.
+macro_rules! ask {
+    ($handle:expr, $method:ident($($argument:expr),*)) => {
+        match &*$handle.0 {
+            Kind::Memory(memory) => memory.ask(|store| store.$method($($argument),*)),
+            Kind::Python(store) => store.$method($($argument),*),
+        }
+    };
+}
+
+impl LoginStore for StoreHandle {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
+        ask!(self, create(new, replacing, limit))
+    }
+
+    async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
+        ask!(self, load(id, now))
+    }
+
+    async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        ask!(self, update(changed))
+    }
+
+    async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
+        ask!(self, touch(id, touch))
+    }
+
+    async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
+        ask!(self, delete(id))
+    }
+
+    async fn delete_by_user(
+        &self,
+        user_id: &str,
+        except: Option<&LoginId>,
+        limit: usize,
+    ) -> Result<Vec<LoginId>, BoxError> {
+        ask!(self, delete_by_user(user_id, except, limit))
+    }
+
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
+        ask!(self, list_by_user(user_id, now, limit))
+    }
+
+    async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
+        ask!(self, delete_expired(now, limit))
+    }
+}

@@ -1,0 +1,166 @@
+//! What the stores in `stores.py` say to their servers: the words of `housekey-postgres` and `housekey-redis`, so that a Flask program
+//! and a Rust program share their records.
+
+use housekey_statements::postgres::{self, Statements, TableName};
+use housekey_statements::redis;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// The SQL on one table. Arguments are `$1`, `$2` and so on.
+#[pyclass(frozen, module = "flask_housekey._core")]
+pub(crate) struct PostgresStatements {
+    table: TableName,
+    statements: Statements,
+}
+
+#[pymethods]
+impl PostgresStatements {
+    #[classattr]
+    const DEFAULT_TABLE: &'static str = postgres::DEFAULT_TABLE;
+    #[classattr]
+    const LARGEST_BATCH: usize = postgres::LARGEST_BATCH;
+    #[classattr]
+    const IS_THERE: &'static str = postgres::IS_THERE;
+
+    #[new]
+    fn new(table: &str) -> PyResult<Self> {
+        let table = TableName::new(table);
+        let table = table.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self {
+            statements: Statements::new(&table),
+            table,
+        })
+    }
+
+    /// The table's name as SQL has it.
+    #[getter]
+    fn table(&self) -> String {
+        self.table.to_string()
+    }
+
+    /// Makes the table, unless it is there, while nobody else does: several statements in one transaction.
+    #[getter]
+    fn create_table(&self) -> String {
+        postgres::create_table(&self.table)
+    }
+
+    /// The same for migrations.
+    #[getter]
+    fn create_table_sql(&self) -> String {
+        self.table.create_sql()
+    }
+
+    /// Begins a transaction that lasts so many milliseconds at most, if it has a user while nobody else makes logins of theirs.
+    #[pyo3(signature = (patience, user_id=None))]
+    fn begin(&self, patience: i32, user_id: Option<&str>) -> String {
+        postgres::begin(patience, user_id.map(|user_id| self.table.lock_of(user_id)))
+    }
+
+    #[getter]
+    fn standing(&self) -> &str {
+        &self.statements.standing
+    }
+
+    #[getter]
+    fn create(&self) -> &str {
+        &self.statements.create
+    }
+
+    #[getter]
+    fn delete_all(&self) -> &str {
+        &self.statements.delete_all
+    }
+
+    #[getter]
+    fn load(&self) -> &str {
+        &self.statements.load
+    }
+
+    #[getter]
+    fn update(&self) -> &str {
+        &self.statements.update
+    }
+
+    #[getter]
+    fn touch(&self) -> &str {
+        &self.statements.touch
+    }
+
+    #[getter]
+    fn delete(&self) -> &str {
+        &self.statements.delete
+    }
+
+    #[getter]
+    fn delete_by_user(&self) -> &str {
+        &self.statements.delete_by_user
+    }
+
+    #[getter]
+    fn list_by_user(&self) -> &str {
+        &self.statements.list_by_user
+    }
+
+    #[getter]
+    fn delete_expired(&self) -> &str {
+        &self.statements.delete_expired
+    }
+
+    /// Whether the server undid a statement only because of others, and asks to try again.
+    #[staticmethod]
+    fn was_undone(sqlstate: &str) -> bool {
+        postgres::was_undone(sqlstate)
+    }
+
+    /// What to do about an error of the server's.
+    #[staticmethod]
+    fn advice(sqlstate: Option<&str>) -> &'static str {
+        postgres::advice(sqlstate)
+    }
+}
+
+/// The Lua for Redis, and the numbers that it is given.
+#[pyclass(frozen, module = "flask_housekey._core")]
+pub(crate) struct RedisScripts;
+
+#[pymethods]
+impl RedisScripts {
+    #[classattr]
+    const DEFAULT_PREFIX: &'static str = redis::DEFAULT_PREFIX;
+    #[classattr]
+    const LARGEST_BATCH: usize = redis::LARGEST_BATCH;
+    #[classattr]
+    const SWEPT: usize = redis::SWEPT;
+    #[classattr]
+    const CREATE: &'static str = redis::CREATE;
+    #[classattr]
+    const UPDATE: &'static str = redis::UPDATE;
+    #[classattr]
+    const TOUCH: &'static str = redis::TOUCH;
+    #[classattr]
+    const DELETE: &'static str = redis::DELETE;
+    #[classattr]
+    const DELETE_BY_USER: &'static str = redis::DELETE_BY_USER;
+    #[classattr]
+    const LIST_BY_USER: &'static str = redis::LIST_BY_USER;
+    #[classattr]
+    const DELETE_EXPIRED: &'static str = redis::DELETE_EXPIRED;
+
+    /// The largest number that Redis knows, for one that is larger.
+    #[staticmethod]
+    fn number(number: u64) -> u64 {
+        redis::number(number)
+    }
+
+    /// How long Redis keeps a record.
+    #[staticmethod]
+    fn seconds_to_keep(now: u64, expires_at: u64) -> u64 {
+        redis::seconds_to_keep(now, expires_at)
+    }
+
+    /// What had expired by then has been deleted by Redis itself.
+    #[staticmethod]
+    fn long_expired(now: u64) -> u64 {
+        redis::long_expired(now)
+    }
+}

@@ -1,0 +1,122 @@
+//! The settings of the store, and what is checked of them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use housekey::{Error, ErrorKind};
+
+use crate::SqliteLoginStore;
+use crate::file::File;
+use crate::ledger::LEDGER;
+use crate::table::Table;
+
+/// The settings of a [`SqliteLoginStore`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until open() is called"]
+pub struct SqliteLoginStoreBuilder {
+    path: PathBuf,
+    table: String,
+    readers: Option<usize>,
+    busy_timeout: Duration,
+    on_calling_thread: bool,
+}
+
+impl SqliteLoginStoreBuilder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            table: "logins".to_owned(),
+            readers: None,
+            busy_timeout: Duration::from_secs(5),
+            on_calling_thread: false,
+        }
+    }
+
+    /// The table's name: `logins`, unless this says otherwise. Letters, digits and `_`, no digit first. Each login
+    /// manager needs a table of its own.
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// How many look-ups run at once: as many as there are cores, but at least 2 and at most 16. Each has a connection
+    /// of its own. Those that come when all are in use wait for one, on a thread that may.
+    pub fn readers(mut self, count: usize) -> Self {
+        self.readers = Some(count);
+        self
+    }
+
+    /// How long to wait while somebody else keeps the file locked: five seconds. The request is answered with 503
+    /// afterwards.
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Does all work on the thread that asks: every future is ready when it is first polled, and nothing is started, neither a
+    /// thread nor a runtime. For programs without a runtime, and for those that fork. In an asynchronous program, a write would stop
+    /// its whole thread until it is on the disk.
+    ///
+    /// Look-ups and writes wait for each other as little as without this: [`readers`](Self::readers) says how many look-ups
+    /// run at once, and one write does. Nothing waits for longer than [`busy_timeout`](Self::busy_timeout): neither for
+    /// a connection nor for a lock. Connections belong to no thread; threads may come and go.
+    ///
+    /// # Forks
+    ///
+    /// [`open`](Self::open) leaves no connection open, so a program may open the store, fork, and use it in every child. Once it
+    /// is used, SQLite cannot be carried over a fork: the child would count on locks that only its parent has, and what it writes
+    /// could be lost without an error. So ahead of such a fork close the connections by
+    /// [`before_fork`](SqliteLoginStore::before_fork). Otherwise every operation in the child fails, with an error
+    /// that says so; the parent goes on, and its connections are never closed by the child.
+    ///
+    /// This looks after connections of this crate. Those of another library to the same file have the same limits.
+    pub fn on_calling_thread(mut self) -> Self {
+        self.on_calling_thread = true;
+        self
+    }
+
+    /// Opens the file, and makes what is missing: the file, the table, its indexes. On Unix only this user can read a file
+    /// that is made; one that is there keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks:
+    /// meant for the start of the program.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`] for a setting that is wrong; [`ErrorKind::StoreFailed`] when the file cannot be used, or
+    /// its table is another one.
+    pub fn open(self) -> Result<SqliteLoginStore, Error> {
+        let setting = |message: String| Err(Error::new(ErrorKind::Setting, message));
+        let Some(table) = Table::new(&self.table) else {
+            return setting(format!(
+                "table: {:?} cannot be the name of a table; use letters, digits and _, at most 64, no digit first and \
+                 not sqlite_",
+                self.table
+            ));
+        };
+        let readers = match self.readers {
+            Some(0) => return setting("readers: none could read; choose at least 1".to_owned()),
+            Some(count) => count,
+            None => {
+                std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
+            }
+        };
+        // SQLite waits for a number of milliseconds that has 31 bits.
+        if self.busy_timeout > Duration::from_secs(60 * 60) {
+            return setting("busy_timeout: nobody waits for more than an hour".to_owned());
+        }
+        if self.path == Path::new("") || self.path == Path::new(":memory:") {
+            return setting(format!(
+                "path: {:?} is not a file; housekey's MemoryLoginStore keeps logins in memory",
+                self.path
+            ));
+        }
+        // The program may change its directory later.
+        let path = std::path::absolute(&self.path).unwrap_or(self.path);
+        let file = File {
+            path,
+            table,
+            busy_timeout: self.busy_timeout,
+            ledger: &LEDGER,
+        };
+        SqliteLoginStore::new(file, readers, self.on_calling_thread)
+    }
+}
