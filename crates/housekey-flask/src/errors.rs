@@ -14,6 +14,9 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
         (ErrorKind::Setting | ErrorKind::SecretKey | ErrorKind::InvalidUserId, _) => {
             PyValueError::new_err(message)
         }
+        (ErrorKind::NoLoginStore, _) => PyRuntimeError::new_err(
+            "there is no list of logins: set HOUSEKEY_LOGIN_STORE, or the login manager's login_store",
+        ),
         (kind, raised) => match class_of(kind) {
             Some(class) => {
                 let exception = http_exception(py, class, error);

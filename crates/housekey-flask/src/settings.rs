@@ -47,6 +47,8 @@ struct Cookies {
 /// A manager, and why a cookie of its cannot be written.
 pub(crate) struct Settings {
     pub(crate) manager: LoginManager<PyUser>,
+    /// Whether a login grows stale by itself. Otherwise the session says whether it is fresh.
+    pub(crate) has_fresh_age: bool,
     pub(crate) session_cookie_name: String,
     pub(crate) session_error: Option<String>,
     pub(crate) remember_cookie_name: String,
@@ -160,6 +162,7 @@ impl<'py> Config<'py> {
         };
         Ok(Settings {
             manager,
+            has_fresh_age: self.duration("HOUSEKEY_FRESH_WITHIN")?.is_some(),
             session_cookie_name,
             session_error,
             remember_cookie_name,

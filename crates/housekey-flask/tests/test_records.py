@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import contextmanager
 from datetime import timedelta
 
 import flask_housekey
@@ -65,6 +66,18 @@ def with_records(kind=rust, users=None, **config):
         return jsonify(end_other_logins())
 
     return app
+
+
+@contextmanager
+def hearing(signal):
+    """What a signal gives meanwhile."""
+    told = []
+
+    def note(sender, **arguments):
+        told.append(arguments)
+
+    with signal.connected_to(note):
+        yield told
 
 
 def test_people_see_where_they_are_logged_in_and_end_it(kind):
@@ -146,14 +159,9 @@ def test_what_is_listed_and_ended_needs_a_fresh_login(kind):
 
 
 def test_a_store_that_is_not_there_says_which_key_to_set():
-    app = site()
+    app = with_records(HOUSEKEY_LOGIN_STORE=None)
     client = app.test_client()
     client.get("/login/1")
-
-    @app.get("/logins")
-    def list_logins():
-        return str(logins())
-
     with pytest.raises(RuntimeError, match="HOUSEKEY_LOGIN_STORE"):
         client.get("/logins")
 
@@ -163,6 +171,7 @@ def test_a_changed_password_ends_all_other_logins(kind):
     app = with_records(kind, users={"1": user})
 
     @app.post("/password")
+    @login_required
     def change():
         user.stamp = "second"
         update_auth_hash()
@@ -181,7 +190,7 @@ def test_a_changed_password_ends_logins_without_a_store_too(kind):
     user = Stamped("1")
     app = site(kind=kind, users={"1": user})
     client = app.test_client()
-    client.get("/login/1?remember")
+    client.get("/login/1")
     assert client.get("/who").text == "1"
     user.stamp = b"bytes count as well"
     assert client.get("/who").text == "None"
@@ -220,12 +229,7 @@ def test_logins_end_by_themselves(monkeypatch):
 
 def test_a_remember_token_that_rotates_shows_that_it_was_copied(monkeypatch):
     app = with_records(HOUSEKEY_REMEMBER_FORMAT="rotating")
-    told = []
-
-    def note(sender, **arguments):
-        told.append(arguments)
-
-    with flask_housekey.remember_token_stolen.connected_to(note):
+    with hearing(flask_housekey.remember_token_stolen) as told:
         owner, thief = app.test_client(), app.test_client()
         at(monkeypatch, 0)
         owner.get("/login/1?remember")
@@ -242,8 +246,7 @@ def test_a_remember_token_that_rotates_shows_that_it_was_copied(monkeypatch):
 
 def test_there_are_no_more_logins_than_the_configuration_says(kind):
     app = with_records(kind, HOUSEKEY_MAX_LOGINS=2)
-    ended = []
-    with flask_housekey.user_login_ended.connected_to(lambda app, **it: ended.append(it), weak=False):
+    with hearing(flask_housekey.user_login_ended) as ended:
         clients = [app.test_client() for _ in range(3)]
         for client in clients:
             client.get("/login/1")
@@ -297,8 +300,7 @@ def test_an_administrator_lists_and_ends_logins():
         login = next(it for it in manager.logins_of(1) if it.user_agent == "Desk")
         assert manager.end_login(login.id) and not manager.end_login(login.id)
     assert client.get("/who", headers={"User-Agent": "Desk"}).text == "None"
-    told = []
-    with app.app_context(), flask_housekey.user_login_ended.connected_to(lambda app, **it: told.append(it), weak=False):
+    with app.app_context(), hearing(flask_housekey.user_login_ended) as told:
         assert manager.end_logins_of(1) == 1
         assert manager.delete_expired_logins() == 0
     assert told == [{"user_id": "1", "reason": "ended_by_application"}]
@@ -342,9 +344,6 @@ def test_one_login_in_so_many_deletes_what_has_expired(monkeypatch):
 
 
 def test_a_purge_that_fails_is_no_reason_to_refuse_a_login(monkeypatch, caplog):
-    class Lazy(MemoryLoginStore):
-        pass
-
     app = with_records()
     monkeypatch.setattr("flask_housekey.utils.random", lambda: 0)
 

@@ -140,9 +140,10 @@ def login_failed(user=None):
 
 def update_auth_hash(user=None):
     """Keeps this browser in after the `session_auth_hash` of its user has changed, for instance with a new password. All
-    their other logins end. Give it the user as they are after the change, if that is another object than `current_user`."""
+    their other logins end. Give it the user as they are after the change, if that is another object than `current_user`.
+
+    Ask for `current_user` before the change, as `login_required` does: a look at the login afterwards ends it."""
     user = _own(current_user if user is None else user)
-    _get_user()
     visit = _visit()
     visit.update_auth_hash(user, str(getattr(user, current_app.login_manager.id_attribute)()))
     current_app.login_manager._update_request_context_with_user(user)

@@ -8,9 +8,10 @@ use pyo3::types::PyDict;
 use super::Opened;
 use crate::environ::whole_head;
 use crate::errors::exception;
+use crate::mapping::loads;
 
 /// The status, the header fields, the body, whether the login page is to say why, and the way back, if the session is to have that.
-pub(super) type Answer = (u16, Vec<(String, String)>, String, bool, Option<String>);
+pub(super) type Answer = (u16, Vec<(String, String)>, String, bool, Option<Py<PyAny>>);
 
 /// Asks the rules, on a visit of its own: the message and the way back go by Flask.
 pub(super) fn deny(
@@ -33,11 +34,14 @@ pub(super) fn deny(
         None => Scope::new().no_login_view(),
     };
     let response = open.deny(&parts, denied, &scope);
-    let is_told = open.session_value("_flashes").is_some();
+    let messages = open.flash().take();
+    let is_told = !messages.map_err(|error| exception(py, &error))?.is_empty();
     let (head, body) = response.into_parts();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = head.headers.iter();
     let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
     let next = open.session_value("next");
+    let next = next.map(|json| loads(py, &json)).transpose()?;
+    let next = next.map(Bound::unbind);
     Ok((head.status.as_u16(), headers.collect(), body, is_told, next))
 }

@@ -317,6 +317,10 @@ impl Visit {
     /// Whether the session says that the login is fresh.
     fn is_fresh(&self, py: Python<'_>) -> PyResult<bool> {
         let opened = self.opened(py)?;
+        if opened.built.settings.has_fresh_age {
+            let current = self.act(py, |opened| self.current(py, opened))?;
+            return Ok(current.is_some_and(|current| current.fresh));
+        }
         if let Some(fresh) = self.with_mapping(py, |mapping| mapping.get(py, "_fresh"))? {
             return fresh.map_or(Ok(false), |fresh| fresh.is_truthy());
         }
