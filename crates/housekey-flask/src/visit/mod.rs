@@ -278,11 +278,10 @@ impl Visit {
 
     /// Where to go on: the address that is claimed or that the session has, if it is safe, or the default.
     fn next_url(&self, py: Python<'_>, claimed: Option<&str>, default: &str) -> PyResult<String> {
-        let next = self.act(py, |opened| {
+        self.act(py, |opened| {
             let next = opened.open.next_url(&opened.parts).or_field(claimed);
             next.or(default).map_err(|error| exception(py, &error))
-        });
-        next
+        })
     }
 
     /// Whether the login is fresh, by a proof no older than so many seconds.
