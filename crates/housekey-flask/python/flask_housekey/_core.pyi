@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Any, ClassVar, Iterator, final
 
 from flask import Flask
@@ -118,6 +119,12 @@ class MemoryLoginStore(NativeLoginStore):
     def __new__(cls) -> MemoryLoginStore: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
+
+@final
+class SqliteLoginStore(NativeLoginStore):
+    def __new__(
+        cls, path: str | PathLike[str], table: str = "logins", *, busy_timeout: float = 5.0
+    ) -> SqliteLoginStore: ...
 
 @final
 class PostgresStatements:
