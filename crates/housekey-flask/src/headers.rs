@@ -79,7 +79,7 @@ impl Written {
 }
 
 /// A field's name as people write it.
-fn spelled(name: &HeaderName) -> String {
+pub(crate) fn spelled(name: &HeaderName) -> String {
     let mut upper = true;
     let spell = |letter: char| {
         let spelled = if upper {

@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 use super::Opened;
 use crate::environ::whole_head;
 use crate::errors::exception;
+use crate::headers::spelled;
 use crate::mapping::loads;
 
 /// The status, the header fields, the body, whether the login page is to say why, and the way back, if the session is to have that.
@@ -39,7 +40,7 @@ pub(super) fn deny(
     let (head, body) = response.into_parts();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = head.headers.iter();
-    let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
+    let headers = headers.map(|(name, value)| (spelled(name), text(value)));
     let next = open.session_value("next");
     let next = next.map(|json| loads(py, &json)).transpose()?;
     let next = next.map(Bound::unbind);

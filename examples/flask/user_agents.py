@@ -1,0 +1,35 @@
+"""User agents in words that a person understands. They are the client's own claim."""
+
+import re
+
+# In this order: nearly everybody also says Chrome or Safari.
+BROWSERS = [
+    ("Edge", r"Edg(A|iOS|e)?/"),
+    ("Opera", r"OP(R|T|X|iOS)/|Opera"),
+    ("Samsung Internet", r"SamsungBrowser/"),
+    ("Firefox", r"Firefox/|FxiOS/"),
+    ("Chrome", r"Chrome/|CriOS/|Chromium/"),
+    ("Safari", r"Safari/"),
+]
+PLATFORMS = [
+    ("iPhone", r"iPhone"),
+    ("iPad", r"iPad"),
+    ("Android", r"Android"),
+    ("Windows", r"Windows"),
+    ("Mac", r"Macintosh"),
+    ("Chromebook", r"CrOS"),
+    ("Linux", r"Linux"),
+]
+
+
+def heading(user_agent):
+    """Firefox on Windows, A program called curl, An unknown browser."""
+    text = user_agent or ""
+    if text and not text.startswith(("Mozilla/", "Opera/")):
+        name = re.match(r"[\w.-]{1,32}", text, re.ASCII)
+        return f"A program called {name[0]}" if name else "An unknown program"
+    browser = next((name for name, pattern in BROWSERS if re.search(pattern, text)), None)
+    platform = next((name for name, pattern in PLATFORMS if re.search(pattern, text)), None)
+    if browser and platform:
+        return f"{browser} on {platform}"
+    return browser or (f"An unknown browser on {platform}" if platform else "An unknown browser")
