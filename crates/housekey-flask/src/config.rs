@@ -1,23 +1,16 @@
-//! Flask's configuration as housekey's settings.
-//!
-//! What Flask would complain of only when it sends a cookie is complained of only then: see [`Cookies`].
+//! Flask's configuration, as it is read.
 
 use std::time::Duration;
 
-use housekey::{
-    CookieSettings, Error, LoginManager, LoginManagerBuilder, SameSite, SecretKeys,
-    SessionProtection, SessionRefresh,
-};
-use pyo3::exceptions::PyTypeError;
+use housekey::SecretKeys;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
-use crate::environ::Address;
 use crate::errors::exception;
-use crate::user::{PyLoader, PyUser};
 
-/// The configuration keys that a login manager is built from.
-const KEYS: [&str; 25] = [
+/// The configuration keys that a login manager is built from: Flask's and Flask-Login's, and from `OURS` on housekey's.
+const KEYS: [&str; OURS + 16] = [
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "SESSION_COOKIE_NAME",
@@ -40,18 +33,73 @@ const KEYS: [&str; 25] = [
     "REMEMBER_COOKIE_SAMESITE",
     "REMEMBER_COOKIE_REFRESH_EACH_REQUEST",
     "SESSION_PROTECTION",
-    "LOGIN_STRICT",
-    "LOGIN_WEBSOCKET_ORIGINS",
-    "LOGIN_PRIVATE_RESPONSES",
+    "USE_SESSION_FOR_NEXT",
+    "FORCE_HOST_FOR_REDIRECTS",
+    "HOUSEKEY_STRICT",
+    "HOUSEKEY_PRIVATE_RESPONSES",
+    "HOUSEKEY_WEBSOCKET_ORIGINS",
+    "HOUSEKEY_NEXT_ORIGINS",
+    "HOUSEKEY_TRUSTED_PROXIES",
+    "HOUSEKEY_ANSWER_AS",
+    "HOUSEKEY_FRESH_WITHIN",
+    "HOUSEKEY_CLOCK_TOLERANCE",
+    "HOUSEKEY_LOGIN_STORE",
+    "HOUSEKEY_REALM",
+    "HOUSEKEY_IDLE_TIMEOUT",
+    "HOUSEKEY_ABSOLUTE_TIMEOUT",
+    "HOUSEKEY_MAX_LOGINS",
+    "HOUSEKEY_WHEN_FULL",
+    "HOUSEKEY_REMEMBER_FORMAT",
+    // Python's own affair: which views need a login.
+    "HOUSEKEY_REQUIRE_LOGIN",
 ];
-
-/// The names of the cookies unless the configuration has others.
-const SESSION: &str = "session";
-const REMEMBER: &str = "remember_token";
+const OURS: usize = 24;
+const PREFIX: &str = "HOUSEKEY_";
 
 const DAY: f64 = 86_400.0;
 /// Browsers keep no cookie for longer.
 const LONGEST: f64 = 400.0 * DAY;
+
+/// What the keys of one login manager are called in the configuration of its app.
+pub(crate) struct Names(Vec<Name>);
+
+struct Name {
+    own: Py<PyString>,
+    /// The app's own login manager's, where it holds for the others as well.
+    general: Option<Py<PyString>>,
+}
+
+impl Names {
+    /// Those of the app's own login manager, or of one that has a name.
+    pub(crate) fn of(py: Python<'_>, manager: Option<&str>) -> Self {
+        let intern = |key: &str| PyString::intern(py, key).unbind();
+        let name = |key: &str| match manager {
+            None => Name {
+                own: intern(key),
+                general: None,
+            },
+            Some(manager) => Name {
+                own: intern(&own_key(manager, key)),
+                general: (!IS_OF_ONE.contains(&key)).then(|| intern(key)),
+            },
+        };
+        Self(KEYS.iter().map(|key| name(key)).collect())
+    }
+}
+
+/// The key of a login manager that has a name.
+fn own_key(manager: &str, key: &str) -> String {
+    let rest = key.strip_prefix(PREFIX).unwrap_or(key);
+    format!("{PREFIX}{}_{rest}", manager.to_uppercase())
+}
+
+/// The keys that hold for one login manager alone.
+const IS_OF_ONE: [&str; 4] = [
+    "SESSION_COOKIE_NAME",
+    "REMEMBER_COOKIE_NAME",
+    "HOUSEKEY_REALM",
+    "HOUSEKEY_REQUIRE_LOGIN",
+];
 
 /// The values of [`KEYS`], `None` where there is none.
 pub(crate) struct Config<'py> {
@@ -59,29 +107,36 @@ pub(crate) struct Config<'py> {
     values: Vec<Option<Bound<'py, PyAny>>>,
 }
 
-/// Which of the two cookies are as the configuration says. The other ones cannot be written.
-#[derive(Clone, Copy)]
-struct Cookies {
-    session: bool,
-    remember: bool,
-}
-
-/// A manager, and why a cookie of its cannot be written.
-pub(crate) struct Settings {
-    pub(crate) manager: LoginManager<PyUser>,
-    pub(crate) session_cookie_name: String,
-    pub(crate) session_error: Option<String>,
-    pub(crate) remember_cookie_name: String,
-    pub(crate) remember_error: Option<String>,
-}
-
 impl<'py> Config<'py> {
-    pub(crate) fn of(config: &Bound<'py, PyDict>) -> PyResult<Self> {
-        let value = |key: &&str| config.get_item(key);
+    pub(crate) fn of(config: &Bound<'py, PyDict>, names: &Names) -> PyResult<Self> {
+        let py = config.py();
+        let value = |name: &Name| match (config.get_item(name.own.bind(py))?, &name.general) {
+            (None, Some(general)) => config.get_item(general.bind(py)),
+            (value, _) => Ok(value),
+        };
         Ok(Self {
-            py: config.py(),
-            values: KEYS.iter().map(value).collect::<PyResult<_>>()?,
+            py,
+            values: names.0.iter().map(value).collect::<PyResult<_>>()?,
         })
+    }
+
+    /// Refuses a key that looks like one of ours and is none: a setting that was misspelled must not be one that is not there.
+    pub(crate) fn check_names(config: &Bound<'py, PyDict>, managers: &[String]) -> PyResult<()> {
+        let is_of = |manager: &String, key: &str| KEYS.iter().any(|it| own_key(manager, it) == key);
+        for key in config.keys() {
+            let Ok(key) = key.extract::<String>() else {
+                continue;
+            };
+            let is_known = KEYS[OURS..].contains(&key.as_str())
+                || managers.iter().any(|manager| is_of(manager, &key));
+            if key.starts_with(PREFIX) && !is_known {
+                return Err(PyValueError::new_err(format!(
+                    "flask_housekey knows no configuration key {key}. Its own are {}.",
+                    KEYS[OURS..].join(", ")
+                )));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn values(&self) -> &[Option<Bound<'py, PyAny>>] {
@@ -96,19 +151,19 @@ impl<'py> Config<'py> {
         }
     }
 
-    fn entry(&self, key: &str) -> Option<&Bound<'py, PyAny>> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Bound<'py, PyAny>> {
         let index = KEYS.iter().position(|it| *it == key)?;
         self.values[index].as_ref()
     }
 
     /// The value of a key, unless it is `None` or `False`, which Flask takes for the same.
-    fn get(&self, key: &str) -> Option<&Bound<'py, PyAny>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Bound<'py, PyAny>> {
         let value = self.entry(key)?;
         let is_false = value.cast::<PyBool>().is_ok_and(|value| !value.is_true());
         (!value.is_none() && !is_false).then_some(value)
     }
 
-    fn text(&self, key: &str) -> PyResult<Option<String>> {
+    pub(crate) fn text(&self, key: &str) -> PyResult<Option<String>> {
         let text = self.get(key).map(|value| value.str());
         let text = text
             .transpose()?
@@ -116,7 +171,7 @@ impl<'py> Config<'py> {
         Ok(text.filter(|text| !text.is_empty()))
     }
 
-    fn is_on(&self, key: &str, default: bool) -> PyResult<bool> {
+    pub(crate) fn is_on(&self, key: &str, default: bool) -> PyResult<bool> {
         match self.entry(key) {
             Some(value) => value.is_truthy(),
             None => Ok(default),
@@ -124,7 +179,7 @@ impl<'py> Config<'py> {
     }
 
     /// A duration in seconds: a timedelta's, or a number of them.
-    fn seconds(&self, key: &str) -> PyResult<Option<f64>> {
+    pub(crate) fn seconds(&self, key: &str) -> PyResult<Option<f64>> {
         let Some(value) = self.entry(key) else {
             return Ok(None);
         };
@@ -135,29 +190,29 @@ impl<'py> Config<'py> {
         }
     }
 
-    fn secret_keys(&self) -> PyResult<Option<SecretKeys>> {
+    /// The keys that sign and verify. Those of a login manager that has a name follow from the app's, so that neither takes the
+    /// other's logins.
+    pub(crate) fn secret_keys(&self, manager: Option<&str>) -> PyResult<Option<SecretKeys>> {
         let key = match self.get("SECRET_KEY") {
             Some(key) if key.is_truthy()? => key,
             _ => return Ok(None),
         };
-        let keys = if let Ok(key) = key.cast::<PyString>() {
-            SecretKeys::flask(key.to_str()?)
-        } else if let Ok(key) = key.cast::<PyBytes>() {
-            SecretKeys::flask_bytes(key.as_bytes())
-        } else {
-            return Err(PyTypeError::new_err("SECRET_KEY must be text or bytes"));
+        let wrong = || PyTypeError::new_err("SECRET_KEY must be text or bytes");
+        let is_text = key.cast::<PyString>().is_ok();
+        let bytes = bytes_of(key).ok_or_else(wrong)?;
+        let keys = match manager {
+            Some(manager) => SecretKeys::flask_bytes(&self.derived(manager, &bytes)?),
+            None if is_text => SecretKeys::flask(&String::from_utf8_lossy(&bytes)),
+            None => SecretKeys::flask_bytes(&bytes),
         };
         let mut keys = keys.map_err(|error| exception(self.py, &error))?;
         for fallback in self.fallbacks()? {
-            let bytes = if let Ok(text) = fallback.cast::<PyString>() {
-                text.to_str()?.as_bytes().to_vec()
-            } else if let Ok(bytes) = fallback.cast::<PyBytes>() {
-                bytes.as_bytes().to_vec()
-            } else {
-                return Err(PyTypeError::new_err(
-                    "SECRET_KEY_FALLBACKS must be a list of text or bytes",
-                ));
-            };
+            let wrong =
+                || PyTypeError::new_err("SECRET_KEY_FALLBACKS must be a list of text or bytes");
+            let mut bytes = bytes_of(&fallback).ok_or_else(wrong)?;
+            if let Some(manager) = manager {
+                bytes = self.derived(manager, &bytes)?;
+            }
             // An empty one, or one that is there twice, changes nothing.
             if let Ok(added) = keys.clone().fallback(bytes) {
                 keys = added;
@@ -166,238 +221,89 @@ impl<'py> Config<'py> {
         Ok(Some(keys))
     }
 
-    /// Whether there is a key that signs.
-    pub(crate) fn has_key(&self) -> PyResult<bool> {
-        Ok(self.secret_keys()?.is_some())
+    fn derived(&self, manager: &str, key: &[u8]) -> PyResult<Vec<u8>> {
+        let purpose = format!("flask_housekey, the login manager {manager}");
+        let hmac = self.py.import("hmac")?;
+        hmac.call_method1("digest", (key, purpose.as_bytes(), "sha256"))?
+            .extract()
     }
 
-    fn protection(&self, of_manager: &Bound<'py, PyAny>) -> PyResult<SessionProtection> {
-        let mode = self.entry("SESSION_PROTECTION").unwrap_or(of_manager);
-        let mode = match mode.cast::<PyString>() {
-            Ok(mode) => mode.to_str()?,
-            Err(_) => return Ok(SessionProtection::Off),
-        };
-        Ok(match mode {
-            "basic" => SessionProtection::Basic,
-            "strong" => SessionProtection::Strong,
-            // As in Flask-Login, which takes any other word for it.
-            _ => SessionProtection::Off,
-        })
-    }
-
-    /// Builds the manager.
-    ///
-    /// # Errors
-    ///
-    /// Values that Flask could not even look at, for instance a key of a wrong type.
-    pub(crate) fn settings(
-        &self,
-        loader: impl Fn() -> PyLoader,
-        of_manager: &Bound<'py, PyAny>,
-        salt: Option<&str>,
-    ) -> PyResult<Settings> {
-        let keys = self.secret_keys()?.unwrap_or_else(SecretKeys::generate);
-        let strict = self.is_on("LOGIN_STRICT", false)?;
-        let build = |cookies: Cookies| -> PyResult<Result<LoginManager<PyUser>, Error>> {
-            let builder = match strict {
-                true => LoginManager::flask(keys.clone(), loader()),
-                false => LoginManager::flask_login(keys.clone(), loader()),
-            };
-            let builder = match salt {
-                Some(salt) => builder.session_salt(salt),
-                None => builder,
-            };
-            let builder = self.rules(builder, of_manager)?;
-            let builder = match cookies.session {
-                true => match self.session_cookie(builder)? {
-                    Ok(builder) => builder,
-                    Err(error) => return Ok(Err(error)),
-                },
-                false => builder,
-            };
-            let builder = match cookies.remember {
-                true => match self.remember_cookie(builder)? {
-                    Ok(builder) => builder,
-                    Err(error) => return Ok(Err(error)),
-                },
-                false => builder,
-            };
-            Ok(builder.build())
-        };
-        let mut errors = Vec::new();
-        for (session, remember) in [(true, true), (true, false), (false, true), (false, false)] {
-            let error = match build(Cookies { session, remember })? {
-                Ok(manager) => return self.built(manager, Cookies { session, remember }, errors),
-                Err(error) => error,
-            };
-            if !session && !remember {
-                return Err(exception(self.py, &error));
-            }
-            errors.push(error.to_string());
-        }
-        unreachable!("the last of them is built or is an error")
-    }
-
-    /// `errors` is what was wrong with both cookies, with the session's, and with the remember token's, as far as that was
-    /// tried.
-    fn built(
-        &self,
-        manager: LoginManager<PyUser>,
-        cookies: Cookies,
-        errors: Vec<String>,
-    ) -> PyResult<Settings> {
-        let why = |index: usize| errors.get(index).cloned();
-        let (session_error, remember_error) = match cookies {
-            Cookies {
-                session: true,
-                remember: true,
-            } => (None, None),
-            Cookies {
-                session: true,
-                remember: false,
-            } => (None, why(0)),
-            Cookies {
-                session: false,
-                remember: true,
-            } => (why(1), None),
-            Cookies {
-                session: false,
-                remember: false,
-            } => (why(1), why(2)),
-        };
-        let session_cookie_name = match cookies.session {
-            true => self.session_name()?,
-            false => SESSION.to_owned(),
-        };
-        let remember_cookie_name = match cookies.remember {
-            true => self.remember_name()?,
-            false => REMEMBER.to_owned(),
-        };
-        Ok(Settings {
-            manager,
-            session_cookie_name,
-            session_error,
-            remember_cookie_name,
-            remember_error: self.wrong_duration()?.or(remember_error),
-        })
-    }
-
-    fn rules(
-        &self,
-        builder: LoginManagerBuilder<PyUser>,
-        of_manager: &Bound<'py, PyAny>,
-    ) -> PyResult<LoginManagerBuilder<PyUser>> {
-        let mut builder = builder
-            .session_protection(self.protection(of_manager)?)
-            .client_address(|request| request.extensions.get().map(|Address(it)| *it))
-            .clock(crate::door::now)
-            .keep_events();
-        let refresh = self.is_on("SESSION_REFRESH_EACH_REQUEST", true)?;
-        builder = builder.session_refresh(match refresh {
-            true => SessionRefresh::PermanentEachRequest,
-            false => SessionRefresh::Never,
-        });
-        if self.is_on("REMEMBER_COOKIE_REFRESH_EACH_REQUEST", false)? {
-            builder = builder.remember_refresh_each_request();
-        }
-        if let Some(seconds) = self.seconds("PERMANENT_SESSION_LIFETIME")? {
-            builder = builder.session_lifetime(duration(seconds));
-        }
-        if let Some(seconds) = self.seconds("REMEMBER_COOKIE_DURATION")? {
-            builder = builder.remember_duration(duration(seconds));
-        }
-        let size = self
-            .get("MAX_COOKIE_SIZE")
-            .and_then(|size| size.extract::<usize>().ok());
-        // Zero means that nobody wants to be warned. Browsers drop a larger one all the same.
-        let size = size.filter(|size| *size > 0).unwrap_or(4093);
-        builder = builder.max_cookie_size(size.clamp(512, 4096));
-        if let Some(origins) = self.get("LOGIN_WEBSOCKET_ORIGINS") {
-            for origin in origins.try_iter()? {
-                builder = builder.allow_websocket_origin(&origin?.extract::<String>()?);
-            }
-        }
-        Ok(builder)
-    }
-
-    fn session_cookie(
-        &self,
-        builder: LoginManagerBuilder<PyUser>,
-    ) -> PyResult<Result<LoginManagerBuilder<PyUser>, Error>> {
-        let path = match self.text("SESSION_COOKIE_PATH")? {
-            Some(path) => path,
-            None => self
-                .text("APPLICATION_ROOT")?
-                .unwrap_or_else(|| "/".to_owned()),
-        };
-        let cookie = CookieConfig {
-            name: self.session_name()?,
-            domain: self.text("SESSION_COOKIE_DOMAIN")?,
-            path,
-            secure: self.is_on("SESSION_COOKIE_SECURE", false)?,
-            http_only: self.is_on("SESSION_COOKIE_HTTPONLY", true)?,
-            same_site: self.same_site("SESSION_COOKIE_SAMESITE")?,
-            partitioned: self.is_on("SESSION_COOKIE_PARTITIONED", false)?,
-        };
-        Ok(cookie
-            .check()
-            .map(|cookie| builder.session_cookie(|it| cookie.apply(it))))
-    }
-
-    fn remember_cookie(
-        &self,
-        builder: LoginManagerBuilder<PyUser>,
-    ) -> PyResult<Result<LoginManagerBuilder<PyUser>, Error>> {
-        let cookie = CookieConfig {
-            name: self.remember_name()?,
-            domain: self.text("REMEMBER_COOKIE_DOMAIN")?,
-            path: self
-                .text("REMEMBER_COOKIE_PATH")?
-                .unwrap_or_else(|| "/".to_owned()),
-            secure: self.is_on("REMEMBER_COOKIE_SECURE", false)?,
-            http_only: self.is_on("REMEMBER_COOKIE_HTTPONLY", true)?,
-            same_site: self.same_site("REMEMBER_COOKIE_SAMESITE")?,
-            partitioned: false,
-        };
-        Ok(cookie
-            .check()
-            .map(|cookie| builder.remember_cookie(|it| cookie.apply(it))))
-    }
-
-    fn session_name(&self) -> PyResult<String> {
-        let name = self.text("SESSION_COOKIE_NAME")?;
-        Ok(name.unwrap_or_else(|| SESSION.to_owned()))
-    }
-
-    fn remember_name(&self) -> PyResult<String> {
-        let name = self.text("REMEMBER_COOKIE_NAME")?;
-        Ok(name.unwrap_or_else(|| REMEMBER.to_owned()))
-    }
-
-    /// Whether shared caches are kept from what was made for one user.
-    pub(crate) fn keeps_private(&self) -> PyResult<bool> {
-        self.is_on("LOGIN_PRIVATE_RESPONSES", true)
-    }
-
-    fn same_site(&self, key: &str) -> PyResult<Option<Result<SameSite, Error>>> {
-        Ok(self.text(key)?.map(|text| text.parse()))
-    }
-
-    /// What Flask-Login says of a duration that is none.
-    fn wrong_duration(&self) -> PyResult<Option<String>> {
-        let key = "REMEMBER_COOKIE_DURATION";
-        let Some(value) = self.entry(key) else {
+    /// A duration of ours, in seconds.
+    pub(crate) fn duration(&self, key: &str) -> PyResult<Option<Duration>> {
+        let Some(value) = self.entry(key).filter(|value| !value.is_none()) else {
             return Ok(None);
         };
-        let is_whole = value.extract::<i64>().is_ok() && value.cast::<PyString>().is_err();
-        if is_whole || value.hasattr("total_seconds")? {
-            return Ok(None);
+        let is_number = value.cast::<PyBool>().is_err() && value.cast::<PyString>().is_err();
+        let seconds = match is_number {
+            true => self.seconds(key).ok().flatten(),
+            false => None,
+        };
+        let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
+        match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            Some(duration) => Ok(Some(duration)),
+            None => Err(self.wrong(key, "a timedelta or a number of seconds, 400 days at most")),
         }
-        let value = value.str()?;
-        Ok(Some(format!(
-            "{key} must be a datetime.timedelta, instead got: {}",
-            value.to_string_lossy()
-        )))
+    }
+
+    /// A whole number of ours.
+    pub(crate) fn whole(&self, key: &str) -> PyResult<Option<usize>> {
+        let Some(value) = self.entry(key).filter(|value| !value.is_none()) else {
+            return Ok(None);
+        };
+        let is_number = value.cast::<PyBool>().is_err();
+        match value.extract() {
+            Ok(number) if is_number => Ok(Some(number)),
+            _ => Err(self.wrong(key, "a whole number, not below zero")),
+        }
+    }
+
+    /// One of these words.
+    pub(crate) fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> PyResult<Option<T>> {
+        let Some(value) = self.entry(key).filter(|value| !value.is_none()) else {
+            return Ok(None);
+        };
+        let text: Option<String> = value.extract().ok();
+        let found = words.iter().find(|(word, _)| text.as_deref() == Some(word));
+        match found {
+            Some((_, choice)) => Ok(Some(*choice)),
+            None => {
+                let words: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+                Err(self.wrong(key, &words.join(" or ")))
+            }
+        }
+    }
+
+    /// A list of texts of ours.
+    pub(crate) fn texts(&self, key: &str) -> PyResult<Vec<String>> {
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        // A text is a list of texts in Python.
+        let is_list = value.cast::<PyString>().is_err();
+        let texts: Option<Vec<String>> = match (is_list, value.try_iter()) {
+            (true, Ok(texts)) => texts
+                .map(|text| text.and_then(|text| text.extract()))
+                .collect::<PyResult<_>>()
+                .ok(),
+            _ => None,
+        };
+        texts.ok_or_else(|| self.wrong(key, "a list of texts"))
+    }
+
+    fn wrong(&self, key: &str, expected: &str) -> PyErr {
+        let value = self.entry(key).map(|value| value.repr());
+        let value = match value {
+            Some(Ok(value)) => value.to_string_lossy().into_owned(),
+            _ => "something else".to_owned(),
+        };
+        PyValueError::new_err(format!("{key} must be {expected}, and is {value}"))
+    }
+}
+
+fn bytes_of(key: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
+    match key.cast::<PyString>() {
+        Ok(text) => Some(text.to_str().ok()?.as_bytes().to_vec()),
+        Err(_) => Some(key.cast::<PyBytes>().ok()?.as_bytes().to_vec()),
     }
 }
 
@@ -405,52 +311,4 @@ impl<'py> Config<'py> {
 pub(crate) fn duration(seconds: f64) -> Duration {
     let seconds = if seconds.is_nan() { 1.0 } else { seconds };
     Duration::from_secs_f64(seconds.clamp(1.0, LONGEST))
-}
-
-struct CookieConfig {
-    name: String,
-    domain: Option<String>,
-    path: String,
-    secure: bool,
-    http_only: bool,
-    same_site: Option<Result<SameSite, Error>>,
-    partitioned: bool,
-}
-
-struct CheckedCookie {
-    config: CookieConfig,
-    same_site: Option<SameSite>,
-}
-
-impl CookieConfig {
-    fn check(mut self) -> Result<CheckedCookie, Error> {
-        let same_site = self.same_site.take().transpose()?;
-        Ok(CheckedCookie {
-            config: self,
-            same_site,
-        })
-    }
-}
-
-impl CheckedCookie {
-    fn apply(self, cookie: CookieSettings) -> CookieSettings {
-        let config = self.config;
-        let mut cookie = cookie.name(config.name).path(config.path);
-        if let Some(domain) = &config.domain {
-            cookie = cookie.domain(domain);
-        }
-        if config.secure {
-            cookie = cookie.secure();
-        }
-        if !config.http_only {
-            cookie = cookie.readable_by_scripts();
-        }
-        if let Some(same_site) = self.same_site {
-            cookie = cookie.same_site(same_site);
-        }
-        if config.partitioned {
-            cookie = cookie.partitioned();
-        }
-        cookie
-    }
 }

@@ -5,11 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, Names};
+use crate::drive::drive;
+use crate::errors::exception;
+use crate::logins::{PyLoginInfo, listed, login_id};
+use crate::settings::Settings;
+use crate::store::StoreHandle;
 use crate::user::PyLoader;
 
 /// The rules of one app under one login manager. Both are held by weak references, since they lead here.
@@ -19,6 +25,9 @@ pub(crate) struct Door {
     manager: Py<PyAny>,
     /// The salt of Flask's session interface, where it was this one's place.
     salt: Option<String>,
+    /// `None` for the app's own login manager.
+    name: Option<String>,
+    names: Names,
     built: Mutex<Option<Arc<Built>>>,
 }
 
@@ -28,29 +37,115 @@ pub(crate) struct Built {
     /// Whether nothing can be signed.
     pub(crate) is_keyless: bool,
     pub(crate) keeps_private: bool,
+    /// Where login records are kept, and what was said of it.
+    pub(crate) store: Option<(Py<PyAny>, StoreHandle)>,
     values: Vec<Option<Py<PyAny>>>,
     fallbacks: Vec<Py<PyAny>>,
+    of_manager: OfManager,
+}
+
+/// What the login manager itself is set to.
+struct OfManager {
     protection: Py<PyAny>,
-    finds_by_id: bool,
+    user_loader: Py<PyAny>,
+    store: Py<PyAny>,
+}
+
+impl OfManager {
+    fn of(manager: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = manager.py();
+        Ok(Self {
+            protection: manager.getattr(intern!(py, "session_protection"))?.unbind(),
+            user_loader: manager.getattr(intern!(py, "_user_callback"))?.unbind(),
+            store: manager.getattr(intern!(py, "login_store"))?.unbind(),
+        })
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.protection.is(&other.protection)
+            && self.user_loader.is(&other.user_loader)
+            && self.store.is(&other.store)
+    }
 }
 
 #[pymethods]
 impl Door {
     #[new]
-    #[pyo3(signature = (app, manager, salt=None))]
+    #[pyo3(signature = (app, manager, salt=None, name=None))]
     fn new(
         py: Python<'_>,
         app: Py<PyAny>,
         manager: Py<PyAny>,
         salt: Option<String>,
+        name: Option<String>,
     ) -> PyResult<Self> {
         let weakly = py.import("weakref")?.getattr("ref")?;
         Ok(Self {
             app: weakly.call1((app,))?.unbind(),
             manager: weakly.call1((manager,))?.unbind(),
             salt,
+            names: Names::of(py, name.as_deref()),
+            name,
             built: Mutex::new(None),
         })
+    }
+
+    /// The login manager.
+    #[getter(manager)]
+    fn login_manager<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.manager(py)
+    }
+
+    /// A user's logins, the one last used first.
+    fn logins_of(&self, py: Python<'_>, user_id: &str) -> PyResult<Vec<PyLoginInfo>> {
+        let built = self.built(py)?;
+        let logins = drive(py, built.settings.manager.logins_of(user_id));
+        logins.map(listed).map_err(|error| exception(py, &error))
+    }
+
+    /// Ends a login, whoever's it is. `False` when there is none of this number.
+    fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<bool> {
+        let (built, login) = (self.built(py)?, login_id(py, login)?);
+        let ended = drive(py, built.settings.manager.end_login(&login));
+        ended.map_err(|error| exception(py, &error))
+    }
+
+    /// Ends all logins of a user, and says how many there were.
+    fn end_logins_of(&self, py: Python<'_>, user_id: &str) -> PyResult<usize> {
+        let built = self.built(py)?;
+        let ended = drive(py, built.settings.manager.end_logins_of(user_id));
+        ended.map_err(|error| exception(py, &error))
+    }
+
+    /// Deletes the records of logins that have expired, and says how many there were.
+    fn delete_expired_logins(&self, py: Python<'_>) -> PyResult<usize> {
+        let built = self.built(py)?;
+        look_at_clock(py)?;
+        let deleted = drive(py, built.settings.manager.delete_expired_logins());
+        deleted.map_err(|error| exception(py, &error))
+    }
+}
+
+impl Built {
+    /// Whether it was built from these very values.
+    fn is_of(
+        &self,
+        config: &Config<'_>,
+        fallbacks: &[Bound<'_, PyAny>],
+        of_manager: &OfManager,
+    ) -> bool {
+        let same_value =
+            |(now, before): (&Option<Bound<'_, PyAny>>, &Option<Py<PyAny>>)| match (now, before) {
+                (Some(now), Some(before)) => now.is(before),
+                (now, before) => now.is_none() && before.is_none(),
+            };
+        self.of_manager.is(of_manager)
+            && config.values().iter().zip(&self.values).all(same_value)
+            && fallbacks.len() == self.fallbacks.len()
+            && fallbacks
+                .iter()
+                .zip(&self.fallbacks)
+                .all(|(now, before)| now.is(before))
     }
 }
 
@@ -59,48 +154,64 @@ impl Door {
     pub(crate) fn built(&self, py: Python<'_>) -> PyResult<Arc<Built>> {
         let manager = self.manager(py)?;
         let app = self.app.bind(py).call0()?;
-        let config = app.getattr("config")?.cast_into::<PyDict>()?;
-        let config = Config::of(&config)?;
+        let dict = app.getattr(intern!(py, "config"))?.cast_into::<PyDict>()?;
+        let config = Config::of(&dict, &self.names)?;
         let fallbacks = config.fallbacks()?;
-        let protection = manager.getattr("session_protection")?;
-        let finds_by_id = !manager.getattr("_user_callback")?.is_none();
+        let of_manager = OfManager::of(&manager)?;
         let known = self.lock().clone();
-        if let Some(known) = known {
-            let same_value = |(now, before): (&Option<Bound<'_, PyAny>>, &Option<Py<PyAny>>)| match (
-                now, before,
-            ) {
-                (Some(now), Some(before)) => now.is(before),
-                (now, before) => now.is_none() && before.is_none(),
-            };
-            let mut values = config.values().iter().zip(&known.values);
-            let is_same = known.finds_by_id == finds_by_id
-                && protection.is(&known.protection)
-                && values.all(same_value)
-                && fallbacks.len() == known.fallbacks.len()
-                && fallbacks
-                    .iter()
-                    .zip(&known.fallbacks)
-                    .all(|(now, before)| now.is(before));
-            if is_same {
-                return Ok(known);
-            }
+        if let Some(known) = &known
+            && known.is_of(&config, &fallbacks, &of_manager)
+        {
+            return Ok(Arc::clone(known));
         }
+        let doors = app.getattr("extensions")?.get_item("flask_housekey")?;
+        let names = doors
+            .try_iter()?
+            .map(|name| name?.extract::<Option<String>>());
+        let names: Vec<_> = names
+            .filter_map(Result::transpose)
+            .collect::<PyResult<_>>()?;
+        Config::check_names(&dict, &names)?;
+        let said = config.get("HOUSEKEY_LOGIN_STORE").cloned();
+        let said = said.unwrap_or_else(|| of_manager.store.bind(py).clone());
+        let store = match known.as_ref().and_then(|known| known.store.as_ref()) {
+            // It may have connections.
+            Some((before, store)) if said.is(before) => Some(store.clone()),
+            _ if said.is_none() => None,
+            _ => {
+                let store = manager.call_method1("_find_login_store", (&app, &said))?;
+                Some(StoreHandle::of(&store)?)
+            }
+        };
+        let by_id = match of_manager.user_loader.is_none(py) {
+            true => None,
+            // Flask makes it one that does not wait, if it is async.
+            false => Some(app.call_method1("ensure_sync", (&of_manager.user_loader,))?),
+        };
         let loader = || PyLoader {
             manager: self.manager.clone_ref(py),
-            finds_by_id,
+            name: self.name.clone(),
+            by_id: by_id.as_ref().map(|it| it.clone().unbind()),
         };
+        let protection = of_manager.protection.bind(py);
         let built = Arc::new(Built {
-            settings: config.settings(loader, &protection, self.salt.as_deref())?,
+            settings: config.settings(
+                loader,
+                self.name.as_deref(),
+                protection,
+                self.salt.as_deref(),
+                store.as_ref(),
+            )?,
             is_keyless: !config.has_key()?,
             keeps_private: config.keeps_private()?,
+            store: store.map(|store| (said.unbind(), store)),
             values: config
                 .values()
                 .iter()
                 .map(|value| value.clone().map(Bound::unbind))
                 .collect(),
             fallbacks: fallbacks.into_iter().map(Bound::unbind).collect(),
-            protection: protection.unbind(),
-            finds_by_id,
+            of_manager,
         });
         let before = self.lock().replace(Arc::clone(&built));
         // Without the lock: what is dropped may be Python objects.

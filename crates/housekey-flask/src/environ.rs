@@ -7,11 +7,17 @@ use http::request::Parts;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-/// The address of the client, as an extension of the request.
+/// The address of the client as Flask-Login 0.6.3 takes it, as an extension of the request: the first one that was forwarded, or
+/// the connection's.
 #[derive(Clone, Copy)]
 pub(crate) struct Address(pub(crate) IpAddr);
 
-const COUNT: usize = 5;
+/// The address of the connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+const COUNT: usize = 6;
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The header fields that the rules look at, by their names in the environment.
 const FIELDS: [(&str, HeaderName); COUNT] = [
@@ -20,12 +26,12 @@ const FIELDS: [(&str, HeaderName); COUNT] = [
     ("HTTP_HOST", header::HOST),
     ("HTTP_ORIGIN", header::ORIGIN),
     ("HTTP_UPGRADE", header::UPGRADE),
+    ("HTTP_X_FORWARDED_FOR", FORWARDED_FOR),
 ];
 
 /// What is taken out of the environment: not the environment itself, which holds the visit.
 pub(crate) struct Head {
     fields: [Option<Py<PyString>>; COUNT],
-    forwarded_for: Option<Py<PyString>>,
     address: Option<Py<PyString>>,
 }
 
@@ -41,7 +47,6 @@ impl Head {
         }
         Ok(Self {
             fields,
-            forwarded_for: text("HTTP_X_FORWARDED_FOR")?,
             address: text("REMOTE_ADDR")?,
         })
     }
@@ -56,21 +61,45 @@ impl Head {
                 parts.headers.insert(name, value);
             }
         }
-        if let Some(address) = self.client_address(py) {
+        let address = |text: &Option<Py<PyString>>| -> Option<IpAddr> {
+            let text = text.as_ref()?.bind(py);
+            text.to_str().ok()?.split(',').next()?.trim().parse().ok()
+        };
+        let [.., forwarded_for] = &self.fields;
+        let peer = address(&self.address);
+        if let Some(address) = address(forwarded_for).or(peer) {
             parts.extensions.insert(Address(address));
+        }
+        if let Some(address) = peer {
+            parts.extensions.insert(Peer(address));
         }
         parts
     }
+}
 
-    /// The address that Flask-Login 0.6.3 takes: the first one that was forwarded, or the connection's.
-    fn client_address(&self, py: Python<'_>) -> Option<IpAddr> {
-        let address = |text: &Option<Py<PyString>>| -> Option<IpAddr> {
-            let text = text.as_ref()?.bind(py);
-            let text = text.to_str().ok()?;
-            text.split(',').next()?.trim().parse().ok()
+/// The whole head of a request, for an answer that depends on more than on who is there. `target` is the path with its query.
+pub(crate) fn whole_head(environ: &Bound<'_, PyDict>, target: &str) -> PyResult<Parts> {
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.uri = target.parse().unwrap_or_default();
+    for (key, value) in environ {
+        let (Ok(key), Ok(value)) = (key.cast::<PyString>(), value.cast::<PyString>()) else {
+            continue;
         };
-        address(&self.forwarded_for).or_else(|| address(&self.address))
+        let key = key.to_string_lossy();
+        if key == "REQUEST_METHOD" {
+            parts.method = value.to_string_lossy().parse().unwrap_or_default();
+        }
+        let name = match key.strip_prefix("HTTP_") {
+            Some(name) => name,
+            None if key == "CONTENT_TYPE" => &key,
+            None => continue,
+        };
+        let name = HeaderName::try_from(name.replace('_', "-"));
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&bytes(value))) {
+            parts.headers.insert(name, value);
+        }
     }
+    Ok(parts)
 }
 
 /// WSGI hands each byte on as a character of Latin-1. Others do not come from a server; they are taken as UTF-8.

@@ -7,25 +7,47 @@ use pyo3::prelude::*;
 /// The exception for an error. One of the application's own loader comes out as it went in, with its traceback.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let source = std::error::Error::source(error);
-    if let Some(raised) = source.and_then(|source| source.downcast_ref::<PyErr>()) {
-        return raised.clone_ref(py);
-    }
+    let raised = source.and_then(|source| source.downcast_ref::<PyErr>());
     let message = error.to_string();
-    match error.kind() {
-        ErrorKind::ForeignOrigin => forbidden(py, message),
-        ErrorKind::Setting | ErrorKind::SecretKey | ErrorKind::InvalidUserId => {
+    match (error.kind(), raised) {
+        (ErrorKind::LoaderFailed, Some(raised)) => raised.clone_ref(py),
+        (ErrorKind::Setting | ErrorKind::SecretKey | ErrorKind::InvalidUserId, _) => {
             PyValueError::new_err(message)
         }
-        _ => PyRuntimeError::new_err(message),
+        (ErrorKind::NoLoginStore, _) => PyRuntimeError::new_err(
+            "there is no list of logins: set HOUSEKEY_LOGIN_STORE, or the login manager's login_store",
+        ),
+        (kind, raised) => match class_of(kind) {
+            Some(class) => {
+                let exception = http_exception(py, class, error);
+                let cause = raised.map(|raised| raised.clone_ref(py));
+                let cause = cause.or_else(|| Some(PyRuntimeError::new_err(source?.to_string())));
+                exception.set_cause(py, cause);
+                exception
+            }
+            None => PyRuntimeError::new_err(message),
+        },
     }
 }
 
-/// Flask answers it with 403.
-fn forbidden(py: Python<'_>, message: String) -> PyErr {
+/// The class in `flask_housekey.errors`, for what is not the program's own fault. Flask answers it by itself.
+fn class_of(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::StoreFailed => "StoreUnavailable",
+        ErrorKind::NotLoggedIn => "NotLoggedIn",
+        ErrorKind::NotFresh => "NotFresh",
+        ErrorKind::TooManyLogins => "TooManyLogins",
+        ErrorKind::InvalidLoginId => "InvalidLoginId",
+        ErrorKind::ForeignOrigin => "ForeignOrigin",
+        _ => return None,
+    })
+}
+
+fn http_exception(py: Python<'_>, class: &str, error: &Error) -> PyErr {
     let raised = py
-        .import("werkzeug.exceptions")
-        .and_then(|module| module.getattr("Forbidden"))
-        .and_then(|class| class.call1((message,)));
+        .import("flask_housekey.errors")
+        .and_then(|module| module.getattr(class))
+        .and_then(|class| class.call1((error.answer().text,)));
     match raised {
         Ok(raised) => PyErr::from_value(raised),
         Err(error) => error,

@@ -4,9 +4,10 @@
 //! and decides who is there.
 //!
 //! - `visit`: one request, its session and its login. `mapping` is the session as Python has it.
-//! - `door`: the login manager of one app, built anew when the app's configuration changes. `config` reads that.
+//! - `door`: the login manager of one app, built anew when the app's configuration changes. `config` reads that, and `settings`
+//!   makes housekey's settings of it.
+//! - `store`: where login records are kept; `logins`: a login as people see it.
 //! - `user`: the application's user objects, and its loaders.
-//! - `store`: where login records are kept.
 //! - `environ`: what a WSGI request brings; `headers`: what goes back.
 //! - `drive`: waiting, for a caller that does not wait. `errors`: what Python is told. `text`: Flask-Login's helpers.
 //!
@@ -18,7 +19,9 @@ mod drive;
 mod environ;
 mod errors;
 mod headers;
+mod logins;
 mod mapping;
+mod settings;
 mod store;
 mod text;
 mod user;
@@ -31,6 +34,8 @@ use pyo3::pymodule;
 mod _core {
     #[pymodule_export]
     use super::door::Door;
+    #[pymodule_export]
+    use super::logins::PyLoginInfo;
     #[pymodule_export]
     use super::store::{
         LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyCreated, PyLimit,

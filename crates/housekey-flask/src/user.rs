@@ -4,9 +4,11 @@ use std::cell::RefCell;
 
 use housekey::{BoxError, User, UserLoader};
 use http::request::Parts;
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyInt;
+use pyo3::types::{PyBytes, PyInt, PyString};
 
 use crate::visit::Visit;
 
@@ -29,11 +31,12 @@ pub(crate) struct PyUser {
     pub(crate) signal: Option<Py<PyAny>>,
     id: String,
     is_active: bool,
+    auth_hash: Option<Vec<u8>>,
 }
 
 impl PyUser {
     pub(crate) fn new(object: &Bound<'_, PyAny>, id: &str) -> PyResult<Self> {
-        let is_active = match object.getattr_opt("is_active")? {
+        let is_active = match object.getattr_opt(intern!(object.py(), "is_active"))? {
             Some(is_active) => is_active.is_truthy()?,
             None => true,
         };
@@ -43,6 +46,7 @@ impl PyUser {
             signal: None,
             id: id.to_owned(),
             is_active,
+            auth_hash: auth_hash(object)?,
         })
     }
 
@@ -59,29 +63,78 @@ impl User for PyUser {
     fn is_active(&self) -> bool {
         self.is_active
     }
+
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        self.auth_hash.clone()
+    }
+}
+
+/// What the user's `session_auth_hash` is, or returns: text or bytes, `None` for nothing.
+fn auth_hash(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    let Some(mut hash) = object.getattr_opt(intern!(object.py(), "session_auth_hash"))? else {
+        return Ok(None);
+    };
+    if hash.is_callable() {
+        hash = hash.call0()?;
+    }
+    if hash.is_none() {
+        return Ok(None);
+    }
+    if let Ok(text) = hash.cast::<PyString>() {
+        return Ok(Some(text.to_str()?.as_bytes().to_vec()));
+    }
+    match hash.cast::<PyBytes>() {
+        Ok(bytes) => Ok(Some(bytes.as_bytes().to_vec())),
+        Err(_) => Err(PyTypeError::new_err(
+            "session_auth_hash of a user must be, or return, text, bytes or None",
+        )),
+    }
 }
 
 /// The loaders of a login manager. It asks Python while the rules hold no lock.
 pub(crate) struct PyLoader {
     /// A weak reference, since the login manager leads here.
     pub(crate) manager: Py<PyAny>,
-    pub(crate) finds_by_id: bool,
+    pub(crate) name: Option<String>,
+    /// The `user_loader`, made one that does not wait if it is async.
+    pub(crate) by_id: Option<Py<PyAny>>,
 }
 
 impl PyLoader {
     fn by_id(&self, py: Python<'_>, id: &str) -> PyResult<Option<PyUser>> {
-        let manager = self.manager.bind(py).call0()?;
-        let callback = manager.getattr("_user_callback")?;
-        if callback.is_none() {
+        let Some(callback) = &self.by_id else {
             return Ok(None);
-        }
-        let found = match number_in_session(py, id)? {
+        };
+        let callback = callback.bind(py);
+        let found = match self.number_in_session(py, id)? {
             Some(number) => callback.call1((number,))?,
             None => callback.call1((id,))?,
         };
         match found.is_none() {
             true => Ok(None),
             false => PyUser::new(&found, id).map(Some),
+        }
+    }
+
+    /// The id as the number that the session of this request holds, if it holds one.
+    fn number_in_session<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        static OF_REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        if !id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+            return Ok(None);
+        }
+        let visit = OF_REQUEST
+            .import(py, "flask_housekey.visits", "visit_of")?
+            .call1((&self.name,))?;
+        match visit.cast::<Visit>()?.get().raw_user_id() {
+            Some(raw) if raw == id => {
+                let int = py.get_type::<PyInt>();
+                int.call1((id,)).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -104,28 +157,10 @@ impl UserLoader<PyUser> for PyLoader {
     }
 
     fn finds_by_id(&self) -> bool {
-        self.finds_by_id
+        self.by_id.is_some()
     }
 
     async fn load_from_request(&self, _: &Parts) -> Result<Option<PyUser>, BoxError> {
         Ok(Python::attach(|py| self.by_request(py))?)
-    }
-}
-
-/// The id as the number that the session of this request holds, if it holds one.
-fn number_in_session<'py>(py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    static OF_REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if !id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        return Ok(None);
-    }
-    let visit = OF_REQUEST
-        .import(py, "flask_housekey.utils", "_visit")?
-        .call0()?;
-    match visit.cast::<Visit>()?.get().raw_user_id() {
-        Some(raw) if raw == id => {
-            let int = py.get_type::<PyInt>();
-            int.call1((id,)).map(Some)
-        }
-        _ => Ok(None),
     }
 }

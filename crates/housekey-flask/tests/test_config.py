@@ -97,7 +97,7 @@ def test_durations_that_browsers_cannot_keep_are_made_to_fit():
 
 def test_the_stricter_rules_come_back_with_one_key():
     for strict in (False, True):
-        app = site(SESSION_PROTECTION="strong", LOGIN_STRICT=strict)
+        app = site(SESSION_PROTECTION="strong", HOUSEKEY_STRICT=strict)
         client = app.test_client()
         client.get("/login/1", headers={"User-Agent": "one"})
         client.get("/put/cart", headers={"User-Agent": "one"})
@@ -108,7 +108,7 @@ def test_the_stricter_rules_come_back_with_one_key():
 
 def test_what_was_made_for_one_user_is_not_for_shared_caches_unless_the_app_says_so(kind):
     for private, expected in ((True, "private, no-store"), (False, None)):
-        app = site(kind=kind, LOGIN_PRIVATE_RESPONSES=private)
+        app = site(kind=kind, HOUSEKEY_PRIVATE_RESPONSES=private)
         client = app.test_client()
         response = client.get("/login/1")
         assert response.headers.get("Cache-Control") == expected

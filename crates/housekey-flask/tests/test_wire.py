@@ -204,5 +204,5 @@ def test_a_page_of_another_site_opens_no_websocket_as_the_visitor():
         assert client.get("/who", headers=headers).status_code == status
         # What looks at nobody is not ours to refuse.
         assert client.get("/", headers=headers).status_code == 200
-    app.config["LOGIN_WEBSOCKET_ORIGINS"] = ["https://friend.example"]
+    app.config["HOUSEKEY_WEBSOCKET_ORIGINS"] = ["https://friend.example"]
     assert client.get("/who", headers={"Upgrade": "websocket", "Origin": "https://friend.example"}).status_code == 200

@@ -2,7 +2,8 @@
 
     from flask_housekey import LoginManager, current_user, login_required, login_user, logout_user
 
-Everything that Flask-Login 0.6.3 exports is here under the same name.
+Everything that Flask-Login 0.6.3 exports is here under the same name, and what is housekey's own: login records, that users can
+see and end (`logins`, `end_login`, `end_other_logins`), `next_url`, `update_auth_hash`, `login_exempt`, and more signals.
 """
 
 from .__about__ import __version__
@@ -18,16 +19,24 @@ from .config import (
     REFRESH_MESSAGE,
     REFRESH_MESSAGE_CATEGORY,
 )
+from ._core import LoginInfo
+from .login import Login
 from .login_manager import LoginManager
 from .mixins import AnonymousUserMixin, UserMixin
 from .signals import (
+    next_rejected,
+    remember_token_rejected,
+    remember_token_stolen,
     session_protected,
+    session_rejected,
     user_accessed,
     user_loaded_from_cookie,
     user_loaded_from_request,
     user_logged_in,
     user_logged_out,
     user_login_confirmed,
+    user_login_ended,
+    user_login_failed,
     user_needs_refresh,
     user_unauthorized,
 )
@@ -38,55 +47,77 @@ from .utils import (
     current_user,
     decode_cookie,
     encode_cookie,
+    end_login,
+    end_other_logins,
     fresh_login_required,
+    login_exempt,
+    login_failed,
     login_fresh,
     login_remembered,
     login_required,
     login_url,
     login_user,
+    logins,
     logout_user,
     make_next_param,
+    next_url,
     set_login_view,
+    update_auth_hash,
 )
 
 __all__ = [
-    "AUTH_HEADER_NAME",
+    "__version__",
     "AnonymousUserMixin",
+    "AUTH_HEADER_NAME",
+    "confirm_login",
     "COOKIE_DURATION",
     "COOKIE_HTTPONLY",
     "COOKIE_NAME",
     "COOKIE_SECURE",
-    "FlaskLoginClient",
-    "ID_ATTRIBUTE",
-    "LOGIN_MESSAGE",
-    "LOGIN_MESSAGE_CATEGORY",
-    "LoginManager",
-    "REFRESH_MESSAGE",
-    "REFRESH_MESSAGE_CATEGORY",
-    "UserMixin",
-    "__version__",
-    "confirm_login",
     "current_user",
     "decode_cookie",
     "encode_cookie",
+    "end_login",
+    "end_other_logins",
+    "FlaskLoginClient",
     "fresh_login_required",
+    "ID_ATTRIBUTE",
+    "login_exempt",
+    "login_failed",
     "login_fresh",
+    "LOGIN_MESSAGE",
+    "LOGIN_MESSAGE_CATEGORY",
     "login_remembered",
     "login_required",
     "login_url",
     "login_user",
+    "Login",
+    "LoginInfo",
+    "LoginManager",
+    "logins",
     "logout_user",
     "make_next_param",
+    "next_rejected",
+    "next_url",
+    "REFRESH_MESSAGE",
+    "REFRESH_MESSAGE_CATEGORY",
+    "remember_token_rejected",
+    "remember_token_stolen",
     "session_protected",
+    "session_rejected",
     "set_login_view",
+    "update_auth_hash",
     "user_accessed",
     "user_loaded_from_cookie",
     "user_loaded_from_request",
     "user_logged_in",
     "user_logged_out",
     "user_login_confirmed",
+    "user_login_ended",
+    "user_login_failed",
     "user_needs_refresh",
     "user_unauthorized",
+    "UserMixin",
 ]
 
 

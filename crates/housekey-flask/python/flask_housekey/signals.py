@@ -39,6 +39,37 @@ user_accessed = _signals.signal("accessed")
 #: The session came from another browser than it was made for.
 session_protected = _signals.signal("session-protected")
 
+# Those from here on are housekey's. They give `user_id`, as text or None, and `reason`, a word or None.
+
+#: The program said that an attempt to log in failed (`login_failed`).
+user_login_failed = _signals.signal("login-failed")
+
+#: A login was ended because it is no longer good, or by somebody else than the one who has it: `reason` is one of
+#: user_gone, user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, too_many_logins,
+#: ended_by_user, ended_by_application.
+user_login_ended = _signals.signal("login-ended")
+
+#: A remember token came that somebody had used before: one of the two has a copy. The login has been ended.
+remember_token_stolen = _signals.signal("remember-token-stolen")
+
+#: A session cookie, or a remember token, was there and counted for nothing: bad_signature, expired, from_the_future, bad_payload,
+#: ambiguous, login_ended.
+session_rejected = _signals.signal("session-rejected")
+remember_token_rejected = _signals.signal("remember-token-rejected")
+
+#: A return address was not safe and was dropped.
+next_rejected = _signals.signal("next-rejected")
+
+#: By the names that the rules have for them.
+_OF_EVENTS = {
+    "login_failed": user_login_failed,
+    "login_ended": user_login_ended,
+    "remember_token_stolen": remember_token_stolen,
+    "session_rejected": session_rejected,
+    "remember_token_rejected": remember_token_rejected,
+    "next_rejected": next_rejected,
+}
+
 
 def _deprecated(name):
     if name != "user_loaded_from_header":

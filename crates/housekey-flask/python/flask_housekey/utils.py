@@ -1,27 +1,18 @@
 """What applications call. The names are Flask-Login's."""
 
-from datetime import timedelta
-from functools import wraps
-from weakref import ref
+from functools import partial
 
-from flask import current_app, g, has_request_context, request, session, url_for
+from flask import current_app, g, has_request_context, request, url_for
 from werkzeug.local import LocalProxy
 
 from . import _core
-from .config import EXEMPT_METHODS
-from .sessions import Session, current_session
-from .signals import (
-    session_protected,
-    user_logged_in,
-    user_logged_out,
-    user_login_confirmed,
-)
+from .events import tell
+from .guards import guarded, login_exempt, may_not_pass, may_not_pass_or_is_stale
+from .login import Login
+from .visits import visit_of
 
 #: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
 current_user = LocalProxy(lambda: _get_user())
-
-#: Where a request finds its visit, if the session is not ours.
-_VISIT = "flask_housekey.visit"
 
 
 def encode_cookie(payload, key=None):
@@ -55,20 +46,15 @@ def login_url(login_view, next_url=None, next_field="next"):
     return _core.login_url(base, next_url, next_field, host)
 
 
-def login_fresh():
-    """Whether the login is fresh: by a password that was given in this session."""
-    # Session protection has its word first.
-    _get_user()
-    return _visit().is_fresh()
+def login_fresh(within=None):
+    """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
+    timedelta."""
+    return _login().is_fresh(within)
 
 
 def login_remembered():
     """Whether this browser is remembered as the current user's."""
-    if not hasattr(g, "_login_user"):
-        _get_user()
-    visit = _visit()
-    visit.load_user()
-    return visit.is_remembered()
+    return _login().is_remembered()
 
 
 def login_user(user, remember=False, duration=None, force=False, fresh=True):
@@ -76,57 +62,72 @@ def login_user(user, remember=False, duration=None, force=False, fresh=True):
 
     `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
     """
-    if isinstance(user, LocalProxy):
-        # current_user itself would be its own user.
-        user = user._get_current_object()
-    if not force and not user.is_active:
-        return False
-    manager = current_app.login_manager
-    user_id = getattr(user, manager.id_attribute)()
-    seconds = None
-    if remember and duration is not None:
-        if not isinstance(duration, timedelta):
-            raise Exception(
-                f"duration must be a datetime.timedelta, instead got: {duration}"
-            )
-        seconds = duration.total_seconds()
-    _visit().log_in(user, user_id, bool(remember), seconds, bool(fresh), bool(force))
-    manager._update_request_context_with_user(user)
-    user_logged_in.send(current_app._get_current_object(), user=_get_user())
-    return True
+    return _login().login_user(user, remember, duration, force, fresh)
 
 
 def logout_user():
     """Logs out the current user, empties the session and deletes the remember token. Always True."""
-    try:
-        user = _get_user()
-    finally:
-        # Logging out works while a database does not.
-        _visit().log_out()
-    user_logged_out.send(current_app._get_current_object(), user=user)
-    current_app.login_manager._update_request_context_with_user()
-    return True
+    return _login().logout_user()
 
 
 def confirm_login():
     """Makes the login fresh, after the application has checked a password again."""
-    _get_user()
-    visit = _visit()
-    visit.confirm()
-    app = current_app._get_current_object()
-    _tell_of_protection(app, visit)
-    user_login_confirmed.send(app)
+    _login().confirm_login()
+
+
+def login_failed(user=None):
+    """See `Login.login_failed`."""
+    _login().login_failed(user)
+
+
+def update_auth_hash(user=None):
+    """See `Login.update_auth_hash`."""
+    _login().update_auth_hash(user)
+
+
+def logins():
+    """See `Login.logins`."""
+    return _login().logins()
+
+
+def end_login(login_id):
+    """See `Login.end_login`."""
+    return _login().end_login(login_id)
+
+
+def end_other_logins():
+    """See `Login.end_other_logins`."""
+    return _login().end_other_logins()
+
+
+def next_url(default="/", claimed=None):
+    """Where to go after logging in: `next` of the form, of the query or of the session, if it is an address of this site,
+    or the default. HOUSEKEY_NEXT_ORIGINS lists other sites that may be gone to."""
+    if claimed is None:
+        claimed = request.form.get("next") or request.args.get("next")
+    visit = visit_of()
+    url = visit.next_url(claimed, default)
+    tell(visit)
+    return url
 
 
 def login_required(func):
     """Lets only those have the view who are logged in. The others get what `LoginManager.unauthorized` answers."""
-    return _guarded(func, _may_not_pass)
+    return guarded(func, lambda: may_not_pass(current_app.login_manager, current_user))
 
 
-def fresh_login_required(func):
-    """Lets only those have the view whose login is fresh. The others get what `LoginManager.unauthorized` or
-    `LoginManager.needs_refresh` answers."""
-    return _guarded(func, _may_not_pass_or_is_stale)
+def fresh_login_required(func=None, *, within=None):
+    """Lets only those have the view whose login is fresh, with `within` by a proof no longer ago than this timedelta. The
+    others get what `LoginManager.unauthorized` or `LoginManager.needs_refresh` answers.
+
+        @fresh_login_required
+        @fresh_login_required(within=timedelta(minutes=10))
+    """
+    if func is None:
+        return partial(fresh_login_required, within=within)
+    return guarded(
+        func, lambda: may_not_pass_or_is_stale(current_app.login_manager, current_user, login_fresh, within)
+    )
 
 
 def set_login_view(login_view, blueprint=None):
@@ -145,19 +146,19 @@ def set_login_view(login_view, blueprint=None):
         views[blueprint.name] = login_view
 
 
-def _guarded(func, denied):
+def _guarded(func, denied, *args_of_denied):
     @wraps(func)
     def view(*args, **kwargs):
-        is_open = (
-            request.method in EXEMPT_METHODS
-            or current_app.config.get("LOGIN_DISABLED")
-        )
-        answer = None if is_open else denied()
+        answer = None if _is_open() else denied(*args_of_denied)
         if answer is not None:
             return answer()
         return current_app.ensure_sync(func)(*args, **kwargs)
 
     return view
+
+
+def _is_open():
+    return request.method in EXEMPT_METHODS or current_app.config.get("LOGIN_DISABLED")
 
 
 def _may_not_pass():
@@ -166,9 +167,11 @@ def _may_not_pass():
     return None
 
 
-def _may_not_pass_or_is_stale():
+def _may_not_pass_or_is_stale(within):
     denied = _may_not_pass()
-    if denied is None and not login_fresh():
+    if denied is None and not login_fresh(within):
+        # For an answer that says how old the login may be.
+        g._flask_housekey_within = within
         return current_app.login_manager.needs_refresh
     return denied
 
@@ -181,47 +184,14 @@ def _get_user():
     return g._login_user
 
 
-def _visit():
-    """This request, as the rules see it."""
-    kept_in = session._get_current_object()
-    if isinstance(kept_in, Session):
-        return kept_in
-    visit = _visit_beside(kept_in)
-    if visit is None:
-        environ = request.environ
-        visit = _core.Visit(_door(), environ, kept_in)
-        # Copies of this context share it. Weakly, since a user may lead back to the request.
-        environ[_VISIT] = ref(visit)
-    g._flask_housekey_visit = visit
-    return visit
-
-
-def _visit_if_any():
-    """This request, as the rules see it, if anybody has looked at it. Does not count as a look itself."""
-    kept_in = current_session()
-    return kept_in if isinstance(kept_in, Session) else _visit_beside(kept_in)
-
-
-def _visit_beside(kept_in):
-    visit = request.environ.get(_VISIT)
-    visit = visit() if visit is not None else None
-    return visit if visit is not None and visit.is_kept_in(kept_in) else None
-
-
-def _door():
-    # An app without a login manager says so, as it always has.
-    current_app.login_manager
-    return current_app.extensions["flask_housekey"]
-
-
-def _tell_of_protection(app, visit):
-    if "session_protected" in visit.take_events():
-        session_protected.send(app)
+def _login():
+    # Programs' tests put another `_get_user` in its place.
+    return Login(current_app.login_manager, current_user._get_current_object)
 
 
 def _create_identifier():
     """What a session of this client keeps to be recognized by."""
-    return _visit().identity()
+    return visit_of().identity()
 
 
 def _user_context_processor():

@@ -33,7 +33,7 @@ impl PythonStore {
     pub(super) fn new(store: &Bound<'_, PyAny>) -> PyResult<Self> {
         if store.is_instance_of::<PyType>() {
             return Err(PyTypeError::new_err(format!(
-                "{} is a class; the login store is to be one of its objects",
+                "HOUSEKEY_LOGIN_STORE or login_store: {} is a class; it is to be one of its objects",
                 store.repr()?
             )));
         }
@@ -46,7 +46,7 @@ impl PythonStore {
         }
         if !missing.is_empty() {
             return Err(PyTypeError::new_err(format!(
-                "{} is not a login store, which flask_housekey.stores.LoginStore describes: it has no method {}",
+                "HOUSEKEY_LOGIN_STORE or login_store: {} is not a login store, which flask_housekey.stores.LoginStore describes: it has no method {}",
                 kind(store),
                 missing.join(", ")
             )));

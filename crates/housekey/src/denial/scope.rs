@@ -4,6 +4,8 @@ use http::request::Parts;
 use http::{Method, Response, header};
 
 use super::render::refuse_preflight;
+use crate::error::Error;
+use crate::next_url::check_view;
 use crate::settings::AnswerAs;
 
 /// Settings for some of the routes, in place of the manager's. What an inner scope leaves open, the outer one decides.
@@ -35,8 +37,19 @@ impl Scope {
     /// When it is neither a path nor an absolute URL. Scopes are made at start, where that is noticed at once.
     #[must_use]
     pub fn login_view(mut self, view: &str) -> Self {
-        self.login_view = Some(View::checked("login_view", view));
+        self.login_view =
+            Some(View::checked("login_view", view).unwrap_or_else(|error| panic!("{error}")));
         self
+    }
+
+    /// [`login_view`](Self::login_view) for a view that is only known when the request is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) when it is neither a path nor an absolute URL.
+    pub fn try_login_view(mut self, view: &str) -> Result<Self, Error> {
+        self.login_view = Some(View::checked("login_view", view)?);
+        Ok(self)
     }
 
     /// No login page: 401 for everybody.
@@ -53,8 +66,19 @@ impl Scope {
     /// As [`login_view`](Self::login_view).
     #[must_use]
     pub fn refresh_view(mut self, view: &str) -> Self {
-        self.refresh_view = Some(View::checked("refresh_view", view));
+        self.refresh_view =
+            Some(View::checked("refresh_view", view).unwrap_or_else(|error| panic!("{error}")));
         self
+    }
+
+    /// [`refresh_view`](Self::refresh_view) for a view that is only known when the request is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_login_view`](Self::try_login_view).
+    pub fn try_refresh_view(mut self, view: &str) -> Result<Self, Error> {
+        self.refresh_view = Some(View::checked("refresh_view", view)?);
+        Ok(self)
     }
 
     /// Who is asking, whatever the headers say.
@@ -96,11 +120,9 @@ impl Scope {
 }
 
 impl View {
-    fn checked(name: &str, view: &str) -> Self {
-        if let Err(error) = crate::next_url::check_view(name, Some(view)) {
-            panic!("{error}");
-        }
-        Self::At(view.to_owned())
+    fn checked(name: &str, view: &str) -> Result<Self, Error> {
+        check_view(name, Some(view))?;
+        Ok(Self::At(view.to_owned()))
     }
 }
 

@@ -25,6 +25,9 @@ pub enum LoginSource {
     Request,
 }
 
+/// How many events are kept for a door that has not asked for them: ending all logins of a user makes one of each.
+const MOST_KEPT_EVENTS: usize = 1000;
+
 /// Everything that one request knows about its visitor.
 pub(crate) struct VisitState {
     /// Seconds since 1970.
@@ -87,6 +90,12 @@ impl VisitState {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// Keeps what was delivered, where the door wants it.
+    pub(crate) fn keep_events(&mut self, events: &[Event]) {
+        let room = MOST_KEPT_EVENTS.saturating_sub(self.kept_events.len());
+        self.kept_events.extend(events.iter().take(room).cloned());
     }
 
     /// The id in the session, as the loader is asked for it.

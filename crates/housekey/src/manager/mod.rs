@@ -13,7 +13,7 @@ use std::sync::Arc;
 use http::Uri;
 
 use crate::error::Error;
-use crate::event::{EndReason, EventClient};
+use crate::event::EndReason;
 use crate::records::LoginId;
 use crate::records::info::LoginInfo;
 use crate::settings::Settings;
@@ -109,13 +109,7 @@ impl<U: User> LoginManager<U> {
     pub async fn end_logins_of(&self, user_id: &str) -> Result<usize, Error> {
         let reason = EndReason::EndedByApplication;
         self.shared
-            .end_all(
-                self.shared.records()?,
-                user_id,
-                None,
-                reason,
-                EventClient::default(),
-            )
+            .end_all(self.shared.records()?, user_id, None, reason, &*self.shared)
             .await
     }
 

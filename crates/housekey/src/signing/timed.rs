@@ -94,6 +94,13 @@ impl TimedSigner {
     }
 }
 
+/// When a value was signed, by its own word.
+pub(crate) fn time_of(value: &[u8]) -> Option<u64> {
+    let (signed, _) = split_at_last_dot(value)?;
+    let (_, timestamp) = split_at_last_dot(signed)?;
+    read_timestamp(timestamp)
+}
+
 fn read_timestamp(text: &[u8]) -> Option<u64> {
     if text.len() > 11 {
         return None;

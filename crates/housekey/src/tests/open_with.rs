@@ -839,3 +839,93 @@ fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     assert!(!printed.contains(&kept["_id"]), "{printed}");
     assert!(printed.contains("_user_id"), "{printed}");
 }
+
+/// A request with a session that Flask-Login made, and what becomes of it: who is there, and the session.
+fn with_peers_session(
+    manager: &LoginManager<Member>,
+    kept: &mut BTreeMap<String, String>,
+    cookie: Option<&[u8]>,
+    then: impl FnOnce(&OpenVisit),
+) -> Option<String> {
+    let parts = request::<&str>(&[]);
+    let visit = manager.visit(&parts.uri);
+    let incoming = Incoming::new(kept.clone());
+    let incoming = match cookie {
+        Some(cookie) => incoming.session_cookie(cookie),
+        None => incoming,
+    };
+    let open = visit.open_with(&parts, incoming).unwrap();
+    let user = block_on(open.current_user::<Member>(&parts)).unwrap();
+    then(&open);
+    apply(kept, &visit.outcome(|_| false).unwrap().unwrap());
+    user.map(|current| current.user.id())
+}
+
+/// Made by Flask a second before NOW and a minute after: only the time stamp is read, since the session's keeper has verified the rest.
+const BEFORE: &[u8] = b"e30.ZVPw_w.signature";
+const AFTER: &[u8] = b"e30.ZVPxPA.signature";
+
+#[test]
+fn a_peers_session_gets_one_record_wherever_it_is_kept_and_is_over_when_that_is() {
+    let peers = values(&[(NAME, r#""1""#), ("_fresh", "true")]);
+    for cookie in [None, Some(BEFORE), Some(b"no time stamp".as_slice())] {
+        let manager = flask(FLASK_KEY).login_store(MemoryLoginStore::new());
+        let manager = manager.build().unwrap();
+        let count = || block_on(manager.logins_of("1")).unwrap().len();
+        let mut kept = peers.clone();
+        for _ in 0..2 {
+            let there = with_peers_session(&manager, &mut kept, cookie, |_| {});
+            assert_eq!(there.as_deref(), Some("1"), "{cookie:?}");
+            assert_eq!(count(), 1, "{cookie:?}");
+        }
+        assert!(kept.contains_key(keys::TOKEN));
+        if cookie.is_some() {
+            // A request that was under way with what there was before.
+            let mut same = peers.clone();
+            let there = with_peers_session(&manager, &mut same, cookie, |_| {});
+            assert_eq!((there.as_deref(), count()), (Some("1"), 1), "{cookie:?}");
+        }
+        let copy = kept.clone();
+        with_peers_session(&manager, &mut kept, cookie, |open| {
+            block_on(Login::<Member>::new(open.clone()).logout_user()).unwrap();
+        });
+        assert_eq!((kept.is_empty(), count()), (true, 0), "{cookie:?}");
+        let copies: &[_] = match cookie {
+            Some(_) => &[copy, peers.clone()],
+            None => &[copy],
+        };
+        for copy in copies {
+            let there = with_peers_session(&manager, &mut copy.clone(), cookie, |_| {});
+            assert_eq!((there, count()), (None, 0), "{cookie:?}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_show_that_it_is_younger_is_over_when_all_logins_of_a_user_end() {
+    let manager = flask(FLASK_KEY).login_store(MemoryLoginStore::new());
+    let manager = manager.build().unwrap();
+    block_on(manager.end_logins_of("1")).unwrap();
+    for (cookie, user) in [
+        (None, None),
+        (Some(BEFORE), None),
+        (Some(b"no time stamp".as_slice()), None),
+        (Some(AFTER), Some("1")),
+    ] {
+        let mut kept = values(&[(NAME, r#""1""#)]);
+        let there = with_peers_session(&manager, &mut kept, cookie, |_| {});
+        assert_eq!(there.as_deref(), user, "{cookie:?}");
+    }
+}
+
+#[test]
+fn the_safe_preset_with_a_store_takes_no_session_that_a_peer_made() {
+    let manager = safe().login_store(MemoryLoginStore::new());
+    let manager = manager.build().unwrap();
+    for cookie in [None, Some(BEFORE)] {
+        let mut kept = values(&[(NAME, r#""1""#)]);
+        let there = with_peers_session(&manager, &mut kept, cookie, |_| {});
+        assert_eq!(there, None, "{cookie:?}");
+        assert_eq!(block_on(manager.logins_of("1")).unwrap(), []);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -12,12 +13,14 @@ use crate::login::state::{VisitState, Who};
 use crate::purpose::is_unseen;
 use crate::remember::RememberState;
 use crate::session::{Arrival, Flashes, SessionMap};
+use crate::signing::timed::time_of;
 use crate::visit::shared::Shared;
 
 /// What a request brings where the session is somebody else's, for instance Flask's: the session as a value, and, if the door
 /// read them itself, the remember token and the client. See [`Visit::open_with`](crate::Visit::open_with).
 pub struct Incoming {
     session: SessionMap,
+    cookie: Option<Box<[u8]>>,
     remember: Option<Option<Vec<u8>>>,
     client: Option<Client>,
 }
@@ -30,9 +33,22 @@ impl Incoming {
     pub fn new(session: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             session: SessionMap::elsewhere(session),
+            cookie: None,
             remember: None,
             client: None,
         }
+    }
+
+    /// The value of the cookie that all of the session came in, as Flask's own does. Without it, the session is taken for one
+    /// that is kept on the server, and that no copy of a cookie can put back to what it was.
+    ///
+    /// It makes a difference where logins have records and a Flask peer made this one, which has none yet: this cookie finds the
+    /// record, so that requests at the same time make only one, and a copy of the cookie is worth nothing once the login is
+    /// over. The signature is its keeper's to verify.
+    #[must_use]
+    pub fn session_cookie(mut self, value: &[u8]) -> Self {
+        self.cookie = Some(value.into());
+        self
     }
 
     /// The value of the remember token's cookie, if there is one, in place of what the request's `Cookie` field says. As it
@@ -115,9 +131,16 @@ impl VisitState {
                 values
             }
         };
-        let session = (incoming.session, Arrival::default());
         let client = incoming.client.unwrap_or_else(|| shared.client(request));
         let now = shared.now();
+        let mut arrival = Arrival::default();
+        arrival.main.value = incoming
+            .cookie
+            .filter(|_| shared.session_cookie.main.keeps_value);
+        // What does not say when it was signed is as old as can be.
+        let signed_at = arrival.main.value.as_deref().and_then(time_of);
+        arrival.main.age = Duration::from_secs(now.saturating_sub(signed_at.unwrap_or(0)));
+        let session = (incoming.session, arrival);
         Self::new(shared, request, now, session, &remember_tokens, client)
     }
 

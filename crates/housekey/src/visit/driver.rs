@@ -8,10 +8,9 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::OpenVisit;
-use super::shared::{Records, Shared};
-use crate::client::Client;
+use super::shared::{Records, Shared, Tell};
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::event::{EndReason, Event, EventClient};
+use crate::event::{EndReason, Event};
 use crate::login::actions::LoginOptions;
 use crate::login::plan::{Ending, OwnLogins, RenewalPlan, Renewing, marks_of_all, plan_login};
 use crate::login::search::{RecordChange, Recorder, Search, Step};
@@ -112,10 +111,8 @@ impl OpenVisit {
                 self.go_on(generation, |search| then(search, ()))
             }
             Step::Change(records, RecordChange::Create(record, then)) => {
-                let client = self.client();
-                let client = EventClient::of(&client);
                 let created =
-                    shared.try_to_create(records, &record, &[], WhenFull::EndOldest, client);
+                    shared.try_to_create(records, &record, &[], WhenFull::EndOldest, self);
                 let is_new = created.await?;
                 overtaken.count(!is_new)?;
                 self.go_on(generation, |search| then(search, is_new))
@@ -175,10 +172,8 @@ impl OpenVisit {
 
         let marked = records.mark_all(&plan.replacing.marks).await?;
         let (record, replaced) = (&plan.new.live.record, &plan.replacing.logins);
-        let client = self.client();
         let when_full = records.rules.max_logins.when_full;
-        let client = EventClient::of(&client);
-        let created = shared.create(records, record, replaced, when_full, client);
+        let created = shared.create(records, record, replaced, when_full, self);
         if let Err(error) = created.await {
             // The login that was to be replaced goes on.
             for marker in &marked {
@@ -259,11 +254,9 @@ impl OpenVisit {
             let found = records.store.load(&token.id, now).await?;
             match renewing.plan(&records.rules, token, found, renewal, now)? {
                 RenewalPlan::Create(new) => {
-                    let client = self.client();
-                    let client = EventClient::of(&client);
                     let record = &new.live.record;
                     shared
-                        .create(records, record, &[], WhenFull::EndOldest, client)
+                        .create(records, record, &[], WhenFull::EndOldest, self)
                         .await?;
                     return Ok(Renewed {
                         session: new.session,
@@ -325,12 +318,8 @@ impl OpenVisit {
         except: Option<&LoginId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        let client = self.client();
-        let client = EventClient::of(&client);
         let shared = self.visit().shared();
-        shared
-            .end_all(records, user_id, except, reason, client)
-            .await
+        shared.end_all(records, user_id, except, reason, self).await
     }
 
     /// The logins whose secrets this browser has.
@@ -366,10 +355,6 @@ impl OpenVisit {
         for user_id in stolen_of {
             self.deliver(&Event::RememberTokenStolen { user_id });
         }
-    }
-
-    fn client(&self) -> Client {
-        self.with(|view| view.client.clone())
     }
 
     fn now(&self) -> u64 {
@@ -417,7 +402,7 @@ impl Shared {
         let ended = self.end(records, id).await?;
         if ended {
             let reason = EndReason::EndedByApplication;
-            self.have_ended(&record.user_id, &[*id], reason, EventClient::default());
+            self.have_ended(&record.user_id, &[*id], reason, self);
         }
         Ok(ended)
     }
@@ -429,9 +414,9 @@ impl Shared {
         new: &LoginRecord,
         replaced: &[LoginId],
         when_full: WhenFull,
-        client: EventClient<'_>,
+        teller: &dyn Tell,
     ) -> Result<(), Error> {
-        let created = self.try_to_create(records, new, replaced, when_full, client);
+        let created = self.try_to_create(records, new, replaced, when_full, teller);
         match created.await? {
             true => Ok(()),
             // Numbers are drawn at random.
@@ -446,7 +431,7 @@ impl Shared {
         new: &LoginRecord,
         replaced: &[LoginId],
         when_full: WhenFull,
-        client: EventClient<'_>,
+        teller: &dyn Tell,
     ) -> Result<bool, Error> {
         let limit = records.rules.limit(when_full, self.now());
         loop {
@@ -454,10 +439,10 @@ impl Shared {
             match records.store.create(new, replaced, limit).await? {
                 Created::Done { ended } => {
                     replaced.iter().for_each(|login| self.watched.wake(login));
-                    self.have_ended(&new.user_id, &ended, reason, client);
+                    self.have_ended(&new.user_id, &ended, reason, teller);
                     return Ok(true);
                 }
-                Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason, client),
+                Created::Crowded { ended } => self.have_ended(&new.user_id, &ended, reason, teller),
                 Created::Full => return Err(records.rules.too_many()),
                 Created::Taken => return Ok(false),
             }
@@ -471,7 +456,7 @@ impl Shared {
         user_id: &str,
         except: Option<&LoginId>,
         reason: EndReason,
-        client: EventClient<'_>,
+        teller: &dyn Tell,
     ) -> Result<usize, Error> {
         let now = self.now();
         let marks = marks_of_all(self, &records.rules, user_id, now);
@@ -484,7 +469,7 @@ impl Shared {
         let mut count = 0;
         loop {
             let ended = records.store.delete_by_user(user_id, except, BATCH).await?;
-            self.have_ended(user_id, &ended, reason, client);
+            self.have_ended(user_id, &ended, reason, teller);
             count += ended.len();
             if ended.len() < BATCH {
                 return Ok(count);
@@ -492,20 +477,14 @@ impl Shared {
         }
     }
 
-    fn have_ended(
-        &self,
-        user_id: &str,
-        ended: &[LoginId],
-        reason: EndReason,
-        client: EventClient<'_>,
-    ) {
+    fn have_ended(&self, user_id: &str, ended: &[LoginId], reason: EndReason, teller: &dyn Tell) {
         for login in ended {
             self.watched.wake(login);
             let event = Event::LoginEnded {
                 user_id: user_id.to_owned(),
                 reason,
             };
-            self.deliver(&event, client);
+            teller.tell(&event);
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) mod watched;
 
 use std::any::TypeId;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -45,7 +46,7 @@ use self::flash::Flash;
 use self::next_url::NextUrl;
 use self::respond::Outcome;
 use self::session::Session;
-use self::shared::Shared;
+use self::shared::{Shared, Tell};
 use self::turn::{Turn, Turns};
 use crate::client::Client;
 use crate::cookie::SetCookie;
@@ -354,7 +355,7 @@ impl OpenVisit {
         if !state.events.is_empty() {
             let (events, client) = (std::mem::take(&mut state.events), state.client.clone());
             if shared.settings.keeps_events {
-                state.kept_events.extend_from_slice(&events);
+                state.keep_events(&events);
             }
             drop(state);
             let client = EventClient::of(&client);
@@ -367,8 +368,13 @@ impl OpenVisit {
 
     /// Tells of something that is not in the state.
     pub(crate) fn deliver(&self, event: &Event) {
-        let client = self.with(|view| view.client.clone());
         let shared = &self.visit.inner.shared;
+        let client = self.with(|view| {
+            if shared.settings.keeps_events {
+                view.keep_events(std::slice::from_ref(event));
+            }
+            view.client.clone()
+        });
         shared.deliver(event, EventClient::of(&client));
     }
 
@@ -432,7 +438,7 @@ impl OpenVisit {
     }
 
     /// What has happened in this visit since the door asked last, where the manager keeps it
-    /// ([`keep_events`](crate::LoginManagerBuilder::keep_events)).
+    /// ([`keep_events`](crate::LoginManagerBuilder::keep_events)): the first thousand events.
     pub fn take_events(&self) -> Vec<Event> {
         self.with(|view| std::mem::take(&mut view.kept_events))
     }
@@ -446,6 +452,11 @@ impl OpenVisit {
     /// What a session that is made for this client keeps to be recognized by.
     pub fn client_identity(&self) -> String {
         self.with(|view| view.policy.settings.identifier.of(&view.client))
+    }
+
+    /// The address of the client, where the manager knows it.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.with(|view| view.client.address)
     }
 
     /// What the rules have changed in the session since a door saw it last, by [`Visit::open_with`],
@@ -547,5 +558,12 @@ impl OpenVisit {
     /// One at a time: who is looking for the user, or changing who it is together with the store.
     pub(crate) async fn turn(&self) -> Turn<'_> {
         self.visit.inner.loading.take().await
+    }
+}
+
+/// Of what somebody does by a request.
+impl Tell for OpenVisit {
+    fn tell(&self, event: &Event) {
+        self.deliver(event);
     }
 }

@@ -20,6 +20,11 @@ pub(crate) struct Records {
 pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 pub(crate) type Hook = Box<dyn Fn(&Event, EventClient<'_>) + Send + Sync>;
 
+/// Tells those who want to know what has happened.
+pub(crate) trait Tell: Sync {
+    fn tell(&self, event: &Event);
+}
+
 /// What all visits to a manager share: what answers the rules, and the policy that the rules go by.
 pub(crate) struct Shared {
     /// What the rules go by.
@@ -67,5 +72,12 @@ impl Shared {
     pub(crate) fn deliver(&self, event: &Event, client: EventClient<'_>) {
         event.trace(client);
         self.hooks.iter().for_each(|hook| hook(event, client));
+    }
+}
+
+/// Of what an administrator does, or a task.
+impl Tell for Shared {
+    fn tell(&self, event: &Event) {
+        self.deliver(event, EventClient::default());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete};
 use crate::event::EndReason;
-use crate::login::state::{LoginSource, VisitState};
+use crate::login::state::LoginSource;
 use crate::records::marks::{marker_id, was_ended};
 use crate::records::rules::{Issued, Live};
 use crate::records::secret::LoginSecret;
@@ -13,15 +13,19 @@ use crate::records::{LoginId, LoginRecord, Updated};
 use crate::remember::Claims;
 use crate::user::User;
 
-impl VisitState {
-    /// The token that follows from the cookie of a session that a peer made.
-    pub(super) fn peers_session(&self) -> Option<LoginSecret> {
-        let value = self.arrival.main.value.as_ref()?;
-        Some(LoginSecret::of_peers_session(value))
-    }
-}
-
 impl<'r, S: Recorder> Search<'_, 'r, S> {
+    /// The token of a session that a peer made. It follows from the cookie that holds the session. A session on the server can
+    /// take any.
+    pub(super) fn peers_session(&self, records: &S) -> Option<LoginSecret> {
+        match &self.arrival.main.value {
+            Some(value) => Some(LoginSecret::of_peers_session(value)),
+            None => {
+                let takes_any = self.session.is_elsewhere() && records.rules().adopts;
+                takes_any.then(LoginSecret::generate)
+            }
+        }
+    }
+
     pub(super) fn ask_for_peers_record(
         &mut self,
         records: &'r S,
@@ -123,7 +127,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: &str,
         user: Arc<dyn User>,
     ) -> Step<'r, S> {
-        let Some(session) = self.peers_session() else {
+        let Some(session) = self.peers_session(records) else {
             return self.login_ended(user_id.to_owned(), EndReason::NoRecord);
         };
         let digest = self.policy.auth_hashes.digest(&*user);

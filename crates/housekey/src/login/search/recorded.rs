@@ -28,7 +28,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                     search.check_session_record(records, user_id, &token, found)
                 }),
             ),
-            (None, Some(user_id)) => match self.peers_session() {
+            (None, Some(user_id)) => match self.peers_session(records) {
                 Some(session) => self.ask_for_peers_record(records, user_id, session),
                 None => self.login_ended(user_id, EndReason::NoRecord),
             },

@@ -1,24 +1,33 @@
 //! One request: its session, and who is there by it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod answer;
+mod respond;
+mod rules;
 
-use housekey::door::Incoming;
-use housekey::{Error, ErrorKind, Login, LoginSource, OpenVisit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
+
+use housekey::records::LoginStore;
+use housekey::{Denied, Event, Login, LoginSource, OpenVisit};
 use http::request::Parts;
-use pyo3::exceptions::{PyException, PyKeyError, PyRuntimeError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyInt, PyIterator};
 
+use self::answer::Answer;
 use crate::config::duration;
-use crate::door::{Built, Door, look_at_clock};
-use crate::drive::{Loading, drive};
+use crate::door::{Built, Door, now};
+use crate::drive::drive;
 use crate::environ::Head;
 use crate::errors::exception;
-use crate::headers::{self, Written};
-use crate::mapping::{Known, Mapping, dumps, loads};
-use crate::user::{PyUser, take_loaded};
+use crate::logins::{PyLoginInfo, listed, login_id};
+use crate::mapping::Known;
+use crate::user::PyUser;
+
+/// How many expired records a login deletes along the way.
+const PURGED_AT_ONCE: usize = 1000;
 
 /// One request. Without `session` it is Flask's session itself, which is not even verified until somebody looks at it; with
 /// one, that is where the login is kept.
@@ -29,6 +38,8 @@ pub(crate) struct Visit {
     door: Py<Door>,
     head: Head,
     session: Option<Py<PyAny>>,
+    /// The cookie that all of that session came in, if it is not on the server.
+    cookie: Option<String>,
     opened: OnceLock<Opened>,
     /// The session as Python has it, once it has looked.
     dict: PyOnceLock<Py<PyDict>>,
@@ -55,16 +66,18 @@ struct Opened {
 #[pymethods]
 impl Visit {
     #[new]
-    #[pyo3(signature = (door, environ, session=None))]
+    #[pyo3(signature = (door, environ, session=None, cookie=None))]
     fn new(
         door: Py<Door>,
         environ: &Bound<'_, PyDict>,
         session: Option<Py<PyAny>>,
+        cookie: Option<String>,
     ) -> PyResult<Self> {
         Ok(Self {
             door,
             head: Head::of(environ)?,
             session,
+            cookie,
             opened: OnceLock::new(),
             dict: PyOnceLock::new(),
             known: Known::default(),
@@ -100,15 +113,23 @@ impl Visit {
         })
     }
 
-    /// The names of what has happened since this was asked last.
-    fn take_events(&self) -> Vec<&'static str> {
-        let opened = self.opened.get();
-        let events = opened.map(|opened| opened.open.take_events());
-        events
-            .unwrap_or_default()
-            .iter()
-            .map(housekey::Event::name)
-            .collect()
+    /// What has happened since this was asked last: its name, the user's id and the reason of each, as far as there is one.
+    /// Not that the current user was asked for.
+    fn take_events(&self) -> Vec<(&'static str, Option<String>, Option<&'static str>)> {
+        let events = self.opened.get().map(|opened| opened.open.take_events());
+        let events = events.into_iter().flatten();
+        let told = events.filter(|event| !matches!(event, Event::Accessed));
+        told.map(|event| {
+            let user_id = event.user_id().map(str::to_owned);
+            (event.name(), user_id, event.reason())
+        })
+        .collect()
+    }
+
+    /// The address of the client, as a login's record has it.
+    fn client_address(&self) -> Option<String> {
+        let address = self.opened.get()?.open.client_address();
+        address.map(|address| address.to_string())
     }
 
     /// Logs a user in. `seconds` is how long they are remembered, if not for as long as the configuration says.
@@ -191,9 +212,114 @@ impl Visit {
         Ok(())
     }
 
+    /// Tells that an attempt to log in failed, and whose account it was.
+    fn log_in_failed(
+        &self,
+        py: Python<'_>,
+        user: Option<&Bound<'_, PyAny>>,
+        user_id: &str,
+    ) -> PyResult<()> {
+        let user = user.map(|user| PyUser::new(user, user_id)).transpose()?;
+        self.act(py, |opened| {
+            Login::new(opened.open.clone()).login_failed(user.as_ref());
+            Ok(())
+        })
+    }
+
+    /// Keeps this browser in after the auth hash of its user has changed.
+    fn update_auth_hash(
+        &self,
+        py: Python<'_>,
+        user: &Bound<'_, PyAny>,
+        user_id: &str,
+    ) -> PyResult<()> {
+        let member = PyUser::new(user, user_id)?;
+        self.act(py, |opened| {
+            let login = Login::<PyUser>::new(opened.open.clone());
+            let updated = drive(py, login.update_auth_hash(&member));
+            updated.map_err(|error| exception(py, &error))?;
+            let current = opened.open.set_current_user(Arc::new(member));
+            current.map_err(|error| exception(py, &error))
+        })?;
+        self.modified.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The current user's logins, the one last used first.
+    fn logins(&self, py: Python<'_>) -> PyResult<Vec<PyLoginInfo>> {
+        self.with_login(py, |login| drive(py, login.logins()))
+            .map(listed)
+    }
+
+    /// Ends one of the current user's logins. `False` when they have none of this number.
+    fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<bool> {
+        let id = login_id(py, login)?;
+        self.with_login(py, |login| drive(py, login.end_login(&id)))
+    }
+
+    /// Ends all of the current user's logins but this one, and says how many there were.
+    fn end_other_logins(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with_login(py, |login| drive(py, login.end_other_logins()))
+    }
+
+    /// Deletes some records of logins that have expired, if there is a store.
+    fn purge(&self, py: Python<'_>) -> PyResult<()> {
+        let opened = self.opened(py)?;
+        let Some((_, store)) = &opened.built.store else {
+            return Ok(());
+        };
+        let now = now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs());
+        let deleted = drive(py, store.delete_expired(now, PURGED_AT_ONCE));
+        deleted
+            .map(drop)
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    /// Where to go on: the address that is claimed or that the session has, if it is safe, or the default.
+    fn next_url(&self, py: Python<'_>, claimed: Option<&str>, default: &str) -> PyResult<String> {
+        self.act(py, |opened| {
+            let next = opened.open.next_url(&opened.parts).or_field(claimed);
+            next.or(default).map_err(|error| exception(py, &error))
+        })
+    }
+
+    /// Whether the login is fresh, by a proof no older than so many seconds.
+    fn is_fresh_within(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
+        self.act(py, |opened| {
+            self.current(py, opened)?;
+            Ok(opened.open.is_fresh_within(duration(seconds)))
+        })
+    }
+
+    /// The answer to somebody who may not pass, in a form that the asker can use: `status`, `headers`, `body`, and whether the
+    /// login page is to say why and has to know the way back.
+    #[pyo3(signature = (environ, target, view, is_stale, seconds))]
+    fn deny(
+        &self,
+        py: Python<'_>,
+        environ: &Bound<'_, PyDict>,
+        target: &str,
+        view: Option<&str>,
+        is_stale: bool,
+        seconds: Option<f64>,
+    ) -> PyResult<Answer> {
+        let denied = match is_stale {
+            true => Denied::FreshLoginRequired {
+                within: seconds.map(duration),
+            },
+            false => Denied::LoginRequired,
+        };
+        answer::deny(py, self.opened(py)?, environ, target, view, denied)
+    }
+
     /// Whether the session says that the login is fresh.
     fn is_fresh(&self, py: Python<'_>) -> PyResult<bool> {
         let opened = self.opened(py)?;
+        if opened.built.settings.has_fresh_age {
+            let current = self.act(py, |opened| self.current(py, opened))?;
+            return Ok(current.is_some_and(|current| current.fresh));
+        }
         if let Some(fresh) = self.with_mapping(py, |mapping| mapping.get(py, "_fresh"))? {
             return fresh.map_or(Ok(false), |fresh| fresh.is_truthy());
         }
@@ -212,53 +338,12 @@ impl Visit {
 
     /// Puts what becomes of the remember token into the response, and what caches have to know.
     fn finish_remembering(&self, py: Python<'_>, response: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(opened) = self.opened.get() else {
-            return Ok(());
-        };
-        self.hand_in(py, opened)?;
-        let mut written = Written::new(headers::read(response)?);
-        opened.visit.finish_remembering(&mut written.after);
-        let settings = &opened.built.settings;
-        if let Some(error) = &settings.remember_error
-            && written.sets(&settings.remember_cookie_name)
-        {
-            return Err(PyException::new_err(error.clone()));
-        }
-        written.put_into(response, opened.built.keeps_private)
+        self.write_token(py, response)
     }
 
     /// Puts the session into the response.
     fn save(&self, py: Python<'_>, response: &Bound<'_, PyAny>) -> PyResult<()> {
-        let Some(opened) = self.opened.get() else {
-            if self.accessed.load(Ordering::Relaxed) {
-                response.getattr("vary")?.call_method1("add", ("Cookie",))?;
-            }
-            return Ok(());
-        };
-        if self.modified.load(Ordering::Relaxed)
-            && let Some(dict) = self.dict.get(py)
-        {
-            let text = dumps(dict.bind(py))?;
-            let written = opened.open.replace_session_json(text);
-            let written = written.and_then(|()| opened.open.rewrite_session());
-            match written {
-                // It was written before.
-                Err(error) if error.kind() == ErrorKind::TooLate => {}
-                result => result.map_err(|error| exception(py, &error))?,
-            }
-        }
-        let mut written = Written::new(headers::read(response)?);
-        match opened.visit.finish(&mut written.after) {
-            Err(error) if error.kind() == ErrorKind::SessionTooLarge => warn(py, &error)?,
-            result => result.map_err(|error| exception(py, &error))?,
-        }
-        let settings = &opened.built.settings;
-        if let Some(error) = &settings.session_error
-            && written.sets(&settings.session_cookie_name)
-        {
-            return Err(PyValueError::new_err(error.clone()));
-        }
-        written.put_into(response, opened.built.keeps_private)
+        self.write_session(py, response)
     }
 
     /// Whether somebody has looked at the session.
@@ -338,123 +423,4 @@ impl Visit {
     fn copy(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         Ok(self.mapping(py)?.copy()?.unbind())
     }
-}
-
-impl Visit {
-    /// The JSON of the id that the session names.
-    pub(crate) fn raw_user_id(&self) -> Option<String> {
-        self.opened.get()?.open.session_value("_user_id")
-    }
-
-    /// Runs a rule: with what Python has changed in the session before, and so that Python sees what it changes.
-    fn act<T>(&self, py: Python<'_>, rule: impl FnOnce(&Opened) -> PyResult<T>) -> PyResult<T> {
-        let opened = self.opened(py)?;
-        if !self.identified.swap(true, Ordering::Relaxed)
-            && let Some(identity) = self.door.get().own_identity(py)?
-        {
-            opened.open.identify_client(identity);
-        }
-        self.hand_in(py, opened)?;
-        let result = rule(opened);
-        let loaded = take_loaded();
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.extend(loaded);
-        drop(users);
-        let taken = self.with_mapping(py, |mapping| {
-            self.known
-                .take_out(py, mapping, opened.open.take_session_changes())
-        });
-        if matches!(taken, Ok(Some(true))) {
-            self.modified.store(true, Ordering::Relaxed);
-        }
-        let result = result?;
-        taken?;
-        Ok(result)
-    }
-
-    fn current(
-        &self,
-        py: Python<'_>,
-        opened: &Opened,
-    ) -> PyResult<Option<housekey::Current<PyUser>>> {
-        let this = std::ptr::from_ref(self).addr();
-        if opened.open.is_loading() && Loading::is_under_way(this) {
-            return Err(PyRuntimeError::new_err(
-                "a user_loader or request_loader asked for current_user, which is what it is to find",
-            ));
-        }
-        let _loading = Loading::of(this);
-        let current = drive(py, opened.open.current_user::<PyUser>(&opened.parts));
-        current.map_err(|error| exception(py, &error))
-    }
-
-    fn hand_in(&self, py: Python<'_>, opened: &Opened) -> PyResult<()> {
-        self.with_mapping(py, |mapping| self.known.hand_in(py, mapping, &opened.open))?;
-        Ok(())
-    }
-
-    /// Does something with the session as Python has it. `None` if it has none yet.
-    fn with_mapping<T>(
-        &self,
-        py: Python<'_>,
-        act: impl FnOnce(&Mapping<'_, '_>) -> PyResult<T>,
-    ) -> PyResult<Option<T>> {
-        match (&self.session, self.dict.get(py)) {
-            (Some(session), _) => act(&Mapping::Foreign(session.bind(py))).map(Some),
-            (None, Some(dict)) => act(&Mapping::Own(dict.bind(py))).map(Some),
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// The session as a dict, decoded when it is first looked at.
-    fn mapping<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
-        if let Some(dict) = self.dict.get(py) {
-            return Ok(dict.bind(py));
-        }
-        let opened = self.opened(py)?;
-        let values = opened.open.session_values();
-        let decoded = loads(py, &opened.open.session_json())?;
-        let decoded = decoded.cast_into::<PyDict>()?;
-        let dict = self.dict.get_or_init(py, || decoded.unbind()).bind(py);
-        self.known.begin(dict, values)?;
-        Ok(dict)
-    }
-
-    /// Reads the cookies, if nobody has yet.
-    fn opened(&self, py: Python<'_>) -> PyResult<&Opened> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let door = self.door.get();
-        let built = door.built(py)?;
-        let parts = self.head.parts(py);
-        look_at_clock(py)?;
-        let visit = built.settings.manager.visit(&parts.uri);
-        let open = match &self.session {
-            None => visit.open(&parts),
-            Some(session) => {
-                let values = self.known.read(&Mapping::Foreign(session.bind(py)))?;
-                let json = values
-                    .iter()
-                    .map(|(key, _, json)| (key.clone(), json.clone()));
-                let incoming = Incoming::new(json.collect::<Vec<_>>());
-                self.known.remember(values);
-                visit.open_with(&parts, incoming)
-            }
-        };
-        let open = open.map_err(|error| exception(py, &error))?;
-        Ok(self.opened.get_or_init(|| Opened {
-            built,
-            parts,
-            visit,
-            open,
-        }))
-    }
-}
-
-/// As Flask does: browsers drop a cookie that is too large, so it is not sent, and they keep the one that they have.
-fn warn(py: Python<'_>, error: &Error) -> PyResult<()> {
-    let category = py.get_type::<PyUserWarning>();
-    let message = std::ffi::CString::new(error.to_string()).unwrap_or_default();
-    PyErr::warn(py, &category, &message, 1)
 }

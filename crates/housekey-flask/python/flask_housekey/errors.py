@@ -1,0 +1,34 @@
+"""What can go wrong that is not the program's own fault. Flask answers each by itself, if nobody catches it.
+
+An exception of a `user_loader` or a `request_loader` comes out as it went in.
+"""
+
+from werkzeug.exceptions import Forbidden, NotFound, ServiceUnavailable, Unauthorized
+
+
+class StoreUnavailable(ServiceUnavailable):
+    """The login store does not answer, so that nobody knows who is there: 503, with `Retry-After`. Nobody is logged out for
+    it. The store's own exception is the `__cause__`."""
+
+    def __init__(self, description=None):
+        super().__init__(description, retry_after=5)
+
+
+class NotLoggedIn(Unauthorized):
+    """There is no login to renew, to list or to end: 401."""
+
+
+class NotFresh(Forbidden):
+    """Logins are listed and ended by somebody who has just proved who they are: 403. Put `fresh_login_required` on the view."""
+
+
+class TooManyLogins(Forbidden):
+    """The user has as many logins as they may, and all are in use: 403. Only with HOUSEKEY_WHEN_FULL = "refuse"."""
+
+
+class InvalidLoginId(NotFound):
+    """This is not the number of a login: 404."""
+
+
+class ForeignOrigin(Forbidden):
+    """A page of another origin opens a WebSocket as the visitor: 403. HOUSEKEY_WEBSOCKET_ORIGINS lists those that may."""

@@ -1,0 +1,55 @@
+"""What the rules say has happened: as signals, and in Python's logging."""
+
+import logging
+
+from flask import current_app
+
+from .signals import _OF_EVENTS, session_protected
+
+#: Every change of a login at INFO, what looks like an attack at WARNING, what was refused or counted for nothing at DEBUG.
+logger = logging.getLogger("flask_housekey")
+
+_LEVELS = {
+    "logged_in": logging.INFO,
+    "login_failed": logging.INFO,
+    "logged_out": logging.INFO,
+    "loaded_from_cookie": logging.INFO,
+    "login_confirmed": logging.INFO,
+    "login_ended": logging.INFO,
+    "remember_token_stolen": logging.WARNING,
+    "session_protected": logging.WARNING,
+}
+
+
+def tell(visit, more={}):
+    """Tells what has happened in this visit since this was called last. Signals give `more` besides."""
+    events = visit.take_events()
+    if not events:
+        return
+    app = current_app._get_current_object()
+    address = visit.client_address()
+    for event, user_id, reason in events:
+        log(event, user_id, reason, address)
+        if event == "session_protected":
+            # Flask-Login's, which gives nothing.
+            session_protected.send(app, **more)
+        else:
+            send(app, event, user_id, reason, more)
+
+
+def send(app, event, user_id, reason, more={}):
+    """Sends the signal of an event, if it has one that Flask-Login does not send."""
+    signal = _OF_EVENTS.get(event)
+    if signal is not None:
+        signal.send(app, user_id=user_id, reason=reason, **more)
+
+
+def log(event, user_id, reason, address=None):
+    """Writes an event to the log. The fields are attributes of the record too: `event`, `user_id`, `reason`, `address`."""
+    # Several values of one cookie: somebody has planted one.
+    level = logging.WARNING if reason == "ambiguous" else _LEVELS.get(event, logging.DEBUG)
+    if not logger.isEnabledFor(level):
+        return
+    fields = {"event": event, "user_id": user_id, "reason": reason, "address": address}
+    text = " ".join(f"{name}={value!r}" for name, value in fields.items() if value is not None)
+    logger.log(level, "%s", text, extra=fields)

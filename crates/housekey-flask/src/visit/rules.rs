@@ -1,0 +1,150 @@
+//! How a rule is run: with the session as Python has it, and so that Python sees what becomes of it.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use housekey::door::Incoming;
+use housekey::{Error, Login};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::{Opened, Visit};
+use crate::door::look_at_clock;
+use crate::drive::{Loading, drive};
+use crate::errors::exception;
+use crate::mapping::{Mapping, loads};
+use crate::user::{PyUser, take_loaded};
+
+impl Visit {
+    /// The JSON of the id that the session names.
+    pub(crate) fn raw_user_id(&self) -> Option<String> {
+        self.opened.get()?.open.session_value("_user_id")
+    }
+
+    /// Runs a rule: with what Python has changed in the session before, and so that Python sees what it changes.
+    pub(super) fn act<T>(
+        &self,
+        py: Python<'_>,
+        rule: impl FnOnce(&Opened) -> PyResult<T>,
+    ) -> PyResult<T> {
+        let opened = self.opened(py)?;
+        if !self.identified.swap(true, Ordering::Relaxed)
+            && let Some(identity) = self.door.get().own_identity(py)?
+        {
+            opened.open.identify_client(identity);
+        }
+        let this = std::ptr::from_ref(self).addr();
+        if opened.open.is_loading() && Loading::is_under_way(this) {
+            return Err(PyRuntimeError::new_err(
+                "a user_loader, request_loader or login store asked for current_user, which is what it is to find",
+            ));
+        }
+        self.hand_in(py, opened)?;
+        let loading = Loading::of(this);
+        let result = rule(opened);
+        drop(loading);
+        let loaded = take_loaded();
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.extend(loaded);
+        drop(users);
+        let taken = self.with_mapping(py, |mapping| {
+            self.known
+                .take_out(py, mapping, opened.open.take_session_changes())
+        });
+        if matches!(taken, Ok(Some(true))) {
+            self.modified.store(true, Ordering::Relaxed);
+        }
+        let result = result?;
+        taken?;
+        Ok(result)
+    }
+
+    /// Asks the login's handle, once the current user is known.
+    pub(super) fn with_login<T>(
+        &self,
+        py: Python<'_>,
+        ask: impl FnOnce(&Login<PyUser>) -> Result<T, Error>,
+    ) -> PyResult<T> {
+        self.act(py, |opened| {
+            self.current(py, opened)?;
+            let login = Login::<PyUser>::new(opened.open.clone());
+            ask(&login).map_err(|error| exception(py, &error))
+        })
+    }
+
+    pub(super) fn current(
+        &self,
+        py: Python<'_>,
+        opened: &Opened,
+    ) -> PyResult<Option<housekey::Current<PyUser>>> {
+        let current = drive(py, opened.open.current_user::<PyUser>(&opened.parts));
+        current.map_err(|error| exception(py, &error))
+    }
+
+    pub(super) fn hand_in(&self, py: Python<'_>, opened: &Opened) -> PyResult<()> {
+        self.with_mapping(py, |mapping| self.known.hand_in(py, mapping, &opened.open))?;
+        Ok(())
+    }
+
+    /// Does something with the session as Python has it. `None` if it has none yet.
+    pub(super) fn with_mapping<T>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&Mapping<'_, '_>) -> PyResult<T>,
+    ) -> PyResult<Option<T>> {
+        match (&self.session, self.dict.get(py)) {
+            (Some(session), _) => act(&Mapping::Foreign(session.bind(py))).map(Some),
+            (None, Some(dict)) => act(&Mapping::Own(dict.bind(py))).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The session as a dict, decoded when it is first looked at.
+    pub(super) fn mapping<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
+        if let Some(dict) = self.dict.get(py) {
+            return Ok(dict.bind(py));
+        }
+        let opened = self.opened(py)?;
+        let values = opened.open.session_values();
+        let decoded = loads(py, &opened.open.session_json())?;
+        let decoded = decoded.cast_into::<PyDict>()?;
+        let dict = self.dict.get_or_init(py, || decoded.unbind()).bind(py);
+        self.known.begin(dict, values)?;
+        Ok(dict)
+    }
+
+    /// Reads the cookies, if nobody has yet.
+    pub(super) fn opened(&self, py: Python<'_>) -> PyResult<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let door = self.door.get();
+        let built = door.built(py)?;
+        let parts = self.head.parts(py);
+        look_at_clock(py)?;
+        let visit = built.settings.manager.visit(&parts.uri);
+        let open = match &self.session {
+            None => visit.open(&parts),
+            Some(session) => {
+                let values = self.known.read(&Mapping::Foreign(session.bind(py)))?;
+                let json = values
+                    .iter()
+                    .map(|(key, _, json)| (key.clone(), json.clone()));
+                let mut incoming = Incoming::new(json.collect::<Vec<_>>());
+                if let Some(cookie) = &self.cookie {
+                    incoming = incoming.session_cookie(cookie.as_bytes());
+                }
+                self.known.remember(values);
+                visit.open_with(&parts, incoming)
+            }
+        };
+        let open = open.map_err(|error| exception(py, &error))?;
+        Ok(self.opened.get_or_init(|| Opened {
+            built,
+            parts,
+            visit,
+            open,
+        }))
+    }
+}
