@@ -1,7 +1,7 @@
 //! What Python is told of an error.
 
 use housekey::{Error, ErrorKind};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 /// The exception for an error. One of the application's own loader comes out as it went in, with its traceback.
@@ -11,6 +11,8 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let message = error.to_string();
     match (error.kind(), raised) {
         (ErrorKind::LoaderFailed, Some(raised)) => raised.clone_ref(py),
+        // A greenlet that is out of time, or a worker that is told to end.
+        (_, Some(raised)) if !raised.is_instance_of::<PyException>(py) => raised.clone_ref(py),
         (ErrorKind::Setting | ErrorKind::SecretKey | ErrorKind::InvalidUserId, _) => {
             PyValueError::new_err(message)
         }

@@ -81,7 +81,8 @@ class Server:
             said.append(line)
             if "ready to accept connections" in line.lower():
                 # What it says is of no interest any more, but somebody has to read it.
-                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                self.reader = threading.Thread(target=self.process.stdout.read)
+                self.reader.start()
                 return
         raise AssertionError("".join(said))
 
@@ -101,6 +102,8 @@ class Server:
         self.thaw()
         self.process.send_signal(signal.SIGINT if self.kind == "postgres" else signal.SIGTERM)
         self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
 
     def freeze(self):
         """It takes connections and answers nothing."""

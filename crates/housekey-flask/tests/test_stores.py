@@ -6,6 +6,7 @@ import threading
 import pytest
 import redis
 import sqlalchemy
+from conftest import site
 from flask import Flask
 from flask_housekey.stores import (
     Created,
@@ -329,3 +330,37 @@ def test_an_object_of_flask_sqlalchemy_is_asked_for_the_engine_of_the_current_ap
         store.load(it.id, NOW)
     with pytest.raises(RuntimeError, match="application context"):
         store.load(it.id, NOW)
+
+
+def test_an_app_keeps_its_logins_in_each_store_and_ends_them_there(store):
+    app = site(HOUSEKEY_LOGIN_STORE=store)
+    browser, other = app.test_client(), app.test_client()
+    for client in (browser, other):
+        client.get("/login/1?remember")
+        assert client.get("/who").text == "1"
+    kept = other.get_cookie("session").value
+    assert len(store.list_by_user("1", 0, 10)) == 2
+    other.get("/logout")
+    [left] = store.list_by_user("1", 0, 10)
+    other.set_cookie("session", kept)
+    assert other.get("/who").text == "None", "a copy of its cookie is worth nothing"
+    assert browser.get("/who").text == "1"
+    assert store.delete(left.id)
+    assert browser.get("/who").text == "None"
+
+
+def test_what_is_not_an_exception_of_the_store_goes_through_the_app():
+    class Interrupt(BaseException):
+        """As gevent's Timeout, or a worker that is told to end."""
+
+    def interrupt(*_):
+        raise Interrupt
+
+    double = Wrapped()
+    client = site(HOUSEKEY_LOGIN_STORE=double).test_client()
+    client.get("/login/1")
+    double.load = interrupt
+    with pytest.raises(Interrupt):
+        client.get("/who")
+    del double.load
+    assert client.get("/who").text == "1"

@@ -7,6 +7,7 @@ import contextvars
 import math
 import os
 import re
+import select
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,9 @@ T = TypeVar("T")
 LARGEST = 2**63 - 1
 DRIVERS = ("psycopg", "psycopg2")
 TOO_LATE = "see whether it runs, whether it is overloaded, whether the way to it is open, and whether somebody holds a lock on the table"
+UNREACHABLE = (
+    "see whether it runs, and which user, password and database the engine was given; the pool connects again by itself"
+)
 # Lock not available, query cancelled: what the server says when the time is over that it was given.
 SAYS_TOO_LATE = ("55P03", "57014")
 
@@ -41,8 +45,9 @@ class SqlAlchemyLoginStore:
 
     An operation that has no answer after `timeout` seconds is a `LoginStoreError`; so is whatever else the server or the way to it
     does. Waiting for a free connection of the pool counts apart: that is the engine's `pool_timeout`, 30 seconds unless the program
-    says otherwise. With psycopg2, a server that answers nothing at all, not even a refusal, is waited for as long as TCP does; psycopg
-    gives up in time. psycopg2 also keeps gevent's other greenlets waiting, unless psycogreen is in use.
+    says otherwise. A server that hangs, so that it answers nothing at all, not even a refusal, is given up in time with psycopg; with
+    psycopg2, and by the engine's `pool_pre_ping`, it is waited for as long as TCP does. The store needs no `pool_pre_ping`: it sees
+    when the server has ended a connection. psycopg2 also keeps gevent's other greenlets waiting, unless psycogreen is in use.
 
     A process that forks after its engine was used has to give up the connections that both have, as with everything else that uses
     the engine: `engine.dispose(close=False)` in the child.
@@ -187,6 +192,9 @@ class SqlAlchemyLoginStore:
                 with _Connecting(self._timeout):
                     connection = engine.connect()
                 with connection:
+                    if _is_lost(connection):
+                        connection.invalidate()
+                        continue
                     link = Link(connection, deadline, self._timeout, self._statements)
                     with link.in_order():
                         return question(link)
@@ -213,7 +221,7 @@ class SqlAlchemyLoginStore:
         words = getattr(diagnosis, "message_primary", None) or str(cause).strip() or type(cause).__name__
         if code:
             return f"{words}; {PostgresStatements.advice(code)}"
-        return f"{words}; see whether it runs, and which user, password and database the engine was given; the pool connects again by itself"
+        return f"{words}; {UNREACHABLE}"
 
     def _check_texts(self, record: LoginRecord) -> None:
         for what, text in (("the user's id", record.user_id), ("the data of the record", record.data)):
@@ -317,6 +325,21 @@ class Link:
             del driver.wait
 
 
+def _is_lost(connection: Connection) -> bool:
+    """Whether the server has ended this connection while nobody used it: then there is something to read. Another one from the pool
+    serves as well, and a question that was not asked yet can be asked there."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        socket = driver.fileno()
+    except Exception:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([socket], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _until(deadline: float, steps: Any) -> Any:
     """The same steps, which end with `TooLate` when it is. psycopg looks for an answer ten times a second at least."""
     try:
@@ -373,7 +396,6 @@ def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
                 f"postgresql+{name}://{rest}",
                 connect_args=bounds,
                 hide_parameters=True,
-                pool_pre_ping=True,
                 pool_timeout=timeout,
             )
             _forget_in_children(engine)
