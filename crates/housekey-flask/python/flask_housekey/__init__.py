@@ -6,6 +6,10 @@ Everything that Flask-Login 0.6.3 exports is here under the same name, and what 
 see and end (`logins`, `end_login`, `end_other_logins`), `next_url`, `update_auth_hash`, `login_exempt`, and more signals.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .__about__ import __version__
 from .config import (
     AUTH_HEADER_NAME,
@@ -42,6 +46,7 @@ from .signals import (
 )
 from .signals import _deprecated
 from .test_client import FlaskLoginClient
+from .guards import login_exempt
 from .utils import (
     confirm_login,
     current_user,
@@ -50,7 +55,6 @@ from .utils import (
     end_login,
     end_other_logins,
     fresh_login_required,
-    login_exempt,
     login_failed,
     login_fresh,
     login_remembered,
@@ -120,6 +124,9 @@ __all__ = [
     "UserMixin",
 ]
 
-
-def __getattr__(name):
-    return _deprecated(name)
+if TYPE_CHECKING:
+    from .signals import user_loaded_from_header as user_loaded_from_header
+else:
+    # A checker would take every misspelled name for one of this package's.
+    def __getattr__(name: str) -> object:
+        return _deprecated(name)

@@ -1,5 +1,9 @@
 """What somebody who may not pass is answered."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from flask import abort, current_app, flash, g, redirect, request, session
 from werkzeug.urls import iri_to_uri
 
@@ -8,11 +12,30 @@ from .signals import user_needs_refresh, user_unauthorized
 from .utils import expand_login_view, login_url, make_next_param
 from .visits import visit_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blinker import NamedSignal
+    from flask.typing import ResponseReturnValue
+
 
 class Answers:
     """The part of a login manager that answers those who may not pass."""
 
-    def unauthorized(self):
+    name: str | None
+    login_view: str | None
+    blueprint_login_views: dict[str | None, str]
+    login_message: object
+    login_message_category: str
+    refresh_view: str | None
+    needs_refresh_message: object
+    needs_refresh_message_category: str
+    localize_callback: Callable[[Any], str] | None
+    unauthorized_callback: Callable[[], ResponseReturnValue] | None
+    needs_refresh_callback: Callable[[], ResponseReturnValue] | None
+    _session_identifier_generator: Callable[[], str]
+
+    def unauthorized(self) -> ResponseReturnValue:
         """The answer to somebody who has to log in."""
         self._send(user_unauthorized)
         if self.unauthorized_callback is not None:
@@ -21,7 +44,7 @@ class Answers:
         view = views.get(request.blueprint, self.login_view)
         return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
 
-    def needs_refresh(self):
+    def needs_refresh(self) -> ResponseReturnValue:
         """The answer to somebody who has to prove themselves again."""
         self._send(user_needs_refresh)
         if self.needs_refresh_callback is not None:
@@ -29,7 +52,7 @@ class Answers:
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
         return self._deny(self.refresh_view, message, category, is_stale=True)
 
-    def _deny(self, view, message, category, is_stale):
+    def _deny(self, view: str | None, message: object, category: str, is_stale: bool) -> ResponseReturnValue:
         answer_as = current_app.config.get("HOUSEKEY_ANSWER_AS")
         answer_as = current_app.config.get(config_key("HOUSEKEY_ANSWER_AS", self.name), answer_as)
         if answer_as in (None, "flask"):
@@ -49,7 +72,7 @@ class Answers:
             self._keep_next(way_back)
         return current_app.response_class(body, status, headers)
 
-    def _send_to(self, view, message, category):
+    def _send_to(self, view: str | None, message: object, category: str) -> ResponseReturnValue:
         if not view:
             abort(401)
         self._flash(message, category)
@@ -58,18 +81,18 @@ class Answers:
         self._keep_next(make_next_param(expand_login_view(view), request.url))
         return redirect(login_url(view))
 
-    def _flash(self, message, category):
+    def _flash(self, message: Any, category: str) -> None:
         if not message:
             return
         if self.localize_callback is not None:
             message = self.localize_callback(message)
         flash(message, category=category)
 
-    def _keep_next(self, url):
+    def _keep_next(self, url: str) -> None:
         # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
         session["_id"] = self._session_identifier_generator()
         session["next"] = url
 
-    def _send(self, signal):
-        more = {} if self.name is None else {"manager": self}
-        signal.send(current_app._get_current_object(), **more)
+    def _send(self, signal: NamedSignal) -> None:
+        more: dict[str, Any] = {} if self.name is None else {"manager": self}
+        signal.send(current_app._get_current_object(), **more)  # type: ignore[attr-defined]

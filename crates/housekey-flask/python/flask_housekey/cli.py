@@ -1,10 +1,22 @@
 """`flask logins`: for an administrator."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
 from .errors import InvalidLoginId, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._core import Door
+    from .login_manager import LoginManager
+
+_Answer = TypeVar("_Answer")
 
 logins_cli = AppGroup("logins", help="Lists and ends logins, and deletes the records of those that have expired.")
 
@@ -12,17 +24,17 @@ logins_cli = AppGroup("logins", help="Lists and ends logins, and deletes the rec
 _of_manager = click.option("--manager", "name", help="The name of the login manager, if it is not the app's own.")
 
 
-def _manager(name):
+def _manager(name: str | None) -> LoginManager[Any]:
     if name is None:
-        return current_app.login_manager
-    doors = current_app.extensions.get("flask_housekey", {})
+        return current_app.login_manager  # type: ignore[attr-defined,no-any-return]
+    doors: dict[str | None, Door] = current_app.extensions.get("flask_housekey", {})
     if name not in doors:
         known = ", ".join(sorted(filter(None, doors))) or "none that has a name"
         raise click.ClickException(f"This app has no login manager {name}: it has {known}.")
     return doors[name].manager
 
 
-def _asking(ask, *arguments):
+def _asking(ask: Callable[..., _Answer], *arguments: Any) -> _Answer:
     """Asks, and says in one line what went wrong."""
     try:
         return ask(*arguments)
@@ -35,7 +47,7 @@ def _asking(ask, *arguments):
 @logins_cli.command("list")
 @click.argument("user_id")
 @_of_manager
-def list_logins(user_id, name):
+def list_logins(user_id: str, name: str | None) -> None:
     """Lists the logins of a user, the one last used first. USER_ID is what their get_id returns."""
     found = _asking(_manager(name).logins_of, user_id)
     if not found:
@@ -52,7 +64,7 @@ def list_logins(user_id, name):
 @click.argument("login_id", required=False)
 @click.option("--user", "user_id", help="End all logins of this user.")
 @_of_manager
-def end_logins(login_id, user_id, name):
+def end_logins(login_id: str | None, user_id: str | None, name: str | None) -> None:
     """Ends a login by its number, or all logins of a user. They are out at their next request."""
     if (login_id is None) == (user_id is None):
         raise click.UsageError("Say either the number of a login or --user USER_ID.")
@@ -68,7 +80,7 @@ def end_logins(login_id, user_id, name):
 
 @logins_cli.command("purge")
 @_of_manager
-def purge(name):
+def purge(name: str | None) -> None:
     """Deletes the records of logins that have expired."""
     deleted = _asking(_manager(name).delete_expired_logins)
     click.echo(f"Deleted {deleted} expired {'record' if deleted == 1 else 'records'}.")

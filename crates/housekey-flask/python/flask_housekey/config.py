@@ -1,5 +1,7 @@
 """The defaults. The names are Flask-Login's."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 
 #: The name of the remember token's cookie.
@@ -15,7 +17,7 @@ COOKIE_SECURE = False
 COOKIE_HTTPONLY = True
 
 #: When its cookie goes with requests that other sites cause.
-COOKIE_SAMESITE = None
+COOKIE_SAMESITE: str | None = None
 
 #: What is flashed when somebody has to log in.
 LOGIN_MESSAGE = "Please log in to access this page."
@@ -48,6 +50,6 @@ EXEMPT_METHODS = {"OPTIONS"}
 USE_SESSION_FOR_NEXT = False
 
 
-def config_key(key, name):
+def config_key(key: str, name: str | None) -> str:
     """The configuration key of a login manager: that of one called "staff" is HOUSEKEY_STAFF_…"""
     return key if name is None else f"HOUSEKEY_{name.upper()}_{key.removeprefix('HOUSEKEY_')}"

@@ -3,6 +3,8 @@
 An exception of a `user_loader` or a `request_loader` comes out as it went in.
 """
 
+from __future__ import annotations
+
 from werkzeug.exceptions import Forbidden, NotFound, ServiceUnavailable, Unauthorized
 
 
@@ -10,7 +12,7 @@ class StoreUnavailable(ServiceUnavailable):
     """The login store does not answer, so that nobody knows who is there: 503, with `Retry-After`. Nobody is logged out for
     it. The store's own exception is the `__cause__`."""
 
-    def __init__(self, description=None):
+    def __init__(self, description: str | None = None) -> None:
         super().__init__(description, retry_after=5)
 
 

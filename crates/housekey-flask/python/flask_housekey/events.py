@@ -1,10 +1,20 @@
 """What the rules say has happened: as signals, and in Python's logging."""
 
+from __future__ import annotations
+
 import logging
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
 from .signals import _OF_EVENTS, session_protected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask
+
+    from . import _core
 
 #: Every change of a login at INFO, what looks like an attack at WARNING, what was refused or counted for nothing at DEBUG.
 logger = logging.getLogger("flask_housekey")
@@ -21,12 +31,12 @@ _LEVELS = {
 }
 
 
-def tell(visit, more={}):
+def tell(visit: _core.Visit, more: Mapping[str, Any] = {}) -> None:
     """Tells what has happened in this visit since this was called last. Signals give `more` besides."""
     events = visit.take_events()
     if not events:
         return
-    app = current_app._get_current_object()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     address = visit.client_address()
     for event, user_id, reason in events:
         log(event, user_id, reason, address)
@@ -37,14 +47,14 @@ def tell(visit, more={}):
             send(app, event, user_id, reason, more)
 
 
-def send(app, event, user_id, reason, more={}):
+def send(app: Flask, event: str, user_id: str | None, reason: str | None, more: Mapping[str, Any] = {}) -> None:
     """Sends the signal of an event, if it has one that Flask-Login does not send."""
     signal = _OF_EVENTS.get(event)
     if signal is not None:
         signal.send(app, user_id=user_id, reason=reason, **more)
 
 
-def log(event, user_id, reason, address=None):
+def log(event: str, user_id: str | None, reason: str | None, address: str | None = None) -> None:
     """Writes an event to the log. The fields are attributes of the record too: `event`, `user_id`, `reason`, `address`."""
     # Several values of one cookie: somebody has planted one.
     level = logging.WARNING if reason == "ambiguous" else _LEVELS.get(event, logging.DEBUG)

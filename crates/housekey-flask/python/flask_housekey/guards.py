@@ -1,43 +1,63 @@
 """Which views need a login."""
 
+from __future__ import annotations
+
 from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g, request
 
 from .config import EXEMPT_METHODS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
 
-def login_exempt(view):
+    from flask.typing import ResponseReturnValue
+
+    from .login_manager import LoginManager
+    from .typing import ExemptT, FunctionT
+
+    #: What answers somebody who may not pass.
+    Denied = Callable[[], ResponseReturnValue]
+
+
+def login_exempt(view: ExemptT) -> ExemptT:
     """Leaves a view, or a blueprint with all of its views, open to everybody where a login is required by default
     (`require_login`). It goes above or below `@app.route`."""
-    view._login_exempt = True
+    view._login_exempt = True  # type: ignore[union-attr]
     return view
 
 
-def guarded(func, denied):
+def guarded(func: FunctionT, denied: Callable[[], Denied | None]) -> FunctionT:
     """The view for those alone who may pass. `denied` says what answers the others; None if they may."""
 
     @wraps(func)
-    def view(*args, **kwargs):
+    def view(*args: Any, **kwargs: Any) -> Any:
         answer = None if is_open() else denied()
         if answer is not None:
             return answer()
         return current_app.ensure_sync(func)(*args, **kwargs)
 
-    return view
+    return cast("FunctionT", view)
 
 
-def is_open():
+def is_open() -> bool:
     """Whether nobody needs a login for this request, whatever the view."""
-    return request.method in EXEMPT_METHODS or current_app.config.get("LOGIN_DISABLED")
+    return request.method in EXEMPT_METHODS or current_app.config.get("LOGIN_DISABLED", False)
 
 
-def may_not_pass(manager, user):
+def may_not_pass(manager: LoginManager[Any], user: Any) -> Denied | None:
     """What answers somebody who is not logged in. None if they are."""
     return None if user.is_authenticated else manager.unauthorized
 
 
-def may_not_pass_or_is_stale(manager, user, is_fresh, within):
+def may_not_pass_or_is_stale(
+    manager: LoginManager[Any],
+    user: Any,
+    is_fresh: Callable[[timedelta | None], bool],
+    within: timedelta | None,
+) -> Denied | None:
     """The same, and for somebody whose login is not fresh."""
     denied = may_not_pass(manager, user)
     if denied is None and not is_fresh(within):
@@ -47,20 +67,21 @@ def may_not_pass_or_is_stale(manager, user, is_fresh, within):
     return denied
 
 
-def is_exempt(manager):
+def is_exempt(manager: LoginManager[Any]) -> bool:
     """Whether this request is for a view that is open where a login is required by default: marked as such, a static file, or
     the manager's login page."""
     app = current_app
-    view = app.view_functions.get(request.endpoint)
+    endpoint: str = request.endpoint  # type: ignore[assignment]
+    view = app.view_functions.get(endpoint)
     blueprints = [app.blueprints.get(name) for name in request.blueprints]
     for marked in (view, getattr(view, "view_class", None), *blueprints):
         if getattr(marked, "_login_exempt", False):
             return True
     # Pictures and style sheets, which the login page needs too.
-    owner, _, name = request.endpoint.rpartition(".")
+    owner, _, name = endpoint.rpartition(".")
     static = app.blueprints.get(owner) if owner else app
     if name == "static" and static is not None and static.has_static_folder:
         return True
     pages = (manager.login_view, *manager.blueprint_login_views.values())
-    here = (request.endpoint, request.root_path + request.path)
+    here = (endpoint, request.root_path + request.path)
     return any(page and page.partition("?")[0] in here for page in pages)

@@ -1,31 +1,48 @@
 """What can be done with the login of a request."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from random import random
+from typing import TYPE_CHECKING, Any, Generic
 
 from flask import current_app, g, has_request_context
 from werkzeug.local import LocalProxy
 
 from .events import logger, tell
 from .signals import user_logged_in, user_logged_out, user_login_confirmed
+from .typing import UserT
 from .visits import visit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blinker import NamedSignal
+
+    from . import _core
+    from .login_manager import LoginManager
+    from .mixins import AnonymousUserMixin
 
 #: One login in so many deletes records of logins that have expired.
 _PURGES = 1 / 1000
 
 
-class Login:
+class Login(Generic[UserT]):
     """The login of this request, as one login manager sees it. `LoginManager.login` has it; the functions of this package are
     those of the app's own manager."""
 
-    def __init__(self, manager, find_user=None):
+    def __init__(
+        self,
+        manager: LoginManager[UserT],
+        find_user: Callable[[], UserT | AnonymousUserMixin | None] | None = None,
+    ) -> None:
         self._manager = manager
         self._find_user = find_user
         # Programs have doubles of a login manager in their tests, which know no name.
         self._name = getattr(manager, "name", None)
 
     @property
-    def user(self):
+    def user(self) -> UserT | AnonymousUserMixin | None:
         """The user of this request: the one who is logged in, or an anonymous one. None outside of a request."""
         if self._find_user is not None:
             return self._find_user()
@@ -34,9 +51,17 @@ class Login:
         name = user_attribute(self._name)
         if not hasattr(g, name):
             self._manager._load_user()
-        return getattr(g, name)
+        user: UserT | AnonymousUserMixin = getattr(g, name)
+        return user
 
-    def login_user(self, user, remember=False, duration=None, force=False, fresh=True):
+    def login_user(
+        self,
+        user: UserT,
+        remember: bool = False,
+        duration: timedelta | None = None,
+        force: bool = False,
+        fresh: bool = True,
+    ) -> bool:
         """Logs a user in. False if they are not active and `force` is not set.
 
         `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
@@ -62,7 +87,7 @@ class Login:
         self._send(user_logged_in, user=self.user)
         return True
 
-    def logout_user(self):
+    def logout_user(self) -> bool:
         """Logs out the current user, empties the session and deletes the remember token. Always True."""
         try:
             user = self.user
@@ -75,7 +100,7 @@ class Login:
         self._manager._update_request_context_with_user()
         return True
 
-    def confirm_login(self):
+    def confirm_login(self) -> None:
         """Makes the login fresh, after the application has checked a password again."""
         self.user
         visit = self._visit()
@@ -83,7 +108,7 @@ class Login:
         self._tell(visit)
         self._send(user_login_confirmed)
 
-    def login_failed(self, user=None):
+    def login_failed(self, user: UserT | None = None) -> None:
         """Tells that somebody did not prove who they say they are: for the log, and for a handler of `user_login_failed` that
         counts. Only the program knows. `user` is whose account it was, None if there is none of that name."""
         user_id = "" if user is None else self._id_of(user)
@@ -91,19 +116,19 @@ class Login:
         visit.log_in_failed(user, user_id)
         self._tell(visit)
 
-    def update_auth_hash(self, user=None):
+    def update_auth_hash(self, user: UserT | None = None) -> None:
         """Keeps this browser in after the `session_auth_hash` of its user has changed, for instance with a new password. All
         their other logins end. Give it the user as they are after the change, if that is another object than `current_user`.
 
         Ask for `current_user` before the change, as `login_required` does: a look at the login afterwards ends it.
         """
-        user = self.user if user is None else _own(user)
+        changed = self.user if user is None else _own(user)
         visit = self._visit()
-        visit.update_auth_hash(user, self._id_of(user))
-        self._manager._update_request_context_with_user(user)
+        visit.update_auth_hash(changed, self._id_of(changed))
+        self._manager._update_request_context_with_user(changed)
         self._tell(visit)
 
-    def is_fresh(self, within=None):
+    def is_fresh(self, within: timedelta | None = None) -> bool:
         """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
         timedelta."""
         # Session protection has its word first.
@@ -111,20 +136,20 @@ class Login:
         visit = self._visit()
         return visit.is_fresh() if within is None else visit.is_fresh_within(within.total_seconds())
 
-    def is_remembered(self):
+    def is_remembered(self) -> bool:
         """Whether this browser is remembered as the current user's."""
         self.user
         visit = self._visit()
         visit.load_user()
         return visit.is_remembered()
 
-    def logins(self):
+    def logins(self) -> list[_core.LoginInfo]:
         """The current user's logins, the one last used first: for a page where people see where they are logged in. Needs a
         login store, and a fresh login."""
         self.user
         return self._visit().logins()
 
-    def end_login(self, login_id):
+    def end_login(self, login_id: str) -> bool:
         """Ends one of the current user's logins, at once. False when they have none of this number, be it that it is over or
         that it is somebody else's."""
         self.user
@@ -133,7 +158,7 @@ class Login:
         self._tell(visit)
         return ended
 
-    def end_other_logins(self):
+    def end_other_logins(self) -> int:
         """Ends all of the current user's logins but this one, at once, and says how many there were."""
         self.user
         visit = self._visit()
@@ -141,34 +166,35 @@ class Login:
         self._tell(visit)
         return ended
 
-    def _visit(self):
+    def _visit(self) -> _core.Visit:
         return visit_of(self._name)
 
-    def _id_of(self, user):
+    def _id_of(self, user: Any) -> str:
         return str(getattr(user, self._manager.id_attribute)())
 
-    def _tell(self, visit):
+    def _tell(self, visit: _core.Visit) -> None:
         tell(visit, self._of_manager())
 
-    def _send(self, signal, **arguments):
-        signal.send(current_app._get_current_object(), **arguments, **self._of_manager())
+    def _send(self, signal: NamedSignal, **arguments: Any) -> None:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        signal.send(app, **arguments, **self._of_manager())
 
-    def _of_manager(self):
+    def _of_manager(self) -> dict[str, Any]:
         """What signals give besides, where it is not the app's own manager."""
         return {} if self._name is None else {"manager": self._manager}
 
 
-def user_attribute(name=None):
+def user_attribute(name: str | None = None) -> str:
     """The attribute of `g` that has the user. That of the app's own manager is Flask-Login's."""
     return "_login_user" if name is None else f"_login_user_{name}"
 
 
-def _own(user):
+def _own(user: Any) -> Any:
     """The user behind a proxy: current_user itself would be its own user."""
     return user._get_current_object() if isinstance(user, LocalProxy) else user
 
 
-def _purge(visit):
+def _purge(visit: _core.Visit) -> None:
     """Deletes records of logins that have expired, so that the table does not grow where nobody runs `flask logins purge`. That
     it fails is no reason to refuse a login."""
     try:

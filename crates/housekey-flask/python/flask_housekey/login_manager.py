@@ -1,8 +1,11 @@
 """The login manager. Names and attributes are Flask-Login's."""
 
+from __future__ import annotations
+
 import warnings
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from flask import current_app, g, request, session
 from werkzeug.local import LocalProxy
@@ -36,17 +39,42 @@ from .signals import (
     user_loaded_from_request,
 )
 from .stores import store_from_url
+from .typing import UserT
 from .utils import _create_identifier, _user_context_processor, encode_cookie
 from .visits import door, visit_if_any, visit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Literal
+
+    from blinker import NamedSignal
+    from flask import Flask, Request, Response
+    from flask.typing import ResponseReturnValue
+
+    from ._core import LoginInfo
+    from .stores import LoginStore
+    from .typing import FunctionT, IdT
 
 # The clock, as long as nobody has put another one in the place of `datetime`.
 _datetime = datetime
 
 
-class LoginManager(Answers):
-    """Who may log in to an app, how they are found again, and where they are sent to log in."""
+class LoginManager(Answers, Generic[UserT]):
+    """Who may log in to an app, how they are found again, and where they are sent to log in.
 
-    def __init__(self, app=None, add_context_processor=True, *, name=None, login_store=None, require_login=False):
+    Type checkers are told the program's type of users by `login_manager: LoginManager[User] = LoginManager()`: then they see that
+    the loaders return a `User`, that `login.login_user` is given one, and what `current_user` has. Without it everything goes.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        add_context_processor: bool = True,
+        *,
+        name: str | None = None,
+        login_store: LoginStore | str | None = None,
+        require_login: bool = False,
+    ) -> None:
         if name is not None and not (name.isidentifier() and name.islower() and name.isascii()):
             raise ValueError(f"name must be a short word in lower case, such as \"staff\", and is {name!r}")
 
@@ -55,10 +83,13 @@ class LoginManager(Answers):
         self.name = name
 
         #: The user of this request by this manager. `flask_housekey.current_user` is that of the app's own.
-        self.current_user = LocalProxy(lambda: self.login.user)
+        #:
+        #: For a type checker it is the program's own type: nobody else comes to a view that is guarded by `login_required`. Where
+        #: visitors come as well, `login.user` is the same user with the type that says so.
+        self.current_user: UserT = LocalProxy(lambda: self.login.user)  # type: ignore[assignment]
 
         #: Makes the user of somebody who is not logged in.
-        self.anonymous_user = AnonymousUserMixin
+        self.anonymous_user: Callable[[], Any] = AnonymousUserMixin
 
         #: Where people are sent to log in: an endpoint, a path or a URL. Without one they get a 401.
         self.login_view = None
@@ -66,7 +97,7 @@ class LoginManager(Answers):
         #: The same for single blueprints, by their names.
         self.blueprint_login_views = {}
 
-        #: What is flashed when somebody is sent there, and in which category.
+        #: What is flashed when somebody is sent there, and in which category. A text, or what becomes one, or None.
         self.login_message = LOGIN_MESSAGE
         self.login_message_category = LOGIN_MESSAGE_CATEGORY
 
@@ -79,7 +110,7 @@ class LoginManager(Answers):
 
         #: What happens to a session that comes from another browser: "basic", "strong", or None. The app's
         #: SESSION_PROTECTION goes before it.
-        self.session_protection = "basic"
+        self.session_protection: Literal["basic", "strong"] | None = "basic"
 
         #: Puts the messages into the visitor's language.
         self.localize_callback = None
@@ -97,21 +128,21 @@ class LoginManager(Answers):
         #: Whether every view needs a login that is not `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN goes before it.
         self.require_login = require_login
 
-        self._user_callback = None
-        self._request_callback = None
-        self._header_callback = None
+        self._user_callback: Callable[[Any], Any] | None = None
+        self._request_callback: Callable[[Request], Any] | None = None
+        self._header_callback: Callable[[str], Any] | None = None
         self._session_identifier_generator = _create_identifier
 
         if app is not None:
             self.init_app(app, add_context_processor)
 
-    def init_app(self, app, add_context_processor=True):
+    def init_app(self, app: Flask, add_context_processor: bool = True) -> None:
         """Logs people in to this app. The app's own session is kept by housekey from now on, in the same cookie, unless it
         has another session interface than Flask's. A manager with a name leaves it alone: its logins have cookies of their
         own."""
         doors = app.extensions.setdefault("flask_housekey", {})
         if self.name is None:
-            app.login_manager = self
+            app.login_manager = self  # type: ignore[attr-defined]
             salt = salt_to_take_over(app)
             doors[None] = _core.Door(app, self, salt)
             if salt is not None:
@@ -125,15 +156,21 @@ class LoginManager(Answers):
             app.context_processor(self._user_context_processor)
 
     @property
-    def login(self):
+    def login(self) -> Login[UserT]:
         """The login of this request by this manager: `login_manager.login.login_user(user)`."""
         return Login(self)
 
-    def login_required(self, func):
+    def login_required(self, func: FunctionT) -> FunctionT:
         """As `flask_housekey.login_required`, for the logins of this manager."""
         return guarded(func, lambda: may_not_pass(self, self.login.user))
 
-    def fresh_login_required(self, func=None, *, within=None):
+    @overload
+    def fresh_login_required(self, func: FunctionT, *, within: timedelta | None = None) -> FunctionT: ...
+    @overload
+    def fresh_login_required(
+        self, func: None = None, *, within: timedelta | None = None
+    ) -> Callable[[FunctionT], FunctionT]: ...
+    def fresh_login_required(self, func: Callable[..., Any] | None = None, *, within: timedelta | None = None) -> Any:
         """As `flask_housekey.fresh_login_required`, for the logins of this manager."""
         if func is None:
             return partial(self.fresh_login_required, within=within)
@@ -141,46 +178,58 @@ class LoginManager(Answers):
             func, lambda: may_not_pass_or_is_stale(self, self.login.user, self.login.is_fresh, within)
         )
 
-    def setup_app(self, app, add_context_processor=True):
+    def setup_app(self, app: Flask, add_context_processor: bool = True) -> None:
         """Deprecated: use `init_app`."""
         _deprecated("setup_app", "init_app")
         self.init_app(app, add_context_processor)
 
-    def user_loader(self, callback):
+    @overload
+    def user_loader(self, callback: Callable[[IdT], UserT | None]) -> Callable[[IdT], UserT | None]: ...
+    @overload
+    def user_loader(
+        self, callback: Callable[[IdT], Coroutine[Any, Any, UserT | None]]
+    ) -> Callable[[IdT], Coroutine[Any, Any, UserT | None]]: ...
+    def user_loader(self, callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Says how a user is found by what their `get_id` returned. None where there is no such user."""
         self._user_callback = callback
         return callback
 
     @property
-    def user_callback(self):
+    def user_callback(self) -> Callable[[Any], Any] | None:
         return self._user_callback
 
-    def request_loader(self, callback):
+    @overload
+    def request_loader(self, callback: Callable[[Request], UserT | None]) -> Callable[[Request], UserT | None]: ...
+    @overload
+    def request_loader(
+        self, callback: Callable[[Request], Coroutine[Any, Any, UserT | None]]
+    ) -> Callable[[Request], Coroutine[Any, Any, UserT | None]]: ...
+    def request_loader(self, callback: Callable[[Request], Any]) -> Callable[[Request], Any]:
         """Says how a user is found by the request alone, for instance by an API key in it."""
         self._request_callback = callback
         return callback
 
     @property
-    def request_callback(self):
+    def request_callback(self) -> Callable[[Request], Any] | None:
         return self._request_callback
 
-    def header_loader(self, callback):
+    def header_loader(self, callback: Callable[[str], UserT | None]) -> Callable[[str], UserT | None]:
         """Deprecated: use `request_loader`."""
         _deprecated("header_loader", "request_loader")
         self._header_callback = callback
         return callback
 
-    def unauthorized_handler(self, callback):
+    def unauthorized_handler(self, callback: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
         """Answers those who have to log in, in place of the redirect."""
         self.unauthorized_callback = callback
         return callback
 
-    def needs_refresh_handler(self, callback):
+    def needs_refresh_handler(self, callback: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
         """Answers those who have to prove themselves again, in place of the redirect."""
         self.needs_refresh_callback = callback
         return callback
 
-    def require_user(self):
+    def require_user(self) -> ResponseReturnValue | None:
         """What answers somebody who is not logged in, None if they are: `blueprint.before_request(login_manager.require_user)`
         guards a blueprint."""
         # What leads to no view is Flask's to answer.
@@ -189,41 +238,41 @@ class LoginManager(Answers):
         denied = may_not_pass(self, self.login.user)
         return None if denied is None else denied()
 
-    def _require_login(self):
+    def _require_login(self) -> ResponseReturnValue | None:
         """Answers requests for views that need a login, where that is the default."""
         required = current_app.config.get(config_key("HOUSEKEY_REQUIRE_LOGIN", self.name), self.require_login)
         return self.require_user() if required else None
 
-    def logins_of(self, user_id):
+    def logins_of(self, user_id: str | int) -> list[LoginInfo]:
         """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
         return door(self.name).logins_of(str(user_id))
 
-    def end_login(self, login_id):
+    def end_login(self, login_id: str) -> bool:
         """Ends a login, whoever's it is, at once. False when there is none of this number."""
         ended = door(self.name).end_login(login_id)
         if ended:
             self._tell_of_ended(None, 1)
         return ended
 
-    def end_logins_of(self, user_id):
+    def end_logins_of(self, user_id: str | int) -> int:
         """Ends all logins of a user, at once, and says how many there were."""
         ended = door(self.name).end_logins_of(str(user_id))
         self._tell_of_ended(str(user_id), ended)
         return ended
 
-    def delete_expired_logins(self):
+    def delete_expired_logins(self) -> int:
         """Deletes the records of logins that have expired, and says how many there were. They count for nothing before as well.
         `flask logins purge` calls it, and one login in a thousand deletes some."""
         return door(self.name).delete_expired_logins()
 
-    def _tell_of_ended(self, user_id, count):
-        app = current_app._get_current_object()
+    def _tell_of_ended(self, user_id: str | None, count: int) -> None:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
         for _ in range(count):
             log("login_ended", user_id, "ended_by_application")
-            more = {} if self.name is None else {"manager": self}
+            more: dict[str, Any] = {} if self.name is None else {"manager": self}
             send(app, "login_ended", user_id, "ended_by_application", more)
 
-    def _find_login_store(self, app, said):
+    def _find_login_store(self, app: Flask, said: LoginStore | str) -> LoginStore:
         """The login store that the configuration, or `login_store`, says."""
         if not isinstance(said, str):
             return said
@@ -232,12 +281,12 @@ class LoginManager(Answers):
         except ValueError as error:
             raise ValueError(f"HOUSEKEY_LOGIN_STORE: {error}") from None
 
-    def _update_request_context_with_user(self, user=None):
+    def _update_request_context_with_user(self, user: Any = None) -> None:
         """Makes this the current user, or an anonymous one."""
         user = self.anonymous_user() if user is None else user
         setattr(g, user_attribute(self.name), user)
 
-    def _load_user(self):
+    def _load_user(self) -> None:
         """Finds out who is there."""
         callbacks = (self._user_callback, self._request_callback)
         if callbacks == (None, None):
@@ -247,8 +296,8 @@ class LoginManager(Answers):
         visit = visit_of(self.name)
         user, source, signal = visit.load_user(again=hasattr(g, user_attribute(self.name)))
         self._update_request_context_with_user(user)
-        app = current_app._get_current_object()
-        more = {} if self.name is None else {"manager": self}
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        more: dict[str, Any] = {} if self.name is None else {"manager": self}
         user_accessed.send(app, **more)
         tell(visit, more)
         if source == "cookie":
@@ -256,7 +305,7 @@ class LoginManager(Answers):
         if signal is not None:
             signal.send(app, user=user, **more)
 
-    def _find_by_request(self):
+    def _find_by_request(self) -> tuple[Any, NamedSignal] | None:
         """The user that the request itself proves, with the signal that tells of it."""
         if self._request_callback is not None:
             user, signal = self._load_user_from_request(request), user_loaded_from_request
@@ -266,15 +315,16 @@ class LoginManager(Answers):
             user, signal = self._load_user_from_header(header), _user_loaded_from_header
         return None if user is None else (user, signal)
 
-    def _load_user_from_request(self, request):
-        return self._request_callback(request)
+    def _load_user_from_request(self, request: Request) -> Any:
+        callback: Any = self._request_callback
+        return current_app.ensure_sync(callback)(request)
 
-    def _load_user_from_header(self, header):
+    def _load_user_from_header(self, header: str | None) -> Any:
         if self._header_callback is None or header is None:
             return None
         return self._header_callback(header)
 
-    def _update_remember_cookie(self, response):
+    def _update_remember_cookie(self, response: Response) -> Response:
         visit = visit_if_any(self.name)
         if visit is not None:
             visit.finish_remembering(response)
@@ -283,12 +333,12 @@ class LoginManager(Answers):
                 visit.save(response)
         return response
 
-    def _user_context_processor(self):
+    def _user_context_processor(self) -> dict[str, Any]:
         if self.name is None:
             return _user_context_processor()
         return {f"{self.name}_user": self.login.user}
 
-    def _set_cookie(self, response):
+    def _set_cookie(self, response: Response) -> None:
         """Remembers the user of this session, by hand. `login_user` with `remember` does it by itself."""
         config = current_app.config
         if "_remember_seconds" in session:
@@ -312,7 +362,7 @@ class LoginManager(Answers):
             samesite=config.get("REMEMBER_COOKIE_SAMESITE", COOKIE_SAMESITE),
         )
 
-    def _clear_cookie(self, response):
+    def _clear_cookie(self, response: Response) -> None:
         """Takes the remember token from the browser, by hand. `logout_user` does it by itself."""
         config = current_app.config
         response.delete_cookie(
@@ -325,17 +375,18 @@ class LoginManager(Answers):
         )
 
     @property
-    def _login_disabled(self):
+    def _login_disabled(self) -> bool:
         """Deprecated: use LOGIN_DISABLED of the app's configuration."""
         _deprecated("_login_disabled", "app.config['LOGIN_DISABLED']")
-        return current_app.config.get("LOGIN_DISABLED", False)
+        disabled: bool = current_app.config.get("LOGIN_DISABLED", False)
+        return disabled
 
     @_login_disabled.setter
-    def _login_disabled(self, disabled):
+    def _login_disabled(self, disabled: bool) -> None:
         _deprecated("_login_disabled", "app.config['LOGIN_DISABLED']")
         current_app.config["LOGIN_DISABLED"] = disabled
 
 
-def _deprecated(name, instead):
+def _deprecated(name: str, instead: str) -> None:
     message = f"{name} is deprecated: use {instead}"
     warnings.warn(message, DeprecationWarning, stacklevel=3)

@@ -1,31 +1,41 @@
 """Flask's session, kept in Rust: nothing is verified or decoded until somebody looks at it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from flask.globals import request_ctx
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from . import _core
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask, Request, Response
+    from typing_extensions import Self
+
 
 class Session(_core.Visit, SessionMixin):
     """One request's session, in Flask's cookie. A mapping like Flask's own, though not a `dict`."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.copy()!r}>"
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if isinstance(other, Session):
             other = other.copy()
         return self.copy() == other
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __or__(self, other):
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return self.copy() | dict(other)
 
-    def __ror__(self, other):
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return dict(other) | self.copy()
 
-    def __ior__(self, other):
+    def __ior__(self, other: Mapping[str, Any]) -> Self:
         self.update(other)
         return self
 
@@ -36,24 +46,25 @@ class RustSessions(SecureCookieSessionInterface):
     `LoginManager.init_app` puts it in the place of Flask's, if that is as Flask has it.
     """
 
-    session_class = Session
+    # For Flask's types it is a dict.
+    session_class = Session  # type: ignore[assignment]
 
-    def __init__(self, door):
+    def __init__(self, door: _core.Door) -> None:
         self.door = door
 
-    def open_session(self, app, request):
+    def open_session(self, app: Flask, request: Request) -> Session | None:  # type: ignore[override]
         if not app.secret_key:
             return None
         return Session(self.door, request.environ)
 
-    def save_session(self, app, session, response):
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if isinstance(session, Session):
             session.save(response)
         else:
             super().save_session(app, session, response)
 
 
-def salt_to_take_over(app):
+def salt_to_take_over(app: Flask) -> str | None:
     """The salt of the app's sessions if they are Flask's own, None if they are anybody else's."""
     interface = app.session_interface
     if isinstance(interface, RustSessions):
@@ -74,10 +85,12 @@ _serializer = SecureCookieSessionInterface.serializer
 _session_class = SecureCookieSessionInterface.session_class
 
 
-def current_session():
+def current_session() -> SessionMixin:
     """The session of this request, without counting as a look at it."""
-    context = request_ctx._get_current_object()
+    context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    found: SessionMixin
     try:
-        return context._session
+        found = context._session
     except AttributeError:
-        return context.session
+        found = context.session
+    return found

@@ -3,9 +3,12 @@
 They are sent when the rules are done, so a handler may ask for the current user.
 """
 
-import warnings
+from __future__ import annotations
 
-from flask.signals import Namespace
+import warnings
+from typing import TYPE_CHECKING
+
+from blinker import NamedSignal, Namespace
 
 _signals = Namespace()
 
@@ -71,7 +74,7 @@ _OF_EVENTS = {
 }
 
 
-def _deprecated(name):
+def _deprecated(name: str) -> NamedSignal:
     if name != "user_loaded_from_header":
         raise AttributeError(name)
     warnings.warn(
@@ -82,5 +85,9 @@ def _deprecated(name):
     return _user_loaded_from_header
 
 
-def __getattr__(name):
-    return _deprecated(name)
+if TYPE_CHECKING:
+    user_loaded_from_header: NamedSignal
+else:
+    # A checker would take every misspelled name for one of this module's.
+    def __getattr__(name: str) -> object:
+        return _deprecated(name)

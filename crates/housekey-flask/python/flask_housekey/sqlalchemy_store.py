@@ -392,7 +392,7 @@ def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
     }
     for name in [driver] if driver else DRIVERS:
         with contextlib.suppress(ImportError):
-            engine = sqlalchemy.create_engine(
+            engine: Engine = sqlalchemy.create_engine(
                 f"postgresql+{name}://{rest}",
                 connect_args=bounds,
                 hide_parameters=True,

@@ -1,6 +1,13 @@
 """A test client that is logged in from the beginning. The name is Flask-Login's."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from flask.testing import FlaskClient
+
+if TYPE_CHECKING:
+    from .typing import UserLike
 
 
 class FlaskLoginClient(FlaskClient):
@@ -10,7 +17,7 @@ class FlaskLoginClient(FlaskClient):
     session was made for: tests of protected views turn SESSION_PROTECTION off.
     """
 
-    def __init__(self, *args, user=None, fresh_login=True, **kwargs):
+    def __init__(self, *args: Any, user: UserLike | None = None, fresh_login: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if user is not None:
             with self.session_transaction() as session:

@@ -1,43 +1,55 @@
 """What applications call. The names are Flask-Login's."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 from flask import current_app, g, has_request_context, request, url_for
 from werkzeug.local import LocalProxy
 
 from . import _core
 from .events import tell
-from .guards import guarded, login_exempt, may_not_pass, may_not_pass_or_is_stale
+from .guards import guarded, may_not_pass, may_not_pass_or_is_stale
 from .login import Login
 from .visits import visit_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from flask import Blueprint
+
+    from .typing import FunctionT, UserLike
+
 #: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
-current_user = LocalProxy(lambda: _get_user())
+#: `LoginManager.current_user` is the same with the program's type.
+current_user: Any = LocalProxy(lambda: _get_user())
 
 
-def encode_cookie(payload, key=None):
+def encode_cookie(payload: str, key: str | bytes | None = None) -> str:
     """A text with its digest, as the remember token's cookie has it. The key is SECRET_KEY unless given."""
     return _core.encode_cookie(payload, _secret_key(key))
 
 
-def decode_cookie(cookie, key=None):
+def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
     """What such a text says, None if its digest is wrong."""
     return _core.decode_cookie(cookie, _secret_key(key))
 
 
-def make_next_param(login_url, current_url):
+def make_next_param(login_url: str, current_url: str) -> str:
     """The way back to `current_url`, without scheme and host where they are those of `login_url`."""
     return _core.make_next_param(login_url, current_url)
 
 
-def expand_login_view(login_view):
+def expand_login_view(login_view: str) -> str:
     """The URL of a login view, which is given as a URL, a path or an endpoint."""
     if login_view.startswith(("https://", "http://", "/")):
         return login_view
     return url_for(login_view)
 
 
-def login_url(login_view, next_url=None, next_field="next"):
+def login_url(login_view: str, next_url: str | None = None, next_field: str = "next") -> str:
     """The URL of a login view, with the way back to `next_url` in its query."""
     base = expand_login_view(login_view)
     if next_url is None:
@@ -46,18 +58,24 @@ def login_url(login_view, next_url=None, next_field="next"):
     return _core.login_url(base, next_url, next_field, host)
 
 
-def login_fresh(within=None):
+def login_fresh(within: timedelta | None = None) -> bool:
     """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
     timedelta."""
     return _login().is_fresh(within)
 
 
-def login_remembered():
+def login_remembered() -> bool:
     """Whether this browser is remembered as the current user's."""
     return _login().is_remembered()
 
 
-def login_user(user, remember=False, duration=None, force=False, fresh=True):
+def login_user(
+    user: UserLike,
+    remember: bool = False,
+    duration: timedelta | None = None,
+    force: bool = False,
+    fresh: bool = True,
+) -> bool:
     """Logs a user in. False if they are not active and `force` is not set.
 
     `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
@@ -65,42 +83,42 @@ def login_user(user, remember=False, duration=None, force=False, fresh=True):
     return _login().login_user(user, remember, duration, force, fresh)
 
 
-def logout_user():
+def logout_user() -> bool:
     """Logs out the current user, empties the session and deletes the remember token. Always True."""
     return _login().logout_user()
 
 
-def confirm_login():
+def confirm_login() -> None:
     """Makes the login fresh, after the application has checked a password again."""
     _login().confirm_login()
 
 
-def login_failed(user=None):
+def login_failed(user: UserLike | None = None) -> None:
     """See `Login.login_failed`."""
     _login().login_failed(user)
 
 
-def update_auth_hash(user=None):
+def update_auth_hash(user: UserLike | None = None) -> None:
     """See `Login.update_auth_hash`."""
     _login().update_auth_hash(user)
 
 
-def logins():
+def logins() -> list[_core.LoginInfo]:
     """See `Login.logins`."""
     return _login().logins()
 
 
-def end_login(login_id):
+def end_login(login_id: str) -> bool:
     """See `Login.end_login`."""
     return _login().end_login(login_id)
 
 
-def end_other_logins():
+def end_other_logins() -> int:
     """See `Login.end_other_logins`."""
     return _login().end_other_logins()
 
 
-def next_url(default="/", claimed=None):
+def next_url(default: str = "/", claimed: str | None = None) -> str:
     """Where to go after logging in: `next` of the form, of the query or of the session, if it is an address of this site,
     or the default. HOUSEKEY_NEXT_ORIGINS lists other sites that may be gone to."""
     if claimed is None:
@@ -111,12 +129,18 @@ def next_url(default="/", claimed=None):
     return url
 
 
-def login_required(func):
+def login_required(func: FunctionT) -> FunctionT:
     """Lets only those have the view who are logged in. The others get what `LoginManager.unauthorized` answers."""
-    return guarded(func, lambda: may_not_pass(current_app.login_manager, current_user))
+    return guarded(func, lambda: may_not_pass(current_app.login_manager, current_user))  # type: ignore[attr-defined]
 
 
-def fresh_login_required(func=None, *, within=None):
+@overload
+def fresh_login_required(func: FunctionT, *, within: timedelta | None = None) -> FunctionT: ...
+@overload
+def fresh_login_required(
+    func: None = None, *, within: timedelta | None = None
+) -> Callable[[FunctionT], FunctionT]: ...
+def fresh_login_required(func: Callable[..., Any] | None = None, *, within: timedelta | None = None) -> Any:
     """Lets only those have the view whose login is fresh, with `within` by a proof no longer ago than this timedelta. The
     others get what `LoginManager.unauthorized` or `LoginManager.needs_refresh` answers.
 
@@ -126,13 +150,19 @@ def fresh_login_required(func=None, *, within=None):
     if func is None:
         return partial(fresh_login_required, within=within)
     return guarded(
-        func, lambda: may_not_pass_or_is_stale(current_app.login_manager, current_user, login_fresh, within)
+        func,
+        lambda: may_not_pass_or_is_stale(
+            current_app.login_manager,  # type: ignore[attr-defined]
+            current_user,
+            login_fresh,
+            within,
+        ),
     )
 
 
-def set_login_view(login_view, blueprint=None):
+def set_login_view(login_view: str, blueprint: Blueprint | None = None) -> None:
     """Sets the login view of the app, or of one of its blueprints."""
-    manager = current_app.login_manager
+    manager = current_app.login_manager  # type: ignore[attr-defined]
     views = manager.blueprint_login_views
     if blueprint is None and not views:
         manager.login_view = login_view
@@ -146,63 +176,33 @@ def set_login_view(login_view, blueprint=None):
         views[blueprint.name] = login_view
 
 
-def _guarded(func, denied, *args_of_denied):
-    @wraps(func)
-    def view(*args, **kwargs):
-        answer = None if _is_open() else denied(*args_of_denied)
-        if answer is not None:
-            return answer()
-        return current_app.ensure_sync(func)(*args, **kwargs)
-
-    return view
-
-
-def _is_open():
-    return request.method in EXEMPT_METHODS or current_app.config.get("LOGIN_DISABLED")
-
-
-def _may_not_pass():
-    if not current_user.is_authenticated:
-        return current_app.login_manager.unauthorized
-    return None
-
-
-def _may_not_pass_or_is_stale(within):
-    denied = _may_not_pass()
-    if denied is None and not login_fresh(within):
-        # For an answer that says how old the login may be.
-        g._flask_housekey_within = within
-        return current_app.login_manager.needs_refresh
-    return denied
-
-
-def _get_user():
+def _get_user() -> Any:
     if not has_request_context():
         return None
     if not hasattr(g, "_login_user"):
-        current_app.login_manager._load_user()
+        current_app.login_manager._load_user()  # type: ignore[attr-defined]
     return g._login_user
 
 
-def _login():
+def _login() -> Login[Any]:
     # Programs' tests put another `_get_user` in its place.
-    return Login(current_app.login_manager, current_user._get_current_object)
+    return Login(current_app.login_manager, current_user._get_current_object)  # type: ignore[attr-defined]
 
 
-def _create_identifier():
+def _create_identifier() -> str:
     """What a session of this client keeps to be recognized by."""
     return visit_of().identity()
 
 
-def _user_context_processor():
+def _user_context_processor() -> dict[str, Any]:
     return {"current_user": _get_user()}
 
 
-def _cookie_digest(payload, key=None):
+def _cookie_digest(payload: str, key: str | bytes | None = None) -> str:
     return encode_cookie(payload, key).rpartition("|")[2]
 
 
-def _secret_key(key=None):
+def _secret_key(key: str | bytes | None = None) -> bytes:
     if key is None:
         key = current_app.config["SECRET_KEY"]
     return key.encode("latin1") if isinstance(key, str) else key

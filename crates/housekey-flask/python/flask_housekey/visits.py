@@ -1,5 +1,8 @@
 """One request, as the rules see it: one visit for each login manager that is asked."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from flask import current_app, g, request, session
@@ -8,15 +11,18 @@ from flask.sessions import SecureCookieSessionInterface
 from . import _core
 from .sessions import Session, current_session
 
+if TYPE_CHECKING:
+    from typing import Any
+
 #: Where a request finds its visits, but for one that is its session.
 _VISIT = "flask_housekey.visit"
 
 
-def visit_of(name=None):
+def visit_of(name: str | None = None) -> _core.Visit:
     """This request's visit to the login manager of this name; None is the app's own."""
     if name is not None:
         return _known(name) or _keep(name, Session(door(name), request.environ))
-    kept_in = session._get_current_object()
+    kept_in = session._get_current_object()  # type: ignore[attr-defined]
     if isinstance(kept_in, Session):
         g._flask_housekey_visit = kept_in
         return kept_in
@@ -26,7 +32,7 @@ def visit_of(name=None):
     return _keep(None, visit)
 
 
-def visit_if_any(name=None):
+def visit_if_any(name: str | None = None) -> _core.Visit | None:
     """The same, if anybody has looked at it. Does not count as a look itself."""
     if name is not None:
         return _known(name)
@@ -34,35 +40,36 @@ def visit_if_any(name=None):
     return kept_in if isinstance(kept_in, Session) else _visit_beside(kept_in)
 
 
-def door(name=None):
+def door(name: str | None = None) -> _core.Door:
     """What the rules know of this app under the login manager of this name."""
     # An app without a login manager says so, as it always has.
-    current_app.login_manager
-    return current_app.extensions["flask_housekey"][name]
+    current_app.login_manager  # type: ignore[attr-defined]
+    found: _core.Door = current_app.extensions["flask_housekey"][name]
+    return found
 
 
-def _keep(name, visit):
+def _keep(name: str | None, visit: _core.Visit) -> _core.Visit:
     # Copies of this context share it. Weakly, since a user may lead back to the request.
     request.environ[_key(name)] = ref(visit)
     setattr(g, f"_flask_housekey_visit_{name}" if name else "_flask_housekey_visit", visit)
     return visit
 
 
-def _known(name):
+def _known(name: str | None) -> _core.Visit | None:
     visit = request.environ.get(_key(name))
     return None if visit is None else visit()
 
 
-def _key(name):
+def _key(name: str | None) -> str:
     return f"{_VISIT}.{name}" if name else _VISIT
 
 
-def _visit_beside(kept_in):
+def _visit_beside(kept_in: Any) -> _core.Visit | None:
     visit = _known(None)
     return visit if visit is not None and visit.is_kept_in(kept_in) else None
 
 
-def _cookie_of_session():
+def _cookie_of_session() -> str | None:
     """The cookie that all of the session came in. None where it is kept on the server."""
     interface = current_app.session_interface
     if not isinstance(interface, SecureCookieSessionInterface):
