@@ -54,6 +54,8 @@ const KEYS: [&str; OURS + 16] = [
     "HOUSEKEY_REQUIRE_LOGIN",
 ];
 const OURS: usize = 24;
+/// Where `SECRET_KEY_FALLBACKS` is among them.
+const FALLBACKS: usize = 1;
 const PREFIX: &str = "HOUSEKEY_";
 
 const DAY: f64 = 86_400.0;
@@ -87,6 +89,51 @@ impl Names {
     }
 }
 
+impl Name {
+    fn value<'py>(&self, config: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = config.py();
+        match (config.get_item(self.own.bind(py))?, &self.general) {
+            (None, Some(general)) => config.get_item(general.bind(py)),
+            (value, _) => Ok(value),
+        }
+    }
+}
+
+impl Names {
+    /// Whether the configuration has the very same values, and in them the same fallback keys.
+    pub(crate) fn are_as_before(
+        &self,
+        config: &Bound<'_, PyDict>,
+        values: &[Option<Py<PyAny>>],
+        fallbacks: &[Py<PyAny>],
+    ) -> PyResult<bool> {
+        for (name, before) in self.0.iter().zip(values) {
+            let is_same = match (name.value(config)?, before) {
+                (Some(now), Some(before)) => now.is(before),
+                (now, before) => now.is_none() && before.is_none(),
+            };
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        // Those may be changed in place.
+        let Some(list) = values.get(FALLBACKS).and_then(Option::as_ref) else {
+            return Ok(true);
+        };
+        let Ok(now) = list.bind(config.py()).try_iter() else {
+            return Ok(true);
+        };
+        let mut before = fallbacks.iter();
+        for fallback in now {
+            let fallback = fallback?;
+            if !before.next().is_some_and(|before| fallback.is(before)) {
+                return Ok(false);
+            }
+        }
+        Ok(before.next().is_none())
+    }
+}
+
 /// The key of a login manager that has a name.
 fn own_key(manager: &str, key: &str) -> String {
     let rest = key.strip_prefix(PREFIX).unwrap_or(key);
@@ -109,14 +156,10 @@ pub(crate) struct Config<'py> {
 
 impl<'py> Config<'py> {
     pub(crate) fn of(config: &Bound<'py, PyDict>, names: &Names) -> PyResult<Self> {
-        let py = config.py();
-        let value = |name: &Name| match (config.get_item(name.own.bind(py))?, &name.general) {
-            (None, Some(general)) => config.get_item(general.bind(py)),
-            (value, _) => Ok(value),
-        };
+        let values = names.0.iter().map(|name| name.value(config));
         Ok(Self {
-            py,
-            values: names.0.iter().map(value).collect::<PyResult<_>>()?,
+            py: config.py(),
+            values: values.collect::<PyResult<_>>()?,
         })
     }
 

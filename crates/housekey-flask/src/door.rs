@@ -8,7 +8,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyModule};
 
 use crate::config::{Config, Names};
 use crate::drive::drive;
@@ -126,44 +126,24 @@ impl Door {
     }
 }
 
-impl Built {
-    /// Whether it was built from these very values.
-    fn is_of(
-        &self,
-        config: &Config<'_>,
-        fallbacks: &[Bound<'_, PyAny>],
-        of_manager: &OfManager,
-    ) -> bool {
-        let same_value =
-            |(now, before): (&Option<Bound<'_, PyAny>>, &Option<Py<PyAny>>)| match (now, before) {
-                (Some(now), Some(before)) => now.is(before),
-                (now, before) => now.is_none() && before.is_none(),
-            };
-        self.of_manager.is(of_manager)
-            && config.values().iter().zip(&self.values).all(same_value)
-            && fallbacks.len() == self.fallbacks.len()
-            && fallbacks
-                .iter()
-                .zip(&self.fallbacks)
-                .all(|(now, before)| now.is(before))
-    }
-}
-
 impl Door {
     /// What the configuration says by now.
     pub(crate) fn built(&self, py: Python<'_>) -> PyResult<Arc<Built>> {
         let manager = self.manager(py)?;
         let app = self.app.bind(py).call0()?;
         let dict = app.getattr(intern!(py, "config"))?.cast_into::<PyDict>()?;
-        let config = Config::of(&dict, &self.names)?;
-        let fallbacks = config.fallbacks()?;
         let of_manager = OfManager::of(&manager)?;
         let known = self.lock().clone();
         if let Some(known) = &known
-            && known.is_of(&config, &fallbacks, &of_manager)
+            && known.of_manager.is(&of_manager)
+            && self
+                .names
+                .are_as_before(&dict, &known.values, &known.fallbacks)?
         {
             return Ok(Arc::clone(known));
         }
+        let config = Config::of(&dict, &self.names)?;
+        let fallbacks = config.fallbacks()?;
         let doors = app.getattr("extensions")?.get_item("flask_housekey")?;
         let names = doors
             .try_iter()?
@@ -234,7 +214,8 @@ impl Door {
     pub(crate) fn own_identity(&self, py: Python<'_>) -> PyResult<Option<String>> {
         static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let ours = OURS.import(py, "flask_housekey.utils", "_create_identifier")?;
-        let generator = self.manager(py)?.getattr("_session_identifier_generator")?;
+        let generator = intern!(py, "_session_identifier_generator");
+        let generator = self.manager(py)?.getattr(generator)?;
         match generator.is(ours) {
             true => Ok(None),
             false => generator.call0()?.extract().map(Some),
@@ -259,10 +240,13 @@ pub(crate) fn now() -> SystemTime {
 
 /// Looks at the clock that programs' tests patch: `datetime` in `login_manager`, as in Flask-Login. By freezegun or by hand.
 pub(crate) fn look_at_clock(py: Python<'_>) -> PyResult<()> {
-    static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let module = py.import("flask_housekey.login_manager")?;
-    let datetime = module.getattr("datetime")?;
-    let ours = OURS.get_or_try_init(py, || module.getattr("_datetime").map(Bound::unbind))?;
+    static MODULE: PyOnceLock<(Py<PyModule>, Py<PyAny>)> = PyOnceLock::new();
+    let (module, ours) = MODULE.get_or_try_init(py, || {
+        let module = py.import("flask_housekey.login_manager")?;
+        let ours = module.getattr("_datetime")?.unbind();
+        PyResult::Ok((module.unbind(), ours))
+    })?;
+    let datetime = module.bind(py).getattr(intern!(py, "datetime"))?;
     let seconds = match datetime.is(ours) {
         true => 0,
         false => {

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 /// The address of the client as Flask-Login 0.6.3 takes it, as an extension of the request: the first one that was forwarded, or
@@ -37,17 +39,21 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn of(environ: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let text = |name: &str| -> PyResult<Option<Py<PyString>>> {
-            let value = environ.get_item(name)?;
+        static KEYS: PyOnceLock<[Py<PyString>; COUNT]> = PyOnceLock::new();
+        let py = environ.py();
+        let intern = || FIELDS.map(|(key, _)| PyString::intern(py, key).unbind());
+        let keys = KEYS.get_or_init(py, intern);
+        let text = |key: &Bound<'_, PyString>| -> PyResult<Option<Py<PyString>>> {
+            let value = environ.get_item(key)?;
             Ok(value.and_then(|value| value.cast_into::<PyString>().ok().map(Bound::unbind)))
         };
         let mut fields = [const { None }; COUNT];
-        for ((name, _), field) in FIELDS.iter().zip(&mut fields) {
-            *field = text(name)?;
+        for (key, field) in keys.iter().zip(&mut fields) {
+            *field = text(key.bind(py))?;
         }
         Ok(Self {
             fields,
-            address: text("REMOTE_ADDR")?,
+            address: text(intern!(py, "REMOTE_ADDR"))?,
         })
     }
 

@@ -1,19 +1,55 @@
 //! The response's headers: Werkzeug's in, Werkzeug's out.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
 
 /// Copies a response's header fields, but for those that are none.
 pub(crate) fn read(response: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     let mut map = HeaderMap::new();
-    for field in response.getattr("headers")?.try_iter()? {
-        let (name, value): (String, String) = field?.extract()?;
+    for_each(response, |name, value| {
         let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
             map.append(name, value);
         }
-    }
+    })?;
     Ok(map)
+}
+
+/// Whether a response sets a cookie of this name already.
+pub(crate) fn sets_cookie(response: &Bound<'_, PyAny>, cookie: &str) -> PyResult<bool> {
+    let mut is_set = false;
+    for_each(response, |name, value| {
+        let rest = value.strip_prefix(cookie);
+        is_set |= name.eq_ignore_ascii_case("set-cookie")
+            && rest.is_some_and(|rest| rest.trim_start().starts_with('='));
+    })?;
+    Ok(is_set)
+}
+
+/// Adds a field to a response.
+pub(crate) fn add(response: &Bound<'_, PyAny>, name: &str, value: &str) -> PyResult<()> {
+    let py = response.py();
+    let headers = response.getattr(intern!(py, "headers"))?;
+    headers
+        .call_method1(intern!(py, "add"), (name, value))
+        .map(drop)
+}
+
+fn for_each(response: &Bound<'_, PyAny>, mut act: impl FnMut(&str, &str)) -> PyResult<()> {
+    let py = response.py();
+    let headers = response.getattr(intern!(py, "headers"))?;
+    // Where Werkzeug has them. Its iterator is written in Python.
+    let fields = match headers.getattr_opt(intern!(py, "_list"))? {
+        Some(list) if list.is_exact_instance_of::<PyList>() => list,
+        _ => headers,
+    };
+    for field in fields.try_iter()? {
+        let (name, value): (Bound<'_, PyString>, Bound<'_, PyString>) = field?.extract()?;
+        act(&name.to_string_lossy(), &value.to_string_lossy());
+    }
+    Ok(())
 }
 
 /// What has become of them.
@@ -54,24 +90,27 @@ impl Written {
         response: &Bound<'_, PyAny>,
         keeps_private: bool,
     ) -> PyResult<()> {
-        let headers = response.getattr("headers")?;
         for cookie in self.cookies() {
-            headers.call_method1("add", ("Set-Cookie", cookie))?;
+            add(response, "Set-Cookie", cookie)?;
         }
         for name in self.after.keys() {
             let is_told = keeps_private || *name == header::VARY;
             if *name == header::SET_COOKIE || !is_told {
                 continue;
             }
-            let values = |map: &HeaderMap| -> Vec<String> {
-                let values = map.get_all(name).iter();
-                values
-                    .filter_map(|value| value.to_str().ok().map(str::to_owned))
-                    .collect()
-            };
-            let after = values(&self.after);
-            if after != values(&self.before) {
-                headers.call_method1("setlist", (spelled(name), after))?;
+            let (before, after) = (self.before.get_all(name), self.after.get_all(name));
+            if before == after {
+                continue;
+            }
+            let mut values = after.iter().filter_map(|value| value.to_str().ok());
+            match (self.before.contains_key(name), values.next(), values.next()) {
+                (false, Some(only), None) => add(response, &spelled(name), only)?,
+                _ => {
+                    let values = after.iter().filter_map(|value| value.to_str().ok());
+                    let values: Vec<_> = values.collect();
+                    let headers = response.getattr("headers")?;
+                    headers.call_method1("setlist", (spelled(name), values))?;
+                }
             }
         }
         Ok(())

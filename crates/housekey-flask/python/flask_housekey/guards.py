@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g, request
 
 from .config import EXEMPT_METHODS
+from .context import request_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,19 +34,22 @@ def login_exempt(view: ExemptT) -> ExemptT:
 def guarded(func: FunctionT, denied: Callable[[], Denied | None]) -> FunctionT:
     """The view for those alone who may pass. `denied` says what answers the others; None if they may."""
 
+    is_async = iscoroutinefunction(func)
+
     @wraps(func)
     def view(*args: Any, **kwargs: Any) -> Any:
         answer = None if is_open() else denied()
         if answer is not None:
             return answer()
-        return current_app.ensure_sync(func)(*args, **kwargs)
+        return current_app.ensure_sync(func)(*args, **kwargs) if is_async else func(*args, **kwargs)
 
     return cast("FunctionT", view)
 
 
 def is_open() -> bool:
     """Whether nobody needs a login for this request, whatever the view."""
-    return request.method in EXEMPT_METHODS or current_app.config.get("LOGIN_DISABLED", False)
+    context = request_context()
+    return context.request.method in EXEMPT_METHODS or context.app.config.get("LOGIN_DISABLED", False)
 
 
 def may_not_pass(manager: LoginManager[Any], user: Any) -> Denied | None:

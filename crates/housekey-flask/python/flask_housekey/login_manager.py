@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, overload
 
-from flask import current_app, g, request, session
+from flask import current_app, request, session
 from werkzeug.local import LocalProxy
 
 from . import _core
@@ -27,6 +27,7 @@ from .config import (
     REFRESH_MESSAGE_CATEGORY,
     config_key,
 )
+from .context import request_context, request_globals
 from .events import log, send, tell
 from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale
 from .login import Login, user_attribute
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from blinker import NamedSignal
-    from flask import Flask, Request, Response
+    from flask import Config, Flask, Request, Response
     from flask.typing import ResponseReturnValue
 
     from ._core import LoginInfo
@@ -149,7 +150,7 @@ class LoginManager(Answers, Generic[UserT]):
                 app.session_interface = RustSessions(doors[None])
         else:
             doors[self.name] = _core.Door(app, self, f"flask_housekey.{self.name}", self.name)
-        app.before_request(self._require_login)
+        app.url_value_preprocessor(self._see_whether_login_is_required)
         app.after_request(self._update_remember_cookie)
         app.cli.add_command(logins_cli)
         if add_context_processor:
@@ -240,8 +241,18 @@ class LoginManager(Answers, Generic[UserT]):
 
     def _require_login(self) -> ResponseReturnValue | None:
         """Answers requests for views that need a login, where that is the default."""
-        required = current_app.config.get(config_key("HOUSEKEY_REQUIRE_LOGIN", self.name), self.require_login)
-        return self.require_user() if required else None
+        return self.require_user() if self._requires_login(current_app.config) else None
+
+    def _requires_login(self, config: Config) -> Any:
+        return config.get(config_key("HOUSEKEY_REQUIRE_LOGIN", self.name), self.require_login)
+
+    def _see_whether_login_is_required(self, endpoint: str | None, values: dict[str, Any] | None) -> None:
+        """Puts the hook in place once it has something to do: each costs every request, and the configuration may change."""
+        app = request_context().app
+        if self._requires_login(app.config):
+            hooks = app.before_request_funcs.setdefault(None, [])
+            if self._require_login not in hooks:
+                hooks.insert(0, self._require_login)
 
     def logins_of(self, user_id: str | int) -> list[LoginInfo]:
         """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
@@ -284,21 +295,21 @@ class LoginManager(Answers, Generic[UserT]):
     def _update_request_context_with_user(self, user: Any = None) -> None:
         """Makes this the current user, or an anonymous one."""
         user = self.anonymous_user() if user is None else user
-        setattr(g, user_attribute(self.name), user)
+        setattr(request_globals(), user_attribute(self.name), user)
 
     def _load_user(self) -> None:
         """Finds out who is there."""
-        callbacks = (self._user_callback, self._request_callback)
-        if callbacks == (None, None):
+        if self._user_callback is None and self._request_callback is None:
             raise Exception(
                 "Missing user_loader or request_loader: a login manager needs to be told how users are found."
             )
         visit = visit_of(self.name)
-        user, source, signal = visit.load_user(again=hasattr(g, user_attribute(self.name)))
+        user, source, signal = visit.load_user(again=hasattr(request_globals(), user_attribute(self.name)))
         self._update_request_context_with_user(user)
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        app = request_context().app
         more: dict[str, Any] = {} if self.name is None else {"manager": self}
-        user_accessed.send(app, **more)
+        if user_accessed.receivers:
+            user_accessed.send(app, **more)
         tell(visit, more)
         if source == "cookie":
             signal = user_loaded_from_cookie

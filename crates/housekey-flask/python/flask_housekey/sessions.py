@@ -58,7 +58,8 @@ class RustSessions(SecureCookieSessionInterface):
         return Session(self.door, request.environ)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if isinstance(session, Session):
+        # Not by isinstance, which asks the mappings of collections.abc.
+        if type(session) is Session:
             session.save(response)
         else:
             super().save_session(app, session, response)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
-from flask import current_app, g, has_request_context, request, url_for
+from flask import current_app, request, url_for
 from werkzeug.local import LocalProxy
 
 from . import _core
+from .context import has_request, request_context, request_globals
 from .events import tell
 from .guards import guarded, may_not_pass, may_not_pass_or_is_stale
 from .login import Login
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 
     from flask import Blueprint
 
+    from .guards import Denied
     from .typing import FunctionT, UserLike
 
 #: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
 #: `LoginManager.current_user` is the same with the program's type.
 current_user: Any = LocalProxy(lambda: _get_user())
+_our_current_user = current_user
 
 
 def encode_cookie(payload: str, key: str | bytes | None = None) -> str:
@@ -131,7 +134,7 @@ def next_url(default: str = "/", claimed: str | None = None) -> str:
 
 def login_required(func: FunctionT) -> FunctionT:
     """Lets only those have the view who are logged in. The others get what `LoginManager.unauthorized` answers."""
-    return guarded(func, lambda: may_not_pass(current_app.login_manager, current_user))  # type: ignore[attr-defined]
+    return guarded(func, _may_not_pass)
 
 
 @overload
@@ -149,15 +152,7 @@ def fresh_login_required(func: Callable[..., Any] | None = None, *, within: time
     """
     if func is None:
         return partial(fresh_login_required, within=within)
-    return guarded(
-        func,
-        lambda: may_not_pass_or_is_stale(
-            current_app.login_manager,  # type: ignore[attr-defined]
-            current_user,
-            login_fresh,
-            within,
-        ),
-    )
+    return guarded(func, lambda: _may_not_pass_or_is_stale(within))
 
 
 def set_login_view(login_view: str, blueprint: Blueprint | None = None) -> None:
@@ -177,11 +172,27 @@ def set_login_view(login_view: str, blueprint: Blueprint | None = None) -> None:
 
 
 def _get_user() -> Any:
-    if not has_request_context():
+    if not has_request():
         return None
+    g = request_globals()
     if not hasattr(g, "_login_user"):
-        current_app.login_manager._load_user()  # type: ignore[attr-defined]
+        request_context().app.login_manager._load_user()  # type: ignore[attr-defined]
     return g._login_user
+
+
+def _user_to_guard() -> Any:
+    # Programs' tests put another one in the place of either.
+    return _get_user() if current_user is _our_current_user else current_user
+
+
+def _may_not_pass() -> Denied | None:
+    manager = request_context().app.login_manager  # type: ignore[attr-defined]
+    return may_not_pass(manager, _user_to_guard())
+
+
+def _may_not_pass_or_is_stale(within: timedelta | None) -> Denied | None:
+    manager = request_context().app.login_manager  # type: ignore[attr-defined]
+    return may_not_pass_or_is_stale(manager, _user_to_guard(), login_fresh, within)
 
 
 def _login() -> Login[Any]:

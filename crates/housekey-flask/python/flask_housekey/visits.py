@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from flask import current_app, g, request, session
+from flask import current_app, request
 from flask.sessions import SecureCookieSessionInterface
 
 from . import _core
+from .context import request_context, request_globals
 from .sessions import Session, current_session
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ _VISIT = "flask_housekey.visit"
 
 def visit_of(name: str | None = None) -> _core.Visit:
     """This request's visit to the login manager of this name; None is the app's own."""
+    context = request_context()
     if name is not None:
-        return _known(name) or _keep(name, Session(door(name), request.environ))
-    kept_in = session._get_current_object()  # type: ignore[attr-defined]
-    if isinstance(kept_in, Session):
-        g._flask_housekey_visit = kept_in
+        return _known(name) or _keep(name, Session(door(name), context.request.environ))
+    kept_in: Any = context.session
+    # Not by isinstance, which asks the mappings of collections.abc.
+    if type(kept_in) is Session:
+        request_globals()._flask_housekey_visit = kept_in
         return kept_in
     visit = _visit_beside(kept_in)
     if visit is None:
@@ -37,7 +40,7 @@ def visit_if_any(name: str | None = None) -> _core.Visit | None:
     if name is not None:
         return _known(name)
     kept_in = current_session()
-    return kept_in if isinstance(kept_in, Session) else _visit_beside(kept_in)
+    return kept_in if type(kept_in) is Session else _visit_beside(kept_in)
 
 
 def door(name: str | None = None) -> _core.Door:
@@ -51,7 +54,7 @@ def door(name: str | None = None) -> _core.Door:
 def _keep(name: str | None, visit: _core.Visit) -> _core.Visit:
     # Copies of this context share it. Weakly, since a user may lead back to the request.
     request.environ[_key(name)] = ref(visit)
-    setattr(g, f"_flask_housekey_visit_{name}" if name else "_flask_housekey_visit", visit)
+    setattr(request_globals(), f"_flask_housekey_visit_{name}" if name else "_flask_housekey_visit", visit)
     return visit
 
 

@@ -6,7 +6,7 @@ use housekey::{Error, ErrorKind};
 use pyo3::exceptions::{PyException, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 
-use super::Visit;
+use super::{Opened, Visit};
 use crate::errors::exception;
 use crate::headers::{self, Written};
 use crate::mapping::dumps;
@@ -18,6 +18,9 @@ impl Visit {
             return Ok(());
         };
         self.hand_in(py, opened)?;
+        if self.session.is_none() {
+            return add_token(opened, response);
+        }
         let mut written = Written::new(headers::read(response)?);
         opened.visit.finish_remembering(&mut written.after);
         let settings = &opened.built.settings;
@@ -66,6 +69,22 @@ impl Visit {
         }
         written.put_into(response, opened.built.keeps_private)
     }
+}
+
+/// Where the session is ours, what caches have to know goes with it.
+fn add_token(opened: &Opened, response: &Bound<'_, PyAny>) -> PyResult<()> {
+    let is_set = |name: &str| headers::sets_cookie(response, name).unwrap_or(false);
+    for cookie in opened.visit.remember_outcome(is_set) {
+        if let Some(error) = &opened.built.settings.remember_error
+            && !cookie.is_deletion()
+        {
+            return Err(PyException::new_err(error.clone()));
+        }
+        let value = cookie.into_header();
+        // What a cookie is made of is ASCII.
+        headers::add(response, "Set-Cookie", value.to_str().unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 /// As Flask does: browsers drop a cookie that is too large, so it is not sent, and they keep the one that they have.
