@@ -1,5 +1,6 @@
 """What the tests of login stores share: servers, records, and stores on each."""
 
+import contextlib
 import os
 import pathlib
 import secrets
@@ -107,12 +108,16 @@ class Server:
 
     def freeze(self):
         """It takes connections and answers nothing."""
-        for process in self.processes():
-            os.kill(process, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
         for process in self.processes():
-            os.kill(process, signal.SIGCONT)
+            # A server's processes come and go.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def processes(self):
         parent = self.process.pid
