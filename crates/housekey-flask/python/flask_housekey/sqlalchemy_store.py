@@ -371,27 +371,36 @@ def _until(deadline: float, steps: Any) -> Any:
         return end.value
 
 
-# How many seconds the store that connects at the moment lets it take.
-_patience: contextvars.ContextVar[float | None] = contextvars.ContextVar("patience", default=None)
+# The store that connects at the moment.
+_connecting: contextvars.ContextVar[_Connecting | None] = contextvars.ContextVar("connecting", default=None)
 
 
 class _Connecting:
     """Connecting ends in time while this lasts, where the program has not said when it does."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._seconds = math.ceil(seconds)
+        self._changed: list[dict[str, Any]] = []
 
     def __enter__(self) -> None:
-        self._token = _patience.set(self._seconds)
+        self._token = _connecting.set(self)
 
     def __exit__(self, *_: Any) -> None:
-        _patience.reset(self._token)
+        _connecting.reset(self._token)
+        # Some versions of SQLAlchemy would connect by these the next time as well.
+        for parameters in self._changed:
+            parameters.pop("connect_timeout", None)
+
+    def bound(self, parameters: dict[str, Any]) -> None:
+        if "connect_timeout" not in parameters:
+            parameters["connect_timeout"] = self._seconds
+            self._changed.append(parameters)
 
 
-def _connect_in_time(dialect: Any, record: Any, cargs: Any, cparams: Any) -> None:
-    seconds = _patience.get()
-    if seconds is not None:
-        cparams.setdefault("connect_timeout", math.ceil(seconds))
+def _connect_in_time(dialect: Any, record: Any, cargs: Any, cparams: dict[str, Any]) -> None:
+    connecting = _connecting.get()
+    if connecting is not None:
+        connecting.bound(cparams)
 
 
 def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
