@@ -70,7 +70,7 @@ class Server:
         self.kind, self.folder, self.process = kind, folder, None
         # It runs as somebody else when the tests run as root.
         for parent in [folder, *folder.parents][:3]:
-            parent.chmod(0o755)
+            parent.chmod(0o711)
         self.start()
 
     def start(self):

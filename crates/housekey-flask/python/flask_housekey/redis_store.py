@@ -272,10 +272,8 @@ def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
     if "unknown command" in text:
         words = "it does not know a command that the store needs"
         return words, "it needs EVALSHA, EVAL, SCRIPT LOAD and HMGET under these names"
-    if isinstance(error, (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)) or code in (
-        "NOAUTH",
-        "WRONGPASS",
-    ):
+    refused = (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)
+    if isinstance(error, refused) or code in ("NOAUTH", "WRONGPASS") or "unauthenticated" in text:
         return None, CREDENTIALS
     if isinstance(error, exceptions.TimeoutError):
         return None, "see whether it runs, whether it is overloaded, and whether the way to it is open"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import math
 import os
 import re
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ._core import Created, Limit, LoginRecord, LoginStoreError, PostgresStatements, Touch, Updated
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine, PoolProxiedConnection
 
 T = TypeVar("T")
 
@@ -25,6 +26,9 @@ DRIVERS = ("psycopg", "psycopg2")
 TOO_LATE = "see whether it runs, whether it is overloaded, whether the way to it is open, and whether somebody holds a lock on the table"
 UNREACHABLE = (
     "see whether it runs, and which user, password and database the engine was given; the pool connects again by itself"
+)
+NOT_A_LOGIN = (
+    "a row is not that of a login; another program made that table or wrote into it, so give the store one of its own"
 )
 # Lock not available, query cancelled: what the server says when the time is over that it was given.
 SAYS_TOO_LATE = ("55P03", "57014")
@@ -183,34 +187,34 @@ class SqlAlchemyLoginStore:
     def _in_time(self, engine: Engine, question: Callable[[Link], T]) -> T:
         """Asks over a connection of the pool. When the server undid it because of what others did at the same time, it is asked again.
 
-        What SQLAlchemy raises says the record, which has no place in a log: the driver's own exception is the cause in its place.
+        It is the driver that is asked: what SQLAlchemy raises says the record, which has no place in a log.
         """
-        exc = _sqlalchemy().exc
+        exc, driver = _sqlalchemy().exc, engine.dialect.loaded_dbapi
         deadline = time.monotonic() + self._timeout
+        cause: Any
         while True:
             try:
                 with _Connecting(self._timeout):
-                    connection = engine.connect()
-                with connection:
-                    if _is_lost(connection):
+                    connection = engine.raw_connection()
+                with contextlib.closing(connection):
+                    if _is_lost(connection.driver_connection):
                         connection.invalidate()
                         continue
-                    link = Link(connection, deadline, self._timeout, self._statements)
-                    with link.in_order():
+                    with Link(connection, deadline, self._timeout, self._statements) as link:
                         return question(link)
             except TooLate:
                 failure, cause = f"it has not answered within {self._timeout:g} s; {TOO_LATE}", None
             except exc.TimeoutError as error:
                 failure, cause = "all of the pool's connections are in use; see how many it may have", error
-            except exc.DBAPIError as error:
-                cause = error.orig
-                code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+            except (driver.Error, exc.DBAPIError) as error:
+                # SQLAlchemy asks a few things by itself when it first connects.
+                cause = getattr(error, "orig", error)
+                code = _sqlstate(cause)
                 if code and PostgresStatements.was_undone(code) and time.monotonic() < deadline:
                     continue
                 failure = self._said(cause, code)
             except (TypeError, ValueError, OverflowError) as error:
-                failure = "a row is not that of a login; another program made that table or wrote into it, so give the store one of its own"
-                cause = error
+                failure, cause = NOT_A_LOGIN, error
             break
         raise LoginStoreError(f"{_server_name(engine)}: {failure}") from cause
 
@@ -234,33 +238,58 @@ class TooLate(Exception):
 
 
 class Link:
-    """A connection of the pool, which commits each statement, unless there is a transaction."""
+    """A connection of the pool, which commits each statement, unless there is a transaction. Afterwards it is as it was, or closed."""
 
-    def __init__(self, connection: Connection, deadline: float, timeout: float, statements: PostgresStatements) -> None:
-        self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(
+        self, connection: PoolProxiedConnection, deadline: float, timeout: float, statements: PostgresStatements
+    ) -> None:
+        self._connection = connection
+        self._driver: Any = connection.driver_connection
         self._deadline = deadline
         self._timeout = timeout
         self._statements = statements
         self._has_begun = False
-        self._is_psycopg2 = connection.dialect.driver == "psycopg2"
+        self._is_psycopg2 = type(self._driver).__module__.startswith("psycopg2")
+
+    def __enter__(self) -> Link:
+        self._autocommit = self._driver.autocommit
+        self._driver.autocommit = True
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        is_right = False
+        try:
+            # Without an answer from the server, one may be under way.
+            is_right = (error is None or bool(_sqlstate(error))) and self._put_right()
+        finally:
+            if not is_right:
+                self._connection.invalidate()
+
+    def _put_right(self) -> bool:
+        try:
+            if self._has_begun:
+                self.script("ROLLBACK")
+            self._driver.autocommit = self._autocommit
+        except Exception:
+            return False
+        return not self._driver.closed
 
     def rows(self, statement: str, *arguments: Any) -> list[Any]:
         """Runs a statement, whose arguments are `$1` and so on."""
-        return list(self._run(statement, arguments).fetchall())
+        return self._run(statement, arguments, lambda cursor: list(cursor.fetchall()))
 
     def records(self, statement: str, *arguments: Any) -> list[LoginRecord]:
         """The same, where a row has all columns."""
-        return [_record(row) for row in self._run(statement, arguments).fetchall()]
+        return [_record(row) for row in self.rows(statement, *arguments)]
 
     def run(self, statement: str, *arguments: Any) -> None:
         """Runs a statement without rows."""
-        self._run(statement, arguments)
+        self._run(statement, arguments, lambda cursor: None)
 
     def script(self, script: str) -> None:
         """Runs several statements."""
         self._has_begun = self._has_begun or script.startswith("BEGIN")
-        with self._waits_in_time():
-            self._connection.exec_driver_sql(script, execution_options={"no_parameters": True})
+        self._execute(script, None, lambda cursor: None)
         if script in ("COMMIT", "ROLLBACK"):
             self._has_begun = False
 
@@ -273,32 +302,17 @@ class Link:
         self.script("COMMIT")
         return answer
 
-    @contextlib.contextmanager
-    def in_order(self) -> Iterator[None]:
-        """Leaves the connection without a transaction, or closes it."""
-        dbapi_error = _sqlalchemy().exc.DBAPIError
-        try:
-            yield
-        except dbapi_error as error:
-            # The server has refused something, and the connection is as good as before.
-            if self._has_begun and not error.connection_invalidated:
-                try:
-                    self.script("ROLLBACK")
-                except Exception:
-                    self._connection.invalidate()
-            raise
-        except BaseException:
-            # An answer may be under way.
-            self._connection.invalidate()
-            raise
-
-    def _run(self, statement: str, arguments: tuple[Any, ...]) -> Any:
+    def _run(self, statement: str, arguments: tuple[Any, ...], read: Callable[[Any], T]) -> T:
         sql = _in_drivers_style(statement)
         if self._is_psycopg2:
             sql = f"SET LOCAL statement_timeout = {self._milliseconds_left()}; {sql}"
         named = {f"a{number}": argument for number, argument in enumerate(arguments, start=1)}
-        with self._waits_in_time():
-            return self._connection.exec_driver_sql(sql, named)
+        return self._execute(sql, named, read)
+
+    def _execute(self, sql: str, arguments: dict[str, Any] | None, read: Callable[[Any], T]) -> T:
+        with self._waits_in_time(), contextlib.closing(self._driver.cursor()) as cursor:
+            cursor.execute(sql, arguments)
+            return read(cursor)
 
     def _milliseconds_left(self) -> int:
         left = self._deadline - time.monotonic()
@@ -312,23 +326,26 @@ class Link:
         if self._is_psycopg2:
             yield
             return
-        driver: Any = self._connection.connection.driver_connection
-        wait = driver.wait
+        wait = self._driver.wait
 
         def wait_in_time(steps: Any, *arguments: Any, **more: Any) -> Any:
             return wait(_until(self._deadline, steps), *arguments, **more)
 
-        driver.wait = wait_in_time
+        self._driver.wait = wait_in_time
         try:
             yield
         finally:
-            del driver.wait
+            del self._driver.wait
 
 
-def _is_lost(connection: Connection) -> bool:
+def _sqlstate(error: Any) -> str | None:
+    """What the server says of a statement that it refuses."""
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+
+
+def _is_lost(driver: Any) -> bool:
     """Whether the server has ended this connection while nobody used it: then there is something to read. Another one from the pool
     serves as well, and a question that was not asked yet can be asked there."""
-    driver: Any = connection.connection.driver_connection
     try:
         socket = driver.fileno()
     except Exception:
@@ -354,27 +371,36 @@ def _until(deadline: float, steps: Any) -> Any:
         return end.value
 
 
-# How many seconds the store that connects at the moment lets it take.
-_patience: contextvars.ContextVar[float | None] = contextvars.ContextVar("patience", default=None)
+# The store that connects at the moment.
+_connecting: contextvars.ContextVar[_Connecting | None] = contextvars.ContextVar("connecting", default=None)
 
 
 class _Connecting:
     """Connecting ends in time while this lasts, where the program has not said when it does."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._seconds = math.ceil(seconds)
+        self._changed: list[dict[str, Any]] = []
 
     def __enter__(self) -> None:
-        self._token = _patience.set(self._seconds)
+        self._token = _connecting.set(self)
 
     def __exit__(self, *_: Any) -> None:
-        _patience.reset(self._token)
+        _connecting.reset(self._token)
+        # Some versions of SQLAlchemy would connect by these the next time as well.
+        for parameters in self._changed:
+            parameters.pop("connect_timeout", None)
+
+    def bound(self, parameters: dict[str, Any]) -> None:
+        if "connect_timeout" not in parameters:
+            parameters["connect_timeout"] = self._seconds
+            self._changed.append(parameters)
 
 
-def _connect_in_time(dialect: Any, record: Any, cargs: Any, cparams: Any) -> None:
-    seconds = _patience.get()
-    if seconds is not None:
-        cparams.setdefault("connect_timeout", math.ceil(seconds))
+def _connect_in_time(dialect: Any, record: Any, cargs: Any, cparams: dict[str, Any]) -> None:
+    connecting = _connecting.get()
+    if connecting is not None:
+        connecting.bound(cparams)
 
 
 def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
@@ -446,6 +472,7 @@ def _server_name(engine: Engine) -> str:
     return f"database {url.database} of PostgreSQL{place}" if url.database else f"PostgreSQL{place}"
 
 
+@functools.cache
 def _in_drivers_style(statement: str) -> str:
     return re.sub(r"\$(\d+)", r"%(a\1)s", statement.replace("%", "%%"))
 
