@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from ._core import LoginInfo
     from .stores import LoginStore
-    from .typing import FunctionT, IdT
+    from .typing import FunctionT
 
 # The clock, as long as nobody has put another one in the place of `datetime`.
 _datetime = datetime
@@ -184,11 +184,17 @@ class LoginManager(Answers, Generic[UserT]):
         self.init_app(app, add_context_processor)
 
     @overload
-    def user_loader(self, callback: Callable[[IdT], UserT | None]) -> Callable[[IdT], UserT | None]: ...
+    def user_loader(self, callback: Callable[[str], UserT | None]) -> Callable[[str], UserT | None]: ...
+    @overload
+    def user_loader(self, callback: Callable[[int], UserT | None]) -> Callable[[int], UserT | None]: ...
     @overload
     def user_loader(
-        self, callback: Callable[[IdT], Coroutine[Any, Any, UserT | None]]
-    ) -> Callable[[IdT], Coroutine[Any, Any, UserT | None]]: ...
+        self, callback: Callable[[str], Coroutine[Any, Any, UserT | None]]
+    ) -> Callable[[str], Coroutine[Any, Any, UserT | None]]: ...
+    @overload
+    def user_loader(
+        self, callback: Callable[[int], Coroutine[Any, Any, UserT | None]]
+    ) -> Callable[[int], Coroutine[Any, Any, UserT | None]]: ...
     def user_loader(self, callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Says how a user is found by what their `get_id` returned. None where there is no such user."""
         self._user_callback = callback

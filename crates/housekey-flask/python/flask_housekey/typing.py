@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 else:
     UserT = TypeVar("UserT", bound=UserLike)
 
-#: What a loader is asked for: the ids that `get_id` returns.
-IdT = TypeVar("IdT", str, int)
-
 #: A view, or another function of the program's, which a decorator gives back as it is.
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 

@@ -204,6 +204,24 @@ def keep_what_they_decorate() -> None:
     assert_type(fresh_login_required()(show)(7), str)
 
 
+class Guest(AnonymousUserMixin):
+    name = "guest"
+
+
+def take_what_programs_give(manager: LoginManager[Member], members: dict[str, Member]) -> None:
+    manager.user_loader(members.get)
+    manager.user_loader(lambda user_id: members.get(user_id))
+    manager.request_loader(lambda request: members.get(request.headers["X-Api-Key"]))
+    manager.anonymous_user = Guest
+    manager.localize_callback = str
+    manager.login_message = None
+    Blueprint("guarded", __name__).before_request(manager.require_user)
+
+    @manager.user_loader
+    def load_by_either(user_id: str | int) -> Member:
+        return members[str(user_id)]
+
+
 def stores() -> list[LoginStore]:
     """All are what a login manager takes."""
     return [
