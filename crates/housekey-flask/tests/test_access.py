@@ -253,6 +253,10 @@ def test_async_loaders_and_views_work(kind):
     async def load_user(user_id):
         return app.users.get(user_id)
 
+    @app.login_manager.request_loader
+    async def load_by_key(request):
+        return app.users.get(request.headers.get("X-Api-Key"))
+
     @app.get("/async")
     @login_required
     async def waits():
@@ -262,3 +266,4 @@ def test_async_loaders_and_views_work(kind):
     client.get("/login/1")
     assert client.get("/async").text == "1"
     assert app.test_client().get("/async").status_code == 401
+    assert app.test_client().get("/async", headers={"X-Api-Key": "2"}).text == "2"

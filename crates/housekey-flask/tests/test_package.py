@@ -1,6 +1,5 @@
 """The package: names, forks, and third parties that import `flask_login`."""
 
-import ast
 import inspect
 import os
 import pathlib
@@ -99,28 +98,6 @@ def test_what_is_deprecated_warns_and_works():
     with signal.connected_to(lambda sender, user: heard.append(user.id)):
         assert app.test_client().get("/who", headers={"Authorization": "2"}).text == "2"
     assert heard == ["2"]
-
-
-def test_the_types_of_the_part_in_rust_are_written_down():
-    from flask_housekey import _core
-
-    stub = ast.parse(pathlib.Path(flask_housekey.__file__).with_name("_core.pyi").read_text())
-    written = {node.name: node for node in stub.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    assert set(written) == {name for name in dir(_core) if not name.startswith("_")}
-    for name, node in written.items():
-        if isinstance(node, ast.ClassDef):
-            members = {
-                item.name if isinstance(item, ast.FunctionDef) else item.target.id
-                for item in node.body
-                if not isinstance(item, ast.Expr)
-            }
-            own = vars(getattr(_core, name))
-            assert {it for it in own if not it.startswith("__")} <= members
-            assert members <= set(own), name
-        else:
-            parameters = [argument.arg for argument in node.args.args]
-            assert list(inspect.signature(getattr(_core, name)).parameters) == parameters
-    assert pathlib.Path(flask_housekey.__file__).with_name("py.typed").exists()
 
 
 def run(program, **environment):

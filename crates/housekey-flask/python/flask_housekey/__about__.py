@@ -3,7 +3,7 @@
 __title__ = "flask-housekey"
 __description__ = "Flask-Login's API on housekey's rules, which are written in Rust."
 __url__ = "none"
-__version_info__ = ("0", "1", "0")
+__version_info__: tuple[str, ...] = ("0", "1", "0")
 __version__ = ".".join(__version_info__)
 __author__ = "The housekey contributors"
 __author_email__ = "none"

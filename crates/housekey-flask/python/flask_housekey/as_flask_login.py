@@ -12,5 +12,5 @@ from . import __about__, config, login_manager, mixins, signals, test_client, ut
 
 sys.modules["flask_login"] = flask_housekey
 for _module in (__about__, config, login_manager, mixins, signals, test_client, utils):
-    _name = _module.__name__.removeprefix(__package__)
+    _name = _module.__name__.removeprefix("flask_housekey")
     sys.modules["flask_login" + _name] = _module

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-logins_cli = AppGroup("logins", help="Lists and ends logins, and deletes the records of those that have expired.")
+logins_cli: AppGroup = AppGroup("logins", help="Lists and ends logins, and deletes the records of those that have expired.")
 
 
 _of_manager = click.option("--manager", "name", help="The name of the login manager, if it is not the app's own.")

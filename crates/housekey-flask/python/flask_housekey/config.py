@@ -5,36 +5,36 @@ from __future__ import annotations
 from datetime import timedelta
 
 #: The name of the remember token's cookie.
-COOKIE_NAME = "remember_token"
+COOKIE_NAME: str = "remember_token"
 
 #: How long the remember token lives.
-COOKIE_DURATION = timedelta(days=365)
+COOKIE_DURATION: timedelta = timedelta(days=365)
 
 #: Whether its cookie goes over HTTPS only.
-COOKIE_SECURE = False
+COOKIE_SECURE: bool = False
 
 #: Whether scripts are kept from its cookie.
-COOKIE_HTTPONLY = True
+COOKIE_HTTPONLY: bool = True
 
 #: When its cookie goes with requests that other sites cause.
 COOKIE_SAMESITE: str | None = None
 
 #: What is flashed when somebody has to log in.
-LOGIN_MESSAGE = "Please log in to access this page."
-LOGIN_MESSAGE_CATEGORY = "message"
+LOGIN_MESSAGE: str = "Please log in to access this page."
+LOGIN_MESSAGE_CATEGORY: str = "message"
 
 #: What is flashed when somebody has to prove themselves again.
-REFRESH_MESSAGE = "Please reauthenticate to access this page."
-REFRESH_MESSAGE_CATEGORY = "message"
+REFRESH_MESSAGE: str = "Please reauthenticate to access this page."
+REFRESH_MESSAGE_CATEGORY: str = "message"
 
 #: The method of a user that says what they are found by again.
-ID_ATTRIBUTE = "get_id"
+ID_ATTRIBUTE: str = "get_id"
 
 #: The header that `header_loader` is given. Deprecated.
-AUTH_HEADER_NAME = "Authorization"
+AUTH_HEADER_NAME: str = "Authorization"
 
 #: The session keys that Flask-Login knows.
-SESSION_KEYS = {
+SESSION_KEYS: set[str] = {
     "_user_id",
     "_remember",
     "_remember_seconds",
@@ -44,10 +44,10 @@ SESSION_KEYS = {
 }
 
 #: The methods that a guarded view answers without a login.
-EXEMPT_METHODS = {"OPTIONS"}
+EXEMPT_METHODS: set[str] = {"OPTIONS"}
 
 #: Whether the way back is kept in the session and not in the login page's URL.
-USE_SESSION_FOR_NEXT = False
+USE_SESSION_FOR_NEXT: bool = False
 
 
 def config_key(key: str, name: str | None) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from . import _core
 
 #: Every change of a login at INFO, what looks like an attack at WARNING, what was refused or counted for nothing at DEBUG.
-logger = logging.getLogger("flask_housekey")
+logger: logging.Logger = logging.getLogger("flask_housekey")
 
 _LEVELS = {
     "logged_in": logging.INFO,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .typing import ExemptT, FunctionT
 
     #: What answers somebody who may not pass.
-    Denied = Callable[[], ResponseReturnValue]
+    _Denial = Callable[[], ResponseReturnValue]
 
 
 def login_exempt(view: ExemptT) -> ExemptT:
@@ -31,7 +31,7 @@ def login_exempt(view: ExemptT) -> ExemptT:
     return view
 
 
-def guarded(func: FunctionT, denied: Callable[[], Denied | None]) -> FunctionT:
+def guarded(func: FunctionT, denied: Callable[[], _Denial | None]) -> FunctionT:
     """The view for those alone who may pass. `denied` says what answers the others; None if they may."""
 
     is_async = iscoroutinefunction(func)
@@ -52,7 +52,7 @@ def is_open() -> bool:
     return context.request.method in EXEMPT_METHODS or context.app.config.get("LOGIN_DISABLED", False)
 
 
-def may_not_pass(manager: LoginManager[Any], user: Any) -> Denied | None:
+def may_not_pass(manager: LoginManager[Any], user: Any) -> _Denial | None:
     """What answers somebody who is not logged in. None if they are."""
     return None if user.is_authenticated else manager.unauthorized
 
@@ -62,7 +62,7 @@ def may_not_pass_or_is_stale(
     user: Any,
     is_fresh: Callable[[timedelta | None], bool],
     within: timedelta | None,
-) -> Denied | None:
+) -> _Denial | None:
     """The same, and for somebody whose login is not fresh."""
     denied = may_not_pass(manager, user)
     if denied is None and not is_fresh(within):
@@ -76,6 +76,7 @@ def is_exempt(manager: LoginManager[Any]) -> bool:
     """Whether this request is for a view that is open where a login is required by default: marked as such, a static file, or
     the manager's login page."""
     app = current_app
+    # There is one: what leads to no view comes to no guard.
     endpoint: str = request.endpoint  # type: ignore[assignment]
     view = app.view_functions.get(endpoint)
     blueprints = [app.blueprints.get(name) for name in request.blueprints]

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from ._core import LoginInfo
     from .stores import LoginStore
-    from .typing import FunctionT, IdT
+    from .typing import FunctionT
 
 # The clock, as long as nobody has put another one in the place of `datetime`.
 _datetime = datetime
@@ -93,35 +93,35 @@ class LoginManager(Answers, Generic[UserT]):
         self.anonymous_user: Callable[[], Any] = AnonymousUserMixin
 
         #: Where people are sent to log in: an endpoint, a path or a URL. Without one they get a 401.
-        self.login_view = None
+        self.login_view: str | None = None
 
         #: The same for single blueprints, by their names.
-        self.blueprint_login_views = {}
+        self.blueprint_login_views: dict[str | None, str] = {}
 
         #: What is flashed when somebody is sent there, and in which category. A text, or what becomes one, or None.
-        self.login_message = LOGIN_MESSAGE
-        self.login_message_category = LOGIN_MESSAGE_CATEGORY
+        self.login_message: object = LOGIN_MESSAGE
+        self.login_message_category: str = LOGIN_MESSAGE_CATEGORY
 
         #: Where people are sent to prove themselves again. Without it they get a 401.
-        self.refresh_view = None
+        self.refresh_view: str | None = None
 
         #: What is flashed when somebody is sent there, and in which category.
-        self.needs_refresh_message = REFRESH_MESSAGE
-        self.needs_refresh_message_category = REFRESH_MESSAGE_CATEGORY
+        self.needs_refresh_message: object = REFRESH_MESSAGE
+        self.needs_refresh_message_category: str = REFRESH_MESSAGE_CATEGORY
 
         #: What happens to a session that comes from another browser: "basic", "strong", or None. The app's
         #: SESSION_PROTECTION goes before it.
         self.session_protection: Literal["basic", "strong"] | None = "basic"
 
         #: Puts the messages into the visitor's language.
-        self.localize_callback = None
+        self.localize_callback: Callable[[Any], str] | None = None
 
         #: Answer in place of the redirects.
-        self.unauthorized_callback = None
-        self.needs_refresh_callback = None
+        self.unauthorized_callback: Callable[[], ResponseReturnValue] | None = None
+        self.needs_refresh_callback: Callable[[], ResponseReturnValue] | None = None
 
         #: The name of the method that says what a user is found by again.
-        self.id_attribute = ID_ATTRIBUTE
+        self.id_attribute: str = ID_ATTRIBUTE
 
         #: Where login records are kept: see `flask_housekey.stores`. The app's HOUSEKEY_LOGIN_STORE goes before it.
         self.login_store = login_store
@@ -132,7 +132,7 @@ class LoginManager(Answers, Generic[UserT]):
         self._user_callback: Callable[[Any], Any] | None = None
         self._request_callback: Callable[[Request], Any] | None = None
         self._header_callback: Callable[[str], Any] | None = None
-        self._session_identifier_generator = _create_identifier
+        self._session_identifier_generator: Callable[[], str] = _create_identifier
 
         if app is not None:
             self.init_app(app, add_context_processor)
@@ -185,11 +185,17 @@ class LoginManager(Answers, Generic[UserT]):
         self.init_app(app, add_context_processor)
 
     @overload
-    def user_loader(self, callback: Callable[[IdT], UserT | None]) -> Callable[[IdT], UserT | None]: ...
+    def user_loader(self, callback: Callable[[str], UserT | None]) -> Callable[[str], UserT | None]: ...
+    @overload
+    def user_loader(self, callback: Callable[[int], UserT | None]) -> Callable[[int], UserT | None]: ...
     @overload
     def user_loader(
-        self, callback: Callable[[IdT], Coroutine[Any, Any, UserT | None]]
-    ) -> Callable[[IdT], Coroutine[Any, Any, UserT | None]]: ...
+        self, callback: Callable[[str], Coroutine[Any, Any, UserT | None]]
+    ) -> Callable[[str], Coroutine[Any, Any, UserT | None]]: ...
+    @overload
+    def user_loader(
+        self, callback: Callable[[int], Coroutine[Any, Any, UserT | None]]
+    ) -> Callable[[int], Coroutine[Any, Any, UserT | None]]: ...
     def user_loader(self, callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """Says how a user is found by what their `get_id` returned. None where there is no such user."""
         self._user_callback = callback

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 
 class UserMixin:
     """What a user has that is an ordinary one: active, and found again by its `id`."""
@@ -36,7 +38,10 @@ class UserMixin:
         return equal if equal is NotImplemented else not equal
 
     # Python takes it away where there is an __eq__.
-    __hash__ = object.__hash__
+    if TYPE_CHECKING:
+        def __hash__(self) -> int: ...
+    else:
+        __hash__ = object.__hash__
 
 
 class AnonymousUserMixin:

@@ -220,7 +220,7 @@ class RedisLoginStore:
 class Script:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        self.digest: str = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 CREATE = Script(RedisScripts.CREATE)

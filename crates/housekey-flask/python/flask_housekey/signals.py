@@ -13,58 +13,58 @@ from blinker import NamedSignal, Namespace
 _signals = Namespace()
 
 #: A user was logged in. Also given: `user`.
-user_logged_in = _signals.signal("logged-in")
+user_logged_in: NamedSignal = _signals.signal("logged-in")
 
 #: A user was logged out. Also given: `user`, who may be the anonymous user.
-user_logged_out = _signals.signal("logged-out")
+user_logged_out: NamedSignal = _signals.signal("logged-out")
 
 #: A remember token brought a user back. Also given: `user`.
-user_loaded_from_cookie = _signals.signal("loaded-from-cookie")
+user_loaded_from_cookie: NamedSignal = _signals.signal("loaded-from-cookie")
 
 #: Deprecated. The `header_loader` found a user. Also given: `user`.
-_user_loaded_from_header = _signals.signal("loaded-from-header")
+_user_loaded_from_header: NamedSignal = _signals.signal("loaded-from-header")
 
 #: The `request_loader` found a user. Also given: `user`.
-user_loaded_from_request = _signals.signal("loaded-from-request")
+user_loaded_from_request: NamedSignal = _signals.signal("loaded-from-request")
 
 #: A login was made fresh again.
-user_login_confirmed = _signals.signal("login-confirmed")
+user_login_confirmed: NamedSignal = _signals.signal("login-confirmed")
 
 #: Somebody has to log in first.
-user_unauthorized = _signals.signal("unauthorized")
+user_unauthorized: NamedSignal = _signals.signal("unauthorized")
 
 #: Somebody has to prove themselves again first.
-user_needs_refresh = _signals.signal("needs-refresh")
+user_needs_refresh: NamedSignal = _signals.signal("needs-refresh")
 
 #: Somebody asked who is there. Once a request.
-user_accessed = _signals.signal("accessed")
+user_accessed: NamedSignal = _signals.signal("accessed")
 
 #: The session came from another browser than it was made for.
-session_protected = _signals.signal("session-protected")
+session_protected: NamedSignal = _signals.signal("session-protected")
 
 # Those from here on are housekey's. They give `user_id`, as text or None, and `reason`, a word or None.
 
 #: The program said that an attempt to log in failed (`login_failed`).
-user_login_failed = _signals.signal("login-failed")
+user_login_failed: NamedSignal = _signals.signal("login-failed")
 
 #: A login was ended because it is no longer good, or by somebody else than the one who has it: `reason` is one of
 #: user_gone, user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, too_many_logins,
 #: ended_by_user, ended_by_application.
-user_login_ended = _signals.signal("login-ended")
+user_login_ended: NamedSignal = _signals.signal("login-ended")
 
 #: A remember token came that somebody had used before: one of the two has a copy. The login has been ended.
-remember_token_stolen = _signals.signal("remember-token-stolen")
+remember_token_stolen: NamedSignal = _signals.signal("remember-token-stolen")
 
 #: A session cookie, or a remember token, was there and counted for nothing: bad_signature, expired, from_the_future, bad_payload,
 #: ambiguous, login_ended.
-session_rejected = _signals.signal("session-rejected")
-remember_token_rejected = _signals.signal("remember-token-rejected")
+session_rejected: NamedSignal = _signals.signal("session-rejected")
+remember_token_rejected: NamedSignal = _signals.signal("remember-token-rejected")
 
 #: A return address was not safe and was dropped.
-next_rejected = _signals.signal("next-rejected")
+next_rejected: NamedSignal = _signals.signal("next-rejected")
 
 #: By the names that the rules have for them.
-_OF_EVENTS = {
+_OF_EVENTS: dict[str, NamedSignal] = {
     "login_failed": user_login_failed,
     "login_ended": user_login_ended,
     "remember_token_stolen": remember_token_stolen,

@@ -9,18 +9,20 @@ if TYPE_CHECKING:
 
     import typing_extensions
     from flask import Blueprint
+    from sqlalchemy.orm import Mapped
 
 
 class UserLike(Protocol):
     """What the package asks of a user. `UserMixin` has all of it, for a class that has an `id`."""
 
+    # For mypy, a column of SQLAlchemy in the place of a property does not have the type of its values.
     @property
-    def is_active(self) -> bool:
+    def is_active(self) -> bool | Mapped[bool]:
         """Whether they may log in."""
         ...
 
     @property
-    def is_authenticated(self) -> bool:
+    def is_authenticated(self) -> bool | Mapped[bool]:
         """Whether they pass `login_required`."""
         ...
 
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
     UserT = typing_extensions.TypeVar("UserT", bound=UserLike, default=Any)
 else:
     UserT = TypeVar("UserT", bound=UserLike)
-
-#: What a loader is asked for: the ids that `get_id` returns.
-IdT = TypeVar("IdT", str, int)
 
 #: A view, or another function of the program's, which a decorator gives back as it is.
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")

@@ -214,6 +214,5 @@ def _cookie_digest(payload: str, key: str | bytes | None = None) -> str:
 
 
 def _secret_key(key: str | bytes | None = None) -> bytes:
-    if key is None:
-        key = current_app.config["SECRET_KEY"]
-    return key.encode("latin1") if isinstance(key, str) else key
+    used: str | bytes = current_app.config["SECRET_KEY"] if key is None else key
+    return used.encode("latin1") if isinstance(used, str) else used
