@@ -39,7 +39,7 @@ mod _core {
     #[pymodule_export]
     use super::store::{
         LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyCreated, PyLimit,
-        PyRecord, PyRoom, PyTouch, PyUpdated, RedisScripts, check_login_store,
+        PyRecord, PyRoom, PyTouch, PyUpdated, RedisScripts, SqliteStore, check_login_store,
     };
     #[pymodule_export]
     use super::text::{decode_cookie, encode_cookie, login_url, make_next_param};

@@ -1,5 +1,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from os import PathLike
 from typing import Any, ClassVar, Iterator, final
 
 from flask import Flask
@@ -145,6 +146,12 @@ class MemoryLoginStore(NativeLoginStore):
     def __new__(cls) -> MemoryLoginStore: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
+
+@final
+class SqliteLoginStore(NativeLoginStore):
+    def __new__(
+        cls, path: str | PathLike[str], table: str = "logins", *, busy_timeout: float = 5.0
+    ) -> SqliteLoginStore: ...
 
 @final
 class PostgresStatements:

@@ -252,11 +252,17 @@ def _check_bounds(pool: Any) -> None:
     # It is not connected.
     connection = pool.connection_class(**pool.connection_kwargs)
     if getattr(connection, "socket_timeout", 0) is None:
-        raise ValueError("this client waits for an answer for ever: make it with socket_timeout=5, or another number of seconds")
+        raise ValueError(
+            "this client waits for an answer for ever: make it with socket_timeout=5, or another number of seconds"
+        )
     if getattr(connection, "socket_connect_timeout", 0) is None:
-        raise ValueError("this client connects for ever: make it with socket_connect_timeout=5, or another number of seconds")
+        raise ValueError(
+            "this client connects for ever: make it with socket_connect_timeout=5, or another number of seconds"
+        )
     if getattr(pool, "timeout", 0) is None:
-        raise ValueError("the client's pool waits for a connection for ever: make it with timeout=5, or another number of seconds")
+        raise ValueError(
+            "the client's pool waits for a connection for ever: make it with timeout=5, or another number of seconds"
+        )
 
 
 def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:

@@ -21,9 +21,7 @@ T = TypeVar("T")
 
 LARGEST = 2**63 - 1
 DRIVERS = ("psycopg", "psycopg2")
-TOO_LATE = (
-    "see whether it runs, whether it is overloaded, whether the way to it is open, and whether somebody holds a lock on the table"
-)
+TOO_LATE = "see whether it runs, whether it is overloaded, whether the way to it is open, and whether somebody holds a lock on the table"
 # Lock not available, query cancelled: what the server says when the time is over that it was given.
 SAYS_TOO_LATE = ("55P03", "57014")
 
@@ -50,7 +48,9 @@ class SqlAlchemyLoginStore:
     the engine: `engine.dispose(close=False)` in the child.
     """
 
-    def __init__(self, engine_or_db: Any, table: str = PostgresStatements.DEFAULT_TABLE, *, timeout: float = 5.0) -> None:
+    def __init__(
+        self, engine_or_db: Any, table: str = PostgresStatements.DEFAULT_TABLE, *, timeout: float = 5.0
+    ) -> None:
         sqlalchemy = _sqlalchemy()
         self._statements = PostgresStatements(table)
         if not timeout > 0:
@@ -407,11 +407,15 @@ def _sqlalchemy() -> Any:
 def _check_engine(engine: Engine) -> None:
     dialect = engine.dialect
     if dialect.name == "sqlite":
-        raise TypeError("this engine is for SQLite, where SqliteLoginStore('logins.db') keeps logins, in a file of their own or the same")
+        raise TypeError(
+            "this engine is for SQLite: SqliteLoginStore('logins.db') keeps logins there, in a file of their own"
+        )
     if dialect.name != "postgresql":
         raise TypeError(f"this engine is for {dialect.name}, and SqlAlchemyLoginStore keeps logins in PostgreSQL alone")
     if dialect.driver not in DRIVERS:
-        raise TypeError(f"this engine has the driver {dialect.driver}, and SqlAlchemyLoginStore needs psycopg or psycopg2")
+        raise TypeError(
+            f"this engine has the driver {dialect.driver}, and SqlAlchemyLoginStore needs psycopg or psycopg2"
+        )
 
 
 def _server_name(engine: Engine) -> str:

@@ -7,7 +7,7 @@
 - `LoginStore`: what another one has to do. `flask_housekey.testing.check_login_store` checks it.
 
 The first three keep what housekey's Rust stores of these names keep, in the same tables and keys: a Flask program and a Rust program
-may share one. None of them connects to anything or starts a thread before the first login.
+may share one. None of them starts a thread, and none connects to a server before the first login.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ._core import Created, Limit, LoginRecord, LoginStoreError, MemoryLoginStore, Room, Touch, Updated
+from ._core import (
+    Created,
+    Limit,
+    LoginRecord,
+    LoginStoreError,
+    MemoryLoginStore,
+    Room,
+    SqliteLoginStore,
+    Touch,
+    Updated,
+)
 from .redis_store import RedisLoginStore
 from .sqlalchemy_store import SqlAlchemyLoginStore, engine_from_url
 
@@ -31,6 +41,7 @@ __all__ = [
     "RedisLoginStore",
     "Room",
     "SqlAlchemyLoginStore",
+    "SqliteLoginStore",
     "Touch",
     "Updated",
     "store_from_url",
@@ -96,9 +107,7 @@ class LoginStore(Protocol):
         ...
 
 
-POSSIBLE = (
-    "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, redis://…, rediss://…, unix://… or memory:"
-)
+POSSIBLE = "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, redis://…, rediss://…, unix://… or memory:"
 
 
 def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
@@ -119,8 +128,20 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
         scheme = ""
     if url == "memory:":
         return MemoryLoginStore()
+    if url.startswith("sqlite:///"):
+        return _sqlite(url.removeprefix("sqlite:///"), root_path)
     if scheme in ("redis", "rediss", "unix"):
         return RedisLoginStore(url)
     if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return SqlAlchemyLoginStore(engine_from_url(url))
-    raise ValueError(f"no login store is made from a URL that begins with {scheme or 'nothing'!r}: it may be {POSSIBLE}")
+    raise ValueError(
+        f"no login store is made from a URL that begins with {scheme or 'nothing'!r}: it may be {POSSIBLE}"
+    )
+
+
+def _sqlite(path: str, root_path: str | os.PathLike[str]) -> SqliteLoginStore:
+    if path in ("", ":memory:") or "?" in path:
+        raise ValueError("sqlite:///FILE names a file, without anything behind it; memory: keeps logins in memory")
+    if not os.path.isabs(path):
+        os.makedirs(root_path, exist_ok=True)
+    return SqliteLoginStore(os.path.join(root_path, path))

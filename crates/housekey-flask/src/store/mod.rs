@@ -2,12 +2,13 @@
 //!
 //! - `values`: records, limits and answers, as Python has them.
 //! - `python`: asks a Python object, and believes nothing that it says.
-//! - `native`: housekey's own stores, as Python classes.
+//! - `native`: housekey's own stores, as Python classes: in memory, and in `sqlite`.
 //! - `statements`: what `stores.py` says to PostgreSQL and Redis.
 //! - `suite`: what every store must do.
 
 mod native;
 mod python;
+mod sqlite;
 mod statements;
 mod suite;
 mod values;
@@ -18,7 +19,8 @@ use housekey::BoxError;
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use pyo3::prelude::*;
 
-pub(crate) use native::{LoginStoreError, Memory, MemoryStore, NativeStore};
+pub(crate) use native::{LoginStoreError, MemoryStore, NativeStore};
+pub(crate) use sqlite::SqliteStore;
 pub(crate) use statements::{PostgresStatements, RedisScripts};
 pub(crate) use suite::check_login_store;
 pub(crate) use values::{
@@ -26,7 +28,9 @@ pub(crate) use values::{
     Updated as PyUpdated,
 };
 
+use native::Memory;
 use python::PythonStore;
+use sqlite::Sqlite;
 
 /// A login store of a Python program. Clones are the same store, so that a login manager that is built anew keeps it.
 ///
@@ -36,6 +40,7 @@ pub(crate) struct StoreHandle(Arc<Kind>);
 
 enum Kind {
     Memory(Memory),
+    Sqlite(Sqlite),
     Python(PythonStore),
 }
 
@@ -47,15 +52,21 @@ impl StoreHandle {
         if let Ok(native) = store.cast::<NativeStore>() {
             return Ok(native.get().handle());
         }
-        Ok(Self(Arc::new(Kind::Python(PythonStore::new(store)?))))
+        Ok(Self::from(Kind::Python(PythonStore::new(store)?)))
     }
 
     /// What a Python store raised last, or what was wrong with its answer.
     fn last_exception(&self, py: Python<'_>) -> Option<PyErr> {
         match &*self.0 {
             Kind::Python(store) => store.last_exception(py),
-            Kind::Memory(_) => None,
+            Kind::Memory(_) | Kind::Sqlite(_) => None,
         }
+    }
+}
+
+impl From<Kind> for StoreHandle {
+    fn from(kind: Kind) -> Self {
+        Self(Arc::new(kind))
     }
 }
 
@@ -64,6 +75,7 @@ macro_rules! ask {
     ($handle:expr, $method:ident($($argument:expr),*)) => {
         match &*$handle.0 {
             Kind::Memory(memory) => memory.ask(|store| store.$method($($argument),*)),
+            Kind::Sqlite(sqlite) => sqlite.ask(|store| store.$method($($argument),*)),
             Kind::Python(store) => store.$method($($argument),*),
         }
     };

@@ -1,7 +1,6 @@
 //! housekey's own stores, as Python classes.
 
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_lite::future::block_on;
@@ -36,8 +35,8 @@ impl NativeStore {
         self.0.clone()
     }
 
-    fn of(kind: Kind) -> Self {
-        Self(StoreHandle(Arc::new(kind)))
+    pub(super) fn of(handle: StoreHandle) -> Self {
+        Self(handle)
     }
 }
 
@@ -135,7 +134,7 @@ impl MemoryStore {
             process: process::id(),
             has_warned: AtomicBool::new(false),
         });
-        PyClassInitializer::from(NativeStore::of(kind)).add_subclass(Self(store))
+        PyClassInitializer::from(NativeStore::of(kind.into())).add_subclass(Self(store))
     }
 
     /// How many records there are, expired ones included.

@@ -1,0 +1,171 @@
+"""What the tests of login stores share: servers, records, and stores on each."""
+
+import os
+import pathlib
+import secrets
+import signal
+import subprocess
+import threading
+
+import pytest
+import redis
+import sqlalchemy
+from flask_housekey.stores import (
+    Limit,
+    LoginRecord,
+    MemoryLoginStore,
+    RedisLoginStore,
+    SqlAlchemyLoginStore,
+    SqliteLoginStore,
+    Touch,
+)
+
+SERVE = pathlib.Path(__file__).parents[3] / "scripts" / "serve"
+NOW = 1_700_000_000
+HOUR = 3600
+DRIVERS = ("psycopg", "psycopg2")
+
+
+def record(user_id="mia", **changes):
+    fields = dict(
+        id=secrets.token_bytes(16),
+        user_id=user_id,
+        version=0,
+        created_at=NOW,
+        last_seen_at=NOW,
+        expires_at=NOW + HOUR,
+        data='{"session":"the-data-of-a-record"}',
+    )
+    return LoginRecord(**{**fields, **changes})
+
+
+TOUCH = Touch(now=NOW + 100, unless_since=NOW + 50, expires_at=NOW + HOUR)
+
+OPERATIONS = {
+    "create": lambda store, it: store.create(it, [], Limit.NONE),
+    "load": lambda store, it: store.load(it.id, NOW),
+    "update": lambda store, it: store.update(it),
+    "touch": lambda store, it: store.touch(it.id, TOUCH),
+    "list_by_user": lambda store, it: store.list_by_user(it.user_id, NOW, 10),
+    "delete": lambda store, it: store.delete(it.id),
+    "delete_by_user": lambda store, it: store.delete_by_user(it.user_id, None, 10),
+    "delete_expired": lambda store, it: store.delete_expired(NOW - HOUR, 10),
+}
+
+
+def shared_url(kind):
+    """Where the server for all tests is: `scripts/with-servers` says it."""
+    return os.environ[{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[kind]]
+
+
+def engine_url(url, driver):
+    return sqlalchemy.make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername=f"postgresql+{driver}")
+
+
+class Server:
+    """A server of one test, which can be stopped and started again with its data."""
+
+    def __init__(self, kind, folder):
+        self.kind, self.folder, self.process = kind, folder, None
+        # It runs as somebody else when the tests run as root.
+        for parent in [folder, *folder.parents][:3]:
+            parent.chmod(0o755)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [SERVE, self.kind, self.folder / "server"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if "ready to accept connections" in line.lower():
+                # What it says is of no interest any more, but somebody has to read it.
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                return
+        raise AssertionError("".join(said))
+
+    @property
+    def url(self):
+        return (self.folder / "server" / "url").read_text()
+
+    @property
+    def port(self):
+        return int((self.folder / "server" / "port").read_text())
+
+    @property
+    def password(self):
+        return (self.folder / "server" / "password").read_text()
+
+    def stop(self):
+        self.thaw()
+        self.process.send_signal(signal.SIGINT if self.kind == "postgres" else signal.SIGTERM)
+        self.process.wait()
+
+    def freeze(self):
+        """It takes connections and answers nothing."""
+        for process in self.processes():
+            os.kill(process, signal.SIGSTOP)
+
+    def thaw(self):
+        for process in self.processes():
+            os.kill(process, signal.SIGCONT)
+
+    def processes(self):
+        parent = self.process.pid
+        children = pathlib.Path(f"/proc/{parent}/task/{parent}/children")
+        return [parent, *map(int, children.read_text().split())] if children.exists() else []
+
+
+@pytest.fixture
+def postgres(tmp_path):
+    server = Server("postgres", tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = Server("redis", tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=DRIVERS)
+def table(request):
+    """A table of its own on the server for all tests: a name, and an engine."""
+    engine = sqlalchemy.create_engine(engine_url(shared_url("postgres"), request.param))
+    name = f"test_{secrets.token_hex(8)}"
+    yield name, engine
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
+    engine.dispose()
+
+
+@pytest.fixture
+def prefix():
+    """Keys of its own on the server for all tests."""
+    prefix = f"test-{secrets.token_hex(8)}:"
+    yield prefix
+    with redis.Redis.from_url(shared_url("redis"), socket_timeout=30) as client:
+        for key in client.scan_iter(f"{prefix}*"):
+            client.delete(key)
+
+
+@pytest.fixture(params=["memory", "sqlite", "psycopg", "psycopg2", "redis"])
+def store(request, tmp_path):
+    """An empty store of each kind."""
+    kind = request.param
+    if kind == "memory":
+        yield MemoryLoginStore()
+    elif kind == "sqlite":
+        yield SqliteLoginStore(tmp_path / "logins.db")
+    elif kind == "redis":
+        yield RedisLoginStore(shared_url("redis"), request.getfixturevalue("prefix"), timeout=30)
+    else:
+        engine = sqlalchemy.create_engine(engine_url(shared_url("postgres"), kind), pool_size=8, max_overflow=8)
+        name = f"test_{secrets.token_hex(8)}"
+        yield SqlAlchemyLoginStore(engine, name, timeout=30)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
+        engine.dispose()
