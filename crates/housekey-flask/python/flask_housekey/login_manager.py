@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 from flask import abort, current_app, flash, g, redirect, request, session
 
+from werkzeug.local import LocalProxy
 from werkzeug.urls import iri_to_uri
 
 from . import _core
@@ -23,6 +24,7 @@ from .config import (
     USE_SESSION_FOR_NEXT,
 )
 from .events import log, send, tell
+from .loaders import ensure_sync
 from .mixins import AnonymousUserMixin
 from .sessions import RustSessions, salt_to_take_over
 from .signals import (
@@ -108,6 +110,9 @@ class LoginManager:
     def init_app(self, app, add_context_processor=True):
         """Logs people in to this app. The app's own session is kept by housekey from now on, in the same cookie, unless it
         has another session interface than Flask's."""
+        # Flask-AppBuilder, for one, gives it current_app.
+        if isinstance(app, LocalProxy):
+            app = app._get_current_object()
         app.login_manager = self
         salt = salt_to_take_over(app)
         door = _core.Door(app, self, salt)
@@ -312,12 +317,12 @@ class LoginManager:
         return None if user is None else (user, signal)
 
     def _load_user_from_request(self, request):
-        return self._request_callback(request)
+        return ensure_sync(current_app, self._request_callback)(request)
 
     def _load_user_from_header(self, header):
         if self._header_callback is None or header is None:
             return None
-        return self._header_callback(header)
+        return ensure_sync(current_app, self._header_callback)(header)
 
     def _update_remember_cookie(self, response):
         visit = _visit_if_any()
