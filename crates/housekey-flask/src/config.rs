@@ -5,7 +5,6 @@ use std::time::Duration;
 use housekey::SecretKeys;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
 use crate::errors::exception;
@@ -61,6 +60,47 @@ const DAY: f64 = 86_400.0;
 /// Browsers keep no cookie for longer.
 const LONGEST: f64 = 400.0 * DAY;
 
+/// What the keys of one login manager are called in the configuration of its app.
+pub(crate) struct Names(Vec<Name>);
+
+struct Name {
+    own: Py<PyString>,
+    /// The app's own login manager's, where it holds for the others as well.
+    general: Option<Py<PyString>>,
+}
+
+impl Names {
+    /// Those of the app's own login manager, or of one that has a name.
+    pub(crate) fn of(py: Python<'_>, manager: Option<&str>) -> Self {
+        let intern = |key: &str| PyString::intern(py, key).unbind();
+        let name = |key: &str| match manager {
+            None => Name {
+                own: intern(key),
+                general: None,
+            },
+            Some(manager) => Name {
+                own: intern(&own_key(manager, key)),
+                general: (!IS_OF_ONE.contains(&key)).then(|| intern(key)),
+            },
+        };
+        Self(KEYS.iter().map(|key| name(key)).collect())
+    }
+}
+
+/// The key of a login manager that has a name.
+fn own_key(manager: &str, key: &str) -> String {
+    let rest = key.strip_prefix(PREFIX).unwrap_or(key);
+    format!("{PREFIX}{}_{rest}", manager.to_uppercase())
+}
+
+/// The keys that hold for one login manager alone.
+const IS_OF_ONE: [&str; 4] = [
+    "SESSION_COOKIE_NAME",
+    "REMEMBER_COOKIE_NAME",
+    "HOUSEKEY_REALM",
+    "HOUSEKEY_REQUIRE_LOGIN",
+];
+
 /// The values of [`KEYS`], `None` where there is none.
 pub(crate) struct Config<'py> {
     py: Python<'py>,
@@ -68,25 +108,28 @@ pub(crate) struct Config<'py> {
 }
 
 impl<'py> Config<'py> {
-    pub(crate) fn of(config: &Bound<'py, PyDict>) -> PyResult<Self> {
-        static INTERNED: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
+    pub(crate) fn of(config: &Bound<'py, PyDict>, names: &Names) -> PyResult<Self> {
         let py = config.py();
-        let interned = || KEYS.map(|key| PyString::intern(py, key).unbind()).into();
-        let keys = INTERNED.get_or_init(py, interned).iter();
-        let values = keys.map(|key| config.get_item(key.bind(py)));
+        let value = |name: &Name| match (config.get_item(name.own.bind(py))?, &name.general) {
+            (None, Some(general)) => config.get_item(general.bind(py)),
+            (value, _) => Ok(value),
+        };
         Ok(Self {
             py,
-            values: values.collect::<PyResult<_>>()?,
+            values: names.0.iter().map(value).collect::<PyResult<_>>()?,
         })
     }
 
     /// Refuses a key that looks like one of ours and is none: a setting that was misspelled must not be one that is not there.
-    pub(crate) fn check_names(config: &Bound<'py, PyDict>) -> PyResult<()> {
+    pub(crate) fn check_names(config: &Bound<'py, PyDict>, managers: &[String]) -> PyResult<()> {
+        let is_of = |manager: &String, key: &str| KEYS.iter().any(|it| own_key(manager, it) == key);
         for key in config.keys() {
             let Ok(key) = key.extract::<String>() else {
                 continue;
             };
-            if key.starts_with(PREFIX) && !KEYS[OURS..].contains(&key.as_str()) {
+            let is_known = KEYS[OURS..].contains(&key.as_str())
+                || managers.iter().any(|manager| is_of(manager, &key));
+            if key.starts_with(PREFIX) && !is_known {
                 return Err(PyValueError::new_err(format!(
                     "flask_housekey knows no configuration key {key}. Its own are {}.",
                     KEYS[OURS..].join(", ")
@@ -147,35 +190,42 @@ impl<'py> Config<'py> {
         }
     }
 
-    pub(crate) fn secret_keys(&self) -> PyResult<Option<SecretKeys>> {
+    /// The keys that sign and verify. Those of a login manager that has a name follow from the app's, so that neither takes the
+    /// other's logins.
+    pub(crate) fn secret_keys(&self, manager: Option<&str>) -> PyResult<Option<SecretKeys>> {
         let key = match self.get("SECRET_KEY") {
             Some(key) if key.is_truthy()? => key,
             _ => return Ok(None),
         };
-        let keys = if let Ok(key) = key.cast::<PyString>() {
-            SecretKeys::flask(key.to_str()?)
-        } else if let Ok(key) = key.cast::<PyBytes>() {
-            SecretKeys::flask_bytes(key.as_bytes())
-        } else {
-            return Err(PyTypeError::new_err("SECRET_KEY must be text or bytes"));
+        let wrong = || PyTypeError::new_err("SECRET_KEY must be text or bytes");
+        let is_text = key.cast::<PyString>().is_ok();
+        let bytes = bytes_of(key).ok_or_else(wrong)?;
+        let keys = match manager {
+            Some(manager) => SecretKeys::flask_bytes(&self.derived(manager, &bytes)?),
+            None if is_text => SecretKeys::flask(&String::from_utf8_lossy(&bytes)),
+            None => SecretKeys::flask_bytes(&bytes),
         };
         let mut keys = keys.map_err(|error| exception(self.py, &error))?;
         for fallback in self.fallbacks()? {
-            let bytes = if let Ok(text) = fallback.cast::<PyString>() {
-                text.to_str()?.as_bytes().to_vec()
-            } else if let Ok(bytes) = fallback.cast::<PyBytes>() {
-                bytes.as_bytes().to_vec()
-            } else {
-                return Err(PyTypeError::new_err(
-                    "SECRET_KEY_FALLBACKS must be a list of text or bytes",
-                ));
-            };
+            let wrong =
+                || PyTypeError::new_err("SECRET_KEY_FALLBACKS must be a list of text or bytes");
+            let mut bytes = bytes_of(&fallback).ok_or_else(wrong)?;
+            if let Some(manager) = manager {
+                bytes = self.derived(manager, &bytes)?;
+            }
             // An empty one, or one that is there twice, changes nothing.
             if let Ok(added) = keys.clone().fallback(bytes) {
                 keys = added;
             }
         }
         Ok(Some(keys))
+    }
+
+    fn derived(&self, manager: &str, key: &[u8]) -> PyResult<Vec<u8>> {
+        let purpose = format!("flask_housekey, the login manager {manager}");
+        let hmac = self.py.import("hmac")?;
+        hmac.call_method1("digest", (key, purpose.as_bytes(), "sha256"))?
+            .extract()
     }
 
     /// A duration of ours, in seconds.
@@ -247,6 +297,13 @@ impl<'py> Config<'py> {
             _ => "something else".to_owned(),
         };
         PyValueError::new_err(format!("{key} must be {expected}, and is {value}"))
+    }
+}
+
+fn bytes_of(key: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
+    match key.cast::<PyString>() {
+        Ok(text) => Some(text.to_str().ok()?.as_bytes().to_vec()),
+        Err(_) => Some(key.cast::<PyBytes>().ok()?.as_bytes().to_vec()),
     }
 }
 

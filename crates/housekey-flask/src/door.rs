@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-use crate::config::Config;
+use crate::config::{Config, Names};
 use crate::drive::drive;
 use crate::errors::exception;
 use crate::logins::{PyLoginInfo, listed, login_id};
@@ -25,6 +25,9 @@ pub(crate) struct Door {
     manager: Py<PyAny>,
     /// The salt of Flask's session interface, where it was this one's place.
     salt: Option<String>,
+    /// `None` for the app's own login manager.
+    name: Option<String>,
+    names: Names,
     built: Mutex<Option<Arc<Built>>>,
 }
 
@@ -68,20 +71,29 @@ impl OfManager {
 #[pymethods]
 impl Door {
     #[new]
-    #[pyo3(signature = (app, manager, salt=None))]
+    #[pyo3(signature = (app, manager, salt=None, name=None))]
     fn new(
         py: Python<'_>,
         app: Py<PyAny>,
         manager: Py<PyAny>,
         salt: Option<String>,
+        name: Option<String>,
     ) -> PyResult<Self> {
         let weakly = py.import("weakref")?.getattr("ref")?;
         Ok(Self {
             app: weakly.call1((app,))?.unbind(),
             manager: weakly.call1((manager,))?.unbind(),
             salt,
+            names: Names::of(py, name.as_deref()),
+            name,
             built: Mutex::new(None),
         })
+    }
+
+    /// The login manager.
+    #[getter(manager)]
+    fn login_manager<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.manager(py)
     }
 
     /// A user's logins, the one last used first.
@@ -143,7 +155,7 @@ impl Door {
         let manager = self.manager(py)?;
         let app = self.app.bind(py).call0()?;
         let dict = app.getattr(intern!(py, "config"))?.cast_into::<PyDict>()?;
-        let config = Config::of(&dict)?;
+        let config = Config::of(&dict, &self.names)?;
         let fallbacks = config.fallbacks()?;
         let of_manager = OfManager::of(&manager)?;
         let known = self.lock().clone();
@@ -152,7 +164,14 @@ impl Door {
         {
             return Ok(Arc::clone(known));
         }
-        Config::check_names(&dict)?;
+        let doors = app.getattr("extensions")?.get_item("flask_housekey")?;
+        let names = doors
+            .try_iter()?
+            .map(|name| name?.extract::<Option<String>>());
+        let names: Vec<_> = names
+            .filter_map(Result::transpose)
+            .collect::<PyResult<_>>()?;
+        Config::check_names(&dict, &names)?;
         let said = config.get("HOUSEKEY_LOGIN_STORE").cloned();
         let said = said.unwrap_or_else(|| of_manager.store.bind(py).clone());
         let store = match known.as_ref().and_then(|known| known.store.as_ref()) {
@@ -173,11 +192,18 @@ impl Door {
         };
         let loader = || PyLoader {
             manager: self.manager.clone_ref(py),
+            name: self.name.clone(),
             by_id: by_id.as_ref().map(|it| it.clone().unbind()),
         };
         let protection = of_manager.protection.bind(py);
         let built = Arc::new(Built {
-            settings: config.settings(loader, protection, self.salt.as_deref(), store.as_ref())?,
+            settings: config.settings(
+                loader,
+                self.name.as_deref(),
+                protection,
+                self.salt.as_deref(),
+                store.as_ref(),
+            )?,
             is_keyless: !config.has_key()?,
             keeps_private: config.keeps_private()?,
             store: store.map(|store| (said.unbind(), store)),

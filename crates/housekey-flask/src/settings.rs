@@ -78,11 +78,12 @@ impl<'py> Config<'py> {
     pub(crate) fn settings(
         &self,
         loader: impl Fn() -> PyLoader,
+        name: Option<&str>,
         of_manager: &Bound<'py, PyAny>,
         salt: Option<&str>,
         store: Option<&StoreHandle>,
     ) -> PyResult<Settings> {
-        let keys = self.secret_keys()?.unwrap_or_else(SecretKeys::generate);
+        let keys = self.secret_keys(name)?.unwrap_or_else(SecretKeys::generate);
         let strict = self.is_on("HOUSEKEY_STRICT", false)?;
         let build = |cookies: Cookies| -> PyResult<Result<LoginManager<PyUser>, Error>> {
             let builder = match strict {
@@ -94,16 +95,16 @@ impl<'py> Config<'py> {
                 None => builder,
             };
             let builder = self.rules(builder, of_manager)?;
-            let builder = self.records(builder, store)?;
+            let builder = self.records(builder, name, store)?;
             let builder = match cookies.session {
-                true => match self.session_cookie(builder)? {
+                true => match self.session_cookie(builder, name)? {
                     Ok(builder) => builder,
                     Err(error) => return Ok(Err(error)),
                 },
                 false => builder,
             };
             let builder = match cookies.remember {
-                true => match self.remember_cookie(builder)? {
+                true => match self.remember_cookie(builder, name)? {
                     Ok(builder) => builder,
                     Err(error) => return Ok(Err(error)),
                 },
@@ -114,7 +115,9 @@ impl<'py> Config<'py> {
         let mut errors = Vec::new();
         for (session, remember) in [(true, true), (true, false), (false, true), (false, false)] {
             let error = match build(Cookies { session, remember })? {
-                Ok(manager) => return self.built(manager, Cookies { session, remember }, errors),
+                Ok(manager) => {
+                    return self.built(manager, name, Cookies { session, remember }, errors);
+                }
                 Err(error) => error,
             };
             if !session && !remember {
@@ -130,6 +133,7 @@ impl<'py> Config<'py> {
     fn built(
         &self,
         manager: LoginManager<PyUser>,
+        name: Option<&str>,
         cookies: Cookies,
         errors: Vec<String>,
     ) -> PyResult<Settings> {
@@ -153,11 +157,11 @@ impl<'py> Config<'py> {
             } => (why(1), why(2)),
         };
         let session_cookie_name = match cookies.session {
-            true => self.session_name()?,
+            true => self.cookie_name("SESSION_COOKIE_NAME", SESSION, name)?,
             false => SESSION.to_owned(),
         };
         let remember_cookie_name = match cookies.remember {
-            true => self.remember_name()?,
+            true => self.cookie_name("REMEMBER_COOKIE_NAME", REMEMBER, name)?,
             false => REMEMBER.to_owned(),
         };
         Ok(Settings {
@@ -246,12 +250,15 @@ impl<'py> Config<'py> {
     fn records(
         &self,
         mut builder: LoginManagerBuilder<PyUser>,
+        name: Option<&str>,
         store: Option<&StoreHandle>,
     ) -> PyResult<LoginManagerBuilder<PyUser>> {
         if let Some(store) = store {
             builder = builder.login_store(store.clone());
         }
-        if let Some(realm) = self.text("HOUSEKEY_REALM")? {
+        // Without records, its own key is what sets a manager with a name apart.
+        let own = store.and(name).map(str::to_owned);
+        if let Some(realm) = self.text("HOUSEKEY_REALM")?.or(own) {
             builder = builder.realm(realm);
         }
         let idle = self.duration("HOUSEKEY_IDLE_TIMEOUT")?;
@@ -283,7 +290,15 @@ impl<'py> Config<'py> {
             ("timed", RememberFormat::Timed),
             ("rotating", RememberFormat::Rotating),
         ];
-        if let Some(format) = self.choice("HOUSEKEY_REMEMBER_FORMAT", &words)? {
+        // Nobody else reads the tokens of one that has a name.
+        let own_format = name.map(|_| match store {
+            Some(_) => RememberFormat::Rotating,
+            None => RememberFormat::Timed,
+        });
+        if let Some(format) = self
+            .choice("HOUSEKEY_REMEMBER_FORMAT", &words)?
+            .or(own_format)
+        {
             builder = builder.remember_format(format);
         }
         Ok(builder)
@@ -291,12 +306,13 @@ impl<'py> Config<'py> {
 
     /// Whether there is a key that signs.
     pub(crate) fn has_key(&self) -> PyResult<bool> {
-        Ok(self.secret_keys()?.is_some())
+        Ok(self.secret_keys(None)?.is_some())
     }
 
     fn session_cookie(
         &self,
         builder: LoginManagerBuilder<PyUser>,
+        name: Option<&str>,
     ) -> PyResult<Result<LoginManagerBuilder<PyUser>, Error>> {
         let path = match self.text("SESSION_COOKIE_PATH")? {
             Some(path) => path,
@@ -305,7 +321,7 @@ impl<'py> Config<'py> {
                 .unwrap_or_else(|| "/".to_owned()),
         };
         let cookie = CookieConfig {
-            name: self.session_name()?,
+            name: self.cookie_name("SESSION_COOKIE_NAME", SESSION, name)?,
             domain: self.text("SESSION_COOKIE_DOMAIN")?,
             path,
             secure: self.is_on("SESSION_COOKIE_SECURE", false)?,
@@ -321,9 +337,10 @@ impl<'py> Config<'py> {
     fn remember_cookie(
         &self,
         builder: LoginManagerBuilder<PyUser>,
+        name: Option<&str>,
     ) -> PyResult<Result<LoginManagerBuilder<PyUser>, Error>> {
         let cookie = CookieConfig {
-            name: self.remember_name()?,
+            name: self.cookie_name("REMEMBER_COOKIE_NAME", REMEMBER, name)?,
             domain: self.text("REMEMBER_COOKIE_DOMAIN")?,
             path: self
                 .text("REMEMBER_COOKIE_PATH")?
@@ -338,14 +355,12 @@ impl<'py> Config<'py> {
             .map(|cookie| builder.remember_cookie(|it| cookie.apply(it))))
     }
 
-    fn session_name(&self) -> PyResult<String> {
-        let name = self.text("SESSION_COOKIE_NAME")?;
-        Ok(name.unwrap_or_else(|| SESSION.to_owned()))
-    }
-
-    fn remember_name(&self) -> PyResult<String> {
-        let name = self.text("REMEMBER_COOKIE_NAME")?;
-        Ok(name.unwrap_or_else(|| REMEMBER.to_owned()))
+    fn cookie_name(&self, key: &str, usual: &str, name: Option<&str>) -> PyResult<String> {
+        let usual = || match name {
+            Some(name) => format!("{name}_{usual}"),
+            None => usual.to_owned(),
+        };
+        Ok(self.text(key)?.unwrap_or_else(usual))
     }
 
     /// Whether shared caches are kept from what was made for one user.

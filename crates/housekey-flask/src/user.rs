@@ -114,6 +114,7 @@ fn auth_hash(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
 pub(crate) struct PyLoader {
     /// A weak reference, since the login manager leads here.
     pub(crate) manager: Py<PyAny>,
+    pub(crate) name: Option<String>,
     /// The `user_loader`, made one that does not wait if it is async.
     pub(crate) by_id: Option<Py<PyAny>>,
 }
@@ -124,13 +125,35 @@ impl PyLoader {
             return Ok(None);
         };
         let callback = callback.bind(py);
-        let found = match number_in_session(py, id)? {
+        let found = match self.number_in_session(py, id)? {
             Some(number) => callback.call1((number,))?,
             None => callback.call1((id,))?,
         };
         match found.is_none() {
             true => Ok(None),
             false => PyUser::new(&found, id).map(Some),
+        }
+    }
+
+    /// The id as the number that the session of this request holds, if it holds one.
+    fn number_in_session<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        static OF_REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        if !id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+            return Ok(None);
+        }
+        let visit = OF_REQUEST
+            .import(py, "flask_housekey.visits", "visit_of")?
+            .call1((&self.name,))?;
+        match visit.cast::<Visit>()?.get().raw_user_id() {
+            Some(raw) if raw == id => {
+                let int = py.get_type::<PyInt>();
+                int.call1((id,)).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -158,23 +181,5 @@ impl UserLoader<PyUser> for PyLoader {
 
     async fn load_from_request(&self, _: &Parts) -> Result<Option<PyUser>, BoxError> {
         Ok(Python::attach(|py| self.by_request(py))?)
-    }
-}
-
-/// The id as the number that the session of this request holds, if it holds one.
-fn number_in_session<'py>(py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    static OF_REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    if !id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        return Ok(None);
-    }
-    let visit = OF_REQUEST
-        .import(py, "flask_housekey.utils", "_visit")?
-        .call0()?;
-    match visit.cast::<Visit>()?.get().raw_user_id() {
-        Some(raw) if raw == id => {
-            let int = py.get_type::<PyInt>();
-            int.call1((id,)).map(Some)
-        }
-        _ => Ok(None),
     }
 }

@@ -23,7 +23,7 @@ from flask_housekey import (
     user_logged_in,
     user_logged_out,
 )
-from flask_housekey.utils import _visit
+from flask_housekey.visits import visit_of
 
 
 def test_a_loader_that_asks_for_the_current_user_is_told_so(kind):
@@ -411,7 +411,7 @@ def test_two_threads_that_look_at_one_request_load_its_user_once(kind):
         def ask():
             if app.asked:
                 second_asks.set()
-            user, source, signal = _visit().load_user()
+            user, source, signal = visit_of().load_user()
             found.append((user.get_id(), source, signal))
 
         threads = [threading.Thread(target=copy_current_request_context(ask)) for _ in range(2)]

@@ -337,7 +337,7 @@ def test_one_login_in_so_many_deletes_what_has_expired(monkeypatch):
     at(monkeypatch, 0)
     app.test_client().get("/login/2")
     at(monkeypatch, 10_000)
-    monkeypatch.setattr("flask_housekey.utils.random", lambda: 0)
+    monkeypatch.setattr("flask_housekey.login.random", lambda: 0)
     app.test_client().get("/login/1")
     with app.app_context():
         assert app.login_manager.delete_expired_logins() == 0
@@ -345,7 +345,7 @@ def test_one_login_in_so_many_deletes_what_has_expired(monkeypatch):
 
 def test_a_purge_that_fails_is_no_reason_to_refuse_a_login(monkeypatch, caplog):
     app = with_records()
-    monkeypatch.setattr("flask_housekey.utils.random", lambda: 0)
+    monkeypatch.setattr("flask_housekey.login.random", lambda: 0)
 
     def fail(self):
         raise ConnectionError

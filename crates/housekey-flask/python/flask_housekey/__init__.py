@@ -20,6 +20,7 @@ from .config import (
     REFRESH_MESSAGE_CATEGORY,
 )
 from ._core import LoginInfo
+from .login import Login
 from .login_manager import LoginManager
 from .mixins import AnonymousUserMixin, UserMixin
 from .signals import (
@@ -90,6 +91,7 @@ __all__ = [
     "login_required",
     "login_url",
     "login_user",
+    "Login",
     "LoginInfo",
     "LoginManager",
     "logins",

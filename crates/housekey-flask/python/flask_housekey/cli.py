@@ -9,8 +9,17 @@ from .errors import InvalidLoginId, StoreUnavailable
 logins_cli = AppGroup("logins", help="Lists and ends logins, and deletes the records of those that have expired.")
 
 
-def _manager():
-    return current_app.login_manager
+_of_manager = click.option("--manager", "name", help="The name of the login manager, if it is not the app's own.")
+
+
+def _manager(name):
+    if name is None:
+        return current_app.login_manager
+    doors = current_app.extensions.get("flask_housekey", {})
+    if name not in doors:
+        known = ", ".join(sorted(filter(None, doors))) or "none that has a name"
+        raise click.ClickException(f"This app has no login manager {name}: it has {known}.")
+    return doors[name].manager
 
 
 def _asking(ask, *arguments):
@@ -25,9 +34,10 @@ def _asking(ask, *arguments):
 
 @logins_cli.command("list")
 @click.argument("user_id")
-def list_logins(user_id):
+@_of_manager
+def list_logins(user_id, name):
     """Lists the logins of a user, the one last used first. USER_ID is what their get_id returns."""
-    found = _asking(_manager().logins_of, user_id)
+    found = _asking(_manager(name).logins_of, user_id)
     if not found:
         click.echo(f"User {user_id} has no logins.", err=True)
     for login in found:
@@ -41,21 +51,24 @@ def list_logins(user_id):
 @logins_cli.command("end")
 @click.argument("login_id", required=False)
 @click.option("--user", "user_id", help="End all logins of this user.")
-def end_logins(login_id, user_id):
+@_of_manager
+def end_logins(login_id, user_id, name):
     """Ends a login by its number, or all logins of a user. They are out at their next request."""
     if (login_id is None) == (user_id is None):
         raise click.UsageError("Say either the number of a login or --user USER_ID.")
+    manager = _manager(name)
     if user_id is not None:
-        ended = _asking(_manager().end_logins_of, user_id)
+        ended = _asking(manager.end_logins_of, user_id)
         click.echo(f"Ended {ended} {'login' if ended == 1 else 'logins'} of user {user_id}.")
-    elif _asking(_manager().end_login, login_id):
+    elif _asking(manager.end_login, login_id):
         click.echo(f"Ended login {login_id}.")
     else:
         raise click.ClickException(f"There is no login {login_id} (any more).")
 
 
 @logins_cli.command("purge")
-def purge():
+@_of_manager
+def purge(name):
     """Deletes the records of logins that have expired."""
-    deleted = _asking(_manager().delete_expired_logins)
+    deleted = _asking(_manager(name).delete_expired_logins)
     click.echo(f"Deleted {deleted} expired {'record' if deleted == 1 else 'records'}.")

@@ -46,3 +46,8 @@ EXEMPT_METHODS = {"OPTIONS"}
 
 #: Whether the way back is kept in the session and not in the login page's URL.
 USE_SESSION_FOR_NEXT = False
+
+
+def config_key(key, name):
+    """The configuration key of a login manager: that of one called "staff" is HOUSEKEY_STAFF_…"""
+    return key if name is None else f"HOUSEKEY_{name.upper()}_{key.removeprefix('HOUSEKEY_')}"

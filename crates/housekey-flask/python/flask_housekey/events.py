@@ -21,8 +21,8 @@ _LEVELS = {
 }
 
 
-def tell(visit):
-    """Tells what has happened in this visit since this was called last."""
+def tell(visit, more={}):
+    """Tells what has happened in this visit since this was called last. Signals give `more` besides."""
     events = visit.take_events()
     if not events:
         return
@@ -32,16 +32,16 @@ def tell(visit):
         log(event, user_id, reason, address)
         if event == "session_protected":
             # Flask-Login's, which gives nothing.
-            session_protected.send(app)
+            session_protected.send(app, **more)
         else:
-            send(app, event, user_id, reason)
+            send(app, event, user_id, reason, more)
 
 
-def send(app, event, user_id, reason):
+def send(app, event, user_id, reason, more={}):
     """Sends the signal of an event, if it has one that Flask-Login does not send."""
     signal = _OF_EVENTS.get(event)
     if signal is not None:
-        signal.send(app, user_id=user_id, reason=reason)
+        signal.send(app, user_id=user_id, reason=reason, **more)
 
 
 def log(event, user_id, reason, address=None):

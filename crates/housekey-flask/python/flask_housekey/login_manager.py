@@ -2,13 +2,14 @@
 
 import warnings
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
-from flask import abort, current_app, flash, g, redirect, request, session
-
+from flask import current_app, g, request, session
 from werkzeug.local import LocalProxy
-from werkzeug.urls import iri_to_uri
 
 from . import _core
+from .answers import Answers
+from .cli import logins_cli
 from .config import (
     AUTH_HEADER_NAME,
     COOKIE_DURATION,
@@ -21,10 +22,12 @@ from .config import (
     LOGIN_MESSAGE_CATEGORY,
     REFRESH_MESSAGE,
     REFRESH_MESSAGE_CATEGORY,
-    USE_SESSION_FOR_NEXT,
+    config_key,
 )
 from .events import log, send, tell
+from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale
 from .loaders import ensure_sync
+from .login import Login, user_attribute
 from .mixins import AnonymousUserMixin
 from .sessions import RustSessions, salt_to_take_over
 from .signals import (
@@ -32,33 +35,29 @@ from .signals import (
     user_accessed,
     user_loaded_from_cookie,
     user_loaded_from_request,
-    user_needs_refresh,
-    user_unauthorized,
 )
-from .cli import logins_cli
 from .stores import store_from_url
-from .utils import (
-    _create_identifier,
-    _door,
-    _is_open,
-    _may_not_pass,
-    _user_context_processor,
-    _visit,
-    _visit_if_any,
-    encode_cookie,
-    expand_login_view,
-    login_url,
-    make_next_param,
-)
+from .utils import _create_identifier, _user_context_processor, encode_cookie
+from .visits import door, visit_if_any, visit_of
 
 # The clock, as long as nobody has put another one in the place of `datetime`.
 _datetime = datetime
 
 
-class LoginManager:
+class LoginManager(Answers):
     """Who may log in to an app, how they are found again, and where they are sent to log in."""
 
-    def __init__(self, app=None, add_context_processor=True, *, login_store=None, require_login=False):
+    def __init__(self, app=None, add_context_processor=True, *, name=None, login_store=None, require_login=False):
+        if name is not None and not (name.isidentifier() and name.islower() and name.isascii()):
+            raise ValueError(f"name must be a short word in lower case, such as \"staff\", and is {name!r}")
+
+        #: None for the app's own login manager, whose logins the functions of this package are about. Another one on the same
+        #: app has a name, for instance "staff": its logins are others, in cookies of their own.
+        self.name = name
+
+        #: The user of this request by this manager. `flask_housekey.current_user` is that of the app's own.
+        self.current_user = LocalProxy(lambda: self.login.user)
+
         #: Makes the user of somebody who is not logged in.
         self.anonymous_user = AnonymousUserMixin
 
@@ -109,21 +108,42 @@ class LoginManager:
 
     def init_app(self, app, add_context_processor=True):
         """Logs people in to this app. The app's own session is kept by housekey from now on, in the same cookie, unless it
-        has another session interface than Flask's."""
+        has another session interface than Flask's. A manager with a name leaves it alone: its logins have cookies of their
+        own."""
         # Flask-AppBuilder, for one, gives it current_app.
         if isinstance(app, LocalProxy):
             app = app._get_current_object()
-        app.login_manager = self
-        salt = salt_to_take_over(app)
-        door = _core.Door(app, self, salt)
-        app.extensions["flask_housekey"] = door
-        if salt is not None:
-            app.session_interface = RustSessions(door)
+        doors = app.extensions.setdefault("flask_housekey", {})
+        if self.name is None:
+            app.login_manager = self
+            salt = salt_to_take_over(app)
+            doors[None] = _core.Door(app, self, salt)
+            if salt is not None:
+                app.session_interface = RustSessions(doors[None])
+        else:
+            doors[self.name] = _core.Door(app, self, f"flask_housekey.{self.name}", self.name)
         app.before_request(self._require_login)
         app.after_request(self._update_remember_cookie)
         app.cli.add_command(logins_cli)
         if add_context_processor:
-            app.context_processor(_user_context_processor)
+            app.context_processor(self._user_context_processor)
+
+    @property
+    def login(self):
+        """The login of this request by this manager: `login_manager.login.login_user(user)`."""
+        return Login(self)
+
+    def login_required(self, func):
+        """As `flask_housekey.login_required`, for the logins of this manager."""
+        return guarded(func, lambda: may_not_pass(self, self.login.user))
+
+    def fresh_login_required(self, func=None, *, within=None):
+        """As `flask_housekey.fresh_login_required`, for the logins of this manager."""
+        if func is None:
+            return partial(self.fresh_login_required, within=within)
+        return guarded(
+            func, lambda: may_not_pass_or_is_stale(self, self.login.user, self.login.is_fresh, within)
+        )
 
     def setup_app(self, app, add_context_processor=True):
         """Deprecated: use `init_app`."""
@@ -164,116 +184,48 @@ class LoginManager:
         self.needs_refresh_callback = callback
         return callback
 
-    def unauthorized(self):
-        """The answer to somebody who has to log in."""
-        user_unauthorized.send(current_app._get_current_object())
-        if self.unauthorized_callback is not None:
-            return self.unauthorized_callback()
-        views = self.blueprint_login_views
-        view = views.get(request.blueprint, self.login_view)
-        return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
-
-    def needs_refresh(self):
-        """The answer to somebody who has to prove themselves again."""
-        user_needs_refresh.send(current_app._get_current_object())
-        if self.needs_refresh_callback is not None:
-            return self.needs_refresh_callback()
-        message, category = self.needs_refresh_message, self.needs_refresh_message_category
-        return self._deny(self.refresh_view, message, category, is_stale=True)
-
-    def _deny(self, view, message, category, is_stale):
-        app = current_app._get_current_object()
-        if app.config.get("HOUSEKEY_ANSWER_AS") in (None, "flask"):
-            return self._send_to(view, message, category)
-        within = g.get("_flask_housekey_within")
-        url = iri_to_uri(request.url).split("/", 3)[3:]
-        status, headers, body, is_told, way_back = _visit().deny(
-            request.environ,
-            "/" + "".join(url),
-            expand_login_view(view) if view else None,
-            is_stale,
-            None if within is None else within.total_seconds(),
-        )
-        if is_told:
-            self._flash(message, category)
-        if way_back is not None:
-            self._keep_next(way_back)
-        return app.response_class(body, status, headers)
-
-    def _send_to(self, view, message, category):
-        if not view:
-            abort(401)
-        self._flash(message, category)
-        if not current_app.config.get("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
-            return redirect(login_url(view, next_url=request.url))
-        self._keep_next(make_next_param(expand_login_view(view), request.url))
-        return redirect(login_url(view))
-
-    def _flash(self, message, category):
-        if not message:
-            return
-        if self.localize_callback is not None:
-            message = self.localize_callback(message)
-        flash(message, category=category)
-
-    def _keep_next(self, url):
-        # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
-        session["_id"] = self._session_identifier_generator()
-        session["next"] = url
+    def require_user(self):
+        """What answers somebody who is not logged in, None if they are: `blueprint.before_request(login_manager.require_user)`
+        guards a blueprint."""
+        # What leads to no view is Flask's to answer.
+        if request.endpoint is None or is_open() or is_exempt(self):
+            return None
+        denied = may_not_pass(self, self.login.user)
+        return None if denied is None else denied()
 
     def _require_login(self):
         """Answers requests for views that need a login, where that is the default."""
-        app = current_app
-        if not app.config.get("HOUSEKEY_REQUIRE_LOGIN", self.require_login):
-            return None
-        # What leads to no view is Flask's to answer.
-        if request.endpoint is None or _is_open() or self._is_exempt(app, request):
-            return None
-        denied = _may_not_pass()
-        return None if denied is None else denied()
-
-    def _is_exempt(self, app, request):
-        view = app.view_functions.get(request.endpoint)
-        blueprints = [app.blueprints.get(name) for name in request.blueprints]
-        for marked in (view, getattr(view, "view_class", None), *blueprints):
-            if getattr(marked, "_login_exempt", False):
-                return True
-        # Pictures and style sheets, which the login page needs too.
-        owner, _, name = request.endpoint.rpartition(".")
-        static = app.blueprints.get(owner) if owner else app
-        if name == "static" and static is not None and static.has_static_folder:
-            return True
-        pages = (self.login_view, *self.blueprint_login_views.values())
-        here = (request.endpoint, request.root_path + request.path)
-        return any(page and page.partition("?")[0] in here for page in pages)
+        required = current_app.config.get(config_key("HOUSEKEY_REQUIRE_LOGIN", self.name), self.require_login)
+        return self.require_user() if required else None
 
     def logins_of(self, user_id):
         """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
-        return _door().logins_of(str(user_id))
+        return door(self.name).logins_of(str(user_id))
 
     def end_login(self, login_id):
         """Ends a login, whoever's it is, at once. False when there is none of this number."""
-        ended = _door().end_login(login_id)
+        ended = door(self.name).end_login(login_id)
         if ended:
             self._tell_of_ended(None, 1)
         return ended
 
     def end_logins_of(self, user_id):
         """Ends all logins of a user, at once, and says how many there were."""
-        ended = _door().end_logins_of(str(user_id))
+        ended = door(self.name).end_logins_of(str(user_id))
         self._tell_of_ended(str(user_id), ended)
         return ended
 
     def delete_expired_logins(self):
         """Deletes the records of logins that have expired, and says how many there were. They count for nothing before as well.
         `flask logins purge` calls it, and one login in a thousand deletes some."""
-        return _door().delete_expired_logins()
+        return door(self.name).delete_expired_logins()
 
     def _tell_of_ended(self, user_id, count):
         app = current_app._get_current_object()
         for _ in range(count):
             log("login_ended", user_id, "ended_by_application")
-            send(app, "login_ended", user_id, "ended_by_application")
+            more = {} if self.name is None else {"manager": self}
+            send(app, "login_ended", user_id, "ended_by_application", more)
 
     def _find_login_store(self, app, said):
         """The login store that the configuration, or `login_store`, says."""
@@ -286,7 +238,8 @@ class LoginManager:
 
     def _update_request_context_with_user(self, user=None):
         """Makes this the current user, or an anonymous one."""
-        g._login_user = self.anonymous_user() if user is None else user
+        user = self.anonymous_user() if user is None else user
+        setattr(g, user_attribute(self.name), user)
 
     def _load_user(self):
         """Finds out who is there."""
@@ -295,16 +248,17 @@ class LoginManager:
             raise Exception(
                 "Missing user_loader or request_loader: a login manager needs to be told how users are found."
             )
-        visit = _visit()
-        user, source, signal = visit.load_user(again=hasattr(g, "_login_user"))
+        visit = visit_of(self.name)
+        user, source, signal = visit.load_user(again=hasattr(g, user_attribute(self.name)))
         self._update_request_context_with_user(user)
         app = current_app._get_current_object()
-        user_accessed.send(app)
-        tell(visit)
+        more = {} if self.name is None else {"manager": self}
+        user_accessed.send(app, **more)
+        tell(visit, more)
         if source == "cookie":
             signal = user_loaded_from_cookie
         if signal is not None:
-            signal.send(app, user=user)
+            signal.send(app, user=user, **more)
 
     def _find_by_request(self):
         """The user that the request itself proves, with the signal that tells of it."""
@@ -325,10 +279,18 @@ class LoginManager:
         return ensure_sync(current_app, self._header_callback)(header)
 
     def _update_remember_cookie(self, response):
-        visit = _visit_if_any()
+        visit = visit_if_any(self.name)
         if visit is not None:
             visit.finish_remembering(response)
+            if self.name is not None:
+                # Its session is nobody else's to send.
+                visit.save(response)
         return response
+
+    def _user_context_processor(self):
+        if self.name is None:
+            return _user_context_processor()
+        return {f"{self.name}_user": self.login.user}
 
     def _set_cookie(self, response):
         """Remembers the user of this session, by hand. `login_user` with `remember` does it by itself."""

@@ -1,0 +1,75 @@
+"""What somebody who may not pass is answered."""
+
+from flask import abort, current_app, flash, g, redirect, request, session
+from werkzeug.urls import iri_to_uri
+
+from .config import USE_SESSION_FOR_NEXT, config_key
+from .signals import user_needs_refresh, user_unauthorized
+from .utils import expand_login_view, login_url, make_next_param
+from .visits import visit_of
+
+
+class Answers:
+    """The part of a login manager that answers those who may not pass."""
+
+    def unauthorized(self):
+        """The answer to somebody who has to log in."""
+        self._send(user_unauthorized)
+        if self.unauthorized_callback is not None:
+            return self.unauthorized_callback()
+        views = self.blueprint_login_views
+        view = views.get(request.blueprint, self.login_view)
+        return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
+
+    def needs_refresh(self):
+        """The answer to somebody who has to prove themselves again."""
+        self._send(user_needs_refresh)
+        if self.needs_refresh_callback is not None:
+            return self.needs_refresh_callback()
+        message, category = self.needs_refresh_message, self.needs_refresh_message_category
+        return self._deny(self.refresh_view, message, category, is_stale=True)
+
+    def _deny(self, view, message, category, is_stale):
+        answer_as = current_app.config.get("HOUSEKEY_ANSWER_AS")
+        answer_as = current_app.config.get(config_key("HOUSEKEY_ANSWER_AS", self.name), answer_as)
+        if answer_as in (None, "flask"):
+            return self._send_to(view, message, category)
+        within = g.get("_flask_housekey_within")
+        url = iri_to_uri(request.url).split("/", 3)[3:]
+        status, headers, body, is_told, way_back = visit_of(self.name).deny(
+            request.environ,
+            "/" + "".join(url),
+            expand_login_view(view) if view else None,
+            is_stale,
+            None if within is None else within.total_seconds(),
+        )
+        if is_told:
+            self._flash(message, category)
+        if way_back is not None:
+            self._keep_next(way_back)
+        return current_app.response_class(body, status, headers)
+
+    def _send_to(self, view, message, category):
+        if not view:
+            abort(401)
+        self._flash(message, category)
+        if not current_app.config.get("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
+            return redirect(login_url(view, next_url=request.url))
+        self._keep_next(make_next_param(expand_login_view(view), request.url))
+        return redirect(login_url(view))
+
+    def _flash(self, message, category):
+        if not message:
+            return
+        if self.localize_callback is not None:
+            message = self.localize_callback(message)
+        flash(message, category=category)
+
+    def _keep_next(self, url):
+        # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
+        session["_id"] = self._session_identifier_generator()
+        session["next"] = url
+
+    def _send(self, signal):
+        more = {} if self.name is None else {"manager": self}
+        signal.send(current_app._get_current_object(), **more)

@@ -1,0 +1,177 @@
+"""What can be done with the login of a request."""
+
+from datetime import timedelta
+from random import random
+
+from flask import current_app, g, has_request_context
+from werkzeug.local import LocalProxy
+
+from .events import logger, tell
+from .signals import user_logged_in, user_logged_out, user_login_confirmed
+from .visits import visit_of
+
+#: One login in so many deletes records of logins that have expired.
+_PURGES = 1 / 1000
+
+
+class Login:
+    """The login of this request, as one login manager sees it. `LoginManager.login` has it; the functions of this package are
+    those of the app's own manager."""
+
+    def __init__(self, manager, find_user=None):
+        self._manager = manager
+        self._find_user = find_user
+        # Programs have doubles of a login manager in their tests, which know no name.
+        self._name = getattr(manager, "name", None)
+
+    @property
+    def user(self):
+        """The user of this request: the one who is logged in, or an anonymous one. None outside of a request."""
+        if self._find_user is not None:
+            return self._find_user()
+        if not has_request_context():
+            return None
+        name = user_attribute(self._name)
+        if not hasattr(g, name):
+            self._manager._load_user()
+        return getattr(g, name)
+
+    def login_user(self, user, remember=False, duration=None, force=False, fresh=True):
+        """Logs a user in. False if they are not active and `force` is not set.
+
+        `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
+        """
+        user = _own(user)
+        if not force and not user.is_active:
+            return False
+        manager = self._manager
+        user_id = getattr(user, manager.id_attribute)()
+        seconds = None
+        if remember and duration is not None:
+            if not isinstance(duration, timedelta):
+                raise Exception(
+                    f"duration must be a datetime.timedelta, instead got: {duration}"
+                )
+            seconds = duration.total_seconds()
+        visit = self._visit()
+        visit.log_in(user, user_id, bool(remember), seconds, bool(fresh), bool(force))
+        manager._update_request_context_with_user(user)
+        self._tell(visit)
+        if random() < _PURGES:
+            _purge(visit)
+        self._send(user_logged_in, user=self.user)
+        return True
+
+    def logout_user(self):
+        """Logs out the current user, empties the session and deletes the remember token. Always True."""
+        try:
+            user = self.user
+        finally:
+            # Logging out works while a database does not.
+            visit = self._visit()
+            visit.log_out()
+        self._tell(visit)
+        self._send(user_logged_out, user=user)
+        self._manager._update_request_context_with_user()
+        return True
+
+    def confirm_login(self):
+        """Makes the login fresh, after the application has checked a password again."""
+        self.user
+        visit = self._visit()
+        visit.confirm()
+        self._tell(visit)
+        self._send(user_login_confirmed)
+
+    def login_failed(self, user=None):
+        """Tells that somebody did not prove who they say they are: for the log, and for a handler of `user_login_failed` that
+        counts. Only the program knows. `user` is whose account it was, None if there is none of that name."""
+        user_id = "" if user is None else self._id_of(user)
+        visit = self._visit()
+        visit.log_in_failed(user, user_id)
+        self._tell(visit)
+
+    def update_auth_hash(self, user=None):
+        """Keeps this browser in after the `session_auth_hash` of its user has changed, for instance with a new password. All
+        their other logins end. Give it the user as they are after the change, if that is another object than `current_user`.
+
+        Ask for `current_user` before the change, as `login_required` does: a look at the login afterwards ends it.
+        """
+        user = self.user if user is None else _own(user)
+        visit = self._visit()
+        visit.update_auth_hash(user, self._id_of(user))
+        self._manager._update_request_context_with_user(user)
+        self._tell(visit)
+
+    def is_fresh(self, within=None):
+        """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
+        timedelta."""
+        # Session protection has its word first.
+        self.user
+        visit = self._visit()
+        return visit.is_fresh() if within is None else visit.is_fresh_within(within.total_seconds())
+
+    def is_remembered(self):
+        """Whether this browser is remembered as the current user's."""
+        self.user
+        visit = self._visit()
+        visit.load_user()
+        return visit.is_remembered()
+
+    def logins(self):
+        """The current user's logins, the one last used first: for a page where people see where they are logged in. Needs a
+        login store, and a fresh login."""
+        self.user
+        return self._visit().logins()
+
+    def end_login(self, login_id):
+        """Ends one of the current user's logins, at once. False when they have none of this number, be it that it is over or
+        that it is somebody else's."""
+        self.user
+        visit = self._visit()
+        ended = visit.end_login(login_id)
+        self._tell(visit)
+        return ended
+
+    def end_other_logins(self):
+        """Ends all of the current user's logins but this one, at once, and says how many there were."""
+        self.user
+        visit = self._visit()
+        ended = visit.end_other_logins()
+        self._tell(visit)
+        return ended
+
+    def _visit(self):
+        return visit_of(self._name)
+
+    def _id_of(self, user):
+        return str(getattr(user, self._manager.id_attribute)())
+
+    def _tell(self, visit):
+        tell(visit, self._of_manager())
+
+    def _send(self, signal, **arguments):
+        signal.send(current_app._get_current_object(), **arguments, **self._of_manager())
+
+    def _of_manager(self):
+        """What signals give besides, where it is not the app's own manager."""
+        return {} if self._name is None else {"manager": self._manager}
+
+
+def user_attribute(name=None):
+    """The attribute of `g` that has the user. That of the app's own manager is Flask-Login's."""
+    return "_login_user" if name is None else f"_login_user_{name}"
+
+
+def _own(user):
+    """The user behind a proxy: current_user itself would be its own user."""
+    return user._get_current_object() if isinstance(user, LocalProxy) else user
+
+
+def _purge(visit):
+    """Deletes records of logins that have expired, so that the table does not grow where nobody runs `flask logins purge`. That
+    it fails is no reason to refuse a login."""
+    try:
+        visit.purge()
+    except Exception:
+        logger.warning("expired logins were not deleted", exc_info=True)
