@@ -24,8 +24,8 @@ def test_there_are_seeds_of_each_target():
 
 def expanded(seed):
     """A seed of the target for cookies: small bytes stand for names and values, here for those that nobody was given."""
-    texts = {1: b"e30.aSsO.forged", 2: b".eJw.a.b", 3: b"1|" + b"0" * 128, 4: b"2|x", 5: b"session", 6: b"remember_token", 7: b"x" * 1024}
-    for mark, text in texts.items():
+    texts = [b"e30.aSsO.forged", b".eJw.a.b", b"1|" + b"0" * 128, b"2|x", b"session", b"remember_token", b"x" * 1024]
+    for mark, text in enumerate(texts, start=1):
         seed = seed.replace(bytes([mark]), text)
     return b"; ".join(seed.split(b"\n"))
 

@@ -16,7 +16,8 @@ import time
 DEADLINE = 30
 HERE = pathlib.Path(__file__).parent
 BIN = pathlib.Path(sys.executable).parent
-GUNICORN = [sys.executable, "-m", "gunicorn", "--workers=2", "--bind=127.0.0.1:{port}", "program:app"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--workers=2", "--bind=127.0.0.1:{port}"]
+GUNICORN += ["--graceful-timeout=10", "program:app"]
 UWSGI = [
     BIN / "uwsgi",
     "--http-socket=127.0.0.1:{port}",
@@ -128,9 +129,9 @@ class Server:
 class Browser:
     """Somebody with cookies, who asks again when a connection was lost."""
 
-    def __init__(self, server, name, cookies=()):
-        self.server, self.name, self.cookies = server, name, dict(cookies)
-        self.answered, self.lost = 0, 0
+    def __init__(self, server, cookies=()):
+        self.server, self.cookies = server, dict(cookies)
+        self.answered = 0
 
     def ask(self, method, path):
         """The status and the JSON of an answer, which must come within the deadline."""
@@ -142,7 +143,6 @@ class Browser:
                 raise AssertionError(f"{method} {path} hangs") from None
             except (ConnectionError, http.client.HTTPException):
                 # A worker that was killed takes its connections along.
-                self.lost += 1
                 assert time.monotonic() < end, "nobody answers"
                 time.sleep(0.01)
 
@@ -150,7 +150,7 @@ class Browser:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=DEADLINE)
         try:
             cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-            connection.request(method, path, headers={"Cookie": cookie, "User-Agent": self.name, "Connection": "close"})
+            connection.request(method, path, headers={"Cookie": cookie, "Connection": "close"})
             answer = connection.getresponse()
             body = answer.read()
         finally:

@@ -51,7 +51,7 @@ def members(server):
     """Browsers of as many users, logged in."""
     browsers = []
     for number in range(BROWSERS):
-        browser = Browser(server, f"browser {number}")
+        browser = Browser(server)
         browser.user = f"{server.kind}-{number}-{secrets.token_hex(4)}"
         assert browser.ask("POST", f"/login/{browser.user}")[0] == 200
         browsers.append(browser)
@@ -88,25 +88,32 @@ def test_nobody_is_logged_out_and_no_request_is_lost_while_workers_are_killed_an
         assert [record.user_id for record in records_of(server, browser.user)] == [browser.user]
 
 
+def said_by_all_workers(server, cookies):
+    """Whom these cookies are to each of the workers. Several ask at once, so that no worker answers all of them."""
+    users, workers = set(), set()
+
+    def ask():
+        status, answer = Browser(server, cookies).ask("GET", "/who")
+        assert status == 200
+        users.add(answer["user"])
+        workers.add(answer["worker"])
+
+    for _ in range(100):
+        together([ask] * 4)
+        if len(workers) == max(1, len(server.workers())):
+            return users
+    raise AssertionError(f"only {workers} of {server.workers()} have answered")
+
+
 def test_a_logout_counts_in_each_worker_at_once(server):
-    browsers = members(server)
-    copies = [Browser(server, browser.name, browser.cookies) for browser in browsers]
-    for browser in browsers[::2]:
-        status, answer = browser.ask("POST", "/logout")
-        assert (status, answer["user"]) == (200, None)
-    for number, (browser, copy) in enumerate(zip(browsers, copies)):
-        expected = None if number % 2 == 0 else browser.user
-        cookies, workers = dict(copy.cookies), set()
-        for _ in range(200):
-            copy.cookies = dict(cookies)
-            status, answer = copy.ask("GET", "/who")
-            assert (status, answer["user"]) == (200, expected)
-            workers.add(answer["worker"])
-            if len(workers) == max(1, len(server.workers())):
-                break
-        else:
-            raise AssertionError(f"only {workers} of {server.workers()} have answered")
-        assert len(records_of(server, browser.user)) == (0 if expected is None else 1)
+    for number, browser in enumerate(members(server)):
+        cookies = dict(browser.cookies)
+        is_out = number % 2 == 0
+        if is_out:
+            status, answer = browser.ask("POST", "/logout")
+            assert (status, answer["user"]) == (200, None)
+        assert said_by_all_workers(server, cookies) == {None if is_out else browser.user}
+        assert len(records_of(server, browser.user)) == (0 if is_out else 1)
 
 
 def test_threads_greenlets_and_coroutines_of_one_request_find_the_same_user(server):
@@ -119,7 +126,7 @@ def test_threads_greenlets_and_coroutines_of_one_request_find_the_same_user(serv
 
 @pytest.mark.parametrize("asking", ["loader", "store"])
 def test_whatever_asks_for_the_current_user_while_they_are_found_is_a_500_that_says_so_and_no_hang(server, asking):
-    browser = Browser(server, "browser")
+    browser = Browser(server)
     assert browser.ask("POST", "/asking/login/mia")[0] == 200
     began = len(server.said())
     for _ in range(4):
@@ -153,7 +160,7 @@ def test_before_the_first_request_there_is_no_thread_and_no_connection(store, tm
             sockets |= {file for file in files if file.startswith("socket:")}
         # The one that the server listens at.
         assert len(sockets) == 1, sockets
-        assert Browser(server, "browser").ask("POST", "/login/mia")[0] == 200
+        assert Browser(server).ask("POST", "/login/mia")[0] == 200
         # The store works on the thread that asks.
         assert {threads_of(process) for process in server.workers()} == {1}
 
@@ -172,11 +179,11 @@ def test_a_store_that_was_used_before_the_fork_works_after_it(kind, store, tmp_p
 
 def test_a_server_that_does_not_tell_python_of_its_forks_is_told_what_to_do_about_sqlite(tmp_path):
     with running("uwsgi", "sqlite", tmp_path, USED_BEFORE="1") as server:
-        assert Browser(server, "browser").ask("POST", "/login/mia")[0] == 503
+        assert Browser(server).ask("POST", "/login/mia")[0] == 503
         assert "fork before the store is used" in server.said()
 
 
 def test_workers_that_have_logins_of_their_own_each_are_warned_of_it(tmp_path):
     with running("forked", "memory", tmp_path, USED_BEFORE="1") as server:
-        Browser(server, "browser").ask("POST", "/login/mia")
+        Browser(server).ask("POST", "/login/mia")
         assert "each has logins of its own" in server.said()
