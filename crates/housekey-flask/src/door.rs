@@ -165,8 +165,10 @@ impl Door {
         };
         let by_id = match of_manager.user_loader.is_none(py) {
             true => None,
-            // Flask makes it one that does not wait, if it is async.
-            false => Some(app.call_method1("ensure_sync", (&of_manager.user_loader,))?),
+            false => {
+                let loaders = py.import("flask_housekey.loaders")?;
+                Some(loaders.call_method1("ensure_sync", (&app, &of_manager.user_loader))?)
+            }
         };
         let loader = || PyLoader {
             manager: self.manager.clone_ref(py),

@@ -1,19 +1,18 @@
 //! Waiting for the rules: they are async, and the work is done on this thread.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
-use pyo3::Python;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
 
-thread_local! {
-    /// The visits whose user this thread is looking for.
-    static LOADING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Runs a future to its end. It is ready at once, unless another thread looks for the user of the same request at this moment:
+/// Runs a future to its end. It is ready at once, unless another thread takes the turn of the same request at this very moment:
 /// then the interpreter is free for that one while this one waits.
 pub(crate) fn drive<F: Future + Send>(py: Python<'_>, future: F) -> F::Output
 where
@@ -27,28 +26,69 @@ where
     }
 }
 
-/// Says that this thread looks for the user of a visit, until it is dropped.
-pub(crate) struct Loading(usize);
+/// How long somebody waits for another one who looks for the user of the same request, and how long they sleep in between.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: f64 = 0.001;
 
-impl Loading {
-    pub(crate) fn of(visit: usize) -> Self {
-        LOADING.with_borrow_mut(|loading| loading.push(visit));
-        Self(visit)
+/// Waits for another thread or greenlet. By Python's own `sleep`, which lets greenlets go on where it is patched: the other one
+/// may be a greenlet of this very thread.
+pub(crate) fn wait_while(py: Python<'_>, is_so: impl Fn() -> bool) -> PyResult<()> {
+    let end = Instant::now() + PATIENCE;
+    let sleep = intern!(py, "sleep");
+    while is_so() {
+        if Instant::now() > end {
+            return Err(PyRuntimeError::new_err(
+                "another thread has been looking for the user of this request for 30 seconds: does its user_loader wait for this one?",
+            ));
+        }
+        py.import("time")?.call_method1(sleep, (PAUSE,))?;
+    }
+    Ok(())
+}
+
+/// Says that this is done for a visit, until it is left. Known by Python's context, and not by the thread: an async loader runs on
+/// another one, and under gevent a thread does several requests at once.
+pub(crate) struct Loading<'py> {
+    variable: &'py Bound<'py, PyAny>,
+    token: Bound<'py, PyAny>,
+}
+
+impl<'py> Loading<'py> {
+    pub(crate) fn enter(py: Python<'py>, visit: usize) -> PyResult<Self> {
+        let variable = variable(py)?;
+        // One app may call another in the middle of a request.
+        let around = variable.call_method0(intern!(py, "get"))?;
+        let token = variable.call_method1(intern!(py, "set"), ((visit, around),))?;
+        Ok(Self { variable, token })
     }
 
-    /// Whether this thread looks for the user of this visit already.
-    pub(crate) fn is_under_way(visit: usize) -> bool {
-        LOADING.with_borrow(|loading| loading.contains(&visit))
+    pub(crate) fn leave(self) -> PyResult<()> {
+        let reset = intern!(self.token.py(), "reset");
+        self.variable.call_method1(reset, (self.token,)).map(drop)
+    }
+
+    /// Whether this very code was called by what is done for this visit.
+    pub(crate) fn is_under_way(py: Python<'_>, visit: usize) -> PyResult<bool> {
+        let mut around = variable(py)?.call_method0(intern!(py, "get"))?;
+        while !around.is_none() {
+            let (of, further): (usize, Bound<'_, PyAny>) = around.extract()?;
+            if of == visit {
+                return Ok(true);
+            }
+            around = further;
+        }
+        Ok(false)
     }
 }
 
-impl Drop for Loading {
-    fn drop(&mut self) {
-        // Greenlets end in any order.
-        LOADING.with_borrow_mut(|loading| {
-            if let Some(index) = loading.iter().rposition(|visit| *visit == self.0) {
-                loading.remove(index);
-            }
-        });
-    }
+fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let variable = VARIABLE.get_or_try_init(py, || {
+        let arguments = PyDict::new(py);
+        arguments.set_item("default", py.None())?;
+        let class = py.import("contextvars")?.getattr("ContextVar")?;
+        let variable = class.call(("flask_housekey_loading",), Some(&arguments))?;
+        Ok::<_, PyErr>(variable.unbind())
+    })?;
+    Ok(variable.bind(py))
 }

@@ -4,6 +4,13 @@ use housekey::{Error, ErrorKind};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+pyo3::create_exception!(
+    flask_housekey._core,
+    CurrentUserAsked,
+    PyRuntimeError,
+    "Something asked for the current user that is called to find them."
+);
+
 /// The exception for an error. One of the application's own loader comes out as it went in, with its traceback.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let source = std::error::Error::source(error);
@@ -13,6 +20,10 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
         (ErrorKind::LoaderFailed, Some(raised)) => raised.clone_ref(py),
         // A greenlet that is out of time, or a worker that is told to end.
         (_, Some(raised)) if !raised.is_instance_of::<PyException>(py) => raised.clone_ref(py),
+        // A fault of the program's, which trying again does not mend.
+        (ErrorKind::StoreFailed, Some(raised)) if raised.is_instance_of::<CurrentUserAsked>(py) => {
+            raised.clone_ref(py)
+        }
         (ErrorKind::Setting | ErrorKind::SecretKey | ErrorKind::InvalidUserId, _) => {
             PyValueError::new_err(message)
         }
@@ -24,6 +35,11 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
                 let exception = http_exception(py, class, error);
                 let cause = raised.map(|raised| raised.clone_ref(py));
                 let cause = cause.or_else(|| Some(PyRuntimeError::new_err(source?.to_string())));
+                if kind == ErrorKind::StoreFailed
+                    && let Some(cause) = &cause
+                {
+                    tell_of_failure(py, cause);
+                }
                 exception.set_cause(py, cause);
                 exception
             }
@@ -53,5 +69,15 @@ fn http_exception(py: Python<'_>, class: &str, error: &Error) -> PyErr {
     match raised {
         Ok(raised) => PyErr::from_value(raised),
         Err(error) => error,
+    }
+}
+
+/// Flask answers a 503 without a word in the log.
+fn tell_of_failure(py: Python<'_>, cause: &PyErr) {
+    let told = py
+        .import("flask_housekey.events")
+        .and_then(|events| events.call_method1("log_failure", (cause.value(py),)));
+    if let Err(error) = told {
+        error.write_unraisable(py, None);
     }
 }

@@ -13,20 +13,28 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 use crate::visit::Visit;
 
 thread_local! {
-    /// The objects that loaders gave on this thread, until a visit has them.
-    static LOADED: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
+    /// User objects that the rules have let go of on this thread, maybe while they held their lock: a `__del__` would run there.
+    static LET_GO: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The objects that loaders have given on this thread since this was asked last. A visit keeps them, so that none goes while the
-/// rules hold their lock: a `__del__` would run there.
-pub(crate) fn take_loaded() -> Vec<Py<PyAny>> {
-    LOADED.take()
+/// Lets them go in earnest, whichever request they were of. For who holds no lock.
+pub(crate) fn let_go() {
+    drop(LET_GO.take());
+}
+
+/// Does so when it is dropped: the last field of what holds users.
+pub(crate) struct LetsGo;
+
+impl Drop for LetsGo {
+    fn drop(&mut self) {
+        let_go();
+    }
 }
 
 /// A user object of the application's. What the rules want to know is kept beside it, so that no Python runs while they hold
 /// their lock.
 pub(crate) struct PyUser {
-    pub(crate) object: Py<PyAny>,
+    object: Option<Py<PyAny>>,
     /// The signal that tells of them, where the request proved them.
     pub(crate) signal: Option<Py<PyAny>>,
     id: String,
@@ -40,9 +48,8 @@ impl PyUser {
             Some(is_active) => is_active.is_truthy()?,
             None => true,
         };
-        LOADED.with_borrow_mut(|loaded| loaded.push(object.clone().unbind()));
         Ok(Self {
-            object: object.clone().unbind(),
+            object: Some(object.clone().unbind()),
             signal: None,
             id: id.to_owned(),
             is_active,
@@ -52,6 +59,18 @@ impl PyUser {
 
     pub(crate) fn is_active_now(&self) -> bool {
         self.is_active
+    }
+
+    pub(crate) fn object(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.object.as_ref().map(|object| object.clone_ref(py))
+    }
+}
+
+impl Drop for PyUser {
+    fn drop(&mut self) {
+        let object = self.object.take();
+        // At the end of a thread there is no such list any more, and no lock either.
+        let _ = LET_GO.try_with(|objects| objects.borrow_mut().extend(object));
     }
 }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from . import _core
 
-#: Every change of a login at INFO, what looks like an attack at WARNING, what was refused or counted for nothing at DEBUG.
+#: A login store that fails at ERROR, every change of a login at INFO, what looks like an attack at WARNING, what was refused or counted for nothing at DEBUG.
 logger: logging.Logger = logging.getLogger("flask_housekey")
 
 _LEVELS = {
@@ -63,3 +63,9 @@ def log(event: str, user_id: str | None, reason: str | None, address: str | None
     fields = {"event": event, "user_id": user_id, "reason": reason, "address": address}
     text = " ".join(f"{name}={value!r}" for name, value in fields.items() if value is not None)
     logger.log(level, "%s", text, extra=fields)
+
+
+def log_failure(error):
+    """Writes to the log why a login store could not do what it was asked. Without a traceback: that of a driver may have what it
+    was asked in it."""
+    logger.error("the login store failed: %s: %s", type(error).__name__, error)

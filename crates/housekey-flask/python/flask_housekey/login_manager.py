@@ -30,6 +30,7 @@ from .config import (
 from .context import request_context, request_globals
 from .events import log, send, tell
 from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale
+from .loaders import ensure_sync
 from .login import Login, user_attribute
 from .mixins import AnonymousUserMixin
 from .sessions import RustSessions, salt_to_take_over
@@ -141,6 +142,9 @@ class LoginManager(Answers, Generic[UserT]):
         """Logs people in to this app. The app's own session is kept by housekey from now on, in the same cookie, unless it
         has another session interface than Flask's. A manager with a name leaves it alone: its logins have cookies of their
         own."""
+        # Flask-AppBuilder, for one, gives it current_app.
+        if isinstance(app, LocalProxy):
+            app = app._get_current_object()
         doors = app.extensions.setdefault("flask_housekey", {})
         if self.name is None:
             app.login_manager = self  # type: ignore[attr-defined]
@@ -333,13 +337,12 @@ class LoginManager(Answers, Generic[UserT]):
         return None if user is None else (user, signal)
 
     def _load_user_from_request(self, request: Request) -> Any:
-        callback: Any = self._request_callback
-        return current_app.ensure_sync(callback)(request)
+        return ensure_sync(current_app, self._request_callback)(request)
 
     def _load_user_from_header(self, header: str | None) -> Any:
         if self._header_callback is None or header is None:
             return None
-        return self._header_callback(header)
+        return ensure_sync(current_app, self._header_callback)(header)
 
     def _update_remember_cookie(self, response: Response) -> Response:
         visit = visit_if_any(self.name)

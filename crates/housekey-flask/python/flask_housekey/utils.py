@@ -125,11 +125,19 @@ def next_url(default: str = "/", claimed: str | None = None) -> str:
     """Where to go after logging in: `next` of the form, of the query or of the session, if it is an address of this site,
     or the default. HOUSEKEY_NEXT_ORIGINS lists other sites that may be gone to."""
     if claimed is None:
-        claimed = request.form.get("next") or request.args.get("next")
+        claimed = request.form.get("next") or _next_in_query()
     visit = visit_of()
     url = visit.next_url(claimed, default)
     tell(visit)
     return url
+
+
+def _next_in_query() -> str | None:
+    try:
+        return request.args.get("next")
+    except UnicodeDecodeError:
+        # Werkzeug does not read a query that has other bytes than UTF-8's in it as they are.
+        return None
 
 
 def login_required(func: FunctionT) -> FunctionT:

@@ -5,7 +5,7 @@ mod respond;
 mod rules;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use housekey::records::LoginStore;
@@ -24,7 +24,7 @@ use crate::environ::Head;
 use crate::errors::exception;
 use crate::logins::{PyLoginInfo, listed, login_id};
 use crate::mapping::Known;
-use crate::user::PyUser;
+use crate::user::{LetsGo, PyUser};
 
 /// How many expired records a login deletes along the way.
 const PURGED_AT_ONCE: usize = 1000;
@@ -48,8 +48,7 @@ pub(crate) struct Visit {
     modified: AtomicBool,
     /// Whether the program's own formula was asked what the client is recognized by.
     identified: AtomicBool,
-    /// Every user object that the rules have or had. Last, so that they go last.
-    users: Mutex<Vec<Py<PyAny>>>,
+    _last: LetsGo,
 }
 
 /// Who was found, where, and by which signal that is told.
@@ -84,7 +83,7 @@ impl Visit {
             accessed: AtomicBool::new(false),
             modified: AtomicBool::new(false),
             identified: AtomicBool::new(false),
-            users: Mutex::default(),
+            _last: LetsGo,
         })
     }
 
@@ -109,7 +108,7 @@ impl Visit {
                 _ => "session",
             };
             let signal = current.user.signal.as_ref().map(|it| it.clone_ref(py));
-            Ok((Some(current.user.object.clone_ref(py)), source, signal))
+            Ok((current.user.object(py), source, signal))
         })
     }
 

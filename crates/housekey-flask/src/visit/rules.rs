@@ -1,20 +1,18 @@
 //! How a rule is run: with the session as Python has it, and so that Python sees what becomes of it.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use housekey::door::Incoming;
 use housekey::{Error, Login};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::{Opened, Visit};
 use crate::door::look_at_clock;
-use crate::drive::{Loading, drive};
-use crate::errors::exception;
+use crate::drive::{Loading, drive, wait_while};
+use crate::errors::{CurrentUserAsked, exception};
 use crate::mapping::{Mapping, loads};
-use crate::user::{PyUser, take_loaded};
+use crate::user::{PyUser, let_go};
 
 impl Visit {
     /// The JSON of the id that the session names.
@@ -35,19 +33,19 @@ impl Visit {
             opened.open.identify_client(identity);
         }
         let this = std::ptr::from_ref(self).addr();
-        if opened.open.is_loading() && Loading::is_under_way(this) {
-            return Err(PyRuntimeError::new_err(
-                "a user_loader, request_loader or login store asked for current_user, which is what it is to find",
-            ));
+        if opened.open.is_loading() {
+            if Loading::is_under_way(py, this)? {
+                return Err(CurrentUserAsked::new_err(
+                    "a user_loader, request_loader or login store asked for current_user, which is what it is to find",
+                ));
+            }
+            wait_while(py, || opened.open.is_loading())?;
         }
         self.hand_in(py, opened)?;
-        let loading = Loading::of(this);
+        let loading = Loading::enter(py, this)?;
         let result = rule(opened);
-        drop(loading);
-        let loaded = take_loaded();
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.extend(loaded);
-        drop(users);
+        loading.leave()?;
+        let_go();
         let taken = self.with_mapping(py, |mapping| {
             self.known
                 .take_out(py, mapping, opened.open.take_session_changes())
