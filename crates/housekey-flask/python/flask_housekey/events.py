@@ -65,7 +65,7 @@ def log(event: str, user_id: str | None, reason: str | None, address: str | None
     logger.log(level, "%s", text, extra=fields)
 
 
-def log_failure(error):
+def log_failure(error: BaseException) -> None:
     """Writes to the log why a login store could not do what it was asked. Without a traceback: that of a driver may have what it
     was asked in it."""
     logger.error("the login store failed: %s: %s", type(error).__name__, error)

@@ -1,20 +1,28 @@
 """Loaders that are async, for code that is not."""
 
+from __future__ import annotations
+
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Flask
 
 
-def ensure_sync(app, loader):
+def ensure_sync(app: Flask, loader: Any) -> Callable[[Any], Any]:
     """The loader as an ordinary function. One that is async may also be asked by an async view, in whose event loop nothing can be
     waited for: there it runs on a thread of its own."""
-    sync = app.ensure_sync(loader)
+    sync: Callable[[Any], Any] = app.ensure_sync(loader)
     if sync is loader:
-        return loader
+        return sync
 
     @wraps(loader)
-    def load(argument):
+    def load(argument: Any) -> Any:
         try:
             asyncio.get_running_loop()
         except RuntimeError:

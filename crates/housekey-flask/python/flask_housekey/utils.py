@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from flask import Blueprint
 
-    from .guards import Denied
+    from .guards import _Denial
     from .typing import FunctionT, UserLike
 
 #: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
@@ -193,12 +193,12 @@ def _user_to_guard() -> Any:
     return _get_user() if current_user is _our_current_user else current_user
 
 
-def _may_not_pass() -> Denied | None:
+def _may_not_pass() -> _Denial | None:
     manager = request_context().app.login_manager  # type: ignore[attr-defined]
     return may_not_pass(manager, _user_to_guard())
 
 
-def _may_not_pass_or_is_stale(within: timedelta | None) -> Denied | None:
+def _may_not_pass_or_is_stale(within: timedelta | None) -> _Denial | None:
     manager = request_context().app.login_manager  # type: ignore[attr-defined]
     return may_not_pass_or_is_stale(manager, _user_to_guard(), login_fresh, within)
 
