@@ -14,7 +14,7 @@ TESTS = str(pathlib.Path(__file__).parent)
 FORK = """
 import os, sys, warnings
 sys.path.insert(0, {tests!r})
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 from flask_housekey.stores import *
 from stores import NOW, OPERATIONS, record
 assert len(os.listdir("/proc/self/task")) == 1, "importing starts no thread"
@@ -54,7 +54,7 @@ print("well")
 def run(program, warn="error"):
     # psycopg warns of connections that were open at the end of a program.
     warnings = ["-W", warn, "-W", "ignore::ResourceWarning"]
-    done = subprocess.run([sys.executable, *warnings, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, *warnings, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return done.stdout
 
@@ -90,14 +90,13 @@ def test_a_fork_among_threads_that_use_an_sqlite_store_loses_nothing(tmp_path):
     program = """
 import os, sys, threading
 sys.path.insert(0, {tests!r})
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 from flask_housekey.stores import *
 from stores import NOW, record
 store = SqliteLoginStore({path!r})
-stop = threading.Event()
 made, errors = [], []
 def use():
-    while not stop.is_set():
+    for _ in range(30):
         one = record("parent")
         try:
             store.create(one, [], Limit.NONE)
@@ -108,21 +107,20 @@ def use():
 threads = [threading.Thread(target=use) for _ in range(4)]
 for thread in threads:
     thread.start()
-for number in range(10):
+for number in range(5):
     child = os.fork()
     if child == 0:
-        for _ in range(5):
+        for _ in range(2):
             one = record("child")
             if not store.create(one, [], Limit.NONE).is_done or store.load(one.id, NOW) != one:
                 os._exit(1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-stop.set()
 for thread in threads:
     thread.join()
 assert errors == [], errors
-assert len(store.list_by_user("child", NOW, 1000)) == 50
-assert len(store.list_by_user("parent", NOW, 10**6)) == len(made) > 0
+assert len(store.list_by_user("child", NOW, 1000)) == 10
+assert len(store.list_by_user("parent", NOW, 1000)) == len(made) == 120
 print("well")
 """
     # From 3.12 on, Python warns of forks among threads.
@@ -133,7 +131,7 @@ def test_a_memory_store_warns_in_a_child_once():
     program = """
 import os, sys, warnings
 sys.path.insert(0, {tests!r})
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 from flask_housekey.stores import *
 from stores import NOW, record
 store, it = MemoryLoginStore(), record()
@@ -157,7 +155,7 @@ monkey.patch_all()
 import sys
 import gevent
 sys.path.insert(0, {tests!r})
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 from flask_housekey.stores import *
 from stores import NOW, OPERATIONS, record
 store = {store}

@@ -9,7 +9,7 @@ import pytest
 import redis
 import sqlalchemy
 from flask_housekey import stores as stores_module
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 from flask_housekey.stores import Created, Limit, LoginStoreError, RedisLoginStore, SqlAlchemyLoginStore, Updated
 from flask_housekey.testing import check_login_store
 from stores import DRIVERS, NOW, OPERATIONS, engine_url, record, shared_url

@@ -6,7 +6,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 from flask_housekey.stores import (
     Limit,
     LoginRecord,

@@ -14,7 +14,7 @@ use crate::python::PythonStore;
 /// The store as one of the two programs has it.
 enum Side<R> {
     Rust(R),
-    Python(PythonStore),
+    Python(Box<PythonStore>),
 }
 
 /// How long an answer may take here, in seconds: these tests are not about that.
@@ -82,7 +82,10 @@ async fn keys_of_redis_are_one_store_for_both() {
 
 /// Gives the one in Rust back.
 async fn are_one<R: LoginStore>(rust: R, python: PythonStore) -> Side<R> {
-    let (rust, python) = (Arc::new(Side::Rust(rust)), Arc::new(Side::Python(python)));
+    let (rust, python) = (
+        Arc::new(Side::Rust(rust)),
+        Arc::new(Side::Python(Box::new(python))),
+    );
     for [writes, reads] in [[&rust, &python], [&python, &rust]] {
         each_reads_what_the_other_writes(&**writes, &**reads).await;
     }

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
-import functools
-import math
-import os
-import re
-import select
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._core import Created, Limit, LoginRecord, LoginStoreError, PostgresStatements, Touch, Updated
+from .postgres_link import (
+    Connecting,
+    Link,
+    TooLate,
+    check_engine,
+    connect_in_time,
+    is_lost,
+    sqlalchemy_2,
+    sqlstate,
+    unsigned,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine, PoolProxiedConnection
+    from sqlalchemy import Engine
 
 T = TypeVar("T")
 
 LARGEST = 2**63 - 1
-DRIVERS = ("psycopg", "psycopg2")
 TOO_LATE = "see whether it runs, whether it is overloaded, whether the way to it is open, and whether somebody holds a lock on the table"
 UNREACHABLE = (
     "see whether it runs, and which user, password and database the engine was given; the pool connects again by itself"
@@ -60,14 +64,14 @@ class SqlAlchemyLoginStore:
     def __init__(
         self, engine_or_db: Any, table: str = PostgresStatements.DEFAULT_TABLE, *, timeout: float = 5.0
     ) -> None:
-        sqlalchemy = _sqlalchemy()
+        sqlalchemy = sqlalchemy_2()
         self._statements = PostgresStatements(table)
         if not timeout > 0:
             raise ValueError("timeout: a number of seconds above 0")
         self._timeout = timeout
         self._source: Callable[[], Engine]
         if isinstance(engine_or_db, sqlalchemy.Engine):
-            _check_engine(engine_or_db)
+            check_engine(engine_or_db)
             self._source = lambda: engine_or_db
         elif hasattr(type(engine_or_db), "engine") and not hasattr(engine_or_db, "sync_engine"):
             self._source = lambda: engine_or_db.engine
@@ -96,7 +100,7 @@ class SqlAlchemyLoginStore:
         def make(link: Link) -> Created:
             looks_at = _signed(limit.looks_at(len(replacing)))
             newest = link.rows(statements.standing, new.user_id, looks_at)
-            room = limit.room([(bytes(id), _unsigned(seen), _unsigned(until)) for id, seen, until in newest], replacing)
+            room = limit.room([(bytes(id), unsigned(seen), unsigned(until)) for id, seen, until in newest], replacing)
             if room is None:
                 return Created.FULL
             go = room.ended + room.expired
@@ -165,10 +169,10 @@ class SqlAlchemyLoginStore:
     def _engine(self) -> Engine:
         engine = self._source()
         if engine not in self._ready:
-            _check_engine(engine)
-            sqlalchemy = _sqlalchemy()
-            if not sqlalchemy.event.contains(engine, "do_connect", _connect_in_time):
-                sqlalchemy.event.listen(engine, "do_connect", _connect_in_time)
+            check_engine(engine)
+            sqlalchemy = sqlalchemy_2()
+            if not sqlalchemy.event.contains(engine, "do_connect", connect_in_time):
+                sqlalchemy.event.listen(engine, "do_connect", connect_in_time)
         return engine
 
     def _ask(self, question: Callable[[Link], T]) -> T:
@@ -189,15 +193,15 @@ class SqlAlchemyLoginStore:
 
         It is the driver that is asked: what SQLAlchemy raises says the record, which has no place in a log.
         """
-        exc, driver = _sqlalchemy().exc, engine.dialect.loaded_dbapi
+        exc, driver = sqlalchemy_2().exc, engine.dialect.loaded_dbapi
         deadline = time.monotonic() + self._timeout
         cause: Any
         while True:
             try:
-                with _Connecting(self._timeout):
+                with Connecting(self._timeout):
                     connection = engine.raw_connection()
                 with contextlib.closing(connection):
-                    if _is_lost(connection.driver_connection):
+                    if is_lost(connection.driver_connection):
                         connection.invalidate()
                         continue
                     with Link(connection, deadline, self._timeout, self._statements) as link:
@@ -209,7 +213,7 @@ class SqlAlchemyLoginStore:
             except (driver.Error, exc.DBAPIError) as error:
                 # SQLAlchemy asks a few things by itself when it first connects.
                 cause = getattr(error, "orig", error)
-                code = _sqlstate(cause)
+                code = sqlstate(cause)
                 if code and PostgresStatements.was_undone(code) and time.monotonic() < deadline:
                     continue
                 failure = self._said(cause, code)
@@ -233,248 +237,10 @@ class SqlAlchemyLoginStore:
                 raise LoginStoreError(f"{what} has a NUL character in it; PostgreSQL cannot keep one; leave it out")
 
 
-class TooLate(Exception):
-    """No answer came for as long as one may take."""
-
-
-class Link:
-    """A connection of the pool, which commits each statement, unless there is a transaction. Afterwards it is as it was, or closed."""
-
-    def __init__(
-        self, connection: PoolProxiedConnection, deadline: float, timeout: float, statements: PostgresStatements
-    ) -> None:
-        self._connection = connection
-        self._driver: Any = connection.driver_connection
-        self._deadline = deadline
-        self._timeout = timeout
-        self._statements = statements
-        self._has_begun = False
-        self._is_psycopg2 = type(self._driver).__module__.startswith("psycopg2")
-
-    def __enter__(self) -> Link:
-        self._autocommit = self._driver.autocommit
-        self._driver.autocommit = True
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
-        is_right = False
-        try:
-            # Without an answer from the server, one may be under way.
-            is_right = (error is None or bool(_sqlstate(error))) and self._put_right()
-        finally:
-            if not is_right:
-                self._connection.invalidate()
-
-    def _put_right(self) -> bool:
-        try:
-            if self._has_begun:
-                self.script("ROLLBACK")
-            self._driver.autocommit = self._autocommit
-        except Exception:
-            return False
-        return not self._driver.closed
-
-    def rows(self, statement: str, *arguments: Any) -> list[Any]:
-        """Runs a statement, whose arguments are `$1` and so on."""
-        return self._run(statement, arguments, lambda cursor: list(cursor.fetchall()))
-
-    def records(self, statement: str, *arguments: Any) -> list[LoginRecord]:
-        """The same, where a row has all columns."""
-        return [_record(row) for row in self.rows(statement, *arguments)]
-
-    def run(self, statement: str, *arguments: Any) -> None:
-        """Runs a statement without rows."""
-        self._run(statement, arguments, lambda cursor: None)
-
-    def script(self, script: str) -> None:
-        """Runs several statements."""
-        self._has_begun = self._has_begun or script.startswith("BEGIN")
-        self._execute(script, None, lambda cursor: None)
-        if script in ("COMMIT", "ROLLBACK"):
-            self._has_begun = False
-
-    def transaction(self, question: Callable[[Link], T], user_id: str | None = None) -> T:
-        """Runs statements in a transaction that follows an index, and, if it has a user, while nobody else makes logins of theirs."""
-        # A machine that goes away in between has the lock for as long. With psycopg2, the server alone says when it is too late.
-        patience = self._milliseconds_left() if self._is_psycopg2 else int(1000 * (self._timeout + 1))
-        self.script(self._statements.begin(patience, user_id))
-        answer = question(self)
-        self.script("COMMIT")
-        return answer
-
-    def _run(self, statement: str, arguments: tuple[Any, ...], read: Callable[[Any], T]) -> T:
-        sql = _in_drivers_style(statement)
-        if self._is_psycopg2:
-            sql = f"SET LOCAL statement_timeout = {self._milliseconds_left()}; {sql}"
-        named = {f"a{number}": argument for number, argument in enumerate(arguments, start=1)}
-        return self._execute(sql, named, read)
-
-    def _execute(self, sql: str, arguments: dict[str, Any] | None, read: Callable[[Any], T]) -> T:
-        with self._waits_in_time(), contextlib.closing(self._driver.cursor()) as cursor:
-            cursor.execute(sql, arguments)
-            return read(cursor)
-
-    def _milliseconds_left(self) -> int:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TooLate
-        return math.ceil(1000 * left)
-
-    @contextlib.contextmanager
-    def _waits_in_time(self) -> Iterator[None]:
-        """psycopg waits for an answer for as long as TCP does, in a loop that it lets others see."""
-        if self._is_psycopg2:
-            yield
-            return
-        wait = self._driver.wait
-
-        def wait_in_time(steps: Any, *arguments: Any, **more: Any) -> Any:
-            return wait(_until(self._deadline, steps), *arguments, **more)
-
-        self._driver.wait = wait_in_time
-        try:
-            yield
-        finally:
-            del self._driver.wait
-
-
-def _sqlstate(error: Any) -> str | None:
-    """What the server says of a statement that it refuses."""
-    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-
-
-def _is_lost(driver: Any) -> bool:
-    """Whether the server has ended this connection while nobody used it: then there is something to read. Another one from the pool
-    serves as well, and a question that was not asked yet can be asked there."""
-    try:
-        socket = driver.fileno()
-    except Exception:
-        return True
-    if not hasattr(select, "poll"):
-        return bool(select.select([socket], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(socket, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _until(deadline: float, steps: Any) -> Any:
-    """The same steps, which end with `TooLate` when it is. psycopg looks for an answer ten times a second at least."""
-    try:
-        wanted = next(steps)
-        while True:
-            ready = yield wanted
-            if time.monotonic() > deadline:
-                steps.close()
-                raise TooLate
-            wanted = steps.send(ready)
-    except StopIteration as end:
-        return end.value
-
-
-# The store that connects at the moment.
-_connecting: contextvars.ContextVar[_Connecting | None] = contextvars.ContextVar("connecting", default=None)
-
-
-class _Connecting:
-    """Connecting ends in time while this lasts, where the program has not said when it does."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = math.ceil(seconds)
-        self._changed: list[dict[str, Any]] = []
-
-    def __enter__(self) -> None:
-        self._token = _connecting.set(self)
-
-    def __exit__(self, *_: Any) -> None:
-        _connecting.reset(self._token)
-        # Some versions of SQLAlchemy would connect by these the next time as well.
-        for parameters in self._changed:
-            parameters.pop("connect_timeout", None)
-
-    def bound(self, parameters: dict[str, Any]) -> None:
-        if "connect_timeout" not in parameters:
-            parameters["connect_timeout"] = self._seconds
-            self._changed.append(parameters)
-
-
-def _connect_in_time(dialect: Any, record: Any, cargs: Any, cparams: dict[str, Any]) -> None:
-    connecting = _connecting.get()
-    if connecting is not None:
-        connecting.bound(cparams)
-
-
-def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
-    """An engine for a store alone."""
-    sqlalchemy = _sqlalchemy()
-    scheme, _, rest = url.partition("://")
-    _, _, driver = scheme.partition("+")
-    if driver and driver not in DRIVERS:
-        raise ValueError(f"postgresql+{driver}: the driver may be psycopg or psycopg2")
-    seconds = math.ceil(timeout)
-    bounds = {
-        "connect_timeout": seconds,
-        # What was sent and is not even received: the server's machine is gone.
-        "tcp_user_timeout": 1000 * seconds,
-    }
-    for name in [driver] if driver else DRIVERS:
-        with contextlib.suppress(ImportError):
-            engine: Engine = sqlalchemy.create_engine(
-                f"postgresql+{name}://{rest}",
-                connect_args=bounds,
-                hide_parameters=True,
-                pool_timeout=timeout,
-            )
-            _forget_in_children(engine)
-            return engine
-    raise ImportError("PostgreSQL needs a driver beside SQLAlchemy: pip install 'psycopg[binary]'")
-
-
-def _forget_in_children(engine: Engine) -> None:
-    """A child has its own connections: those that it was born with are the parent's."""
-    if hasattr(os, "register_at_fork"):
-        engine_or_none = weakref.ref(engine)
-
-        def forget() -> None:
-            alive = engine_or_none()
-            if alive is not None:
-                alive.dispose(close=False)
-
-        os.register_at_fork(after_in_child=forget)
-
-
-def _sqlalchemy() -> Any:
-    try:
-        import sqlalchemy
-    except ImportError:
-        raise ImportError("SqlAlchemyLoginStore needs SQLAlchemy: pip install 'flask-housekey[sqlalchemy]'") from None
-    if sqlalchemy.__version__.startswith(("0.", "1.")):
-        raise ImportError(f"SqlAlchemyLoginStore needs SQLAlchemy 2, and {sqlalchemy.__version__} is installed")
-    return sqlalchemy
-
-
-def _check_engine(engine: Engine) -> None:
-    dialect = engine.dialect
-    if dialect.name == "sqlite":
-        raise TypeError(
-            "this engine is for SQLite: SqliteLoginStore('logins.db') keeps logins there, in a file of their own"
-        )
-    if dialect.name != "postgresql":
-        raise TypeError(f"this engine is for {dialect.name}, and SqlAlchemyLoginStore keeps logins in PostgreSQL alone")
-    if dialect.driver not in DRIVERS:
-        raise TypeError(
-            f"this engine has the driver {dialect.driver}, and SqlAlchemyLoginStore needs psycopg or psycopg2"
-        )
-
-
 def _server_name(engine: Engine) -> str:
     url = engine.url
     place = f" at {url.host}:{url.port or 5432}" if url.host else ""
     return f"database {url.database} of PostgreSQL{place}" if url.database else f"PostgreSQL{place}"
-
-
-@functools.cache
-def _in_drivers_style(statement: str) -> str:
-    return re.sub(r"\$(\d+)", r"%(a\1)s", statement.replace("%", "%%"))
 
 
 def _columns(record: LoginRecord) -> tuple[Any, ...]:
@@ -483,23 +249,6 @@ def _columns(record: LoginRecord) -> tuple[Any, ...]:
     return (record.id, record.user_id, *map(_signed, numbers), record.data)
 
 
-def _record(row: Any) -> LoginRecord:
-    id, user_id, version, created_at, last_seen_at, expires_at, data = row
-    return LoginRecord(
-        id=bytes(id),
-        user_id=user_id,
-        version=_unsigned(version),
-        created_at=_unsigned(created_at),
-        last_seen_at=_unsigned(last_seen_at),
-        expires_at=_unsigned(expires_at),
-        data=data,
-    )
-
-
 def _signed(number: int) -> int:
     """The largest that there is for a number that is larger: it comes 292 billion years after 1970."""
     return min(number, LARGEST)
-
-
-def _unsigned(number: int) -> int:
-    return max(number, 0)

@@ -28,8 +28,9 @@ from ._core import (
     Touch,
     Updated,
 )
+from .postgres_link import engine_from_url
 from .redis_store import RedisLoginStore
-from .sqlalchemy_store import SqlAlchemyLoginStore, engine_from_url
+from .sqlalchemy_store import SqlAlchemyLoginStore
 
 __all__ = [
     "Created",
@@ -107,7 +108,10 @@ class LoginStore(Protocol):
         ...
 
 
-POSSIBLE = "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, redis://…, rediss://…, unix://… or memory:"
+POSSIBLE = (
+    "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, "
+    "redis://…, rediss://…, unix://… or memory:"
+)
 
 
 def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:

@@ -6,9 +6,8 @@ use store_tests::{Kind, shared_url};
 
 /// Five logins of each user, one of which expires every second, as the planner of a table in use knows them.
 async fn filled(table: &TableName) -> PgConnection {
-    let mut connection = PgConnection::connect(&shared_url(Kind::Postgres))
-        .await
-        .unwrap();
+    let connection = PgConnection::connect(&shared_url(Kind::Postgres)).await;
+    let mut connection = connection.expect("the server answers");
     let fill = format!(
             "{}
             INSERT INTO {table} SELECT decode(md5(n::text), 'hex'), 'user ' || n % 1000, 0, n, n, n, repeat('x', 400)
@@ -16,7 +15,8 @@ async fn filled(table: &TableName) -> PgConnection {
             ANALYZE {table};",
             table.create_sql()
         );
-    connection.execute(AssertSqlSafe(fill)).await.unwrap();
+    let filled = connection.execute(AssertSqlSafe(fill)).await;
+    filled.expect("the table is filled");
     connection
 }
 
