@@ -18,7 +18,8 @@ def ensure_sync(app: Flask, loader: Any) -> Callable[[Any], Any]:
     """The loader as an ordinary function. One that is async may also be asked by an async view, in whose event loop nothing can be
     waited for: there it runs on a thread of its own."""
     sync: Callable[[Any], Any] = app.ensure_sync(loader)
-    if sync is loader:
+    is_sync = sync is loader
+    if is_sync:
         return sync
 
     @wraps(loader)

@@ -2,6 +2,7 @@
 
 mod browser;
 mod cookies;
+mod program;
 mod proxy;
 mod server;
 mod site;
@@ -15,6 +16,7 @@ use tokio::runtime::Runtime;
 
 pub(crate) use browser::Browser;
 pub(crate) use cookies::now;
+pub(crate) use program::{Habit, Program, runs};
 pub(crate) use server::{Server, refusal_to_start};
 pub(crate) use site::{Settings, Site};
 pub(crate) use stage::{Person, Stage, play, play_on};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Side, eprintln_uncaptured};
+use super::{Habit, Program, Side, eprintln_uncaptured};
 
 /// Runs a program and ends it when its own standard input does. That happens when the server is dropped, and also
 /// when the tests end without dropping anything, be it by a signal.
@@ -35,6 +35,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Another program may take the free port before the server does.
 const PORTS: u32 = 3;
+
+/// Runs the Flask twin with flask_housekey in the place of Flask-Login.
+const ON_HOUSEKEY: &str = "
+import flask_housekey.as_flask_login, runpy, sys
+sys.path.insert(0, sys.argv[1])
+runpy.run_path(sys.argv[1] + '/serve.py', run_name='__main__')
+";
 
 const MANIFEST: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -70,10 +77,11 @@ impl Server {
             let text = fs::read_to_string(&output).unwrap_or_default();
             assert!(
                 text.contains("ddress already in use") || text.contains("Connection in use"),
-                "the {side} twin does not start:\n{text}"
+                "{} does not start:\n{text}",
+                side.program()
             );
         }
-        panic!("no port for the {side} twin in {PORTS} tries");
+        panic!("no port for {} in {PORTS} tries", side.program());
     }
 
     /// Whether it answers in the end; `false` when it has ended.
@@ -110,8 +118,8 @@ impl Drop for Server {
 /// What ends it at once. TERM lets gunicorn's workers finish first, which takes a second.
 fn end_signal(side: Side) -> &'static str {
     match side {
-        Side::Flask => "QUIT",
-        Side::Rust => "TERM",
+        _ if side.has(Habit::IsPython) => "QUIT",
+        _ => "TERM",
     }
 }
 
@@ -137,14 +145,24 @@ pub(super) fn output_of(side: Side, folder: &Path) -> PathBuf {
 }
 
 fn program(side: Side) -> Vec<PathBuf> {
-    match side {
-        Side::Rust => vec![env!("CARGO_BIN_EXE_twin").into()],
-        Side::Flask => {
-            let interop = Path::new(MANIFEST);
+    let interop = Path::new(MANIFEST);
+    match side.program() {
+        Program::Rust => vec![env!("CARGO_BIN_EXE_twin").into()],
+        Program::FlaskLogin => {
             require_installation(interop);
             vec![
                 interop.join(".venv/bin/python"),
                 interop.join("twin/flask/serve.py"),
+            ]
+        }
+        Program::FlaskHousekey => {
+            let venv = std::env::var_os("FLASK_HOUSEKEY_VENV")
+                .expect("FLASK_HOUSEKEY_VENV is a virtual environment with flask_housekey");
+            vec![
+                Path::new(&venv).join("bin/python"),
+                "-c".into(),
+                ON_HOUSEKEY.into(),
+                interop.join("twin/flask"),
             ]
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::actions::{Action, Deed, Page};
-use crate::harness::Side;
+use crate::harness::{Habit, Side};
 use crate::scenarios::{python_values, python_values_at_rust};
 
 /// The settings that change what happens.
@@ -203,7 +203,7 @@ impl Request<'_> {
             }
             Deed::Permanent(on) => {
                 // Flask keeps the key, with `False` in it; Rust removes it.
-                let off = (self.side == Side::Flask).then_some(false);
+                let off = self.side.has(Habit::IsPython).then_some(false);
                 self.browser.session.permanent = if on { Some(true) } else { off };
                 said(200, None)
             }
@@ -213,7 +213,7 @@ impl Request<'_> {
 
     /// Flask-Login's hook for every answer.
     fn finish(&mut self) {
-        if self.side == Side::Rust {
+        if !self.side.has(Habit::RemembersEverybody) {
             return;
         }
         if self.clears_token {
@@ -228,17 +228,15 @@ impl Request<'_> {
         let token = self.browser.token;
         let current = self.look();
         let session = &self.browser.session;
-        let (fresh, remembered) = match self.side {
+        let (fresh, remembered) = match &current {
             // About the session and the token, whoever is there.
-            Side::Flask => (
+            _ if self.side.has(Habit::RemembersAnybody) => (
                 session.fresh == Some(true),
                 token.is_some() && !self.clears_token,
             ),
             // About the current user.
-            Side::Rust => match &current {
-                Some(current) => (current.fresh, self.browser.token == Some(current.id)),
-                None => (false, false),
-            },
+            Some(current) => (current.fresh, self.browser.token == Some(current.id)),
+            None => (false, false),
         };
         let user_id = current.map(|current| &self.accounts[current.id.0].id);
         said_json(&json!({
@@ -252,10 +250,10 @@ impl Request<'_> {
 
     fn values(&self) -> Value {
         let session = &self.browser.session;
-        let mut values = match (session.python_values, self.side) {
+        let mut values = match (session.python_values, self.side.has(Habit::IsPython)) {
             (false, _) => json!({}),
-            (true, Side::Flask) => python_values(),
-            (true, Side::Rust) => python_values_at_rust(),
+            (true, true) => python_values(),
+            (true, false) => python_values_at_rust(),
         };
         for (key, value) in &session.values {
             values[key] = value.clone().into();
@@ -288,15 +286,15 @@ impl Request<'_> {
     }
 
     fn log_out(&mut self) -> String {
-        match self.side {
-            Side::Flask => {
+        match self.side.has(Habit::HandsSessionsOn) {
+            true => {
                 self.look();
                 let session = &mut self.browser.session;
                 (session.user, session.fresh, session.bound_to) = (None, None, None);
                 self.clears_token = true;
             }
             // One user's data must not reach the next one. Nobody is looked up.
-            Side::Rust => {
+            false => {
                 self.browser.session = Session::default();
                 self.browser.token = None;
             }
@@ -314,7 +312,7 @@ impl Request<'_> {
         let client = self.browser.client;
         let session = &mut self.browser.session;
         (session.fresh, session.bound_to) = (Some(true), Some(client));
-        session.fresh_at |= self.side == Side::Rust;
+        session.fresh_at |= self.side.has(Habit::KeepsFreshAt);
         go_on(session.next.take())
     }
 
@@ -325,9 +323,9 @@ impl Request<'_> {
         };
         let who = current.id.0;
         // By anybody's token at Flask-Login, by the current user's at Rust.
-        let remembered = match self.side {
-            Side::Flask => token.is_some(),
-            Side::Rust => self.browser.token == Some(current.id),
+        let remembered = match self.side.has(Habit::RemembersAnybody) {
+            true => token.is_some(),
+            false => self.browser.token == Some(current.id),
         };
         self.accounts[who].password += 1;
         self.write_login(who, remembered, false);
@@ -336,13 +334,15 @@ impl Request<'_> {
 
     fn write_login(&mut self, who: usize, remember: bool, stale: bool) {
         let (id, client) = (self.login_id(who), self.browser.client);
-        if self.side == Side::Rust {
+        if !self.side.has(Habit::HandsSessionsOn) {
             // Somebody else's session is emptied. Even without that, what an earlier login left goes.
             if self.browser.session.user.is_some_and(|user| user != id) {
                 self.browser.session = Session::default();
             }
+            self.browser.session.fresh_at = !stale && self.side.has(Habit::KeepsFreshAt);
+        }
+        if self.side.has(Habit::LoginForgetsNext) {
             self.browser.session.next = None;
-            self.browser.session.fresh_at = !stale;
         }
         let session = &mut self.browser.session;
         session.user = Some(id);
@@ -350,7 +350,7 @@ impl Request<'_> {
         session.bound_to = Some(client);
         if remember {
             self.browser.token = Some(id);
-        } else if self.side == Side::Rust {
+        } else if !self.side.has(Habit::LeavesTokens) {
             // Otherwise whoever was remembered would be back when this session ends.
             self.browser.token = None;
         }
@@ -358,13 +358,13 @@ impl Request<'_> {
 
     /// Who is there, found out as each side does it.
     fn look(&mut self) -> Option<Current> {
-        match self.side {
-            Side::Flask => self.look_at_flask(),
-            Side::Rust => self.look_at_rust(),
+        match self.side.has(Habit::AsksAgain) {
+            true => self.look_at_flask_login(),
+            false => self.look_at_housekey(),
         }
     }
 
-    fn look_at_flask(&mut self) -> Option<Current> {
+    fn look_at_flask_login(&mut self) -> Option<Current> {
         let client = self.browser.client;
         let session = &mut self.browser.session;
         // Every session counts that is not empty, with a login in it or not.
@@ -395,19 +395,25 @@ impl Request<'_> {
         Some(Current { id, fresh })
     }
 
-    fn look_at_rust(&mut self) -> Option<Current> {
+    fn look_at_housekey(&mut self) -> Option<Current> {
         let client = self.browser.client;
         let session = &mut self.browser.session;
         if let Some(id) = session.user {
             let was_fresh = session.fresh == Some(true);
             if self.rules.protection != Protection::Off && session.bound_to != Some(client) {
-                if session.bound_to.is_none() && !was_fresh {
+                let is_unbound = session.bound_to.is_none() && !was_fresh;
+                if is_unbound && !self.side.has(Habit::EndsUnbound) {
                     // A session that Flask-Login restored from a token.
                     session.bound_to = Some(client);
                 } else if self.rules.protection == Protection::Strong
                     && session.permanent != Some(true)
                 {
-                    *session = Session::default();
+                    if self.side.has(Habit::EndsLoginAlone) {
+                        (session.user, session.fresh, session.bound_to) = (None, None, None);
+                        session.next = None;
+                    } else {
+                        *session = Session::default();
+                    }
                     self.browser.token = None;
                     return None;
                 } else if was_fresh {
@@ -432,7 +438,9 @@ impl Request<'_> {
         session.user = Some(token);
         session.fresh = Some(false);
         session.bound_to = Some(client);
-        session.next = None;
+        if self.side.has(Habit::LoginForgetsNext) {
+            session.next = None;
+        }
         Some(Current {
             id: token,
             fresh: false,
@@ -443,7 +451,7 @@ impl Request<'_> {
     fn deny(&mut self, view: &str, message: &str, wanted: &'static str) -> String {
         self.flash("message", message);
         // Back to the page where one proves who one is would lead in a circle: Rust leaves that out.
-        let leads_on = self.side == Side::Flask || wanted != "/confirm";
+        let leads_on = self.side.has(Habit::IsPython) || wanted != "/confirm";
         let location = match (leads_on, self.rules.next_in_session) {
             (true, true) => {
                 self.browser.session.next = Some(wanted);
@@ -459,7 +467,7 @@ impl Request<'_> {
     fn flash(&mut self, category: &str, text: &str) {
         let flashes = &mut self.browser.session.flashes;
         flashes.push((category.to_owned(), text.to_owned()));
-        if self.side == Side::Rust {
+        if !self.side.has(Habit::IsPython) {
             // None waits twice, and no more than ten wait; whoever left them.
             let mut kept: Vec<(String, String)> = Vec::new();
             for message in flashes.drain(..) {

@@ -1,6 +1,6 @@
 //! Logging in and out.
 
-use crate::harness::{Side, Stage, both_ways};
+use crate::harness::{Habit, Side, Stage, both_ways};
 
 both_ways!(a_login_here_is_a_login_there);
 async fn a_login_here_is_a_login_there(stage: &Stage) {
@@ -61,15 +61,16 @@ async fn what_a_logout_there_leaves_of_the_session(stage: &Stage) {
         .post(stage.here, "/session/plan", &[("value", "secret")])
         .await;
     browser.log_out(stage.there).await;
-    if stage.there == Side::Rust {
+    if !stage.there.has(Habit::HandsSessionsOn) {
         assert_eq!(browser.session(), None);
         return;
     }
     let left = browser.session().unwrap();
-    assert!(left.contains(r#""_fresh_at":"#), "{left}");
+    let has_more = left.contains(r#""_fresh_at":"#);
+    assert_eq!(has_more, stage.here.has(Habit::KeepsFreshAt), "{left}");
     assert!(left.contains(r#""plan":"secret""#), "{left}");
     // Rust removes its own key as soon as somebody asks who is there.
-    assert_eq!(browser.whoami(Side::Rust).await.user_id, None);
+    assert_eq!(browser.whoami(stage.here).await.user_id, None);
     assert_eq!(browser.session().unwrap(), r#"{"plan":"secret"}"#);
 }
 
@@ -87,7 +88,7 @@ async fn somebody_else_who_logs_in_there_is_the_user_here(stage: &Stage) {
         assert_eq!(browser.whoami(side).await.user_id.as_ref(), Some(&ben.id));
     }
     let kept = browser.session().unwrap().contains("a gift for ben");
-    assert_eq!(kept, stage.there == Side::Flask);
+    assert_eq!(kept, stage.there.has(Habit::HandsSessionsOn));
 }
 
 // A login at Rust without "remember me" deletes the token of whoever was remembered. Flask-Login leaves it, and that
@@ -99,7 +100,7 @@ async fn who_is_back_when_somebody_else_logged_in_meanwhile(stage: &Stage) {
     browser.log_in_remembered(stage.here, &mia).await;
     browser.log_in(stage.there, &ben).await;
     browser.restart();
-    let back = (stage.there == Side::Flask).then_some(mia.id);
+    let back = stage.there.has(Habit::LeavesTokens).then_some(mia.id);
     for side in Side::BOTH {
         assert_eq!(browser.whoami(side).await.user_id, back);
     }
@@ -116,6 +117,6 @@ async fn somebody_elses_token_is_a_remembered_login_at_flask_only(stage: &Stage)
     for side in Side::BOTH {
         let who = browser.whoami(side).await;
         assert_eq!(who.user_id.as_ref(), Some(&ben.id));
-        assert_eq!(who.remembered, side == Side::Flask);
+        assert_eq!(who.remembered, side.has(Habit::RemembersAnybody));
     }
 }

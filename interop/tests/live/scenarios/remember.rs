@@ -2,7 +2,7 @@
 
 use door_tests::peer;
 
-use crate::harness::{KEY, Settings, Side, Stage, both_ways};
+use crate::harness::{Habit, KEY, Settings, Stage, both_ways};
 
 both_ways!(a_login_remembered_here_survives_the_session_there);
 async fn a_login_remembered_here_survives_the_session_there(stage: &Stage) {
@@ -91,7 +91,11 @@ async fn a_duration_chosen_here_is_known_there(stage: &Stage) {
     let answer = browser
         .log_in_with(stage.there, &mia, &[("remember", "on")])
         .await;
-    let expected = if stage.there == Side::Rust { 365 } else { 7 };
+    let expected = if stage.there.has(Habit::KeepsDurations) {
+        7
+    } else {
+        365
+    };
     assert_eq!(days(&answer), Some(expected));
 }
 
@@ -139,7 +143,7 @@ async fn flask_remembers_who_never_asked_for_it(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.here, &mia).await;
     let by_here = browser.remembered_id();
-    assert_eq!(by_here.is_some(), stage.here == Side::Flask);
+    assert_eq!(by_here.is_some(), stage.here.has(Habit::RemembersEverybody));
     browser.whoami(stage.there).await;
     assert_eq!(browser.remembered_id(), Some(mia.id));
 }

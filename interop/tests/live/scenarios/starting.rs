@@ -1,6 +1,6 @@
 //! What both sides say when the environment is not as it should be.
 
-use crate::harness::{Side, refusal_to_start};
+use crate::harness::{Habit, Side, refusal_to_start};
 
 #[test]
 fn what_is_missing_or_wrong_in_the_environment_is_said_in_a_line() {
@@ -58,8 +58,8 @@ fn what_is_missing_or_wrong_in_the_environment_is_said_in_a_line() {
             // Each language has its own quotation marks.
             let said = text.trim_end().replace('"', "'");
             let who = match side {
-                Side::Flask => "twin (Flask): ",
-                Side::Rust => "twin (Rust): ",
+                _ if side.has(Habit::IsPython) => "twin (Flask): ",
+                _ => "twin (Rust): ",
             };
             assert!(
                 said.starts_with(&format!("{who}{expected}")),
