@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -13,9 +14,10 @@ def main():
         return _memory(options.requests)
     import speed
 
-    if options.only:
-        return speed.only(options.only, options.calls)
-    results = speed.measure(options.repeats, options.calls)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.only:
+            return speed.only(options.only, options.calls, folder)
+        results = speed.measure(options.repeats, options.calls, folder)
     print(speed.table(results))
     if options.write:
         _write(speed.table(results))

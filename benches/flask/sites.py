@@ -19,10 +19,11 @@ class Member:
         self.name = name
 
 
-def site(library=None, key=True):
+def site(library=None, key=True, **config):
     """The site, with a login library or none. Without a key it has no session either."""
     app = Flask("site")
     app.secret_key = KEY if key else None
+    app.config.update(config)
 
     @app.get("/public")
     def public():

@@ -14,6 +14,7 @@ LIMITS = {
     "flask_housekey: protected page, its own cookie": 1.55,
     "flask_housekey: protected page, a cookie that Flask compressed": 1.55,
     "flask_housekey: public page with the login's cookies": 1.05,
+    "flask_housekey: protected page, the login has a record in SQLite": 1.8,
 }
 
 #: What may not take longer than its like on Flask's own session.
@@ -53,10 +54,11 @@ def _start_response(status, headers, exc_info=None):
         raise exc_info[1]
 
 
-def cases():
-    """What is measured."""
+def cases(folder):
+    """What is measured. The file of the login records is in this folder."""
     bare, flask = site(key=False), site()
     upstream, housekey = site(flask_login), site(flask_housekey)
+    recorded = site(flask_housekey, HOUSEKEY_LOGIN_STORE=f"sqlite:///{folder}/logins.db")
     compressed, plain = log_in(upstream), log_in(housekey)
     assert compressed["session"].startswith("."), "Flask compresses the session of a login"
     assert not plain["session"].startswith(".")
@@ -83,23 +85,31 @@ def cases():
             hello,
         ),
         page("flask_housekey: public page with the login's cookies", housekey, "/public", plain, everybody),
+        page(
+            "flask_housekey: protected page, the login has a record in SQLite",
+            recorded,
+            "/dashboard",
+            log_in(recorded),
+            hello,
+        ),
         page("flask_housekey: a view that reads the session", housekey, "/read", session, seen),
         page("flask_housekey: a view that writes the session", housekey, "/write", session, noted),
     ]
 
 
-def only(name, calls):
+def only(name, calls, folder):
     """One case by itself, for a profiler."""
-    chosen = [case for case in cases() if name in case.name]
+    all_of_them = cases(folder)
+    chosen = [case for case in all_of_them if name in case.name]
     if len(chosen) != 1:
-        names = "\n".join(f"  {case.name}" for case in chosen or cases())
+        names = "\n".join(f"  {case.name}" for case in chosen or all_of_them)
         raise SystemExit(f"scripts/bench: --only {name!r} must name one of\n{names}")
     print(f"{chosen[0].name}: {chosen[0].run(calls) / 1000:.1f} µs")
 
 
-def measure(repeats, calls):
+def measure(repeats, calls, folder):
     """For each case, the median of its time and of its ratio to bare Flask in the same repeat."""
-    all_of_them = cases()
+    all_of_them = cases(folder)
     for case in all_of_them:
         case.run(calls)
     progress = Progress()
