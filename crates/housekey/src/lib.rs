@@ -54,6 +54,7 @@ mod cookie;
 mod denial;
 mod error;
 mod event;
+mod head;
 mod login;
 mod manager;
 mod next_url;
@@ -115,6 +116,7 @@ pub mod door {
     //! [`Visit::open_with`]: crate::Visit::open_with
 
     pub use crate::cookie::SetCookie;
+    pub use crate::head::{Fields, ForeignHead, Head, Translated};
     pub use crate::next_url::{build_login_url, make_next_param};
     pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};
     pub use crate::session::SessionChanges;
