@@ -69,7 +69,7 @@ impl<U> fmt::Debug for LoginMiddleware<U> {
 }
 
 middleware! {
-    LoginMiddleware, give_visit,
+    LoginMiddleware<U: User>, give_visit,
     /// What [`LoginMiddleware`] makes of a service.
     LoginService
 }

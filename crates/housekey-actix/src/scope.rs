@@ -38,14 +38,11 @@ pub(crate) fn visit_for<U: User>(request: &HttpRequest, head: &Head) -> Result<O
 }
 
 /// The visit of the only manager, opened, for an extractor of this name.
-pub(crate) fn only_visit(
-    request: &HttpRequest,
-    head: &Head,
-    extractor: &str,
-) -> Result<OpenVisit, Error> {
+pub(crate) fn only_visit(request: &HttpRequest, extractor: &str) -> Result<OpenVisit, Error> {
+    let visits = visits(request);
     Ok(Visits::only(
-        visits(request).as_ref(),
-        head,
+        visits.as_ref(),
+        &head(request),
         extractor,
         WRAP,
     )?)

@@ -18,6 +18,9 @@ pub trait Head {
     /// Host and port, where the target names them, as in HTTP/2.
     fn authority(&self) -> Option<&str>;
 
+    /// The path of the target, without its query.
+    fn path(&self) -> &str;
+
     /// What stands behind the `?` of the target.
     fn query(&self) -> Option<&str>;
 
@@ -50,6 +53,10 @@ impl Head for Parts {
 
     fn authority(&self) -> Option<&str> {
         Some(self.uri.authority()?.as_str())
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
     }
 
     fn query(&self) -> Option<&str> {
@@ -116,6 +123,12 @@ impl<F: ForeignHead> Head for Translated<F> {
     fn authority(&self) -> Option<&str> {
         let [_, authority, _] = self.foreign.target();
         authority
+    }
+
+    fn path(&self) -> &str {
+        let [_, _, target] = self.foreign.target();
+        let path = target.unwrap_or_default().split('?').next();
+        path.unwrap_or_default()
     }
 
     fn query(&self) -> Option<&str> {
@@ -268,7 +281,7 @@ mod tests {
     fn read(head: &impl Head, names: &[HeaderName]) -> Vec<String> {
         let mut read = vec![
             head.method().to_owned(),
-            format!("{:?} {:?}", head.authority(), head.query()),
+            format!("{:?} {} {:?}", head.authority(), head.path(), head.query()),
         ];
         for name in names {
             let all: Vec<_> = head.fields(name).collect();

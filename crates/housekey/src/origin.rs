@@ -10,7 +10,7 @@ pub(crate) struct Origin(String);
 
 impl Origin {
     /// `http(s)://host[:port]` and nothing else.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (origin, rest) = Self::split(text)?;
         rest.is_empty().then_some(origin)
     }
@@ -50,15 +50,18 @@ impl Origin {
         ))
     }
 
-    /// Whether it is on the host that the client called. Which scheme that was, a program behind a proxy does not know, so
-    /// that the origin's own is taken: `site.example` is `https://site.example` and `http://site.example`.
+    /// Whether it is on the host that the client called.
     pub(crate) fn is_called_by(&self, request: &impl Head) -> bool {
+        called_host(request).is_some_and(|host| self.is_on(host))
+    }
+
+    /// Whether it is on this host. Which scheme was called, a program behind a proxy does not know, so that the origin's own is
+    /// taken: `site.example` is `https://site.example` and `http://site.example`.
+    pub(crate) fn is_on(&self, host: &str) -> bool {
         let Some((scheme, _)) = self.0.split_once("://") else {
             return false;
         };
-        called_host(request)
-            .and_then(|host| Self::parse(&format!("{scheme}://{host}")))
-            .is_some_and(|called| called == *self)
+        Self::parse(&format!("{scheme}://{host}")).is_some_and(|called| called == *self)
     }
 }
 
