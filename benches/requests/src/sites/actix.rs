@@ -8,7 +8,7 @@ use std::rc::Rc;
 use actix_identity::{Identity, IdentityMiddleware};
 use actix_session::SessionMiddleware;
 use actix_session::storage::CookieSessionStore;
-use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::body::{BoxBody, EitherBody, MessageBody, to_bytes};
 use actix_web::cookie::{Cookie, Key};
 use actix_web::dev::{Service as _, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -42,7 +42,9 @@ pub(crate) fn serve(users: Users, logins: Logins, listener: TcpListener) -> Resu
         }
         Logins::Housekey => {
             let manager = super::housekey::manager(users.clone())?;
-            run(listener, move || housekey_app(users.clone(), &manager))
+            run(listener, move || {
+                housekey_app(users.clone(), manager.clone())
+            })
         }
     }
 }
@@ -101,7 +103,7 @@ impl ActixSite {
             Logins::Identity => Self::of(identity_app(users, Key::generate())).await,
             Logins::Housekey => {
                 let manager = super::housekey::manager(users.clone())?;
-                Self::of(housekey_app(users, &manager)).await
+                Self::of(housekey_app(users, manager)).await
             }
         })
     }
@@ -173,7 +175,7 @@ fn bare_app(users: Users) -> App<impl Entry<BoxBody>> {
         .route("/sign-in", web::post().to(bare_sign_in))
 }
 
-fn identity_app(users: Users, key: Key) -> App<impl Entry<impl MessageBody>> {
+fn identity_app(users: Users, key: Key) -> App<impl Entry<BoxBody>> {
     with_public_pages(App::new(), users)
         .route("/dashboard", web::get().to(identity_dashboard))
         .route("/sign-in", web::post().to(identity_sign_in))
@@ -183,8 +185,8 @@ fn identity_app(users: Users, key: Key) -> App<impl Entry<impl MessageBody>> {
 
 fn housekey_app(
     users: Users,
-    manager: &LoginManager<Account>,
-) -> App<impl Entry<impl MessageBody>> {
+    manager: LoginManager<Account>,
+) -> App<impl Entry<EitherBody<BoxBody>>> {
     with_public_pages(App::new(), users)
         .route("/dashboard", web::get().to(housekey_dashboard))
         .route("/sign-in", web::post().to(housekey_sign_in))
@@ -255,7 +257,10 @@ async fn housekey_sign_in(
     users: Data<Users>,
     login: Login<Account>,
 ) -> Result<HttpResponse, Error> {
-    match Accounts::without_auth_hash(users.get_ref().clone()).find(MIA).await {
+    match Accounts::without_auth_hash(users.get_ref().clone())
+        .find(MIA)
+        .await
+    {
         Ok(Some(mia)) => login.login_user(&mia).await?,
         _ => return Ok(HttpResponse::InternalServerError().finish()),
     }

@@ -73,6 +73,10 @@ impl UserLoader<Account> for Accounts {
     async fn load_user(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.find(id).await
     }
+
+    fn finds_by_request(&self) -> bool {
+        false
+    }
 }
 
 /// The manager of logins in cookies alone, for the site on another framework.

@@ -138,7 +138,7 @@ pub(super) fn output_of(side: Side, folder: &Path) -> PathBuf {
 
 fn program(side: Side) -> Vec<PathBuf> {
     match side {
-        Side::Rust => vec![env!("CARGO_BIN_EXE_twin").into()],
+        Side::Rust => vec![crate::RUST.into()],
         Side::Flask => {
             let interop = Path::new(MANIFEST);
             require_installation(interop);
