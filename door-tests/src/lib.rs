@@ -7,6 +7,7 @@
 //! - [`axum_login_defects`]: what is wrong in axum-login, one test for each.
 //! - [`login_records`]: logins that have a record on the server.
 //! - [`behaviour`]: everything else.
+//! - [`csrf`]: what pages of other origins have their visitors send, for whatever a door has against that.
 //!
 //! Time is a number that the tests set, and nothing sleeps.
 
@@ -31,6 +32,7 @@ mod store;
 
 pub mod axum_login_defects;
 pub mod behaviour;
+pub mod csrf;
 pub mod flask_login;
 pub mod flask_login_traps;
 pub mod login_records;

@@ -127,10 +127,7 @@ fn serve(options: &Serve) -> Result<(), BoxError> {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             Ok(axum::serve(listener, router).await?)
         }),
-        Server::Actix { with_identity } => {
-            let users = runtime.block_on(users)?;
-            Ok(sites::serve_actix(users, with_identity, listener)?)
-        }
+        Server::Actix(logins) => sites::serve_actix(runtime.block_on(users)?, logins, listener),
         Server::Flask { .. } => Err("gunicorn serves this one".into()),
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod csrf;
 mod error;
 mod extract;
 mod guard;
@@ -18,6 +19,7 @@ pub use housekey::Error as CoreError;
 /// Version 1, whose [`request::Parts`](http::request::Parts) loaders and settings get. actix-web's own `http` is of version 0.2.
 pub use http;
 
+pub use csrf::{CsrfGuard, CsrfService};
 pub use error::{Error, LoginRejection};
 pub use extract::{
     AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther,

@@ -8,7 +8,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use housekey::{LoginManager, User};
 
 use crate::error::{LoginRejection, Refused};
-use crate::head::{finish, is_asked_for, to_uri};
+use crate::head::ActixFields;
 use crate::scope::push;
 use crate::unread::Unread;
 use crate::wrap::{Answer, middleware};
@@ -69,7 +69,7 @@ impl<U> fmt::Debug for LoginMiddleware<U> {
 }
 
 middleware! {
-    LoginMiddleware, give_visit,
+    LoginMiddleware<U: User>, give_visit,
     /// What [`LoginMiddleware`] makes of a service.
     LoginService
 }
@@ -83,7 +83,9 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
     U: User,
 {
-    let visit = middleware.manager.visit(&to_uri(request.uri()));
+    let target = request.uri().path_and_query();
+    let target = target.and_then(|target| target.as_str().parse().ok());
+    let visit = middleware.manager.visit_to(target);
     if !push(request.request(), visit.clone()) {
         return Ok(inner.call(request).await?.map_into_left_body());
     }
@@ -91,11 +93,9 @@ where
     let (answer, is_refusal) = match inner.call(request).await {
         Ok(mut response) => {
             let refused = response.response_mut().extensions_mut().remove::<Refused>();
-            let is_unopened = !is_asked_for(response.request());
-            let is_well = is_unopened || finish(&visit, response.headers_mut()).is_ok();
-            let response = match is_well {
-                true => response.map_into_left_body(),
-                false => response
+            let response = match visit.finish(&mut ActixFields(response.headers_mut())) {
+                Ok(()) => response.map_into_left_body(),
+                Err(_) => response
                     .into_response(internal_error())
                     .map_into_right_body(),
             };
@@ -105,7 +105,7 @@ where
         Err(mut error) => {
             let visit = visit.clone();
             error.add_response_mapper(move |mut response| {
-                match finish(&visit, response.headers_mut()) {
+                match visit.finish(&mut ActixFields(response.headers_mut())) {
                     Ok(()) => response,
                     Err(_) => internal_error(),
                 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use actix_web::{HttpMessage as _, HttpRequest};
 use housekey::door::{GuardRules, Requirement, Visits};
 use housekey::{OpenVisit, User, Visit};
-use http::request::Parts;
 
 use crate::error::{Error, LoginRejection};
-use crate::head::head;
+use crate::head::{Head, head};
 
 /// What to do about a route without a middleware.
 const WRAP: &str = "add `.wrap(manager.middleware())` to the App, after its guards";
@@ -34,19 +33,16 @@ pub(crate) fn push(request: &HttpRequest, visit: Visit) -> bool {
 }
 
 /// The visit of the manager for users of this type, opened.
-pub(crate) fn visit_for<U: User>(request: &HttpRequest, head: &Parts) -> Result<OpenVisit, Error> {
+pub(crate) fn visit_for<U: User>(request: &HttpRequest, head: &Head) -> Result<OpenVisit, Error> {
     Ok(Visits::of::<U>(visits(request).as_ref(), head, WRAP)?)
 }
 
 /// The visit of the only manager, opened, for an extractor of this name.
-pub(crate) fn only_visit(
-    request: &HttpRequest,
-    head: &Parts,
-    extractor: &str,
-) -> Result<OpenVisit, Error> {
+pub(crate) fn only_visit(request: &HttpRequest, extractor: &str) -> Result<OpenVisit, Error> {
+    let visits = visits(request);
     Ok(Visits::only(
-        visits(request).as_ref(),
-        head,
+        visits.as_ref(),
+        &head(request),
         extractor,
         WRAP,
     )?)

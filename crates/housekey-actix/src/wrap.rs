@@ -8,16 +8,15 @@ pub(crate) type Answer<B> = Result<ServiceResponse<EitherBody<B>>, actix_web::Er
 
 /// Makes a middleware of `$name`, by an async function that takes it, the service below and the request.
 macro_rules! middleware {
-    ($name:ident, $around:path, $(#[$doc:meta])* $service:ident) => {
-        impl<S, B, U> actix_web::dev::Transform<S, ServiceRequest> for $name<U>
+    ($name:ident $(<$user:ident: User>)?, $around:path, $(#[$doc:meta])* $service:ident) => {
+        impl<S, B $(, $user: housekey::User)?> actix_web::dev::Transform<S, ServiceRequest> for $name $(<$user>)?
         where
-            U: housekey::User,
             S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
             B: 'static,
         {
             type Response = ServiceResponse<actix_web::body::EitherBody<B>>;
             type Error = actix_web::Error;
-            type Transform = $service<S, U>;
+            type Transform = $service<S $(, $user)?>;
             type InitError = ();
             type Future = std::future::Ready<Result<Self::Transform, ()>>;
 
@@ -28,14 +27,13 @@ macro_rules! middleware {
         }
 
         $(#[$doc])*
-        pub struct $service<S, U> {
-            middleware: $name<U>,
+        pub struct $service<S $(, $user)?> {
+            middleware: $name $(<$user>)?,
             inner: Rc<S>,
         }
 
-        impl<S, B, U> Service<ServiceRequest> for $service<S, U>
+        impl<S, B $(, $user: housekey::User)?> Service<ServiceRequest> for $service<S $(, $user)?>
         where
-            U: housekey::User,
             S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
             B: 'static,
         {

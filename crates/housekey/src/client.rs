@@ -10,11 +10,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::HeaderValue;
-use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::head::Head;
 use crate::signing::{base64_decode_array, base64_encode, equal_in_constant_time, hex_encode};
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// As much of a user agent as a person can make use of.
 const LONGEST_USER_AGENT: usize = 256;
@@ -156,10 +158,12 @@ fn python_repr(bytes: Option<&[u8]>, text: &mut Vec<u8>) {
 /// The client's address as a chain of trusted proxies reports it: each hop appends the address that it was called
 /// from to `X-Forwarded-For`, so that with `hops` of them the client is the entry that many from the end. What is
 /// further left was written by the client and is believed by nobody. A shorter list is not from these proxies.
-pub(crate) fn forwarded_for(request: &Parts, hops: usize) -> Option<IpAddr> {
-    let fields = request.headers.get_all("x-forwarded-for").iter().rev();
+pub(crate) fn forwarded_for(request: &impl Head, hops: usize) -> Option<IpAddr> {
+    let fields: Vec<_> = request.fields(&X_FORWARDED_FOR).collect();
     let entry = fields
-        .flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','))
+        .into_iter()
+        .rev()
+        .flat_map(|field| field.rsplit(|byte| *byte == b','))
         .nth(hops.checked_sub(1)?)?;
     parse_address(std::str::from_utf8(entry).ok()?.trim())
 }

@@ -8,9 +8,10 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use http::header::{COOKIE, HeaderMap, HeaderValue};
+use http::header::{COOKIE, HeaderValue};
 
 use crate::error::Error;
+use crate::head::Head;
 
 /// Browsers send no cookie that is longer, name and value together, so neither is one read or written.
 pub(crate) const LONGEST_COOKIE: usize = 4096;
@@ -121,9 +122,9 @@ pub(crate) struct Values<'a> {
 
 impl<'a> Values<'a> {
     /// The values of each of these cookies. Empty ones and those that no browser would send count as absent.
-    pub(crate) fn of<const N: usize>(headers: &'a HeaderMap, names: [&str; N]) -> [Self; N] {
+    pub(crate) fn of<const N: usize>(request: &'a impl Head, names: [&str; N]) -> [Self; N] {
         let mut found = [const { Self::NONE }; N];
-        for pair in pairs(headers).take(MOST_PAIRS) {
+        for pair in pairs(request).take(MOST_PAIRS) {
             for (name, values) in names.iter().zip(&mut found) {
                 if let Some(value) = value_of(pair, name)
                     && name.len() + value.len() <= LONGEST_COOKIE
@@ -211,11 +212,10 @@ impl<T> Several<'_, T> {
 }
 
 /// All pairs of all `Cookie` fields, without what stands around them.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|field| split_at_semicolons(field.as_bytes()))
+fn pairs(request: &impl Head) -> impl Iterator<Item = &[u8]> {
+    request
+        .fields(&COOKIE)
+        .flat_map(split_at_semicolons)
         .map(trim)
 }
 

@@ -51,9 +51,12 @@
 mod auth_hash;
 mod client;
 mod cookie;
+mod csrf;
 mod denial;
+pub mod door;
 mod error;
 mod event;
+mod head;
 mod login;
 mod manager;
 mod next_url;
@@ -96,31 +99,3 @@ pub use visit::session::Session;
 pub use visit::user::CurrentUser;
 pub use visit::watch::LoginWatch;
 pub use visit::{Current, OpenVisit, Visit};
-
-pub mod door {
-    //! What only a door needs: a crate that turns its framework's requests into these words, and what comes of them into its
-    //! framework's responses.
-    //!
-    //! A door keeps [`Visits`] with each request that comes through a manager's layer, and a [`ScopeFor`] with each that comes
-    //! through a guard. A guard is [`GuardRules`] in the framework's clothes; an extractor that denies is a [`Requirement`].
-
-    //!
-    //! Where the session is the framework's, as in Flask, a visit is opened with it ([`Visit::open_with`], [`Incoming`]), and
-    //! the [`Outcome`] says what becomes of it. The framework may show and change it meanwhile
-    //! ([`OpenVisit::session_values`], [`OpenVisit::take_session_changes`], [`OpenVisit::replace_session`]).
-    //!
-    //! [`OpenVisit::replace_session`]: crate::OpenVisit::replace_session
-    //! [`OpenVisit::session_values`]: crate::OpenVisit::session_values
-    //! [`OpenVisit::take_session_changes`]: crate::OpenVisit::take_session_changes
-    //! [`Visit::open_with`]: crate::Visit::open_with
-
-    pub use crate::cookie::SetCookie;
-    pub use crate::next_url::{build_login_url, make_next_param};
-    pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};
-    pub use crate::session::SessionChanges;
-    pub use crate::session::keys::SESSION_KEYS;
-    pub use crate::visit::arrive::Incoming;
-    pub use crate::visit::require::{GuardRules, Refusal, Requirement, ScopeFor};
-    pub use crate::visit::respond::{Outcome, SessionOutcome};
-    pub use crate::visit::visits::{Visits, WithoutUse};
-}

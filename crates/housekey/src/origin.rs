@@ -1,8 +1,8 @@
 //! Origins: where a page is from, and whether that is this site.
 
-use http::header::{self, HeaderValue};
-use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::header;
+
+use crate::head::{Head, text};
 
 /// Scheme, host and port in one spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(crate) struct Origin(String);
 
 impl Origin {
     /// `http(s)://host[:port]` and nothing else.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (origin, rest) = Self::split(text)?;
         rest.is_empty().then_some(origin)
     }
@@ -50,23 +50,26 @@ impl Origin {
         ))
     }
 
-    /// Whether it is on the host that the client called. Which scheme that was, a program behind a proxy does not know, so
-    /// that the origin's own is taken: `site.example` is `https://site.example` and `http://site.example`.
-    pub(crate) fn is_called_by(&self, request: &Parts) -> bool {
+    /// Whether it is on the host that the client called.
+    pub(crate) fn is_called_by(&self, request: &impl Head) -> bool {
+        called_host(request).is_some_and(|host| self.is_on(host))
+    }
+
+    /// Whether it is on this host. Which scheme was called, a program behind a proxy does not know, so that the origin's own is
+    /// taken: `site.example` is `https://site.example` and `http://site.example`.
+    pub(crate) fn is_on(&self, host: &str) -> bool {
         let Some((scheme, _)) = self.0.split_once("://") else {
             return false;
         };
-        called_host(request)
-            .and_then(|host| Self::parse(&format!("{scheme}://{host}")))
-            .is_some_and(|called| called == *self)
+        Self::parse(&format!("{scheme}://{host}")).is_some_and(|called| called == *self)
     }
 }
 
 /// The host and port that the client called: `Host`, or in HTTP/2 `:authority`.
-fn called_host(request: &Parts) -> Option<&str> {
-    match request.headers.get(header::HOST) {
-        Some(host) => host.to_str().ok(),
-        None => Some(request.uri.authority()?.as_str()),
+fn called_host(request: &impl Head) -> Option<&str> {
+    match request.field(&header::HOST) {
+        Some(host) => text(host),
+        None => request.authority(),
     }
 }
 
@@ -88,29 +91,26 @@ impl Origins {
     /// Whether a page of an origin that is neither this site nor listed is opening a WebSocket. Browsers send cookies
     /// along with that, whatever site the page is of, and CORS does not apply. They always say the origin; what says none
     /// is a program.
-    pub(crate) fn refuse_handshake(&self, request: &Parts) -> bool {
-        let welcome = |origin: &HeaderValue| {
-            origin
-                .to_str()
-                .ok()
+    pub(crate) fn refuse_handshake(&self, request: &impl Head) -> bool {
+        let welcome = |origin: &[u8]| {
+            text(origin)
                 .and_then(Origin::parse)
                 .is_some_and(|origin| origin.is_called_by(request) || self.contains(&origin))
         };
-        opens_websocket(request) && !request.headers.get_all(header::ORIGIN).iter().all(welcome)
+        opens_websocket(request) && !request.fields(&header::ORIGIN).all(welcome)
     }
 }
 
 /// Whether this is the opening of a WebSocket: by `Upgrade`, or since HTTP/2 by CONNECT. No page can send a CONNECT by
 /// other means, so its protocol, which is not in the head, makes no difference.
-pub(crate) fn opens_websocket(request: &Parts) -> bool {
-    request.method == Method::CONNECT || upgrades_to_websocket(&request.headers)
+pub(crate) fn opens_websocket(request: &impl Head) -> bool {
+    request.method() == "CONNECT" || upgrades_to_websocket(request)
 }
 
-fn upgrades_to_websocket(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::UPGRADE)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| matches!(byte, b',' | b'/')))
+fn upgrades_to_websocket(request: &impl Head) -> bool {
+    request
+        .fields(&header::UPGRADE)
+        .flat_map(|value| value.split(|&byte| matches!(byte, b',' | b'/')))
         .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 

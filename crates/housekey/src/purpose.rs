@@ -1,7 +1,8 @@
 //! Requests whose answer no person may ever see.
 
-use http::request::Parts;
-use http::{HeaderName, Method};
+use http::HeaderName;
+
+use crate::head::Head;
 
 /// What browsers, Turbo and others say that a request is made for.
 const PURPOSES: [HeaderName; 5] = [
@@ -17,11 +18,11 @@ const HX_PRELOADED: HeaderName = HeaderName::from_static("hx-preloaded");
 
 /// Whether a page is fetched before anybody wants to see it (prefetch, prerender, preview), or only asked about (HEAD). A
 /// page that is fetched in advance may be shown later, or never.
-pub(crate) fn is_unseen(request: &Parts) -> bool {
+pub(crate) fn is_unseen(request: &impl Head) -> bool {
     let says = |name: &HeaderName, is_meant: fn(&[u8]) -> bool| {
-        let values = request.headers.get_all(name).iter();
+        let values = request.fields(name);
         values
-            .flat_map(|value| value.as_bytes().split(|byte| matches!(byte, b',' | b';')))
+            .flat_map(|value| value.split(|byte| matches!(byte, b',' | b';')))
             .any(|word| is_meant(word.trim_ascii()))
     };
     let in_advance = |word: &[u8]| {
@@ -29,7 +30,7 @@ pub(crate) fn is_unseen(request: &Parts) -> bool {
             .iter()
             .any(|purpose| word.eq_ignore_ascii_case(purpose))
     };
-    request.method == Method::HEAD
+    request.method() == "HEAD"
         || PURPOSES.iter().any(|name| says(name, in_advance))
         || says(&HX_PRELOADED, |word| word.eq_ignore_ascii_case(b"true"))
 }

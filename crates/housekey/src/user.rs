@@ -128,6 +128,13 @@ pub trait UserLoader<U: User>: Send + Sync + 'static {
         let _ = request;
         async { Ok(None) }
     }
+
+    /// Whether [`load_from_request`](Self::load_from_request) finds anybody at all. Asked once, when the manager is built. A
+    /// closure does not; of a type this is taken for `true` unless it says otherwise, which spares visitors without a login
+    /// the question, and on actix-web the copy of the request's head that goes with it.
+    fn finds_by_request(&self) -> bool {
+        true
+    }
 }
 
 impl<U, F, Answer, E> UserLoader<U> for F
@@ -140,6 +147,10 @@ where
     async fn load_user(&self, id: &str) -> Result<Option<U>, BoxError> {
         self(id.to_owned()).await.map_err(Into::into)
     }
+
+    fn finds_by_request(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) type LoaderFuture<'a> =
@@ -150,6 +161,7 @@ pub(crate) trait ErasedLoader: Send + Sync {
     fn load_user<'a>(&'a self, id: &'a str) -> LoaderFuture<'a>;
     fn load_from_request<'a>(&'a self, request: &'a Parts) -> LoaderFuture<'a>;
     fn finds_by_id(&self) -> bool;
+    fn finds_by_request(&self) -> bool;
 }
 
 pub(crate) fn erase<U: User>(loader: impl UserLoader<U>) -> Box<dyn ErasedLoader> {
@@ -166,6 +178,10 @@ pub(crate) fn erase<U: User>(loader: impl UserLoader<U>) -> Box<dyn ErasedLoader
 
         fn finds_by_id(&self) -> bool {
             self.0.finds_by_id()
+        }
+
+        fn finds_by_request(&self) -> bool {
+            self.0.finds_by_request()
         }
     }
 

@@ -30,7 +30,7 @@ async fn home(LoginRequired(member): LoginRequired<Member>) -> Html {
     Html::new(format!("Hello {}! {form}", member.1))
 }
 
-async fn sign_in(
+async fn login(
     ThinData((users, passwords)): ThinData<(&'static [(&'static str, String)], Passwords)>,
     login: Login<Member>,
     next: NextUrl,
@@ -46,7 +46,7 @@ async fn sign_in(
     Ok(Either::Left(next.or("/")?))
 }
 
-async fn sign_out(login: Login<Member>) -> Result<Redirect, Error> {
+async fn logout(login: Login<Member>) -> Result<Redirect, Error> {
     login.logout_user().await?;
     Ok(Redirect::to("/login").see_other())
 }
@@ -62,15 +62,14 @@ async fn main() -> Result<(), BoxError> {
         .login_view("/login")
         .plain_http() // for development; take it out when the site has HTTPS
         .build()?;
-    // Before it goes live, refuse what pages of other origins post: the crate's page on CSRF says how.
     let app = move || {
         App::new()
             .app_data(ThinData((users, passwords.clone())))
             .route("/", get().to(home))
-            .route("/login", get().to(async || Html::new(FORM)))
-            .route("/login", post().to(sign_in))
-            .route("/logout", post().to(sign_out))
+            .service(resource("/login").get(async || Html::new(FORM)).post(login))
+            .route("/logout", post().to(logout))
             .wrap(manager.middleware())
+            .wrap(CsrfGuard::new())
     };
     Ok(HttpServer::new(app).bind("127.0.0.1:3001")?.run().await?)
 }

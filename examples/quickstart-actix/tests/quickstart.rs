@@ -1,4 +1,4 @@
-//! The quick start on actix-web: small, and it does what it says.
+//! The quick start on actix-web: small, the same as in the README, and it does what it says.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -8,11 +8,21 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = include_str!("../src/main.rs");
+const README: &str = include_str!("../../../README.md");
 
 #[test]
 fn the_program_has_at_most_sixty_lines_of_code() {
     let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
     assert!(PROGRAM.lines().filter(is_code).count() <= 60);
+}
+
+#[test]
+fn the_readme_shows_this_very_program() {
+    let (_, program) = PROGRAM.split_once("\n\n").unwrap();
+    assert!(
+        README.contains(&format!("```rust\n{program}```")),
+        "copy examples/quickstart-actix/src/main.rs, without its first comment, into the README"
+    );
 }
 
 #[test]
@@ -36,6 +46,14 @@ fn it_signs_in_remembers_and_signs_out() {
         let home = server.send("GET / HTTP/1.1\r\n", &cookie);
         assert!(home.contains("Hello mia!"), "{home}");
     }
+
+    let session = cookie(&signed_in, "session");
+    let foreign = server.post(
+        "/logout",
+        "",
+        &format!("Sec-Fetch-Site: cross-site\r\n{session}"),
+    );
+    assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
 
     let signed_out = server.post("/logout", "", &cookie(&signed_in, "session"));
     assert!(signed_out.contains("set-cookie: session=;"), "{signed_out}");

@@ -13,3 +13,6 @@
 mod harness;
 mod random;
 mod scenarios;
+
+/// What is on the Rust side.
+const RUST: &str = env!("CARGO_BIN_EXE_twin");

@@ -1,4 +1,4 @@
-//! actix-web, alone and with actix-identity on a session in a cookie.
+//! actix-web: alone, with actix-identity on a session in a cookie, and with housekey in the safe preset.
 
 use std::hint::black_box;
 use std::net::TcpListener;
@@ -8,29 +8,80 @@ use std::rc::Rc;
 use actix_identity::{Identity, IdentityMiddleware};
 use actix_session::SessionMiddleware;
 use actix_session::storage::CookieSessionStore;
-use actix_web::body::{MessageBody, to_bytes};
+use actix_web::body::{BoxBody, EitherBody, MessageBody, to_bytes};
 use actix_web::cookie::{Cookie, Key};
 use actix_web::dev::{Service as _, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::middleware::Condition;
 use actix_web::test::{self, TestRequest};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use housekey_actix::{Error, Login, LoginManager, LoginManagerExt as _, LoginRequired};
 
+use super::housekey::{Account, Accounts};
 use super::{Answer, BoxError, greeting};
 use crate::requests::PUBLIC;
 use crate::users::{MIA, Users};
 
+/// Who keeps the logins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logins {
+    /// Nobody: the bare site.
+    Nobody,
+    Identity,
+    Housekey,
+}
+
 /// Serves until it is stopped, with one worker as all the others.
-pub(crate) fn serve(
-    users: Users,
-    with_identity: bool,
+pub(crate) fn serve(users: Users, logins: Logins, listener: TcpListener) -> Result<(), BoxError> {
+    match logins {
+        Logins::Nobody => run(listener, move || bare_app(users.clone())),
+        Logins::Identity => {
+            let key = Key::generate();
+            run(listener, move || identity_app(users.clone(), key.clone()))
+        }
+        Logins::Housekey => {
+            let manager = super::housekey::manager(users.clone())?;
+            run(listener, move || {
+                housekey_app(users.clone(), manager.clone())
+            })
+        }
+    }
+}
+
+fn run<T, B>(
     listener: TcpListener,
-) -> std::io::Result<()> {
-    let key = Key::generate();
-    let server = HttpServer::new(move || app(users.clone(), with_identity, key.clone()));
-    actix_web::rt::System::new().block_on(server.workers(1).listen(listener)?.run())
+    app: impl Fn() -> App<T> + Clone + Send + 'static,
+) -> Result<(), BoxError>
+where
+    T: Entry<B>,
+    B: MessageBody + 'static,
+{
+    let server = HttpServer::new(app).workers(1).listen(listener)?.run();
+    Ok(actix_web::rt::System::new().block_on(server)?)
+}
+
+/// What an application with its middlewares is.
+trait Entry<B>:
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<B>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + 'static
+{
+}
+
+impl<T, B> Entry<B> for T where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static
+{
 }
 
 /// The site without a server. Clones are the same site.
@@ -46,8 +97,19 @@ type AskOften = dyn Fn(&Request<()>, usize) -> Promise<()>;
 type Promise<T> = Pin<Box<dyn Future<Output = T>>>;
 
 impl ActixSite {
-    pub(crate) async fn new(users: Users, with_identity: bool) -> Self {
-        let site = Rc::new(test::init_service(app(users, with_identity, Key::generate())).await);
+    pub(crate) async fn new(users: Users, logins: Logins) -> Result<Self, BoxError> {
+        Ok(match logins {
+            Logins::Nobody => Self::of(bare_app(users)).await,
+            Logins::Identity => Self::of(identity_app(users, Key::generate())).await,
+            Logins::Housekey => {
+                let manager = super::housekey::manager(users.clone())?;
+                Self::of(housekey_app(users, manager)).await
+            }
+        })
+    }
+
+    async fn of<T: Entry<B>, B: MessageBody + 'static>(app: App<T>) -> Self {
+        let site = Rc::new(test::init_service(app).await);
         let to_ask = Rc::clone(&site);
         Self {
             answer: Rc::new(move |request| {
@@ -107,36 +169,36 @@ async fn read(response: ServiceResponse<impl MessageBody>) -> Result<Answer, Box
     })
 }
 
-fn app(
+fn bare_app(users: Users) -> App<impl Entry<BoxBody>> {
+    with_public_pages(App::new(), users)
+        .route("/dashboard", web::get().to(bare_dashboard))
+        .route("/sign-in", web::post().to(bare_sign_in))
+}
+
+fn identity_app(users: Users, key: Key) -> App<impl Entry<BoxBody>> {
+    with_public_pages(App::new(), users)
+        .route("/dashboard", web::get().to(identity_dashboard))
+        .route("/sign-in", web::post().to(identity_sign_in))
+        .wrap(IdentityMiddleware::default())
+        .wrap(SessionMiddleware::new(CookieSessionStore::default(), key))
+}
+
+fn housekey_app(
     users: Users,
-    with_identity: bool,
-    key: Key,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    let sessions = SessionMiddleware::new(CookieSessionStore::default(), key);
-    let app = App::new()
-        .wrap(Condition::new(with_identity, IdentityMiddleware::default()))
-        .wrap(Condition::new(with_identity, sessions))
-        .app_data(Data::new(users))
+    manager: LoginManager<Account>,
+) -> App<impl Entry<EitherBody<BoxBody>>> {
+    with_public_pages(App::new(), users)
+        .route("/dashboard", web::get().to(housekey_dashboard))
+        .route("/sign-in", web::post().to(housekey_sign_in))
+        .wrap(manager.middleware())
+}
+
+fn with_public_pages<T: Entry<BoxBody>>(app: App<T>, users: Users) -> App<T> {
+    app.app_data(Data::new(users))
         .route("/", web::get().to(public))
         .route("/about", web::get().to(public))
         .route("/articles/{title}", web::get().to(public))
-        .route("/static/{path:.*}", web::get().to(public));
-    match with_identity {
-        false => app
-            .route("/dashboard", web::get().to(bare_dashboard))
-            .route("/sign-in", web::post().to(bare_sign_in)),
-        true => app
-            .route("/dashboard", web::get().to(dashboard))
-            .route("/sign-in", web::post().to(sign_in)),
-    }
+        .route("/static/{path:.*}", web::get().to(public))
 }
 
 async fn public() -> String {
@@ -173,16 +235,34 @@ async fn bare_sign_in() -> HttpResponse {
         .finish()
 }
 
-async fn dashboard(users: Data<Users>, identity: Option<Identity>) -> HttpResponse {
+async fn identity_dashboard(users: Data<Users>, identity: Option<Identity>) -> HttpResponse {
     match identity.and_then(|identity| identity.id().ok()) {
         Some(id) => hello(&users, &id).await,
         None => to_login_page(),
     }
 }
 
-async fn sign_in(request: HttpRequest) -> HttpResponse {
+async fn identity_sign_in(request: HttpRequest) -> HttpResponse {
     match Identity::login(&request.extensions(), MIA.to_owned()) {
         Ok(_) => HttpResponse::NoContent().finish(),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
     }
+}
+
+async fn housekey_dashboard(LoginRequired(account): LoginRequired<Account>) -> String {
+    greeting(&account.member.name)
+}
+
+async fn housekey_sign_in(
+    users: Data<Users>,
+    login: Login<Account>,
+) -> Result<HttpResponse, Error> {
+    match Accounts::without_auth_hash(users.get_ref().clone())
+        .find(MIA)
+        .await
+    {
+        Ok(Some(mia)) => login.login_user(&mia).await?,
+        _ => return Ok(HttpResponse::InternalServerError().finish()),
+    }
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use housekey_axum::records::MemoryLoginStore;
 use housekey_axum::{
-    BoxError, Error, LoginManager, LoginManagerExt as _, LoginRequired, SecretKeys, User,
-    UserLoader,
+    BoxError, Error, LoginManager, LoginManagerBuilder, LoginManagerExt as _, LoginRequired,
+    SecretKeys, User, UserLoader,
 };
 use housekey_postgres::PostgresLoginStore;
 use housekey_redis::RedisLoginStore;
@@ -32,8 +32,8 @@ pub(crate) enum Login {
     Redis,
 }
 
-struct Account {
-    member: Member,
+pub(super) struct Account {
+    pub(super) member: Member,
     has_auth_hash: bool,
 }
 
@@ -47,13 +47,20 @@ impl User for Account {
     }
 }
 
-struct Accounts {
+pub(super) struct Accounts {
     users: Users,
     have_auth_hash: bool,
 }
 
 impl Accounts {
-    async fn find(&self, id: &str) -> Result<Option<Account>, BoxError> {
+    pub(super) fn without_auth_hash(users: Users) -> Self {
+        Self {
+            users,
+            have_auth_hash: false,
+        }
+    }
+
+    pub(super) async fn find(&self, id: &str) -> Result<Option<Account>, BoxError> {
         let member = self.users.find(id).await?;
         Ok(member.map(|member| Account {
             member,
@@ -66,6 +73,20 @@ impl UserLoader<Account> for Accounts {
     async fn load_user(&self, id: &str) -> Result<Option<Account>, BoxError> {
         self.find(id).await
     }
+
+    fn finds_by_request(&self) -> bool {
+        false
+    }
+}
+
+/// The manager of logins in cookies alone, for the site on another framework.
+pub(super) fn manager(users: Users) -> Result<LoginManager<Account>, BoxError> {
+    Ok(builder(Accounts::without_auth_hash(users))?.build()?)
+}
+
+fn builder(accounts: Accounts) -> Result<LoginManagerBuilder<Account>, BoxError> {
+    let keys = SecretKeys::new("b1946ac92492d2347c6235b4d2611184")?;
+    Ok(LoginManager::new(keys, accounts).login_view(LOGIN_PAGE))
 }
 
 pub(super) async fn site(users: Users, login: Login, folder: &Path) -> Result<Router, BoxError> {
@@ -74,8 +95,7 @@ pub(super) async fn site(users: Users, login: Login, folder: &Path) -> Result<Ro
         users: users.clone(),
         have_auth_hash,
     };
-    let keys = SecretKeys::new("b1946ac92492d2347c6235b4d2611184")?;
-    let manager = LoginManager::new(keys, accounts).login_view(LOGIN_PAGE);
+    let manager = builder(accounts)?;
     let manager = match login {
         Login::Stateless | Login::AuthHash => manager,
         Login::Memory => manager.login_store(MemoryLoginStore::new()),

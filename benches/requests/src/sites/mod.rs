@@ -22,7 +22,7 @@ use tower::Service as _;
 use crate::requests::PUBLIC;
 use crate::users::Users;
 
-use actix::ActixSite;
+use actix::{ActixSite, Logins};
 
 pub(crate) use actix::serve as serve_actix;
 
@@ -44,7 +44,7 @@ enum SiteKind {
     Housekey(housekey::Login),
     AxumLogin(axum_login::Sessions),
     AxumSessionAuth,
-    Actix { with_identity: bool },
+    Actix(Logins),
     Flask { with_login: bool },
 }
 
@@ -53,7 +53,7 @@ const BARE_ACTIX: &str = "actix-web";
 const BARE_FLASK: &str = "Flask";
 
 /// All of them; the bare ones stand before those that are compared with them.
-pub(crate) const CONTENDERS: [Contender; 14] = {
+pub(crate) const CONTENDERS: [Contender; 15] = {
     use SiteKind::*;
     use axum_login::Sessions;
     use housekey::Login;
@@ -71,20 +71,9 @@ pub(crate) const CONTENDERS: [Contender; 14] = {
         on(BARE_AXUM, "axum-login, memory", AxumLogin(Sessions::Memory)),
         on(BARE_AXUM, "axum-login, SQLite", AxumLogin(Sessions::Sqlite)),
         on(BARE_AXUM, "axum_session_auth", AxumSessionAuth),
-        on(
-            BARE_ACTIX,
-            BARE_ACTIX,
-            Actix {
-                with_identity: false,
-            },
-        ),
-        on(
-            BARE_ACTIX,
-            "actix-identity",
-            Actix {
-                with_identity: true,
-            },
-        ),
+        on(BARE_ACTIX, BARE_ACTIX, Actix(Logins::Nobody)),
+        on(BARE_ACTIX, "housekey on actix-web", Actix(Logins::Housekey)),
+        on(BARE_ACTIX, "actix-identity", Actix(Logins::Identity)),
         on(BARE_FLASK, BARE_FLASK, Flask { with_login: false }),
         on(BARE_FLASK, "Flask-Login", Flask { with_login: true }),
     ]
@@ -98,7 +87,7 @@ impl Contender {
     /// Which program serves it.
     pub(crate) fn server(&self) -> Server {
         match self.kind {
-            SiteKind::Actix { with_identity } => Server::Actix { with_identity },
+            SiteKind::Actix(logins) => Server::Actix(logins),
             SiteKind::Flask { with_login } => Server::Flask { with_login },
             _ => Server::Axum,
         }
@@ -121,7 +110,7 @@ impl Contender {
             SiteKind::Housekey(login) => housekey::site(users, login, folder).await?,
             SiteKind::AxumLogin(sessions) => axum_login::site(users, sessions, folder).await?,
             SiteKind::AxumSessionAuth => axum_session_auth::site(users).await?,
-            SiteKind::Actix { .. } | SiteKind::Flask { .. } => {
+            SiteKind::Actix(_) | SiteKind::Flask { .. } => {
                 return Err(format!("{} is no site of axum's", self.name).into());
             }
         };
@@ -132,9 +121,7 @@ impl Contender {
     /// The site in this process, for those that can be in one of Rust's.
     pub(crate) async fn site(&self, users: Users, folder: &Path) -> Result<Site, BoxError> {
         Ok(match self.kind {
-            SiteKind::Actix { with_identity } => {
-                Site::Actix(ActixSite::new(users, with_identity).await)
-            }
+            SiteKind::Actix(logins) => Site::Actix(ActixSite::new(users, logins).await?),
             _ => Site::Axum(self.router(users, folder).await?),
         })
     }
@@ -203,7 +190,7 @@ async fn ask(router: &Router, request: Request<Body>) -> Response {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
     Axum,
-    Actix { with_identity: bool },
+    Actix(Logins),
     Flask { with_login: bool },
 }
 

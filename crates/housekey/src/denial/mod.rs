@@ -32,11 +32,11 @@ pub use scope::{Preflight, Scope};
 use std::borrow::Cow;
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
-use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, StatusCode};
 
+use crate::head::{Head, text};
 use crate::next_url::{build_login_url, path_of};
 use crate::origin::Origin;
 use crate::policy::Policy;
@@ -65,9 +65,9 @@ pub enum Denied {
 }
 
 /// A request that may not pass, and all that its answer depends on.
-pub(crate) struct Question<'a> {
+pub(crate) struct Question<'a, H> {
     pub(crate) policy: &'a Policy,
-    pub(crate) request: &'a Parts,
+    pub(crate) request: &'a H,
     /// Where the request wanted to go, before any router took a prefix off.
     pub(crate) target: Option<&'a PathAndQuery>,
     /// Whether no person may ever see the answer.
@@ -109,7 +109,7 @@ struct LoginPage<'a> {
     next: Option<Cow<'a, str>>,
 }
 
-impl<'a> Question<'a> {
+impl<'a, H: Head> Question<'a, H> {
     /// What is answered. Changes nothing.
     pub(crate) fn decide(&self) -> Denial<'a> {
         let answer = self
@@ -241,24 +241,24 @@ impl<'a> Question<'a> {
 
     /// Where the person was going; after a form that was posted, the page that the form was on.
     fn way_back(&self) -> Option<Cow<'a, str>> {
-        if matches!(self.request.method, Method::GET | Method::HEAD) {
+        if matches!(self.request.method(), "GET" | "HEAD") {
             return self.own_target();
         }
-        let page = self.same_origin_path(self.request.headers.get(header::REFERER)?)?;
+        let page = self.same_origin_path(self.request.field(&header::REFERER)?)?;
         Some(page.into())
     }
 
     /// A link that htmx follows in the browser's place leads to its target. Everything else is a part of the page that is
     /// there, or a form on it.
     fn way_back_of_htmx(&self) -> Option<Cow<'a, str>> {
-        let headers = &self.request.headers;
-        let is_boosted = headers
-            .get(HX_BOOSTED)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
-        if is_boosted && matches!(self.request.method, Method::GET | Method::HEAD) {
+        let is_boosted = self
+            .request
+            .field(&HX_BOOSTED)
+            .is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
+        if is_boosted && matches!(self.request.method(), "GET" | "HEAD") {
             return self.own_target();
         }
-        let page = self.same_origin_path(headers.get(HX_CURRENT_URL)?)?;
+        let page = self.same_origin_path(self.request.field(&HX_CURRENT_URL)?)?;
         Some(page.into())
     }
 
@@ -267,8 +267,8 @@ impl<'a> Question<'a> {
     }
 
     /// The path of a URL that the client names, if it is on the host that the client called.
-    fn same_origin_path(&self, url: &HeaderValue) -> Option<String> {
-        let (origin, rest) = Origin::split(url.to_str().ok()?)?;
+    fn same_origin_path(&self, url: &[u8]) -> Option<String> {
+        let (origin, rest) = Origin::split(text(url)?)?;
         let target = rest.split('#').next().unwrap_or_default();
         let path = match target.starts_with('/') {
             true => target.to_owned(),

@@ -1,8 +1,8 @@
 //! Who is asking: a person at a browser, a program, or htmx on behalf of a page.
 
-use http::header::{self, HeaderMap, HeaderName};
-use http::request::Parts;
+use http::header::{self, HeaderName};
 
+use crate::head::{Head, text};
 use crate::origin::opens_websocket;
 
 const HX_HISTORY_RESTORE_REQUEST: HeaderName =
@@ -31,12 +31,11 @@ pub(super) enum Asker {
 }
 
 impl Asker {
-    pub(super) fn of(request: &Parts) -> Self {
-        let headers = &request.headers;
+    pub(super) fn of(request: &impl Head) -> Self {
         let is = |name: HeaderName, value: &str| {
-            headers
-                .get(name)
-                .is_some_and(|found| found.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+            request
+                .field(&name)
+                .is_some_and(|found| found.eq_ignore_ascii_case(value.as_bytes()))
         };
         // No script can set this one.
         if is(SEC_FETCH_MODE, "navigate") {
@@ -49,18 +48,18 @@ impl Asker {
         if is(HX_REQUEST, "true") {
             return Self::Htmx;
         }
-        if headers.contains_key(TURBO_FRAME) {
+        if request.has(&TURBO_FRAME) {
             return Self::Fragment;
         }
         if opens_websocket(request)
             || is(X_REQUESTED_WITH, "XMLHttpRequest")
-            || has_json_body(headers)
+            || has_json_body(request)
         {
             return Self::Program;
         }
-        let accept = Accept::of(headers);
-        let navigates = accept.turbo_stream || headers.contains_key(X_TURBO_REQUEST_ID);
-        if accept.prefers_html() && (navigates || !headers.contains_key(SEC_FETCH_MODE)) {
+        let accept = Accept::of(request);
+        let navigates = accept.turbo_stream || request.has(&X_TURBO_REQUEST_ID);
+        if accept.prefers_html() && (navigates || !request.has(&SEC_FETCH_MODE)) {
             Self::Person
         } else {
             Self::Program
@@ -68,11 +67,8 @@ impl Asker {
     }
 }
 
-fn has_json_body(headers: &HeaderMap) -> bool {
-    let Some(value) = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-    else {
+fn has_json_body(request: &impl Head) -> bool {
+    let Some(value) = request.field(&header::CONTENT_TYPE).and_then(text) else {
         return false;
     };
     is_json(value.split(';').next().unwrap_or_default().trim())
@@ -93,12 +89,8 @@ struct Accept {
 }
 
 impl Accept {
-    fn of(headers: &HeaderMap) -> Self {
-        let fields: Vec<&str> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
+    fn of(request: &impl Head) -> Self {
+        let fields: Vec<&str> = request.fields(&header::ACCEPT).filter_map(text).collect();
         let mut accept = Self::default();
         if fields.iter().map(|value| value.len()).sum::<usize>() > LONGEST_ACCEPT {
             return accept;

@@ -1,10 +1,10 @@
 //! The settings of some of the routes, and what a guard makes of a preflight there.
 
-use http::request::Parts;
-use http::{Method, Response, header};
+use http::{Response, header};
 
 use super::render::refuse_preflight;
 use crate::error::Error;
+use crate::head::Head;
 use crate::next_url::check_view;
 use crate::settings::AnswerAs;
 
@@ -96,7 +96,7 @@ impl Scope {
     }
 
     /// What a guard does with this request before it asks who is there.
-    pub fn preflight(&self, request: &Parts) -> Preflight {
+    pub fn preflight(&self, request: &impl Head) -> Preflight {
         match is_preflight(request) {
             false => Preflight::No,
             true if self.lets_preflights_pass => Preflight::Passes,
@@ -138,10 +138,8 @@ pub enum Preflight {
 }
 
 /// A preflight carries no cookies by design and asks for nothing but permission to ask. No other OPTIONS request is one.
-fn is_preflight(request: &Parts) -> bool {
-    request.method == Method::OPTIONS
-        && request.headers.contains_key(header::ORIGIN)
-        && request
-            .headers
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+fn is_preflight(request: &impl Head) -> bool {
+    request.method() == "OPTIONS"
+        && request.has(&header::ORIGIN)
+        && request.has(&header::ACCESS_CONTROL_REQUEST_METHOD)
 }

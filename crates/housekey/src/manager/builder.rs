@@ -526,6 +526,7 @@ impl<U: User> LoginManagerBuilder<U> {
         }
         let mut settings = self.settings;
         settings.rules.finds_by_id = self.loader.finds_by_id();
+        settings.rules.finds_by_request = self.loader.finds_by_request();
         check_key(&self.keys, &settings)?;
         check(&settings)?;
         let remember_format = check_store(&settings, self.store.is_some())?;

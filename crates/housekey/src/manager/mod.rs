@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use http::Uri;
+use http::uri::PathAndQuery;
 
 use crate::error::Error;
 use crate::event::EndReason;
@@ -149,7 +150,13 @@ impl<U: User> LoginManager<U> {
 
     /// One request, for a door.
     pub fn visit(&self, uri: &Uri) -> Visit {
-        Visit::new(Arc::clone(&self.shared), uri)
+        self.visit_to(uri.path_and_query().cloned())
+    }
+
+    /// The same, for a door whose framework has another type of address. `None` when the address has no path, which is nowhere
+    /// to send people back to.
+    pub fn visit_to(&self, target: Option<PathAndQuery>) -> Visit {
+        Visit::new(Arc::clone(&self.shared), target)
     }
 }
 

@@ -141,6 +141,8 @@ pub(crate) struct RuleSettings {
     pub(crate) login_keeps_next: bool,
     /// Whether the loader finds users by the ids that sessions and remember tokens name.
     pub(crate) finds_by_id: bool,
+    /// Whether it finds users by what else a request proves.
+    pub(crate) finds_by_request: bool,
     /// Whether a visit keeps its events for the door.
     pub(crate) keeps_events: bool,
     pub(crate) identifier: SessionIdentifier,
@@ -197,6 +199,7 @@ impl Settings {
                 refreshes_everybody: false,
                 login_keeps_next: false,
                 finds_by_id: true,
+                finds_by_request: true,
                 keeps_events: false,
                 identifier: SessionIdentifier::UserAgent,
                 client_address: None,

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
-use http::request::Parts;
 
 use crate::client::{Client, forwarded_for};
 use crate::cookie::Values;
+use crate::head::{Head, text};
 use crate::login::state::{VisitState, Who};
 use crate::purpose::is_unseen;
 use crate::remember::RememberState;
@@ -82,52 +82,51 @@ impl fmt::Debug for Incoming {
 }
 
 impl Shared {
-    pub(super) fn client(&self, request: &Parts) -> Client {
+    pub(super) fn client(&self, request: &impl Head) -> Client {
         let settings = &self.settings;
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
         };
         Client {
-            user_agent: request.headers.get(header::USER_AGENT).cloned(),
-            address: address.or_else(|| settings.client_address.as_ref()?(request)),
+            user_agent: request.value(&header::USER_AGENT),
+            address: address.or_else(|| settings.client_address.as_ref()?(request.parts())),
             identity: None,
         }
     }
 
     /// The name that the browser called, where cookies could have been set for more than that.
-    fn host(&self, request: &Parts) -> Option<String> {
+    fn host(&self, request: &impl Head) -> Option<String> {
         if self.session_cookie.main.attributes.is_host_only()
             && self.remember.attributes.is_host_only()
         {
             return None;
         }
-        let host = request.headers.get(header::HOST);
-        let host = host.and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| request.uri.host())?;
+        let host = request.field(&header::HOST).and_then(text);
+        let host = host.or_else(|| request.authority()?.rsplit('@').next())?;
         Some(host.split(':').next().unwrap_or_default().to_owned())
     }
 }
 
 impl VisitState {
     /// With the session that the cookies hold.
-    pub(crate) fn read(shared: &Shared, request: &Parts) -> Self {
+    pub(crate) fn read(shared: &Shared, request: &impl Head) -> Self {
         let now = shared.now();
         let [session, values] = shared.session_cookie.names();
         let names = [session, values, &shared.remember.attributes.name];
-        let [sessions, values, remember_tokens] = Values::of(&request.headers, names);
+        let [sessions, values, remember_tokens] = Values::of(request, names);
         let session = shared.session_cookie.read(&sessions, &values, now);
         let client = shared.client(request);
         Self::new(shared, request, now, session, &remember_tokens, client)
     }
 
     /// With the session that a door brings.
-    pub(super) fn read_with(shared: &Shared, request: &Parts, incoming: Incoming) -> Self {
+    pub(super) fn read_with(shared: &Shared, request: &impl Head, incoming: Incoming) -> Self {
         let name = shared.remember.attributes.name.as_str();
         let remember_tokens = match &incoming.remember {
             Some(value) => Values::one(name, value.as_deref().unwrap_or_default()),
             None => {
-                let [values] = Values::of(&request.headers, [name]);
+                let [values] = Values::of(request, [name]);
                 values
             }
         };
@@ -146,7 +145,7 @@ impl VisitState {
 
     fn new(
         shared: &Shared,
-        request: &Parts,
+        request: &impl Head,
         now: u64,
         (session, arrival): (SessionMap, Arrival),
         remember_tokens: &Values<'_>,

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use http::request::Parts;
-
 use super::{Current, OpenVisit};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::head::Head;
 use crate::login::state::{LoginSource, View, Who};
 use crate::user::{User, downcast};
 
@@ -21,7 +20,7 @@ impl OpenVisit {
     ///
     /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] when that is not known at the moment. Nothing is remembered of
     /// it: the next call asks again.
-    pub async fn current_user<U: User>(&self, request: &Parts) -> Known<U> {
+    pub async fn current_user<U: User>(&self, request: &impl Head) -> Known<U> {
         let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
         let (found, is_first) = self.with(|view| {
             view.ask(without_use);

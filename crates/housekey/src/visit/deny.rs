@@ -2,16 +2,16 @@
 
 use http::Response;
 use http::header::{self, HeaderValue};
-use http::request::Parts;
 
 use super::OpenVisit;
 use crate::denial::{Denial, Denied, Question, Scope};
 use crate::event::Event;
+use crate::head::Head;
 use crate::session::keys;
 
 impl OpenVisit {
     /// The answer for somebody who may not pass.
-    pub fn deny(&self, request: &Parts, denied: Denied, scope: &Scope) -> Response<String> {
+    pub fn deny(&self, request: &impl Head, denied: Denied, scope: &Scope) -> Response<String> {
         let policy = &self.visit().shared().policy;
         let settings = &policy.settings;
         let (event, handler) = match denied {
@@ -23,7 +23,7 @@ impl OpenVisit {
         };
         self.deliver(&event);
         let mut response = match handler {
-            Some(handler) => handler(request),
+            Some(handler) => handler(request.parts()),
             None => {
                 let question = Question {
                     policy,

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-
 use super::OpenVisit;
 use super::shared::{Records, Shared, Tell};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{EndReason, Event};
+use crate::head::Head;
 use crate::login::actions::LoginOptions;
 use crate::login::plan::{Ending, OwnLogins, RenewalPlan, Renewing, marks_of_all, plan_login};
 use crate::login::search::{RecordChange, Recorder, Search, Step};
@@ -56,7 +55,7 @@ impl Overtaken {
 /// The search for the user.
 impl OpenVisit {
     /// Searches until it is known who is there.
-    pub(super) async fn search(&self, request: &Parts) -> Result<(), Error> {
+    pub(super) async fn search(&self, request: &impl Head) -> Result<(), Error> {
         let _turn = self.turn().await;
         let mut asked = self.begin();
         let mut overtaken = Overtaken::default();
@@ -77,7 +76,7 @@ impl OpenVisit {
     async fn take_step<'r>(
         &'r self,
         asked: Asked<'r>,
-        request: &Parts,
+        request: &impl Head,
         overtaken: &mut Overtaken,
     ) -> Result<Asked<'r>, Error> {
         let shared = self.visit().shared();
@@ -88,7 +87,10 @@ impl OpenVisit {
                 self.go_on(generation, |search| then(search, id, found))
             }
             Step::RequestUser(then) => {
-                let found = shared.loader.load_from_request(request).await;
+                let found = match shared.settings.finds_by_request {
+                    true => shared.loader.load_from_request(request.parts()).await,
+                    false => Ok(None),
+                };
                 let found = found.map_err(loader_failed)?;
                 self.go_on(generation, |search| then(search, found))
             }

@@ -37,9 +37,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::header::HeaderMap;
-use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Response, StatusCode, Uri};
+use http::{Response, StatusCode};
 
 use self::arrive::Incoming;
 use self::flash::Flash;
@@ -53,6 +52,7 @@ use crate::cookie::SetCookie;
 use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventClient};
+use crate::head::{Fields, Head};
 use crate::login::state::{LoginSource, View, VisitState, Who};
 use crate::session::{SessionChanges, SessionMap, keys};
 use crate::settings::Discard;
@@ -90,16 +90,21 @@ pub struct Current<U> {
 }
 
 impl Visit {
-    pub(crate) fn new(shared: Arc<Shared>, uri: &Uri) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, target: Option<PathAndQuery>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 shared,
-                target: uri.path_and_query().cloned(),
+                target,
                 state: OnceLock::new(),
                 loading: Turns::new(),
                 without_use: AtomicBool::new(false),
             }),
         }
+    }
+
+    /// Whether somebody has opened it, and so wants something to become of the response.
+    pub fn is_open(&self) -> bool {
+        self.inner.state.get().is_some()
     }
 
     /// Whether this visit's manager is one for users of this type.
@@ -156,7 +161,7 @@ impl Visit {
     /// [`ErrorKind::ForeignOrigin`] when a page of an origin that is neither this host nor listed
     /// ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)) opens a WebSocket: nobody may look at
     /// the visitor for it. The door answers 403.
-    pub fn open(&self, request: &Parts) -> Result<OpenVisit, Error> {
+    pub fn open(&self, request: &impl Head) -> Result<OpenVisit, Error> {
         let shared = &self.inner.shared;
         self.open_as(
             request,
@@ -211,7 +216,7 @@ impl Visit {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub fn open_with(&self, request: &Parts, incoming: Incoming) -> Result<OpenVisit, Error> {
+    pub fn open_with(&self, request: &impl Head, incoming: Incoming) -> Result<OpenVisit, Error> {
         let shared = &self.inner.shared;
         self.open_as(
             request,
@@ -222,7 +227,7 @@ impl Visit {
 
     fn open_as(
         &self,
-        request: &Parts,
+        request: &impl Head,
         client: impl FnOnce() -> Client,
         read: impl FnOnce() -> VisitState,
     ) -> Result<OpenVisit, Error> {
@@ -259,7 +264,7 @@ impl Visit {
     ///
     /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
     /// if all were well, but as an empty 500. The error has gone to `tracing`.
-    pub fn finish(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub fn finish(&self, headers: &mut impl Fields) -> Result<(), Error> {
         match self.closing() {
             Some(mut state) => state.write(&self.inner.shared, headers),
             None => Ok(()),
@@ -527,7 +532,7 @@ impl OpenVisit {
     }
 
     /// Where to go after logging in.
-    pub fn next_url(&self, request: &Parts) -> NextUrl {
+    pub fn next_url(&self, request: &impl Head) -> NextUrl {
         NextUrl::new(self.clone(), request)
     }
 

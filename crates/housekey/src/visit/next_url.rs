@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use http::request::Parts;
-
 use super::OpenVisit;
 use crate::error::Error;
 use crate::event::Event;
+use crate::head::Head;
 use crate::next_url::{for_location, query_value};
 use crate::session::keys;
 
@@ -21,10 +20,9 @@ pub struct NextUrl {
 }
 
 impl NextUrl {
-    pub(crate) fn new(visit: OpenVisit, request: &Parts) -> Self {
+    pub(crate) fn new(visit: OpenVisit, request: &impl Head) -> Self {
         let claimed = visit.with(|view| {
             let in_query = request
-                .uri
                 .query()
                 .and_then(|query| query_value(query, &view.policy.settings.next_field));
             in_query.or_else(|| view.session.text(keys::NEXT).map(Cow::into_owned))

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use http::request::Parts;
 
 use super::OpenVisit;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
 use crate::error::Error;
+use crate::head::Head;
 use crate::user::User;
 
 /// What is required of a visitor who wants to pass: a login, one that is fresh, a user for whom something holds.
@@ -96,7 +96,7 @@ impl OpenVisit {
     /// is there.
     pub async fn require<U: User>(
         &self,
-        request: &Parts,
+        request: &impl Head,
         requirement: &Requirement<U>,
         scope: Option<&ScopeFor<U>>,
     ) -> Result<Arc<U>, Refusal> {
@@ -126,7 +126,7 @@ impl Visits {
     /// Those of [`of`](Self::of) besides.
     pub async fn require<U: User>(
         visits: Option<&Self>,
-        request: &Parts,
+        request: &impl Head,
         requirement: &Requirement<U>,
         scope: Option<&ScopeFor<U>>,
         remedy: &str,
@@ -281,7 +281,7 @@ impl<U: User> GuardRules<U> {
     }
 
     /// What becomes of a request before anybody asks who is there. One that nothing is required of passes.
-    pub fn preflight(&self, scope: &ScopeFor<U>, request: &Parts) -> Preflight {
+    pub fn preflight(&self, scope: &ScopeFor<U>, request: &impl Head) -> Preflight {
         match self.requirement {
             Some(_) => scope.scope.preflight(request),
             None => Preflight::Passes,
@@ -296,7 +296,7 @@ impl<U: User> GuardRules<U> {
     pub async fn admit(
         &self,
         visits: Option<&Visits>,
-        request: &Parts,
+        request: &impl Head,
         scope: &ScopeFor<U>,
         remedy: &str,
     ) -> Result<(), Refusal> {

@@ -1,10 +1,11 @@
 //! What becomes of the response: cookies, the session's values, `Vary`, `Cache-Control`.
 
 use http::HeaderName;
-use http::header::{self, Entry, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 
 use crate::cookie::{Attributes, SetCookie};
 use crate::error::Error;
+use crate::head::{Fields, text};
 use crate::login::state::{VisitState, Who};
 use crate::policy::Policy;
 use crate::session::{Change, Flashes, SessionChanges};
@@ -38,7 +39,7 @@ pub enum SessionOutcome<'a> {
 
 impl Outcome<'_> {
     /// Puts it into the response's header fields. Of a session that is somebody else's, nothing goes in there.
-    pub fn write_to(self, headers: &mut HeaderMap) {
+    pub fn write_to(self, headers: &mut impl Fields) {
         add_to_vary(headers, self.vary);
         let changes_browser = self.changes_browser();
         let session = match self.session {
@@ -65,7 +66,11 @@ impl Outcome<'_> {
 }
 
 impl VisitState {
-    pub(crate) fn write(&mut self, policy: &Policy, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub(crate) fn write(
+        &mut self,
+        policy: &Policy,
+        headers: &mut impl Fields,
+    ) -> Result<(), Error> {
         let outcome = self.conclude(policy, |name| sets_cookie(headers, name))?;
         outcome.write_to(headers);
         Ok(())
@@ -113,7 +118,7 @@ impl VisitState {
     pub(super) fn outcome_of_token<'a>(
         &mut self,
         policy: &'a Policy,
-        headers: &HeaderMap,
+        headers: &impl Fields,
     ) -> Outcome<'a> {
         let sent_ahead = self.sent_ahead;
         let remember = self.conclude_remembering(policy, &|name| sets_cookie(headers, name));
@@ -220,17 +225,17 @@ impl VisitState {
 }
 
 /// Whether a `Set-Cookie` of this name is there already.
-fn sets_cookie(headers: &HeaderMap, name: &str) -> bool {
-    headers.get_all(header::SET_COOKIE).iter().any(|field| {
-        let rest = field.as_bytes().strip_prefix(name.as_bytes());
+fn sets_cookie(headers: &impl Fields, name: &str) -> bool {
+    headers.values(&header::SET_COOKIE).any(|field| {
+        let rest = field.strip_prefix(name.as_bytes());
         rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
     })
 }
 
 /// Adds these field names to `Vary`, unless that is `*` or has them.
-fn add_to_vary(headers: &mut HeaderMap, names: &'static str) {
-    if let Entry::Vacant(none) = headers.entry(header::VARY) {
-        none.insert(HeaderValue::from_static(names));
+fn add_to_vary(headers: &mut impl Fields, names: &'static str) {
+    if headers.values(&header::VARY).next().is_none() {
+        headers.append(header::VARY, HeaderValue::from_static(names));
         return;
     }
     for name in names.split(", ") {
@@ -245,12 +250,13 @@ fn add_to_vary(headers: &mut HeaderMap, names: &'static str) {
 /// A response that was made for somebody, or that hands out a cookie, must not be stored by a shared cache. What the
 /// handler said about caching stands, except that only `public` or `s-maxage` in so many words leaves a user's page to
 /// shared caches, and that a cookie is never public.
-fn keep_private(headers: &mut HeaderMap, sets_cookies: bool) {
+fn keep_private(headers: &mut impl Fields, sets_cookies: bool) {
     if sets_cookies {
         close_targeted_caches(headers);
     }
-    if let Entry::Vacant(none) = headers.entry(header::CACHE_CONTROL) {
-        none.insert(HeaderValue::from_static("private, no-store"));
+    if headers.values(&header::CACHE_CONTROL).next().is_none() {
+        let value = HeaderValue::from_static("private, no-store");
+        headers.append(header::CACHE_CONTROL, value);
         return;
     }
     let is_public =
@@ -270,21 +276,23 @@ fn keep_private(headers: &mut HeaderMap, sets_cookies: bool) {
 }
 
 /// Fields that one kind of shared cache goes by, and then not by `Cache-Control`.
-fn close_targeted_caches(headers: &mut HeaderMap) {
-    let is_targeted = |name: &&HeaderName| {
-        let name = name.as_str();
+fn close_targeted_caches(headers: &mut impl Fields) {
+    let is_targeted = |name: &&str| {
         name.ends_with("cdn-cache-control")
             || matches!(
-                name,
+                *name,
                 "surrogate-control"
                     | "edge-control"
                     | "x-litespeed-cache-control"
                     | X_ACCEL_EXPIRES
             )
     };
-    let is_open = |name: &&HeaderName| is_targeted(name) && !is_private(headers, name);
-    let open: Vec<HeaderName> = headers.keys().filter(is_open).cloned().collect();
-    for name in open {
+    let targeted = headers.names().filter(is_targeted);
+    let targeted: Vec<_> = targeted.filter_map(|name| name.parse().ok()).collect();
+    for name in targeted {
+        if is_private(headers, &name) {
+            continue;
+        }
         let value = match name.as_str() {
             X_ACCEL_EXPIRES => "0".to_owned(),
             // What kind of content it is, ESI for instance, says nothing of storing.
@@ -305,7 +313,7 @@ fn close_targeted_caches(headers: &mut HeaderMap) {
 const X_ACCEL_EXPIRES: &str = "x-accel-expires";
 
 /// Whether a field forbids shared caches to store. A `private` with field names is about those fields only.
-fn is_private(headers: &HeaderMap, name: &HeaderName) -> bool {
+fn is_private(headers: &impl Fields, name: &HeaderName) -> bool {
     list(headers, name).any(|directive| {
         directive.eq_ignore_ascii_case("private") || directive_name(directive) == "no-store"
     })
@@ -321,11 +329,10 @@ fn directive_name(directive: &str) -> String {
 }
 
 /// The elements of a header that is a list, over all its fields. One that is no text has none.
-fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+fn list<'a>(headers: &'a impl Fields, name: &'a HeaderName) -> impl Iterator<Item = &'a str> {
     headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+        .values(name)
+        .filter_map(text)
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .filter(|element| !element.is_empty())

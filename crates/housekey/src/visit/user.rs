@@ -5,11 +5,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
-
 use super::OpenVisit;
 use super::watch::LoginWatch;
 use crate::error::Error;
+use crate::head::Head;
 use crate::login::state::LoginSource;
 use crate::user::User;
 
@@ -32,7 +31,7 @@ impl<U: User> CurrentUser<U> {
     /// # Errors
     ///
     /// As [`OpenVisit::current_user`].
-    pub async fn ask(visit: OpenVisit, request: &Parts) -> Result<Self, Error> {
+    pub async fn ask(visit: OpenVisit, request: &impl Head) -> Result<Self, Error> {
         let current = visit.current_user::<U>(request).await?;
         Ok(Self {
             login: current.as_ref().map(|current| Login {

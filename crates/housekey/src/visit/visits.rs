@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-
 use super::{OpenVisit, Visit};
 use crate::error::{Error, ErrorKind};
+use crate::head::Head;
 use crate::user::User;
 
 /// The visits of a request: one for each manager whose layer it came through, the innermost first. A door keeps them with the
@@ -50,7 +49,7 @@ impl Visits {
     /// other's logins for their own, and those of [`Visit::open`].
     pub fn of<U: User>(
         visits: Option<&Self>,
-        request: &Parts,
+        request: &impl Head,
         remedy: &str,
     ) -> Result<OpenVisit, Error> {
         let visits = Self::that_agree(visits)?;
@@ -69,7 +68,7 @@ impl Visits {
     /// manager keeps.
     pub fn only(
         visits: Option<&Self>,
-        request: &Parts,
+        request: &impl Head,
         wanted: &str,
         remedy: &str,
     ) -> Result<OpenVisit, Error> {

@@ -147,7 +147,7 @@ pub(super) fn output_of(side: Side, folder: &Path) -> PathBuf {
 fn program(side: Side) -> Vec<PathBuf> {
     let interop = Path::new(MANIFEST);
     match side.program() {
-        Program::Rust => vec![env!("CARGO_BIN_EXE_twin").into()],
+        Program::Rust => vec![crate::RUST.into()],
         Program::FlaskLogin => {
             require_installation(interop);
             vec![

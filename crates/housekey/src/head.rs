@@ -1,0 +1,366 @@
+//! The head of a request and the fields of a response, as the rules read and write them: `http`'s own, or those of a framework
+//! with types of its own.
+
+use std::cell::OnceCell;
+use std::fmt;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Extensions, Method, Request, Uri, Version};
+
+/// The head of a request, as far as the rules look at it. `http`'s [`Parts`] is one, and so is what a door shows by
+/// [`ForeignHead`], [translated](Translated).
+pub trait Head {
+    /// The method.
+    fn method(&self) -> &str;
+
+    /// Host and port, where the target names them, as in HTTP/2.
+    fn authority(&self) -> Option<&str>;
+
+    /// The path of the target, without its query.
+    fn path(&self) -> &str;
+
+    /// What stands behind the `?` of the target.
+    fn query(&self) -> Option<&str>;
+
+    /// All values of a header field, in their order.
+    fn fields<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
+
+    /// The first value of a header field.
+    fn field<'a>(&'a self, name: &'a HeaderName) -> Option<&'a [u8]> {
+        self.fields(name).next()
+    }
+
+    /// The same, to keep.
+    fn value(&self, name: &HeaderName) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(self.field(name)?).ok()
+    }
+
+    /// Whether there is such a field.
+    fn has(&self, name: &HeaderName) -> bool {
+        self.field(name).is_some()
+    }
+
+    /// All of it, for what the application has set: its user loader, the client's address, handlers of its own.
+    fn parts(&self) -> &Parts;
+}
+
+impl Head for Parts {
+    fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        Some(self.uri.authority()?.as_str())
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    fn fields<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn field<'a>(&'a self, name: &'a HeaderName) -> Option<&'a [u8]> {
+        self.headers.get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn value(&self, name: &HeaderName) -> Option<HeaderValue> {
+        self.headers.get(name).cloned()
+    }
+
+    fn parts(&self) -> &Parts {
+        self
+    }
+}
+
+/// The head of a request in the types of a framework that does not speak `http` 1.
+pub trait ForeignHead {
+    /// The method.
+    fn method(&self) -> &str;
+
+    /// Scheme, authority, and path with query, as far as the target has them.
+    fn target(&self) -> [Option<&str>; 3];
+
+    /// The version of HTTP.
+    fn version(&self) -> Version;
+
+    /// All header fields, by names in lower case.
+    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])>;
+
+    /// Puts in what else an application may want to know of the request, above all the address of the peer.
+    fn extend(&self, extensions: &mut Extensions);
+}
+
+/// A [`ForeignHead`] for the rules, which read it as it is. Only when the application wants to see the head is it made anew in
+/// `http`'s types, once.
+pub struct Translated<F> {
+    foreign: F,
+    parts: OnceCell<Parts>,
+}
+
+impl<F: ForeignHead> Translated<F> {
+    /// Of a head in a framework's types.
+    pub fn new(foreign: F) -> Self {
+        Self {
+            foreign,
+            parts: OnceCell::new(),
+        }
+    }
+}
+
+impl<F: ForeignHead> Head for Translated<F> {
+    fn method(&self) -> &str {
+        self.foreign.method()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        let [_, authority, _] = self.foreign.target();
+        authority
+    }
+
+    fn path(&self) -> &str {
+        let [_, _, target] = self.foreign.target();
+        let path = target.unwrap_or_default().split('?').next();
+        path.unwrap_or_default()
+    }
+
+    fn query(&self) -> Option<&str> {
+        let [_, _, target] = self.foreign.target();
+        Some(target?.split_once('?')?.1)
+    }
+
+    fn fields<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        let name = name.as_str();
+        let fields = self.foreign.fields().filter(move |field| field.0 == name);
+        fields.map(|(_, value)| value)
+    }
+
+    fn parts(&self) -> &Parts {
+        self.parts.get_or_init(|| to_parts(&self.foreign))
+    }
+}
+
+/// Without the fields, which hold secrets.
+impl<F: ForeignHead> fmt::Debug for Translated<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Translated").finish_non_exhaustive()
+    }
+}
+
+fn to_parts(foreign: &impl ForeignHead) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    // What is no method would at least not be taken for a safe one.
+    parts.method = Method::from_bytes(foreign.method().as_bytes()).unwrap_or(Method::POST);
+    parts.uri = to_uri(foreign.target());
+    parts.version = foreign.version();
+    parts.headers = to_headers(foreign);
+    foreign.extend(&mut parts.extensions);
+    parts
+}
+
+/// A path that `http` does not take is `/`, where people may be sent back to.
+fn to_uri([scheme, authority, target]: [Option<&str>; 3]) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = scheme.and_then(|it| it.parse().ok());
+    parts.authority = authority.and_then(|it| it.parse().ok());
+    let home = PathAndQuery::from_static("/");
+    parts.path_and_query = target.map(|it| it.parse().unwrap_or(home));
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+fn to_headers(foreign: &impl ForeignHead) -> HeaderMap {
+    let count = foreign.fields().count();
+    let mut headers = HeaderMap::try_with_capacity(count).unwrap_or_default();
+    for (name, value) in foreign.fields() {
+        if let (Ok(name), Ok(mut value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value),
+        ) {
+            value.set_sensitive(SECRET.contains(&name));
+            // More fields than fit are more than a server takes.
+            let _ = headers.try_append(name, value);
+        }
+    }
+    headers
+}
+
+/// What no log may show.
+const SECRET: [HeaderName; 3] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+];
+
+/// The header fields of a response: `http`'s [`HeaderMap`], or a framework's own.
+pub trait Fields {
+    /// All names, in lower case.
+    fn names(&self) -> impl Iterator<Item = &str>;
+
+    /// All values of a field, in their order.
+    fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
+
+    /// Adds a field after those of its name.
+    fn append(&mut self, name: HeaderName, value: HeaderValue);
+
+    /// Puts a field in place of all of its name.
+    fn insert(&mut self, name: HeaderName, value: HeaderValue);
+}
+
+impl Fields for HeaderMap {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys().map(HeaderName::as_str)
+    }
+
+    fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.append(name, value);
+    }
+
+    fn insert(&mut self, name: HeaderName, value: HeaderValue) {
+        self.insert(name, value);
+    }
+}
+
+/// A field's value as text, if all of it is visible ASCII.
+pub(crate) fn text(value: &[u8]) -> Option<&str> {
+    let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    let is_text = value.iter().all(is_visible);
+    is_text.then(|| std::str::from_utf8(value).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Own {
+        target: [Option<&'static str>; 3],
+        fields: Vec<(String, Vec<u8>)>,
+    }
+
+    impl ForeignHead for &Own {
+        fn method(&self) -> &str {
+            "PURGE"
+        }
+
+        fn target(&self) -> [Option<&str>; 3] {
+            self.target
+        }
+
+        fn version(&self) -> Version {
+            Version::HTTP_2
+        }
+
+        fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+            let fields = self.fields.iter();
+            fields.map(|(name, value)| (name.as_str(), value.as_slice()))
+        }
+
+        fn extend(&self, extensions: &mut Extensions) {
+            extensions.insert("peer");
+        }
+    }
+
+    fn fields(fields: &[(&str, &[u8])]) -> Vec<(String, Vec<u8>)> {
+        let fields = fields.iter();
+        fields
+            .map(|(name, value)| ((*name).to_owned(), value.to_vec()))
+            .collect()
+    }
+
+    /// What the rules read of a head.
+    fn read(head: &impl Head, names: &[HeaderName]) -> Vec<String> {
+        let mut read = vec![
+            head.method().to_owned(),
+            format!("{:?} {} {:?}", head.authority(), head.path(), head.query()),
+        ];
+        for name in names {
+            let all: Vec<_> = head.fields(name).collect();
+            let first = head.value(name);
+            assert_eq!(head.field(name), first.as_ref().map(HeaderValue::as_bytes));
+            read.push(format!("{name}: {all:?} {:?} {}", first, head.has(name)));
+        }
+        read
+    }
+
+    #[test]
+    fn a_framework_s_head_says_the_same_as_its_translation_which_is_made_when_asked_for() {
+        let names = ["user-agent", "x-own", "x-forwarded-for", "host"].map(HeaderName::from_static);
+        for target in [
+            [None, None, Some("/")],
+            [
+                None,
+                None,
+                Some("/members/%C3%A9{\"a\"}?next=%2F&b={c:[1]}|^`?d"),
+            ],
+            [None, None, Some("//evil.example/x?")],
+            [Some("https"), Some("site.example:8443"), Some("/x?y")],
+            [Some("http"), Some("site.example"), Some("/?y")],
+            [None, Some("site.example:443"), None],
+            [None, None, Some("*")],
+        ] {
+            let own = Own {
+                target,
+                fields: fields(&[
+                    ("user-agent", b"curl"),
+                    ("x-own", b"first"),
+                    ("x-own", b"caf\xe9\t\xff"),
+                    ("x-forwarded-for", b""),
+                ]),
+            };
+            let head = Translated::new(&own);
+            let said = read(&head, &names);
+            assert!(head.parts.get().is_none(), "{target:?}");
+            assert_eq!(said, read(head.parts(), &names), "{target:?}");
+            let [scheme, authority, path] = target;
+            let uri = &head.parts().uri;
+            assert_eq!(uri.scheme_str(), scheme);
+            assert_eq!(uri.authority().map(|it| it.as_str()), authority);
+            assert_eq!(uri.path_and_query().map(|it| it.as_str()), path);
+            assert_eq!(head.parts().version, Version::HTTP_2);
+            assert_eq!(head.parts().extensions.get(), Some(&"peer"));
+            assert!(std::ptr::eq(head.parts(), head.parts()));
+        }
+    }
+
+    #[test]
+    fn what_is_translated_shows_no_secret_in_a_log_and_leaves_out_what_http_does_not_take() {
+        let own = Own {
+            target: [None, None, Some("/a path")],
+            fields: fields(&[
+                ("cookie", b"session=s3cret"),
+                ("authorization", b"Bearer s3cret"),
+                ("a name", b"value"),
+                ("x-line", b"a\nb"),
+                ("x-own", b"shown"),
+            ]),
+        };
+        let head = Translated::new(&own);
+        let text = format!("{head:?} {:?}", head.parts());
+        assert!(text.contains("shown") && !text.contains("s3cret"), "{text}");
+        assert_eq!(head.parts().headers.len(), 3);
+        assert_eq!(head.parts().uri, "/");
+    }
+
+    /// Servers take fewer. Here it is that nothing panics.
+    #[test]
+    fn more_fields_than_a_map_can_hold_are_left_out() {
+        let own = Own {
+            target: [None, None, Some("/")],
+            fields: (0..50_000)
+                .map(|number| (format!("x-{number}"), b"1".to_vec()))
+                .collect(),
+        };
+        let count = Translated::new(&own).parts().headers.len();
+        assert!((10_000..50_000).contains(&count), "{count}");
+    }
+}
