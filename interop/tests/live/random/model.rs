@@ -292,9 +292,14 @@ impl Request<'_> {
         if !self.accounts[who].active {
             return said(403, None);
         }
-        let next = self.browser.session.next.take();
+        // The Rust twin looks where to go on before the login, the Flask twin afterwards.
+        let before = self.browser.session.next;
         self.write_login(who, remember, stale);
-        go_on(next)
+        let after = self.browser.session.next.take();
+        go_on(match self.side.has(Habit::IsPython) {
+            true => after,
+            false => before,
+        })
     }
 
     fn log_out(&mut self) -> String {
