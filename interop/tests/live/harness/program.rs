@@ -69,6 +69,8 @@ pub(crate) enum Habit {
     KeepsDurations,
     /// Refreshing gives a token to everybody who is logged in.
     RemembersEverybody,
+    /// It does so where nobody asked who is there, and in the answer to a login that was not to be remembered.
+    RemembersUnasked,
     /// Fallback keys do not count for remember tokens.
     ForgetsOldTokens,
     /// A session signed with a fallback key is signed again when it changes, and not at once.
@@ -81,6 +83,8 @@ pub(crate) enum Habit {
     LoginForgetsNext,
     /// Cookies that the signer or the loader of JSON cannot digest are a 500, and the first of several cookies counts.
     TrustsCookies,
+    /// A value in a signed session that is not what its tag says is a 500 where somebody looks at it.
+    TrustsTags,
     /// Sessions are bound in the way of Flask-Login 0.6 alone, and clocks are never ahead.
     KnowsVersion06Only,
     /// A session that is too large is an error of the request that made it so.
@@ -105,12 +109,14 @@ impl Program {
             AsksAgain            => &[FlaskLogin],
             KeepsDurations       => &[FlaskLogin],
             RemembersEverybody   => &[FlaskLogin, FlaskHousekey],
+            RemembersUnasked     => &[FlaskLogin],
             ForgetsOldTokens     => &[FlaskLogin],
             SignsLate            => &[FlaskLogin],
             VariesAlways         => &[FlaskLogin],
             DeletesPlainly       => &[FlaskLogin],
             LoginForgetsNext     => &[Rust],
             TrustsCookies        => &[FlaskLogin],
+            TrustsTags           => &[FlaskLogin, FlaskHousekey],
             KnowsVersion06Only   => &[FlaskLogin],
             RefusesLargeSessions => &[Rust],
             KeepsFreshAt         => &[FlaskHousekey, Rust],

@@ -102,7 +102,11 @@ impl Site {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         let last = lines[lines.len().saturating_sub(30)..].join("\n    ");
-        format!("{} ({side}) printed ({}):\n    {last}\n", side.program(), path.display())
+        format!(
+            "{} ({side}) printed ({}):\n    {last}\n",
+            side.program(),
+            path.display()
+        )
     }
 }
 

@@ -136,6 +136,7 @@ impl Model {
                     accounts: &mut self.accounts,
                     browser: &mut self.browsers[browser],
                     clears_token: false,
+                    has_found: false,
                 };
                 let answer = request.answer(deed);
                 request.finish();
@@ -154,6 +155,8 @@ struct Request<'a> {
     browser: &'a mut Browser,
     /// Flask-Login deletes the token when the answer goes out, whatever comes in between.
     clears_token: bool,
+    /// Whether somebody was found by the session or the token.
+    has_found: bool,
 }
 
 /// Somebody who is logged in.
@@ -218,7 +221,10 @@ impl Request<'_> {
         }
         if self.clears_token {
             self.browser.token = None;
-        } else if self.rules.refresh_tokens && self.browser.session.user.is_some() {
+        } else if self.rules.refresh_tokens
+            && self.browser.session.user.is_some()
+            && (self.has_found || self.side.has(Habit::RemembersUnasked))
+        {
             // 0.6.3 gives a token to everybody; Rust refreshes what came, which changes nothing here.
             self.browser.token = self.browser.session.user;
         }
@@ -226,8 +232,14 @@ impl Request<'_> {
 
     fn whoami(&mut self) -> String {
         let token = self.browser.token;
+        let before = self.values();
         let current = self.look();
         let session = &self.browser.session;
+        // The Flask twin looks at the session first.
+        let values = match self.side.has(Habit::IsPython) {
+            true => before,
+            false => self.values(),
+        };
         let (fresh, remembered) = match &current {
             // About the session and the token, whoever is there.
             _ if self.side.has(Habit::RemembersAnybody) => (
@@ -244,7 +256,7 @@ impl Request<'_> {
             "fresh": fresh,
             "remembered": remembered,
             "permanent": session.permanent == Some(true),
-            "session": self.values(),
+            "session": values,
         }))
     }
 
@@ -280,9 +292,14 @@ impl Request<'_> {
         if !self.accounts[who].active {
             return said(403, None);
         }
-        let next = self.browser.session.next.take();
+        // The Rust twin looks where to go on before the login, the Flask twin afterwards.
+        let before = self.browser.session.next;
         self.write_login(who, remember, stale);
-        go_on(next)
+        let after = self.browser.session.next.take();
+        go_on(match self.side.has(Habit::IsPython) {
+            true => after,
+            false => before,
+        })
     }
 
     fn log_out(&mut self) -> String {
@@ -313,7 +330,9 @@ impl Request<'_> {
         let session = &mut self.browser.session;
         (session.fresh, session.bound_to) = (Some(true), Some(client));
         session.fresh_at |= self.side.has(Habit::KeepsFreshAt);
-        go_on(session.next.take())
+        // A proof is no wish to be remembered.
+        self.has_found &= self.browser.token.is_some();
+        go_on(self.browser.session.next.take())
     }
 
     fn change_password(&mut self) -> String {
@@ -353,6 +372,7 @@ impl Request<'_> {
         } else if !self.side.has(Habit::LeavesTokens) {
             // Otherwise whoever was remembered would be back when this session ends.
             self.browser.token = None;
+            self.has_found = false;
         }
     }
 
@@ -423,6 +443,7 @@ impl Request<'_> {
             }
             if self.may_be_in(id) {
                 let fresh = self.browser.session.fresh == Some(true);
+                self.has_found = true;
                 return Some(Current { id, fresh });
             }
             // The login has ended, and what else was in the session was that user's.
@@ -441,6 +462,7 @@ impl Request<'_> {
         if self.side.has(Habit::LoginForgetsNext) {
             session.next = None;
         }
+        self.has_found = true;
         Some(Current {
             id: token,
             fresh: false,

@@ -123,7 +123,11 @@ async fn a_page_that_asks_nobody_varies_with_the_cookie_at_flask_only(stage: &St
     browser.log_in(stage.here, &mia).await;
     for side in Side::BOTH {
         let page = browser.get(side, "/").await;
-        assert_eq!(page.is_untouched(), !side.has(Habit::VariesAlways), "{page:?}");
+        assert_eq!(
+            page.is_untouched(),
+            !side.has(Habit::VariesAlways),
+            "{page:?}"
+        );
         let page = browser.get(side, "/members").await;
         assert_eq!(page.header("vary").as_deref(), Some("Cookie"));
         let private = page.header("cache-control");

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use door_tests::peer;
 
-use crate::harness::{Habit, KEY, NEW_KEY, RUNTIME, Settings, Side, Site, Stage, both_ways, play_on};
+use crate::harness::{
+    Habit, KEY, NEW_KEY, RUNTIME, Settings, Side, Site, Stage, both_ways, play_on,
+};
 
 fn keys(key: &str, fallbacks: &str) -> Settings {
     let settings = Settings::new().with("SECRET_KEY", key);

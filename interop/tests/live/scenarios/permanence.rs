@@ -51,7 +51,10 @@ fn a_session_is_as_old_on_both_sides() {
             (-3700, [false, false]),
             (-3500, [true, true]),
             (0, [true, true]),
-            (40, Side::BOTH.map(|side| !side.has(Habit::KnowsVersion06Only))),
+            (
+                40,
+                Side::BOTH.map(|side| !side.has(Habit::KnowsVersion06Only)),
+            ),
             (120, [false, false]),
         ];
         for (age, expected) in cases {

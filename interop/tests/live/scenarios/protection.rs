@@ -2,7 +2,9 @@
 
 use door_tests::peer;
 
-use crate::harness::{Browser, Habit, KEY, Program, Settings, Side, Stage, both_ways, now, play, runs};
+use crate::harness::{
+    Browser, Habit, KEY, Program, Settings, Side, Stage, both_ways, now, play, runs,
+};
 
 fn strong() -> Settings {
     Settings::new().with("SESSION_PROTECTION", "strong")

@@ -143,7 +143,9 @@ async fn flask_remembers_who_never_asked_for_it(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.here, &mia).await;
     let by_here = browser.remembered_id();
-    assert_eq!(by_here.is_some(), stage.here.has(Habit::RemembersEverybody));
-    browser.whoami(stage.there).await;
+    assert_eq!(by_here.is_some(), stage.here.has(Habit::RemembersUnasked));
+    for side in [stage.here, stage.there] {
+        browser.whoami(side).await;
+    }
     assert_eq!(browser.remembered_id(), Some(mia.id));
 }
