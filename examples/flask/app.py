@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flask import Flask, flash, redirect, render_template, request, url_for
 from flask_housekey import (
+    CsrfGuard,
     LoginManager,
     UserMixin,
     confirm_login,
@@ -24,7 +25,6 @@ from signed_in import signed_in
 app = Flask(__name__, static_folder="../members/static")
 app.config.update(
     SECRET_KEY=os.environ.get("SECRET_KEY") or secrets.token_hex(),
-    # No other site's form is sent with these cookies.
     SESSION_COOKIE_SAMESITE="Lax",
     REMEMBER_COOKIE_SAMESITE="Lax",
     HOUSEKEY_LOGIN_STORE="sqlite:///logins.db",
@@ -37,6 +37,8 @@ app.config.update(
 login_manager = LoginManager(app)
 login_manager.login_view = login_manager.refresh_view = "sign_in"
 app.register_blueprint(signed_in)
+# No other site's form changes anything here.
+CsrfGuard(app)
 
 
 class Member(UserMixin):

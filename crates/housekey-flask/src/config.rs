@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 use crate::errors::exception;
 
 /// The configuration keys that a login manager is built from: Flask's and Flask-Login's, and from `OURS` on housekey's.
-const KEYS: [&str; OURS + 16] = [
+const KEYS: [&str; OURS + 17] = [
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "SESSION_COOKIE_NAME",
@@ -52,6 +52,8 @@ const KEYS: [&str; OURS + 16] = [
     "HOUSEKEY_REMEMBER_FORMAT",
     // Python's own affair: which views need a login.
     "HOUSEKEY_REQUIRE_LOGIN",
+    // And what `CsrfGuard` lets pass.
+    "HOUSEKEY_TRUSTED_ORIGINS",
 ];
 const OURS: usize = 24;
 /// Where `SECRET_KEY_FALLBACKS` is among them.

@@ -8,12 +8,14 @@
 //!   makes housekey's settings of it.
 //! - `store`: where login records are kept; `logins`: a login as people see it.
 //! - `user`: the application's user objects, and its loaders.
+//! - `csrf`: what pages of other origins have their visitors send.
 //! - `environ`: what a WSGI request brings; `headers`: what goes back.
 //! - `drive`: waiting, for a caller that does not wait. `errors`: what Python is told. `text`: Flask-Login's helpers.
 //!
 //! No lock of this crate is held while Python is called: another thread, or another greenlet of this one, may want it.
 
 mod config;
+mod csrf;
 mod door;
 mod drive;
 mod environ;
@@ -32,6 +34,8 @@ use pyo3::pymodule;
 /// The part of `flask_housekey` that is written in Rust.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::csrf::CsrfRules;
     #[pymodule_export]
     use super::door::Door;
     #[pymodule_export]

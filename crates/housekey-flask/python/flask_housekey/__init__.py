@@ -46,6 +46,7 @@ from .signals import (
 )
 from .signals import _deprecated
 from .test_client import FlaskLoginClient
+from .csrf import CsrfGuard
 from .guards import login_exempt
 from .utils import (
     confirm_login,
@@ -74,6 +75,7 @@ __all__ = [
     "AnonymousUserMixin",
     "AUTH_HEADER_NAME",
     "confirm_login",
+    "CsrfGuard",
     "COOKIE_DURATION",
     "COOKIE_HTTPONLY",
     "COOKIE_NAME",

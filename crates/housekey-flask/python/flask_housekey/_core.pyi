@@ -12,6 +12,7 @@ from .login_manager import LoginManager
 from .stores import LoginStore
 
 __all__ = [
+    "CsrfRules",
     "Created",
     "Door",
     "Limit",
@@ -62,6 +63,11 @@ class LoginInfo:
     def current(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class CsrfRules:
+    def __new__(cls, trusted: list[str]) -> CsrfRules: ...
+    def admit(self, environ: dict[str, Any]) -> None: ...
 
 @disjoint_base
 class Visit:

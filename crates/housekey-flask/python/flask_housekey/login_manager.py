@@ -28,6 +28,7 @@ from .config import (
     config_key,
 )
 from .context import request_context, request_globals
+from .csrf import CsrfGuard
 from .events import log, send, tell
 from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale
 from .loaders import ensure_sync
@@ -262,7 +263,9 @@ class LoginManager(Answers, Generic[UserT]):
         if self._requires_login(app.config):
             hooks = app.before_request_funcs.setdefault(None, [])
             if self._require_login not in hooks:
-                hooks.insert(0, self._require_login)
+                # Before the program's own, and after the guard that comes before all else.
+                guards = sum(isinstance(getattr(hook, "__self__", None), CsrfGuard) for hook in hooks)
+                hooks.insert(guards, self._require_login)
 
     def logins_of(self, user_id: str | int) -> list[LoginInfo]:
         """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""

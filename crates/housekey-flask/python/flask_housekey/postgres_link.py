@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import math
 import os
 import re
@@ -257,9 +256,14 @@ def check_engine(engine: Engine) -> None:
         )
 
 
-@functools.cache
+_STYLED: dict[str, str] = {}
+
+
 def _in_drivers_style(statement: str) -> str:
-    return re.sub(r"\$(\d+)", r"%(a\1)s", statement.replace("%", "%%"))
+    # There are as many statements as a store has methods.
+    if statement not in _STYLED:
+        _STYLED[statement] = re.sub(r"\$(\d+)", r"%(a\1)s", statement.replace("%", "%%"))
+    return _STYLED[statement]
 
 
 def _record(row: Any) -> LoginRecord:
