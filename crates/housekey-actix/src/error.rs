@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use housekey::door::Refusal;
 
 use crate::head::from_response;
 
@@ -13,20 +14,31 @@ housekey::door::errors! {
 /// In the extensions of a response with which this crate denied something or failed.
 pub(crate) struct Refused;
 
-macro_rules! response_error {
-    ($($name:ident)*) => {$(
-        impl ResponseError for $name {
-            fn status_code(&self) -> StatusCode {
-                self.error_response().status()
-            }
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.error_response().status()
+    }
 
-            fn error_response(&self) -> HttpResponse {
-                let mut response = from_response(self.0.to_response());
-                response.extensions_mut().insert(Refused);
-                response
-            }
-        }
-    )*};
+    fn error_response(&self) -> HttpResponse {
+        refused(&self.0.to_response())
+    }
 }
 
-response_error! { Error LoginRejection }
+impl ResponseError for LoginRejection {
+    fn status_code(&self) -> StatusCode {
+        self.error_response().status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match &self.0 {
+            Refusal::Denied(response) => refused(response),
+            Refusal::Error(error) => refused(&error.to_response()),
+        }
+    }
+}
+
+fn refused(response: &http::Response<String>) -> HttpResponse {
+    let mut response = from_response(response);
+    response.extensions_mut().insert(Refused);
+    response
+}

@@ -45,6 +45,11 @@ impl ForeignHead for ActixHead {
         fields.map(|(name, value)| (name.as_str(), value.as_bytes()))
     }
 
+    fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        let values = self.0.headers().get_all(name.as_str());
+        values.map(|value| value.as_bytes())
+    }
+
     fn extend(&self, extensions: &mut Extensions) {
         if let Some(address) = self.0.peer_addr() {
             extensions.insert::<SocketAddr>(address);
@@ -58,7 +63,7 @@ pub(crate) struct ActixFields<'a>(pub(crate) &'a mut HeaderMap);
 impl ActixFields<'_> {
     fn put(
         &mut self,
-        (name, value): (HeaderName, HeaderValue),
+        (name, value): (&HeaderName, &HeaderValue),
         put: impl FnOnce(&mut HeaderMap, ActixName, ActixValue),
     ) {
         // Both versions have the same rules for names and values.
@@ -82,25 +87,24 @@ impl Fields for ActixFields<'_> {
     }
 
     fn append(&mut self, name: HeaderName, value: HeaderValue) {
-        self.put((name, value), HeaderMap::append);
+        self.put((&name, &value), HeaderMap::append);
     }
 
     fn insert(&mut self, name: HeaderName, value: HeaderValue) {
-        self.put((name, value), |fields, name, value| {
+        self.put((&name, &value), |fields, name, value| {
             fields.insert(name, value);
         });
     }
 }
 
 /// A response of the rules'.
-pub(crate) fn from_response(response: Response<String>) -> HttpResponse {
-    let (parts, body) = response.into_parts();
-    let status = StatusCode::from_u16(parts.status.as_u16());
+pub(crate) fn from_response(response: &Response<String>) -> HttpResponse {
+    let status = StatusCode::from_u16(response.status().as_u16());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut to = HttpResponse::with_body(status, BoxBody::new(body));
+    let mut to = HttpResponse::with_body(status, BoxBody::new(response.body().clone()));
     let mut fields = ActixFields(to.headers_mut());
-    for (name, value) in &parts.headers {
-        fields.append(name.clone(), value.clone());
+    for field in response.headers() {
+        fields.put(field, HeaderMap::append);
     }
     to
 }

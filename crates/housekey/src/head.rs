@@ -37,6 +37,12 @@ pub trait Head {
         HeaderValue::from_bytes(self.field(name)?).ok()
     }
 
+    /// Whether something holds of a field with one of these names.
+    fn any(&self, names: &[HeaderName], mut holds: impl FnMut(&HeaderName, &[u8]) -> bool) -> bool {
+        let mut names = names.iter();
+        names.any(|name| self.fields(name).any(|value| holds(name, value)))
+    }
+
     /// Whether there is such a field.
     fn has(&self, name: &HeaderName) -> bool {
         self.field(name).is_some()
@@ -94,6 +100,9 @@ pub trait ForeignHead {
     /// All header fields, by names in lower case.
     fn fields(&self) -> impl Iterator<Item = (&str, &[u8])>;
 
+    /// All values of a header field, in their order.
+    fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
+
     /// Puts in what else an application may want to know of the request, above all the address of the peer.
     fn extend(&self, extensions: &mut Extensions);
 }
@@ -137,9 +146,15 @@ impl<F: ForeignHead> Head for Translated<F> {
     }
 
     fn fields<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
-        let name = name.as_str();
-        let fields = self.foreign.fields().filter(move |field| field.0 == name);
-        fields.map(|(_, value)| value)
+        self.foreign.values(name)
+    }
+
+    /// In one pass, since looking up a name takes a while.
+    fn any(&self, names: &[HeaderName], mut holds: impl FnMut(&HeaderName, &[u8]) -> bool) -> bool {
+        self.foreign.fields().any(|(name, value)| {
+            let name = names.iter().find(|it| it.as_str() == name);
+            name.is_some_and(|name| holds(name, value))
+        })
     }
 
     fn parts(&self) -> &Parts {
@@ -265,6 +280,14 @@ mod tests {
             fields.map(|(name, value)| (name.as_str(), value.as_slice()))
         }
 
+        fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+            let fields = self
+                .fields
+                .iter()
+                .filter(move |(it, _)| it == name.as_str());
+            fields.map(|(_, value)| value.as_slice())
+        }
+
         fn extend(&self, extensions: &mut Extensions) {
             extensions.insert("peer");
         }
@@ -288,6 +311,17 @@ mod tests {
             let first = head.value(name);
             assert_eq!(head.field(name), first.as_ref().map(HeaderValue::as_bytes));
             read.push(format!("{name}: {all:?} {:?} {}", first, head.has(name)));
+        }
+        let (some, others) = names.split_at(2);
+        for names in [some, others] {
+            let mut held = Vec::new();
+            head.any(names, |name, value| {
+                held.push(format!("{name} {value:?}"));
+                false
+            });
+            held.sort();
+            let is_last = |_: &HeaderName, value: &[u8]| value.ends_with(b"\xff");
+            read.push(format!("{held:?} {}", head.any(names, is_last)));
         }
         read
     }
