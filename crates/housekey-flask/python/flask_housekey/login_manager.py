@@ -129,6 +129,7 @@ class LoginManager(Answers, Generic[UserT]):
         self.login_store = login_store
 
         #: Whether every view needs a login that is not `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN goes before it.
+        self._require_login_key = config_key("HOUSEKEY_REQUIRE_LOGIN", name)
         self.require_login = require_login
 
         self._user_callback: Callable[[Any], Any] | None = None
@@ -255,12 +256,13 @@ class LoginManager(Answers, Generic[UserT]):
         return self.require_user() if self._requires_login(current_app.config) else None
 
     def _requires_login(self, config: Config) -> Any:
-        return config.get(config_key("HOUSEKEY_REQUIRE_LOGIN", self.name), self.require_login)
+        return config.get(self._require_login_key, self.require_login)
 
     def _see_whether_login_is_required(self, endpoint: str | None, values: dict[str, Any] | None) -> None:
         """Puts the hook in place once it has something to do: each costs every request, and the configuration may change."""
         app = request_context().app
-        if self._requires_login(app.config):
+        # Each request comes by here.
+        if app.config.get(self._require_login_key, self.require_login):
             hooks = app.before_request_funcs.setdefault(None, [])
             if self._require_login not in hooks:
                 # Before the program's own, and after the guard that comes before all else.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask.globals import request_ctx
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from . import _core
+from .context import request_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,7 @@ _session_class = SecureCookieSessionInterface.session_class
 
 def current_session() -> SessionMixin:
     """The session of this request, without counting as a look at it."""
-    context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    context: Any = request_context()
     found: SessionMixin
     try:
         found = context._session
