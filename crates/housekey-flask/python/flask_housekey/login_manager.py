@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from blinker import NamedSignal
-    from flask import Config, Flask, Request, Response
+    from flask import Flask, Request, Response
     from flask.typing import ResponseReturnValue
 
     from ._core import LoginInfo
@@ -129,6 +129,7 @@ class LoginManager(Answers, Generic[UserT]):
         self.login_store = login_store
 
         #: Whether every view needs a login that is not `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN goes before it.
+        self._user_attribute = user_attribute(name)
         self._require_login_key = config_key("HOUSEKEY_REQUIRE_LOGIN", name)
         self.require_login = require_login
 
@@ -156,7 +157,7 @@ class LoginManager(Answers, Generic[UserT]):
                 app.session_interface = RustSessions(doors[None])
         else:
             doors[self.name] = _core.Door(app, self, f"flask_housekey.{self.name}", self.name)
-        app.url_value_preprocessor(self._see_whether_login_is_required)
+        app.preprocess_request = partial(self._preprocess, app.preprocess_request)  # type: ignore[method-assign]
         app.after_request(self._update_remember_cookie)
         app.cli.add_command(logins_cli)
         if add_context_processor:
@@ -253,21 +254,20 @@ class LoginManager(Answers, Generic[UserT]):
 
     def _require_login(self) -> ResponseReturnValue | None:
         """Answers requests for views that need a login, where that is the default."""
-        return self.require_user() if self._requires_login(current_app.config) else None
+        required = current_app.config.get(self._require_login_key, self.require_login)
+        return self.require_user() if required else None
 
-    def _requires_login(self, config: Config) -> Any:
-        return config.get(self._require_login_key, self.require_login)
-
-    def _see_whether_login_is_required(self, endpoint: str | None, values: dict[str, Any] | None) -> None:
-        """Puts the hook in place once it has something to do: each costs every request, and the configuration may change."""
+    def _preprocess(self, preprocess: Callable[[], Any]) -> Any:
+        """Puts the hook in place once it has something to do, before Flask runs its hooks: the configuration may change, and a hook
+        costs every request."""
         app = request_context().app
-        # Each request comes by here.
         if app.config.get(self._require_login_key, self.require_login):
             hooks = app.before_request_funcs.setdefault(None, [])
             if self._require_login not in hooks:
                 # Before the program's own, and after the guard that comes before all else.
                 guards = sum(isinstance(getattr(hook, "__self__", None), CsrfGuard) for hook in hooks)
                 hooks.insert(guards, self._require_login)
+        return preprocess()
 
     def logins_of(self, user_id: str | int) -> list[LoginInfo]:
         """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
@@ -310,7 +310,7 @@ class LoginManager(Answers, Generic[UserT]):
     def _update_request_context_with_user(self, user: Any = None) -> None:
         """Makes this the current user, or an anonymous one."""
         user = self.anonymous_user() if user is None else user
-        setattr(request_globals(), user_attribute(self.name), user)
+        setattr(request_globals(), self._user_attribute, user)
 
     def _load_user(self) -> None:
         """Finds out who is there."""
@@ -319,7 +319,7 @@ class LoginManager(Answers, Generic[UserT]):
                 "Missing user_loader or request_loader: a login manager needs to be told how users are found."
             )
         visit = visit_of(self.name)
-        user, source, signal = visit.load_user(again=hasattr(request_globals(), user_attribute(self.name)))
+        user, source, signal = visit.load_user(again=hasattr(request_globals(), self._user_attribute))
         self._update_request_context_with_user(user)
         app = request_context().app
         more: dict[str, Any] = {} if self.name is None else {"manager": self}

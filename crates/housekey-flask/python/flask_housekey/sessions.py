@@ -57,6 +57,10 @@ class RustSessions(SecureCookieSessionInterface):
             return None
         return Session(self.door, request.environ)
 
+    def is_null_session(self, obj: object) -> bool:
+        # Not by isinstance, which asks the mappings of collections.abc.
+        return type(obj) is not Session and super().is_null_session(obj)
+
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         # Not by isinstance, which asks the mappings of collections.abc.
         if type(session) is Session:

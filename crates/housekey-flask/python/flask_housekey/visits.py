@@ -27,7 +27,6 @@ def visit_of(name: str | None = None) -> _core.Visit:
     kept_in: Any = context.session
     # Not by isinstance, which asks the mappings of collections.abc.
     if type(kept_in) is Session:
-        request_globals()._flask_housekey_visit = kept_in
         return kept_in
     visit = _visit_beside(kept_in)
     if visit is None:
