@@ -4,7 +4,7 @@ import secrets
 from contextlib import contextmanager
 
 from flask_housekey.stores import RedisLoginStore, SqlAlchemyLoginStore, store_from_url
-from flask_housekey.sqlalchemy_store import engine_from_url
+from flask_housekey.postgres_link import engine_from_url
 
 
 def find_store(url, table, engine_of=engine_from_url):
