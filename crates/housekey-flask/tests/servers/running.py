@@ -25,6 +25,8 @@ UWSGI = [
     "--die-on-term",
     "--processes=2",
     "--threads=4",
+    # What it runs again when it reloads. It would take the interpreter outside of the virtual environment, which lacks it.
+    f"--binary-path={BIN / 'python'}",
     "--module=program:app",
     f"--virtualenv={sys.prefix}",
 ]
