@@ -103,7 +103,7 @@ impl Door {
         logins.map(listed).map_err(|error| exception(py, &error))
     }
 
-    /// Ends a login, whoever's it is. `False` when there is none of this number.
+    /// Ends any user's login. `False` if no login has this number.
     fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<bool> {
         let (built, login) = (self.built(py)?, login_id(py, login)?);
         let ended = drive(py, built.settings.manager.end_login(&login));

@@ -4,7 +4,7 @@
 //! and decides who is there.
 //!
 //! - `visit`: one request, its session and its login. `mapping` is the session as Python has it.
-//! - `door`: the login manager of one app, built anew when the app's configuration changes. `config` reads that, and `settings`
+//! - `door`: the login manager of one app, rebuilt when the app's configuration changes. `config` reads that, and `settings`
 //!   makes housekey's settings of it.
 //! - `store`: where login records are kept; `logins`: a login as people see it.
 //! - `user`: the application's user objects, and its loaders.

@@ -89,7 +89,7 @@ def test_what_the_key_has_signed_is_read_or_refused_and_logs_in_only_whom_it_nam
 
 
 def user_in(payload):
-    """Whom a signed payload names, read without us."""
+    """The user that a signed payload names, read without us."""
     try:
         text = URLSafeTimedSerializer(KEY).load_payload(payload)
         return str(text.get("_user_id"))
@@ -112,7 +112,7 @@ def test_a_seed_as_the_way_back_leads_nowhere_else(kind):
         queries = ["next=" + quote_from_bytes(seed), raw, f"next={raw}"]
         answers = [client.get("/enter", environ_overrides={"QUERY_STRING": query}) for query in queries]
         answers.append(client.post("/enter", data={"next": raw}))
-        # Who has to log in first comes back to where they were.
+        # People who have to log in first come back to where they were.
         answers.append(client.get("/guarded", environ_overrides={"QUERY_STRING": raw}))
         for answer in answers:
             assert answer.status_code == 302, name

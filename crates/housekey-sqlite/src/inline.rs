@@ -392,7 +392,7 @@ mod tests {
         inline.write(&file, fill).unwrap();
         inline.read(&file, one).unwrap();
 
-        // The child has a copy of the pause, and may be quicker than whoever drops it.
+        // The child has a copy of the pause, and may be quicker than the thread that drops it.
         let pause = inline.pause(&file).unwrap();
         fork();
         inline.read(&file, one).unwrap();

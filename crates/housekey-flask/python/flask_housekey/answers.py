@@ -8,6 +8,7 @@ from flask import abort, current_app, flash, g, redirect, request, session
 from werkzeug.urls import iri_to_uri
 
 from .config import USE_SESSION_FOR_NEXT, config_key
+from .events import send_for
 from .signals import user_needs_refresh, user_unauthorized
 from .utils import expand_login_view, login_url, make_next_param
 from .visits import visit_of
@@ -15,7 +16,6 @@ from .visits import visit_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blinker import NamedSignal
     from flask.typing import ResponseReturnValue
 
 
@@ -37,7 +37,7 @@ class Answers:
 
     def unauthorized(self) -> ResponseReturnValue:
         """The answer to somebody who has to log in."""
-        self._send(user_unauthorized)
+        send_for(self, user_unauthorized)
         if self.unauthorized_callback is not None:
             return self.unauthorized_callback()
         views = self.blueprint_login_views
@@ -46,7 +46,7 @@ class Answers:
 
     def needs_refresh(self) -> ResponseReturnValue:
         """The answer to somebody who has to prove themselves again."""
-        self._send(user_needs_refresh)
+        send_for(self, user_needs_refresh)
         if self.needs_refresh_callback is not None:
             return self.needs_refresh_callback()
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
@@ -92,7 +92,3 @@ class Answers:
         # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
         session["_id"] = self._session_identifier_generator()
         session["next"] = url
-
-    def _send(self, signal: NamedSignal) -> None:
-        more: dict[str, Any] = {} if self.name is None else {"manager": self}
-        signal.send(current_app._get_current_object(), **more)  # type: ignore[attr-defined]

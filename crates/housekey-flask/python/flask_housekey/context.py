@@ -1,4 +1,4 @@
-"""The contexts of a request without Flask's proxies, which look one up anew for every attribute."""
+"""Finds the context of a request without Flask's proxies, which look it up for every attribute."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import current_app, request
 
 from . import _core
+from .guards import is_marked
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,13 +42,8 @@ class CsrfGuard:
         return view
 
     def _check(self) -> None:
-        app = current_app
-        view = app.view_functions.get(request.endpoint or "")
-        blueprints = [app.blueprints.get(name) for name in request.blueprints]
-        for marked in (view, getattr(view, "view_class", None), *blueprints):
-            if getattr(marked, "_csrf_exempt", False):
-                return
-        self._known_rules(app.config.get("HOUSEKEY_TRUSTED_ORIGINS") or []).admit(request.environ)
+        if not is_marked("_csrf_exempt"):
+            self._known_rules(current_app.config.get("HOUSEKEY_TRUSTED_ORIGINS") or []).admit(request.environ)
 
     def _known_rules(self, trusted: list[str]) -> _core.CsrfRules:
         known = self._rules

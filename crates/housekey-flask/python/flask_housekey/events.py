@@ -12,6 +12,7 @@ from .signals import _OF_EVENTS, session_protected
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from blinker import NamedSignal
     from flask import Flask
 
     from . import _core
@@ -29,6 +30,18 @@ _LEVELS = {
     "remember_token_stolen": logging.WARNING,
     "session_protected": logging.WARNING,
 }
+
+
+def of_manager(manager: Any) -> dict[str, Any]:
+    """What signals give besides, where they are not about the app's own login manager. Programs have doubles of one in their
+    tests, which know no name."""
+    return {} if getattr(manager, "name", None) is None else {"manager": manager}
+
+
+def send_for(manager: Any, signal: NamedSignal, **arguments: Any) -> None:
+    """Sends a signal of Flask-Login's for a login manager."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    signal.send(app, **arguments, **of_manager(manager))
 
 
 def tell(visit: _core.Visit, more: Mapping[str, Any] = {}) -> None:

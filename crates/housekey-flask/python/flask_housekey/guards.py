@@ -31,6 +31,15 @@ def login_exempt(view: ExemptT) -> ExemptT:
     return view
 
 
+def is_marked(mark: str) -> bool:
+    """Whether the view of this request, its class or one of its blueprints has this mark."""
+    app = current_app
+    view = app.view_functions.get(request.endpoint or "")
+    blueprints = [app.blueprints.get(name) for name in request.blueprints]
+    places = (view, getattr(view, "view_class", None), *blueprints)
+    return any(getattr(place, mark, False) for place in places)
+
+
 def guarded(func: FunctionT, denied: Callable[[], _Denial | None]) -> FunctionT:
     """The view for those alone who may pass. `denied` says what answers the others; None if they may."""
 
@@ -75,14 +84,11 @@ def may_not_pass_or_is_stale(
 def is_exempt(manager: LoginManager[Any]) -> bool:
     """Whether this request is for a view that is open where a login is required by default: marked as such, a static file, or
     the manager's login page."""
+    if is_marked("_login_exempt"):
+        return True
     app = current_app
     # There is one: what leads to no view comes to no guard.
     endpoint: str = request.endpoint  # type: ignore[assignment]
-    view = app.view_functions.get(endpoint)
-    blueprints = [app.blueprints.get(name) for name in request.blueprints]
-    for marked in (view, getattr(view, "view_class", None), *blueprints):
-        if getattr(marked, "_login_exempt", False):
-            return True
     # Pictures and style sheets, which the login page needs too.
     owner, _, name = endpoint.rpartition(".")
     static = app.blueprints.get(owner) if owner else app

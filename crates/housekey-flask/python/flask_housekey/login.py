@@ -6,18 +6,16 @@ from datetime import timedelta
 from random import random
 from typing import TYPE_CHECKING, Any, Generic
 
-from flask import current_app, g, has_request_context
+from flask import g, has_request_context
 from werkzeug.local import LocalProxy
 
-from .events import logger, tell
+from .events import logger, of_manager, send_for, tell
 from .signals import user_logged_in, user_logged_out, user_login_confirmed
 from .typing import UserT
 from .visits import visit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from blinker import NamedSignal
 
     from . import _core
     from .login_manager import LoginManager
@@ -84,7 +82,7 @@ class Login(Generic[UserT]):
         self._tell(visit)
         if random() < _PURGES:
             _purge(visit)
-        self._send(user_logged_in, user=self.user)
+        send_for(self._manager, user_logged_in, user=self.user)
         return True
 
     def logout_user(self) -> bool:
@@ -96,7 +94,7 @@ class Login(Generic[UserT]):
             visit = self._visit()
             visit.log_out()
         self._tell(visit)
-        self._send(user_logged_out, user=user)
+        send_for(self._manager, user_logged_out, user=user)
         self._manager._update_request_context_with_user()
         return True
 
@@ -106,7 +104,7 @@ class Login(Generic[UserT]):
         visit = self._visit()
         visit.confirm()
         self._tell(visit)
-        self._send(user_login_confirmed)
+        send_for(self._manager, user_login_confirmed)
 
     def login_failed(self, user: UserT | None = None) -> None:
         """Tells that somebody did not prove who they say they are: for the log, and for a handler of `user_login_failed` that
@@ -173,15 +171,7 @@ class Login(Generic[UserT]):
         return str(getattr(user, self._manager.id_attribute)())
 
     def _tell(self, visit: _core.Visit) -> None:
-        tell(visit, self._of_manager())
-
-    def _send(self, signal: NamedSignal, **arguments: Any) -> None:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        signal.send(app, **arguments, **self._of_manager())
-
-    def _of_manager(self) -> dict[str, Any]:
-        """What signals give besides, where it is not the app's own manager."""
-        return {} if self._name is None else {"manager": self._manager}
+        tell(visit, of_manager(self._manager))
 
 
 def user_attribute(name: str | None = None) -> str:

@@ -29,7 +29,7 @@ from .config import (
 )
 from .context import request_context, request_globals
 from .csrf import CsrfGuard
-from .events import log, send, tell
+from .events import log, of_manager, send, tell
 from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale
 from .loaders import ensure_sync
 from .login import Login, user_attribute
@@ -129,10 +129,10 @@ class LoginManager(Answers, Generic[UserT]):
         self.login_store = login_store
 
         #: Whether every view needs a login that is not `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN goes before it.
-        self._user_attribute = user_attribute(name)
-        self._require_login_key = config_key("HOUSEKEY_REQUIRE_LOGIN", name)
         self.require_login = require_login
 
+        self._user_attribute = user_attribute(name)
+        self._require_login_key = config_key("HOUSEKEY_REQUIRE_LOGIN", name)
         self._user_callback: Callable[[Any], Any] | None = None
         self._request_callback: Callable[[Request], Any] | None = None
         self._header_callback: Callable[[str], Any] | None = None
@@ -274,7 +274,7 @@ class LoginManager(Answers, Generic[UserT]):
         return door(self.name).logins_of(str(user_id))
 
     def end_login(self, login_id: str) -> bool:
-        """Ends a login, whoever's it is, at once. False when there is none of this number."""
+        """Ends any user's login, at once. False if no login has this number."""
         ended = door(self.name).end_login(login_id)
         if ended:
             self._tell_of_ended(None, 1)
@@ -295,8 +295,7 @@ class LoginManager(Answers, Generic[UserT]):
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         for _ in range(count):
             log("login_ended", user_id, "ended_by_application")
-            more: dict[str, Any] = {} if self.name is None else {"manager": self}
-            send(app, "login_ended", user_id, "ended_by_application", more)
+            send(app, "login_ended", user_id, "ended_by_application", of_manager(self))
 
     def _find_login_store(self, app: Flask, said: LoginStore | str) -> LoginStore:
         """The login store that the configuration, or `login_store`, says."""
@@ -322,7 +321,7 @@ class LoginManager(Answers, Generic[UserT]):
         user, source, signal = visit.load_user(again=hasattr(request_globals(), self._user_attribute))
         self._update_request_context_with_user(user)
         app = request_context().app
-        more: dict[str, Any] = {} if self.name is None else {"manager": self}
+        more = of_manager(self)
         if user_accessed.receivers:
             user_accessed.send(app, **more)
         tell(visit, more)

@@ -69,7 +69,7 @@ class LoginStore(Protocol):
         The logins that end are those that were not used for the longest time: first by `last_seen_at`, then by `created_at`.
         `Limit.room` says which they are. Expired records of the user may be deleted along with them.
 
-        A record with the new one's id that has expired by `limit.now`, whoever's it was, is as good as gone: the new one takes its
+        A record with the new one's id that has expired by `limit.now` is as good as gone, no matter which user had it: the new one takes its
         place, in all indexes too. Of many who do so at once, one is `Created.done`, and for the others the id is `Created.TAKEN`.
         """
         ...

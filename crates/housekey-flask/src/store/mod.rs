@@ -32,7 +32,7 @@ use native::Memory;
 use python::PythonStore;
 use sqlite::Sqlite;
 
-/// A login store of a Python program. Clones are the same store, so that a login manager that is built anew keeps it.
+/// A login store of a Python program. Clones are the same store, so a rebuilt login manager keeps it.
 ///
 /// Its futures are ready when they are first polled: what waits, waits on the thread that asks.
 #[derive(Clone)]

@@ -79,7 +79,7 @@ impl Record {
         self.0.last_seen_at
     }
 
-    /// From when on it counts for nothing and may be deleted.
+    /// When it stops counting, so that it may be deleted.
     #[getter]
     fn expires_at(&self) -> u64 {
         self.0.expires_at

@@ -73,7 +73,7 @@ class Server:
     def start(self):
         """Starts it, on the same port as before."""
         if self.kind.endswith("uwsgi") and not self.port:
-            # It begins anew when it reloads, and would choose another one.
+            # It restarts when it reloads, and would choose another port.
             self.port = free_port()
         command = [str(word).format(port=self.port) for word in COMMANDS[self.kind]]
         said_before = len(self.said())

@@ -89,7 +89,7 @@ def test_nobody_is_logged_out_and_no_request_is_lost_while_workers_are_killed_an
 
 
 def said_by_all_workers(server, cookies):
-    """Whom these cookies are to each of the workers. Several ask at once, so that no worker answers all of them."""
+    """Which user each worker takes these cookies for. Several ask at once, so that no worker answers all of them."""
     users, workers = set(), set()
 
     def ask():
