@@ -3,6 +3,7 @@
 mod manager;
 #[path = "actix_pages.rs"]
 mod pages;
+mod program;
 mod settings;
 mod users;
 
@@ -17,17 +18,7 @@ use users::Users;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("twin (Rust): {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run(serve()).await
 }
 
 async fn serve() -> Result<(), BoxError> {

@@ -3,11 +3,13 @@
 //!
 //! - `settings`: what the environment says; the names are those of the Flask side.
 //! - `manager`: the settings of the login manager.
+//! - `program`: how it starts and ends.
 //! - `users`: the table, and what housekey asks of it.
 //! - `pages`: what visitors see. `actix.rs` is the same on actix-web.
 
 mod manager;
 mod pages;
+mod program;
 mod settings;
 mod users;
 
@@ -23,17 +25,7 @@ use users::Users;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("twin (Rust): {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run(serve()).await
 }
 
 async fn serve() -> Result<(), BoxError> {

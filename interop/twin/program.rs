@@ -1,0 +1,20 @@
+//! How a twin starts and ends, whatever serves it.
+
+use std::process::ExitCode;
+
+use housekey_axum::BoxError;
+
+/// Writes the log to standard error, serves, and says there why it could not.
+pub(crate) async fn run(serve: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    match serve.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("twin (Rust): {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
