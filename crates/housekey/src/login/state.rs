@@ -124,9 +124,9 @@ impl VisitState {
         value.is_some_and(|value| LoginSecret::owner_in_session(&value) == Some(user_id))
     }
 
-    /// Removes the login from the session, and leaves the application's data.
+    /// Removes the login and what goes with it from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
-        for key in keys::LOGIN.into_iter().chain([OWNER]) {
+        for key in keys::LOGIN.into_iter().chain([keys::NEXT, OWNER]) {
             self.session.remove(key);
         }
     }

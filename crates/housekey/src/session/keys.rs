@@ -21,14 +21,13 @@ pub(crate) const AUTH_HASH: &str = "_auth_hash";
 /// Which record the login has, and the secret that proves it. Ours; Flask-Login ignores it.
 pub(crate) const TOKEN: &str = "_login";
 
-/// All that goes when a login goes.
-pub(crate) const LOGIN: [&str; 9] = [
+/// The login itself. Two sessions with the same values under these have the same login.
+pub(crate) const LOGIN: [&str; 8] = [
     USER_ID,
     FRESH,
     IDENTIFIER,
     REMEMBER,
     REMEMBER_SECONDS,
-    NEXT,
     FRESH_AT,
     AUTH_HASH,
     TOKEN,

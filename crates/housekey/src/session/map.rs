@@ -68,7 +68,7 @@ struct Modified {
 
 /// Whether a key belongs to the login, and goes where the login goes.
 fn is_of_login(key: &str) -> bool {
-    keys::LOGIN.contains(&key) && key != keys::NEXT
+    keys::LOGIN.contains(&key)
 }
 
 impl SessionMap {
@@ -368,7 +368,7 @@ impl SessionMap {
         let mut part = Self::default();
         if self.has_login() {
             for key in keys::LOGIN.iter().chain([&PERMANENT, &OWNER]) {
-                if let Some(raw) = self.get(key).filter(|_| *key != keys::NEXT) {
+                if let Some(raw) = self.get(key) {
                     part.object.set(key, raw.to_owned());
                 }
             }

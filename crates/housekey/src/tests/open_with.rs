@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::door::{Incoming, Outcome, SessionOutcome};
 use crate::records::MemoryLoginStore;
-use crate::session::keys;
+use crate::session::{PERMANENT, keys};
 use crate::{Denied, ErrorKind, Scope};
 
 /// One request of a browser's, and what is asked of the visit in it.
@@ -457,6 +457,29 @@ fn the_frameworks_session_and_the_rules_see_each_others_changes() {
         changes.values,
         [("cart".to_owned(), Some("[2]".to_owned()))]
     );
+}
+
+#[test]
+fn a_value_that_the_framework_adds_beside_the_login_leaves_the_current_user_known() {
+    for key in [keys::NEXT, PERMANENT, "cart"] {
+        let manager = flask(FLASK_KEY)
+            .remember_refresh_each_request()
+            .build()
+            .unwrap();
+        let cookies = cookies_of_login(&manager, "1", true).join("; ");
+        let parts = request(&[("cookie", cookies.as_str())]);
+        let visit = open(&manager, &parts);
+        assert_eq!(who(&visit, &parts).as_deref(), Some("1"));
+        let mut values = visit.session_values();
+        values.push((key.to_owned(), r#""/members""#.to_owned()));
+        visit.replace_session(values).unwrap();
+        let headers = headers_of(&visit);
+        let mut sent = headers.get_all("set-cookie").iter();
+        assert!(
+            sent.any(|cookie| cookie.as_bytes().starts_with(b"remember_token=1|")),
+            "{key}: {headers:?}"
+        );
+    }
 }
 
 #[test]
