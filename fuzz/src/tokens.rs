@@ -2,7 +2,7 @@
 //! record: it logs in its owner when it is what was given out, and nobody otherwise.
 //!
 //! The first byte says what the others are: `t` the payload of a timed token, `f` a user's id for Flask-Login's,
-//! `l` a session's `_login` and, on the next line, its `_user_id`, `i` the number of a login, `r` lines, each the payload
+//! `l` a session's `_login` and, on the next line, its `_user_id`, `i` the id of a login, `r` lines, each the payload
 //! of a rotating token behind a digit that says how long after the one before it comes. Small bytes stand for what was
 //! given out.
 

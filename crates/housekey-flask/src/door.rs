@@ -103,8 +103,8 @@ impl Door {
         logins.map(listed).map_err(|error| exception(py, &error))
     }
 
-    /// Ends any user's login. `False` if no login has this number.
-    fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<bool> {
+    /// Ends any user's login, and says which user's. `None` if no login has this id.
+    fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<Option<String>> {
         let (built, login) = (self.built(py)?, login_id(py, login)?);
         let ended = drive(py, built.settings.manager.end_login(&login));
         ended.map_err(|error| exception(py, &error))

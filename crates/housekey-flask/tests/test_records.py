@@ -296,9 +296,10 @@ def test_an_administrator_lists_and_ends_logins():
     client.get("/login/1", headers={"User-Agent": "Desk"})
     other.get("/login/1")
     manager = app.login_manager
-    with app.app_context():
+    with app.app_context(), hearing(flask_housekey.user_login_ended) as told:
         login = next(it for it in manager.logins_of(1) if it.user_agent == "Desk")
         assert manager.end_login(login.id) and not manager.end_login(login.id)
+    assert told == [{"user_id": "1", "reason": "ended_by_application"}]
     assert client.get("/who", headers={"User-Agent": "Desk"}).text == "None"
     with app.app_context(), hearing(flask_housekey.user_login_ended) as told:
         assert manager.end_logins_of(1) == 1
@@ -319,7 +320,7 @@ def test_flask_logins_lists_ends_and_purges():
     cases = [
         (["end", login_id], 0, f"Ended login {login_id}."),
         (["end", login_id], 1, "no login"),
-        (["end", "nonsense"], 1, "not the number of a login"),
+        (["end", "nonsense"], 1, "not the id of a login"),
         (["end"], 2, "--user"),
         (["end", "--user", "1"], 0, "Ended 0 logins of user 1."),
         (["purge"], 0, "Deleted 0 expired records."),

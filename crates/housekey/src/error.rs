@@ -39,7 +39,7 @@ pub enum ErrorKind {
     StoreFailed,
     /// The manager keeps no login records, or this login has none: there is nothing to list or to end.
     NoLoginStore,
-    /// A text is no number of a login.
+    /// A text is not the id of a login.
     InvalidLoginId,
     /// The user has as many logins as they may, and one has to end first.
     TooManyLogins,

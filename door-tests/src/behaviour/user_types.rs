@@ -285,7 +285,7 @@ async fn a_login_of_one_realm_is_nobodys_in_another_and_not_listed_or_ended_ther
     let mut crossing = employee.clone();
     crossing.move_to_server(&served(&members));
     assert_eq!(crossing.read("/staff/who").await, "nobody");
-    assert!(!members.end_login(&of_staff.id).await.unwrap());
+    assert_eq!(members.end_login(&of_staff.id).await.unwrap(), None);
     assert_eq!(members.end_logins_of("1").await.unwrap(), 1);
     assert_eq!(member.read("/staff/who").await, "nobody");
     assert_eq!(employee.read("/staff/who").await, "1");

@@ -277,8 +277,9 @@ async fn an_administrator_ends_one_login_or_all_of_a_user(sites: Sites) {
     let manager = site.manager();
     let id = id.parse().unwrap();
     site.events.take();
-    assert!(manager.end_login(&id).await.unwrap());
-    assert!(!manager.end_login(&id).await.unwrap());
+    let whose = manager.end_login(&id).await.unwrap();
+    assert_eq!(whose.as_deref(), Some("1"));
+    assert_eq!(manager.end_login(&id).await.unwrap(), None);
     assert_eq!(site.events.take(), [ended(EndReason::EndedByApplication)]);
     assert_eq!(phone.who().await, "nobody");
     assert_eq!(desk.who().await, "mia, fresh, by Session");

@@ -65,9 +65,9 @@ def list_logins(user_id: str, name: str | None) -> None:
 @click.option("--user", "user_id", help="End all logins of this user.")
 @_of_manager
 def end_logins(login_id: str | None, user_id: str | None, name: str | None) -> None:
-    """Ends a login by its number, or all logins of a user. They are out at their next request."""
+    """Ends a login by its id, or all logins of a user. They are out at their next request."""
     if (login_id is None) == (user_id is None):
-        raise click.UsageError("Say either the number of a login or --user USER_ID.")
+        raise click.UsageError("Say either the id of a login or --user USER_ID.")
     manager = _manager(name)
     if user_id is not None:
         ended = _asking(manager.end_logins_of, user_id)

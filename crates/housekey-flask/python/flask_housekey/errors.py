@@ -29,7 +29,7 @@ class TooManyLogins(Forbidden):
 
 
 class InvalidLoginId(NotFound):
-    """This is not the number of a login: 404."""
+    """This is not the id of a login: 404."""
 
 
 class ForeignOrigin(Forbidden):

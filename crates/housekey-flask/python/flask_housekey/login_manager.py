@@ -274,11 +274,12 @@ class LoginManager(Answers, Generic[UserT]):
         return door(self.name).logins_of(str(user_id))
 
     def end_login(self, login_id: str) -> bool:
-        """Ends any user's login, at once. False if no login has this number."""
-        ended = door(self.name).end_login(login_id)
-        if ended:
-            self._tell_of_ended(None, 1)
-        return ended
+        """Ends any user's login, at once. False if no login has this id."""
+        user_id = door(self.name).end_login(login_id)
+        if user_id is None:
+            return False
+        self._tell_of_ended(user_id, 1)
+        return True
 
     def end_logins_of(self, user_id: str | int) -> int:
         """Ends all logins of a user, at once, and says how many there were."""
@@ -291,7 +292,7 @@ class LoginManager(Answers, Generic[UserT]):
         `flask logins purge` calls it, and one login in a thousand deletes some."""
         return door(self.name).delete_expired_logins()
 
-    def _tell_of_ended(self, user_id: str | None, count: int) -> None:
+    def _tell_of_ended(self, user_id: str, count: int) -> None:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         for _ in range(count):
             log("login_ended", user_id, "ended_by_application")

@@ -92,12 +92,12 @@ impl<U: User> LoginManager<U> {
         self.shared.records()?.list(user_id, None, now).await
     }
 
-    /// Ends a login, whoever's it is, at once. `false` when there is no such login.
+    /// Ends any user's login, at once, and says which user's it was. `None` when there is no such login.
     ///
     /// # Errors
     ///
     /// As [`logins_of`](Self::logins_of).
-    pub async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
+    pub async fn end_login(&self, id: &LoginId) -> Result<Option<String>, Error> {
         self.shared.end_login(id).await
     }
 

@@ -26,7 +26,7 @@ pub struct LoginRecord {
     pub data: String,
 }
 
-/// The number of a login: 128 random bits, written as 22 characters of base64 (`A-Z a-z 0-9 - _`).
+/// The id of a login: 128 random bits, written as 22 characters of base64 (`A-Z a-z 0-9 - _`).
 ///
 /// It is not a secret: nobody can do anything with it alone.
 ///
@@ -75,7 +75,7 @@ impl FromStr for LoginId {
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidLoginId,
-                    "this is not the number of a login: one has 22 characters, letters, digits, - and _",
+                    "this is not the id of a login: one has 22 characters, letters, digits, - and _",
                 )
             })
     }

@@ -395,18 +395,18 @@ impl Shared {
         Ok(ended)
     }
 
-    /// Ends a login for the application, and tells of it. `false` when there was none.
-    pub(crate) async fn end_login(&self, id: &LoginId) -> Result<bool, Error> {
+    /// Ends a login for the application, and tells of it. Whose it was; `None` when there was none.
+    pub(crate) async fn end_login(&self, id: &LoginId) -> Result<Option<String>, Error> {
         let records = self.records()?;
         let Some(record) = records.store.load(id, self.now()).await? else {
-            return Ok(false);
+            return Ok(None);
         };
-        let ended = self.end(records, id).await?;
-        if ended {
-            let reason = EndReason::EndedByApplication;
-            self.have_ended(&record.user_id, &[*id], reason, self);
+        if !self.end(records, id).await? {
+            return Ok(None);
         }
-        Ok(ended)
+        let reason = EndReason::EndedByApplication;
+        self.have_ended(&record.user_id, &[*id], reason, self);
+        Ok(Some(record.user_id))
     }
 
     /// Keeps a new login in place of those that it replaces, and ends the user's logins that are too many beside it.

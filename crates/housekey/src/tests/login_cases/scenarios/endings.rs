@@ -80,13 +80,14 @@ pub(in super::super) fn a_login_that_is_ended_on_the_server_is_over_at_the_next_
     let [id] = site.logins_of("mia").try_into().unwrap();
     let mut other = site.browser_of("mia");
     site.events();
-    assert!(block_on(site.manager.end_login(&id)).unwrap());
+    let whose = block_on(site.manager.end_login(&id)).unwrap();
+    assert_eq!(whose.as_deref(), Some("mia"));
     assert_eq!(site.events(), [ended("mia", EndReason::EndedByApplication)]);
     assert_eq!(browser.who(), "nobody");
     assert!(browser.names().is_empty());
     assert!(site.events().contains(&ended("mia", EndReason::RecordGone)));
     assert_eq!(other.who(), "mia, fresh");
-    assert!(!block_on(site.manager.end_login(&id)).unwrap());
+    assert_eq!(block_on(site.manager.end_login(&id)).unwrap(), None);
 }
 
 /// After a password was reset or an account was closed, by somebody who is not logged in.
