@@ -8,6 +8,7 @@ use housekey::{Error, ErrorKind};
 use crate::SqliteLoginStore;
 use crate::file::File;
 use crate::ledger::LEDGER;
+use crate::log::Log;
 use crate::table::Table;
 
 /// The settings of a [`SqliteLoginStore`].
@@ -46,8 +47,8 @@ impl SqliteLoginStoreBuilder {
         self
     }
 
-    /// How long to wait while somebody else keeps the file locked: five seconds. The request is answered with 503
-    /// afterwards.
+    /// How long to wait while somebody else keeps the file locked: five seconds, counted from when an operation is asked for,
+    /// however many ask. The request is answered with 503 afterwards.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
@@ -116,6 +117,7 @@ impl SqliteLoginStoreBuilder {
             table,
             busy_timeout: self.busy_timeout,
             ledger: &LEDGER,
+            log: Log::default(),
         };
         SqliteLoginStore::new(file, readers, self.on_calling_thread)
     }

@@ -23,6 +23,10 @@ pub(crate) enum Fault {
     NoReader,
     /// The one connection that writes was.
     NoWriter,
+    /// As many wait as may.
+    Crowded,
+    /// Another file is in its place, beside the log of the one before.
+    OldLog,
     /// A connection was, where all were to be closed.
     InUse,
     /// This process was forked from one that had connections open.
@@ -47,6 +51,8 @@ impl Fault {
             | Self::Layout { .. }
             | Self::NoReader
             | Self::NoWriter
+            | Self::Crowded
+            | Self::OldLog
             | Self::InUse
             | Self::Forked
             | Self::Writer(_) => error,
@@ -71,8 +77,9 @@ impl Fault {
                     "another program keeps it locked; let its transactions be short, or give busy_timeout more time"
                 }
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                    "it is not an SQLite database, or a damaged one; put a backup in its place, or move it away and \
-                     start anew, and everybody signs in again"
+                    "it is not an SQLite database, or a damaged one; stop all programs that use it, delete it with the files \
+                     beside it that end in -wal and -shm, put a backup in its place or none, and start them: without a \
+                     backup everybody logs in again"
                 }
                 Some(ErrorCode::DiskFull) => {
                     "the disk is full; make room, and it goes on by itself"
@@ -98,13 +105,20 @@ impl Fault {
             }
             Self::Layout { .. } => {
                 "another version or another program made that table; give the store a table of its own, or drop this one, \
-                 and everybody signs in again"
+                 and everybody logs in again"
             }
             Self::NoReader => {
                 "more look-ups wait than the disk can answer; try again, or set more readers"
             }
             Self::NoWriter => {
                 "more writes wait than the disk can take; try again, or give busy_timeout more time"
+            }
+            Self::Crowded => {
+                "more come than the disk can answer, or another program keeps it locked; try again"
+            }
+            Self::OldLog => {
+                "SQLite would write the old log into the new file; delete the files beside it that end in -wal and -shm, \
+                 which are the old one's, and it goes on by itself"
             }
             Self::InUse => "try again, or give busy_timeout more time",
             Self::Forked => {
@@ -134,6 +148,10 @@ impl fmt::Display for Fault {
             }
             Self::NoReader => f.write_str("all readers are in use"),
             Self::NoWriter => f.write_str("others are writing"),
+            Self::Crowded => f.write_str("too many wait for it"),
+            Self::OldLog => {
+                f.write_str("another file was put in its place, beside the log of the one before")
+            }
             Self::InUse => f.write_str("a connection stays in use"),
             Self::Forked => f.write_str("it was open when this process was forked"),
             Self::Writer(what) => write!(f, "its writing thread {what}"),

@@ -1,7 +1,6 @@
 //! The database file, and connections to it that know when it is no longer that file.
 
 use std::fs::OpenOptions;
-use std::io;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::fault::Fault;
 use crate::ledger::{Entry, Ledger};
+use crate::log::{Identity, Log};
 use crate::table::Table;
 
 /// How long to pause before a new attempt, where SQLite does not wait by itself.
@@ -22,6 +22,7 @@ pub(crate) struct File {
     pub(crate) table: Table,
     pub(crate) busy_timeout: Duration,
     pub(crate) ledger: &'static Ledger,
+    pub(crate) log: Log,
 }
 
 /// A connection, and which file it was opened on. Dropped, it is closed, but only in the process that opened it: in a child of a
@@ -44,10 +45,15 @@ pub(crate) enum Mode {
 }
 
 impl File {
+    /// Until when to wait for what is asked for now.
+    pub(crate) fn patience(&self) -> Instant {
+        Instant::now() + self.busy_timeout
+    }
+
     /// Makes what is missing: the file, the table and its indexes. Blocks.
     pub(crate) fn prepare(&self) -> Result<Open, Fault> {
         make(&self.path);
-        let deadline = Instant::now() + self.busy_timeout;
+        let deadline = self.patience();
         loop {
             match self.try_to_prepare() {
                 // SQLite does not wait when two change the journal mode at once.
@@ -69,6 +75,7 @@ impl File {
         }
         self.table.prepare(&mut connection)?;
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
+        self.log.remember(&self.path, &identity);
         Ok(Open {
             connection: Some(connection),
             identity,
@@ -81,7 +88,13 @@ impl File {
     pub(crate) fn open(&self, mode: Mode) -> Result<Open, Fault> {
         // Asked before it is opened: if it is exchanged in between, the connection counts as one to the old file.
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
+        if self.log.is_of_another(&self.path, &identity) {
+            return Err(Fault::OldLog);
+        }
         let (entry, connection) = self.connection(mode)?;
+        // Opens the log, so that it is there.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        self.log.remember(&self.path, &identity);
         Ok(Open {
             connection: Some(connection),
             identity,
@@ -101,6 +114,11 @@ impl File {
     pub(crate) fn is_of(&self, open: &Open) -> Result<bool, Fault> {
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
         Ok(identity == open.identity && open.entry.is_of_this_process())
+    }
+
+    /// After a commit.
+    pub(crate) fn keep_log_short(&self, connection: &Connection) {
+        self.log.keep_short(&self.path, connection);
     }
 
     fn connection(&self, mode: Mode) -> Result<(Entry, Connection), Fault> {
@@ -153,33 +171,6 @@ fn make(path: &Path) {
     let _ = options.open(path);
 }
 
-/// Which file it is, whatever its name.
-#[derive(PartialEq, Eq)]
-struct Identity {
-    #[cfg(unix)]
-    device: u64,
-    #[cfg(unix)]
-    inode: u64,
-}
-
-impl Identity {
-    #[cfg(unix)]
-    fn of(path: &Path) -> io::Result<Self> {
-        use std::os::unix::fs::MetadataExt as _;
-        let metadata = std::fs::metadata(path)?;
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
-    }
-
-    /// Elsewhere a file that is open cannot be exchanged.
-    #[cfg(not(unix))]
-    fn of(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|_| Self {})
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +182,7 @@ mod tests {
             table: Table::new("logins").unwrap(),
             busy_timeout: Duration::from_millis(1234),
             ledger: &LEDGER,
+            log: Log::default(),
         }
     }
 

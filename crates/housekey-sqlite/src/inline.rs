@@ -60,13 +60,14 @@ impl Inline {
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
             transaction.commit()?;
+            file.keep_log_short(connection);
             Ok(answer)
         })
     }
 
     /// Closes every connection, once it is not in use any more, and lets nobody open one meanwhile. Blocks, but not for ever.
     pub(crate) fn pause(&self, file: &File) -> Result<Pause, Fault> {
-        let deadline = Instant::now() + file.busy_timeout;
+        let deadline = file.patience();
         let mut pause = Pause {
             slots: Arc::clone(&self.slots),
             taken: 0,
@@ -89,7 +90,7 @@ fn use_one<T>(
     mode: Mode,
     work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
 ) -> Result<T, Fault> {
-    let deadline = Instant::now() + file.busy_timeout;
+    let deadline = file.patience();
     let turn = Turn::wait_until(slots, file.ledger.process(), deadline).ok_or(match mode {
         Mode::Read => Fault::NoReader,
         Mode::Write => Fault::NoWriter,
@@ -193,6 +194,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Ledger;
+    use crate::log::Log;
     use crate::table::Table;
 
     thread_local! {
@@ -212,6 +214,7 @@ mod tests {
             table: Table::new("logins").unwrap(),
             busy_timeout: Duration::ZERO,
             ledger: Box::leak(Box::new(Ledger::new(|| PROCESS.get()))),
+            log: Log::default(),
         };
         drop(file.prepare().unwrap());
         (folder, file, Inline::new(readers))

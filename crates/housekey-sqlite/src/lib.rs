@@ -5,6 +5,7 @@ mod fault;
 mod file;
 mod inline;
 mod ledger;
+mod log;
 mod readers;
 mod store;
 mod table;

@@ -52,13 +52,13 @@ impl Readers {
         Some(answer)
     }
 
-    /// Waits: for a reader, for its connection, for a lock that somebody has. Not for ever. Blocks.
+    /// Waits until then at most: for a reader, for its connection, for a lock that somebody has. Blocks.
     pub(crate) fn patiently<T>(
         &self,
         file: &File,
+        deadline: Instant,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Fault> {
-        let deadline = Instant::now() + file.busy_timeout;
         let (turn, idle) = self.wait_until(deadline)?;
         let open = file.reuse(idle, Mode::Read)?;
         let rest = deadline.saturating_duration_since(Instant::now());
@@ -129,6 +129,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::LEDGER;
+    use crate::log::Log;
     use crate::table::Table;
 
     fn readers(most: usize, busy_timeout: Duration) -> (tempfile::TempDir, File, Readers) {
@@ -138,6 +139,7 @@ mod tests {
             table: Table::new("logins").unwrap(),
             busy_timeout,
             ledger: &LEDGER,
+            log: Log::default(),
         };
         file.prepare().unwrap();
         (folder, file, Readers::new(most))
@@ -155,7 +157,7 @@ mod tests {
         thread::scope(|scope| {
             let (file, readers) = (&file, &readers);
             let first = scope.spawn(move || {
-                readers.patiently(file, |connection| {
+                readers.patiently(file, file.patience(), |connection| {
                     started.send(()).unwrap();
                     may_end.recv().unwrap();
                     one(connection)
@@ -163,7 +165,7 @@ mod tests {
             });
             has_started.recv().unwrap();
             assert_eq!(readers.at_once(file, one), None);
-            let second = scope.spawn(move || readers.patiently(file, one));
+            let second = scope.spawn(move || readers.patiently(file, file.patience(), one));
             end.send(()).unwrap();
             assert_eq!(first.join().unwrap().unwrap(), 1);
             assert_eq!(second.join().unwrap().unwrap(), 1);
@@ -174,7 +176,9 @@ mod tests {
     #[test]
     fn nobody_waits_for_ever() {
         let (_folder, file, readers) = readers(1, Duration::ZERO);
-        let answer = readers.patiently(&file, |_| Ok(readers.patiently(&file, one)));
+        let answer = readers.patiently(&file, file.patience(), |_| {
+            Ok(readers.patiently(&file, file.patience(), one))
+        });
         assert!(matches!(answer, Ok(Err(Fault::NoReader))));
     }
 
@@ -184,16 +188,18 @@ mod tests {
         let wrong = |connection: &Connection| connection.execute_batch("SELECT nonsense");
         let panic = |_: &Connection| -> rusqlite::Result<()> { panic!("on purpose") };
         for _ in 0..2 {
-            readers.patiently(&file, one).unwrap();
+            readers.patiently(&file, file.patience(), one).unwrap();
             assert_eq!(readers.at_once(&file, wrong), None);
             assert_eq!(readers.at_once(&file, one), None, "it was closed");
-            assert!(readers.patiently(&file, wrong).is_err());
+            assert!(readers.patiently(&file, file.patience(), wrong).is_err());
             thread::scope(|scope| {
-                let panicked = scope.spawn(|| readers.patiently(&file, panic)).join();
+                let panicked = scope
+                    .spawn(|| readers.patiently(&file, file.patience(), panic))
+                    .join();
                 assert!(panicked.is_err());
             });
         }
-        assert_eq!(readers.patiently(&file, one).unwrap(), 1);
+        assert_eq!(readers.patiently(&file, file.patience(), one).unwrap(), 1);
     }
 
     #[test]
@@ -202,10 +208,12 @@ mod tests {
         let timeout = |connection: &Connection| {
             connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i64>(0))
         };
-        assert!(readers.patiently(&file, timeout).unwrap() > 0);
+        assert!(readers.patiently(&file, file.patience(), timeout).unwrap() > 0);
         assert_eq!(readers.at_once(&file, timeout), Some(0));
         let write = |connection: &Connection| connection.execute("DELETE FROM logins", []);
-        let refused = readers.patiently(&file, write).unwrap_err();
+        let refused = readers
+            .patiently(&file, file.patience(), write)
+            .unwrap_err();
         assert!(refused.to_string().contains("readonly"), "{refused}");
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error, ErrorKind};
@@ -14,7 +16,7 @@ use crate::file::File;
 use crate::inline::{Inline, Pause};
 use crate::readers::Readers;
 use crate::table::Table;
-use crate::writer::Writer;
+use crate::writer::{Alone, QUEUE, Writer};
 
 /// How many records one transaction deletes where there may be many: other writes wait for it. Each is on pages of its own in the
 /// indexes, so that a larger transaction takes longer and saves little.
@@ -43,6 +45,8 @@ pub struct SqliteLoginStore(Arc<Inner>);
 struct Inner {
     file: Arc<File>,
     way: Way,
+    /// How many look-ups and lists are on threads that may block, or wait for one.
+    waiting: AtomicUsize,
 }
 
 /// Where the work is done.
@@ -61,7 +65,8 @@ impl SqliteLoginStore {
             false => Way::with_threads(&file, readers),
         };
         let way = way.map_err(|fault| fault.at(&file.path))?;
-        Ok(Self(Arc::new(Inner { file, way })))
+        let waiting = AtomicUsize::new(0);
+        Ok(Self(Arc::new(Inner { file, way, waiting })))
     }
 
     /// Opens the file, or makes it, with a table named `logins`. Blocks: meant for the start of the program.
@@ -113,7 +118,7 @@ impl SqliteLoginStore {
     /// [`ErrorKind::StoreFailed`] when a connection is in use all that time: after a fork now, the child could not use the file.
     /// [`ErrorKind::Setting`] for a store that has threads, which no fork takes along.
     pub fn before_fork(&self) -> Result<ForkPause, Error> {
-        let Inner { file, way } = &*self.0;
+        let Inner { file, way, .. } = &*self.0;
         match way {
             Way::Threads { .. } => Err(Error::new(
                 ErrorKind::Setting,
@@ -133,21 +138,23 @@ impl SqliteLoginStore {
     ) -> Result<T, Error> {
         match &self.0.way {
             Way::Threads { .. } => {
-                let inner = Arc::clone(&self.0);
-                blocking::unblock(move || inner.read(read)).await
+                let deadline = self.0.file.patience();
+                let waiting = Waiting::for_one(&self.0)?;
+                blocking::unblock(move || waiting.0.read(deadline, read)).await
             }
-            Way::CallingThread(_) => self.0.read(read),
+            Way::CallingThread(_) => self.0.read(self.0.file.patience(), read),
         }
     }
 
     /// Does `work` in a transaction. It may be done again when that failed.
     async fn write<T: Send + 'static>(
         &self,
+        alone: Alone,
         work: impl Fn(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let Inner { file, way } = &*self.0;
+        let Inner { file, way, .. } = &*self.0;
         match way {
-            Way::Threads { writer, .. } => writer.write(work).await,
+            Way::Threads { writer, .. } => writer.write(alone, work).await,
             Way::CallingThread(inline) => inline
                 .write(file, |connection| work(connection, &file.table))
                 .map_err(|fault| fault.at(&file.path)),
@@ -159,15 +166,36 @@ impl Inner {
     /// Blocks.
     fn read<T>(
         &self,
+        deadline: Instant,
         read: impl FnOnce(&Connection, &Table) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        let Self { file, way } = self;
+        let Self { file, way, .. } = self;
         let read = |connection: &Connection| read(connection, &file.table);
         let answer = match way {
-            Way::Threads { readers, .. } => readers.patiently(file, read),
+            Way::Threads { readers, .. } => readers.patiently(file, deadline, read),
             Way::CallingThread(inline) => inline.read(file, read),
         };
         answer.map_err(|fault| fault.at(&file.path))
+    }
+}
+
+/// One of those that wait for an answer.
+struct Waiting(Arc<Inner>);
+
+impl Waiting {
+    fn for_one(inner: &Arc<Inner>) -> Result<Self, Error> {
+        let one_more = |count: usize| (count < QUEUE).then_some(count + 1);
+        inner
+            .waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .map_err(|_| Fault::Crowded.at(&inner.file.path))?;
+        Ok(Self(Arc::clone(inner)))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -187,7 +215,7 @@ impl Way {
     fn with_threads(file: &Arc<File>, readers: usize) -> Result<Self, Fault> {
         let open = file.prepare()?;
         let readers = Readers::new(readers);
-        readers.patiently(file, |_| Ok(()))?;
+        readers.patiently(file, file.patience(), |_| Ok(()))?;
         let writer = Writer::start(Arc::clone(file), open)?;
         Ok(Self::Threads { readers, writer })
     }
@@ -219,7 +247,7 @@ impl LoginStore for SqliteLoginStore {
         let create = move |connection: &Connection, table: &Table| {
             table.create(connection, &new, &replacing, limit)
         };
-        Ok(self.write(create).await?)
+        Ok(self.write(Alone::Dropped, create).await?)
     }
 
     /// On the thread that asks: it takes a few microseconds, less than it takes to ask another one.
@@ -227,6 +255,7 @@ impl LoginStore for SqliteLoginStore {
         if let Inner {
             file,
             way: Way::Threads { readers, .. },
+            ..
         } = &*self.0
         {
             let load = |connection: &Connection| file.table.load(connection, id, now);
@@ -243,20 +272,20 @@ impl LoginStore for SqliteLoginStore {
         let changed = changed.clone();
         let update =
             move |connection: &Connection, table: &Table| table.update(connection, &changed);
-        Ok(self.write(update).await?)
+        Ok(self.write(Alone::Dropped, update).await?)
     }
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
         let id = *id;
         let note =
             move |connection: &Connection, table: &Table| table.touch(connection, &id, touch);
-        Ok(self.write(note).await?)
+        Ok(self.write(Alone::Dropped, note).await?)
     }
 
     async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
         let id = *id;
         let delete = move |connection: &Connection, table: &Table| table.delete(connection, &id);
-        Ok(self.write(delete).await?)
+        Ok(self.write(Alone::Done, delete).await?)
     }
 
     /// In several short transactions, as a purge.
@@ -273,7 +302,7 @@ impl LoginStore for SqliteLoginStore {
             let delete = move |connection: &Connection, table: &Table| {
                 table.delete_by_user(connection, &user_id, except.as_ref(), most)
             };
-            let batch = self.write(delete).await?;
+            let batch = self.write(Alone::Done, delete).await?;
             let last = batch.len() < most;
             deleted.extend(batch);
             if last {
@@ -305,7 +334,7 @@ impl LoginStore for SqliteLoginStore {
             let delete = move |connection: &Connection, table: &Table| {
                 table.delete_expired(connection, now, most)
             };
-            let batch = self.write(delete).await?;
+            let batch = self.write(Alone::Done, delete).await?;
             deleted += batch;
             if batch < most {
                 break;

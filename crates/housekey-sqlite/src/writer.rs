@@ -2,10 +2,14 @@
 //!
 //! SQLite writes one transaction at a time, and what takes long is the disk at its end. So whatever has been asked for
 //! meanwhile shares the next transaction, and one wait for the disk; all of it is answered afterwards.
+//!
+//! Each write waits for a lock until its own deadline, counted from when it was asked for, and the queue has a bound: a lock that
+//! stays costs nobody more than that, however many ask. What was answered with an error is not done later.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TrySendError};
+use std::time::{Duration, Instant};
 
 use async_channel::Sender;
 use housekey::Error;
@@ -18,15 +22,33 @@ use crate::table::Table;
 /// How many writes share a transaction at most: few enough that other processes get their turn.
 const GROUP: usize = 64;
 
+/// How many writes wait at most.
+pub(crate) const QUEUE: usize = 4096;
+
+/// For how much longer than for a lock a write waits for those before it.
+const IN_LINE: Duration = Duration::from_secs(1);
+
+/// The shortest time that SQLite can wait.
+const INSTANT: Duration = Duration::from_millis(1);
+
 pub(crate) struct Writer {
     file: Arc<File>,
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::SyncSender<Box<dyn Job>>,
+}
+
+/// Whether a write is done when nobody waits for its answer any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// It is, as somebody's logout.
+    Done,
+    /// It would be of no use: a login whose cookies nobody has got.
+    Dropped,
 }
 
 impl Writer {
     /// Starts the thread. It ends when the writer is dropped, after what has been asked for.
     pub(crate) fn start(file: Arc<File>, open: Open) -> Result<Self, Fault> {
-        let (jobs, queue) = mpsc::channel();
+        let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let thread = Thread {
             file: Arc::clone(&file),
             open: Some(open),
@@ -38,26 +60,40 @@ impl Writer {
         Ok(Self { file, jobs })
     }
 
-    /// Does `work` in a transaction. It may be done again when that failed, and it is done also when nobody waits for
-    /// the answer any more.
+    /// Does `work` in a transaction. It may be done again when that failed.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
+        alone: Alone,
         work: impl Fn(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let ended = || Fault::Writer("has ended".to_owned()).at(&self.file.path);
+        let path = &self.file.path;
+        let ended = || Fault::Writer("has ended".to_owned()).at(path);
         let (answer, receiver) = async_channel::bounded(1);
         let job = Work {
             work,
+            alone,
+            deadline: self.file.patience(),
             outcome: None,
             answer,
         };
-        self.jobs.send(Box::new(job)).map_err(|_| ended())?;
+        self.jobs
+            .try_send(Box::new(job))
+            .map_err(|error| match error {
+                TrySendError::Full(_) => Fault::Crowded.at(path),
+                TrySendError::Disconnected(_) => ended(),
+            })?;
         receiver.recv().await.map_err(|_| ended())?
     }
 }
 
 /// What is to be done, whatever its answer is.
 trait Job: Send {
+    /// Until when it waits for a lock.
+    fn deadline(&self) -> Instant;
+
+    /// Whether it is of no use to anybody any more.
+    fn is_pointless(&self) -> bool;
+
     fn run(&mut self, connection: &Connection, table: &Table) -> rusqlite::Result<()>;
 
     /// `Ok` when what was done last is on the disk.
@@ -66,6 +102,8 @@ trait Job: Send {
 
 struct Work<T, W> {
     work: W,
+    alone: Alone,
+    deadline: Instant,
     outcome: Option<T>,
     answer: Sender<Result<T, Error>>,
 }
@@ -75,6 +113,14 @@ where
     T: Send,
     W: Fn(&Connection, &Table) -> rusqlite::Result<T> + Send,
 {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_pointless(&self) -> bool {
+        self.alone == Alone::Dropped && self.answer.is_closed()
+    }
+
     fn run(&mut self, connection: &Connection, table: &Table) -> rusqlite::Result<()> {
         self.outcome = Some((self.work)(connection, table)?);
         Ok(())
@@ -102,6 +148,8 @@ struct Thread {
 enum Failed {
     /// One of several writes could not be done. The others may.
     Job(Fault),
+    /// Somebody else is writing, for longer than the first of them waits.
+    Locked(Fault),
     /// Nothing can be written at the moment.
     Everything(Fault),
 }
@@ -111,41 +159,73 @@ impl Thread {
         while let Ok(first) = queue.recv() {
             let mut group = vec![first];
             group.extend(queue.try_iter().take(GROUP - 1));
-            match self.transaction(&mut group) {
+            let now = Instant::now();
+            self.give_up(&mut group, &Fault::NoWriter, |job| {
+                job.deadline() + IN_LINE < now
+            });
+            self.settle(group);
+        }
+    }
+
+    /// Does them, and answers each.
+    fn settle(&mut self, mut group: Vec<Box<dyn Job>>) {
+        while let Some(first) = group.first() {
+            let rest = first.deadline().saturating_duration_since(Instant::now());
+            match self.transaction(&mut group, rest) {
                 Err(Failed::Job(_)) if group.len() > 1 => {
-                    for job in group.chunks_mut(1) {
-                        let ended = self.transaction(job);
-                        self.answer(job, ended);
+                    return group.into_iter().for_each(|job| self.settle(vec![job]));
+                }
+                Err(Failed::Locked(fault)) => {
+                    let soon = Instant::now() + INSTANT;
+                    self.give_up(&mut group, &fault, |job| job.deadline() <= soon);
+                    if !group.is_empty() {
+                        std::thread::sleep(INSTANT);
                     }
                 }
-                ended => self.answer(&mut group, ended),
+                Err(Failed::Job(fault) | Failed::Everything(fault)) => {
+                    return self.give_up(&mut group, &fault, |_| true);
+                }
+                Ok(()) => return group.iter_mut().for_each(|job| job.answer(Ok(()))),
             }
         }
     }
 
-    fn answer(&self, group: &mut [Box<dyn Job>], ended: Result<(), Failed>) {
-        for job in group {
-            job.answer(match &ended {
-                Ok(()) => Ok(()),
-                Err(Failed::Job(fault) | Failed::Everything(fault)) => {
-                    Err(fault.of_many_at(&self.file.path))
-                }
-            });
-        }
+    /// Answers those that are over, and keeps the others.
+    fn give_up(
+        &self,
+        group: &mut Vec<Box<dyn Job>>,
+        fault: &Fault,
+        is_over: impl Fn(&dyn Job) -> bool,
+    ) {
+        group.retain_mut(|job| {
+            let over = is_over(&**job);
+            if over {
+                job.answer(Err(fault.of_many_at(&self.file.path)));
+            }
+            !over
+        });
     }
 
     /// Does them all, or nothing. Afterwards they are on the disk.
-    fn transaction(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failed> {
+    fn transaction(
+        &mut self,
+        group: &mut [Box<dyn Job>],
+        patience: Duration,
+    ) -> Result<(), Failed> {
         // Taken out, and only put back when all went well.
         let open = self.file.reuse(self.open.take(), Mode::Write);
         let mut open = open.map_err(Failed::Everything)?;
         let table = &self.file.table;
         let done = catch_unwind(AssertUnwindSafe(|| {
             let everything = |error| Failed::Everything(Fault::Sqlite(error));
+            open.busy_timeout(patience).map_err(everything)?;
             let transaction = open
                 .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(everything)?;
-            for job in group {
+                .map_err(|error| match is_busy(&error) {
+                    true => Failed::Locked(Fault::Sqlite(error)),
+                    false => everything(error),
+                })?;
+            for job in group.iter_mut().filter(|job| !job.is_pointless()) {
                 job.run(&transaction, table).map_err(|error| {
                     if is_busy(&error) {
                         everything(error)
@@ -156,9 +236,14 @@ impl Thread {
             }
             transaction.commit().map_err(everything)
         }));
-        done.unwrap_or_else(|_| Err(Failed::Job(Fault::Writer("panicked".to_owned()))))?;
-        self.open = Some(open);
-        Ok(())
+        let done = done.unwrap_or_else(|_| Err(Failed::Job(Fault::Writer("panicked".to_owned()))));
+        if done.is_ok() {
+            self.file.keep_log_short(&open);
+        }
+        if matches!(done, Ok(()) | Err(Failed::Locked(_))) {
+            self.open = Some(open);
+        }
+        done
     }
 }
 
@@ -172,6 +257,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::LEDGER;
+    use crate::log::Log;
 
     fn writer() -> (tempfile::TempDir, Writer) {
         let folder = tempfile::tempdir().unwrap();
@@ -180,6 +266,7 @@ mod tests {
             table: Table::new("logins").unwrap(),
             busy_timeout: Duration::ZERO,
             ledger: &LEDGER,
+            log: Log::default(),
         });
         let open = file.prepare().unwrap();
         (folder, Writer::start(file, open).unwrap())
@@ -195,7 +282,7 @@ mod tests {
         let count = |connection: &Connection, _: &Table| {
             connection.query_row("SELECT count(*) FROM notes", [], |row| row.get(0))
         };
-        block_on(writer.write(count)).unwrap()
+        block_on(writer.write(Alone::Done, count)).unwrap()
     }
 
     #[test]
@@ -206,8 +293,8 @@ mod tests {
         let (end, may_end) = mpsc::channel::<()>();
         block_on(async {
             let note = execute("CREATE TABLE notes (text TEXT)");
-            writer.write(note).await.unwrap();
-            let mut first = Box::pin(writer.write(move |_, _| {
+            writer.write(Alone::Done, note).await.unwrap();
+            let mut first = Box::pin(writer.write(Alone::Done, move |_, _| {
                 started.send(()).unwrap();
                 Ok(may_end.recv().is_ok())
             }));
@@ -215,12 +302,12 @@ mod tests {
             has_started.recv().unwrap();
             let good = {
                 let runs = Arc::clone(&runs);
-                writer.write(move |connection, _| {
+                writer.write(Alone::Done, move |connection, _| {
                     runs.fetch_add(1, Ordering::SeqCst);
                     connection.execute("INSERT INTO notes VALUES ('good')", [])
                 })
             };
-            let bad = writer.write(|connection, _| {
+            let bad = writer.write(Alone::Done, |connection, _| {
                 connection.execute("INSERT INTO notes VALUES ('bad')", [])?;
                 Err::<(), _>(QueryReturnedNoRows)
             });
@@ -245,8 +332,8 @@ mod tests {
         let (_folder, writer) = writer();
         block_on(async {
             let note = execute("CREATE TABLE notes (text TEXT)");
-            writer.write(note).await.unwrap();
-            let panicked = writer.write(|connection, _| -> rusqlite::Result<()> {
+            writer.write(Alone::Done, note).await.unwrap();
+            let panicked = writer.write(Alone::Done, |connection, _| -> rusqlite::Result<()> {
                 connection.execute("INSERT INTO notes VALUES ('bad')", [])?;
                 panic!("on purpose")
             });
@@ -260,16 +347,20 @@ mod tests {
         let (_folder, writer) = writer();
         block_on(async {
             let note = execute("CREATE TABLE notes (text TEXT)");
-            writer.write(note).await.unwrap();
+            writer.write(Alone::Done, note).await.unwrap();
             // As few pages as it has already. The limit goes with the connection.
             let fill = |connection: &Connection, _: &Table| {
                 connection.pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))
             };
-            writer.write(fill).await.unwrap();
+            writer.write(Alone::Done, fill).await.unwrap();
             let large = "INSERT INTO notes VALUES (hex(zeroblob(100000)))";
-            let full = writer.write(execute(large)).await.unwrap_err().to_string();
+            let full = writer
+                .write(Alone::Done, execute(large))
+                .await
+                .unwrap_err()
+                .to_string();
             assert!(full.contains("the disk is full"), "{full}");
-            assert_eq!(writer.write(execute(large)).await.unwrap(), 1);
+            assert_eq!(writer.write(Alone::Done, execute(large)).await.unwrap(), 1);
         });
         assert_eq!(count(&writer), 1);
     }
@@ -280,9 +371,9 @@ mod tests {
         let (done, is_done) = mpsc::channel();
         let (end, may_end) = mpsc::channel::<()>();
         block_on(async {
-            let wait = writer.write(move |_, _| Ok(may_end.recv().is_ok()));
+            let wait = writer.write(Alone::Done, move |_, _| Ok(may_end.recv().is_ok()));
             assert!(poll_once(wait).await.is_none());
-            let last = writer.write(move |connection, _| {
+            let last = writer.write(Alone::Done, move |connection, _| {
                 connection.execute_batch("CREATE TABLE last (text TEXT)")?;
                 let _ = done.send(());
                 Ok(())

@@ -9,7 +9,7 @@ use housekey::ErrorKind;
 use housekey::records::LoginStore as _;
 use housekey_sqlite::SqliteLoginStore;
 use rusqlite::Connection;
-use store_tests::{NOW, create, list, operations};
+use store_tests::{NOW, create, list, operations, rules};
 
 use super::{Way, file, id, record};
 
@@ -117,6 +117,42 @@ async fn another_file_in_its_place_is_the_one_that_counts() {
         fs::rename(&backup, &path).unwrap();
         all_is_well(&store).await;
         assert_eq!(store.load(&id(3), NOW).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn another_file_beside_the_old_log_is_refused_and_stays_as_it_is() {
+    for way in Way::ALL {
+        let (folder, path) = file();
+        let backup = folder.path().join("backup.db");
+        let store = way.impatient(&path);
+        let elsewhere = way.impatient(&path);
+        rules::fill(&store, 75).await;
+        create(&store, &record(1, "mia")).await;
+        let other = Connection::open(&path).unwrap();
+        let copy = "VACUUM INTO ?1";
+        other.execute(copy, [backup.to_str().unwrap()]).unwrap();
+        rules::fill(&store, 75).await;
+        // It has the file open, too.
+        assert!(!elsewhere.delete(&id(9)).await.unwrap());
+
+        let good = fs::read(&backup).unwrap();
+        fs::rename(&backup, &path).unwrap();
+        for _ in 0..2 {
+            for store in [&store, &elsewhere] {
+                all_fail(store, "beside the log of the one before").await;
+            }
+        }
+        assert!(fs::read(&path).unwrap() == good);
+        fs::remove_file(folder.path().join("logins.db-wal")).unwrap();
+        all_fail(&store, "-shm").await;
+        fs::remove_file(folder.path().join("logins.db-shm")).unwrap();
+        all_is_well(&store).await;
+        all_is_well(&elsewhere).await;
+        let all = "SELECT count(*) FROM logins";
+        let count = Connection::open(&path).unwrap();
+        let count = count.query_row(all, [], |row| row.get::<_, i64>(0));
+        assert_eq!(count.unwrap(), 301);
     }
 }
 

@@ -223,22 +223,6 @@ async fn a_short_lock_of_somebody_else_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
-    let (_folder, path) = file();
-    let store = SqliteLoginStore::open(&path).unwrap();
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(
-        poll_once(store.create(&record(1, "mia"), &[], Limit::NONE))
-            .await
-            .is_none()
-    );
-    other.execute_batch("COMMIT").unwrap();
-    create(&store, &record(2, "mia")).await;
-    assert!(store.load(&id(1), NOW).await.unwrap().is_some());
-}
-
-#[tokio::test]
 async fn deletions_go_on_beyond_the_largest_batch() {
     for way in Way::ALL {
         let (_folder, path) = file();
