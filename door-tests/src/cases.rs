@@ -295,6 +295,11 @@ macro_rules! suite {
                 use $crate::behaviour::caching as cases;
                 $crate::behaviour_caching!();
             }
+            mod closed {
+                use super::*;
+                use $crate::behaviour::closed as cases;
+                $crate::behaviour_closed!();
+            }
             mod cookies {
                 use super::*;
                 use $crate::behaviour::cookies as cases;

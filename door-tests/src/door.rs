@@ -53,7 +53,7 @@ pub type Local<T> = futures_lite::future::BoxedLocal<T>;
 /// | `GET /cart` | [`cart`](crate::cart) of both |
 ///
 /// An [`Error`](housekey::Error) of any of them is answered by the door's own error type. The layer of the members' manager is
-/// around everything. What a test needs besides is in [`Plan::pages`].
+/// around everything, and directly inside of it the guard of [`Plan::closed`]. What a test needs besides is in [`Plan::pages`].
 pub trait Door: 'static {
     /// What the error of a route without a layer advises.
     const ADVICE: &'static str;

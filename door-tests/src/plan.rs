@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use housekey::{AnswerAs, Error, Flash, Login, LoginManager, Session};
+use housekey::{AnswerAs, Error, Flash, Login, LoginManager, PublicRoutes, Session};
 use http::Response;
 
 use crate::door::Local;
@@ -25,6 +25,8 @@ pub struct Plan {
     pub table: Members,
     /// More pages.
     pub pages: Vec<Page>,
+    /// A guard around all routes, inside of the managers' layers, and what it leaves open (`except`).
+    pub closed: Option<(Guard, PublicRoutes)>,
 }
 
 impl Plan {
@@ -41,6 +43,7 @@ impl Plan {
             staff,
             table,
             pages,
+            closed: None,
         }
     }
 }

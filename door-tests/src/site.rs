@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use housekey::{Event, LoginManager, LoginManagerBuilder, SecretKeys};
+use housekey::{Event, LoginManager, LoginManagerBuilder, PublicRoutes, SecretKeys};
 use http::Request;
 
 use crate::answer::Answer;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::door::{AnyDoor, Local};
 use crate::jar::Jar;
 use crate::people::{Member, Members, Staff};
-use crate::plan::{Page, Plan};
+use crate::plan::{Guard, Page, Plan};
 use crate::store::TestStore;
 
 pub(crate) const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
@@ -202,9 +202,11 @@ impl Server {
             staff,
             table,
             pages,
+            closed,
             ..
         } = Plan::clone(&self.plan);
         let mut plan = Plan::new(members, staff, table, pages);
+        plan.closed = closed;
         change(&mut plan);
         self.sites.server(plan)
     }
@@ -278,6 +280,15 @@ impl Site {
     pub(crate) fn with(self, pages: impl IntoIterator<Item = Page>) -> Self {
         Self {
             server: self.server.replanned(|plan| plan.pages.extend(pages)),
+            ..self
+        }
+    }
+
+    /// The same site behind a guard, which leaves these routes open.
+    pub(crate) fn closed(self, guard: Guard, public: &PublicRoutes) -> Self {
+        let closed = Some((guard, public.clone()));
+        Self {
+            server: self.server.replanned(|plan| plan.closed = closed),
             ..self
         }
     }

@@ -60,7 +60,9 @@ pub(crate) async fn admit<U: User>(
         return Ok(());
     }
     let head = head(request);
-    let admitted = rules.admit(visits.as_ref(), &head, &scope, WRAP);
+    let route = rules.has_exceptions().then(|| request.match_pattern());
+    let route = route.flatten();
+    let admitted = rules.admit(visits.as_ref(), &head, route.as_deref(), &scope, WRAP);
     admitted.await.map_err(LoginRejection::of)
 }
 

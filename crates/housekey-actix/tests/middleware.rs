@@ -923,3 +923,54 @@ async fn a_loader_and_a_denial_see_the_head_as_the_middlewares_above_have_left_i
     assert_eq!(send(&app, request).await.body, "GET Some(192.0.2.7:4321)");
     assert_eq!(Browser::new().get(&app, "/page").await.status, 401);
 }
+
+#[actix_web::test]
+async fn what_is_open_is_known_by_the_pattern_of_its_route_whatever_the_order() {
+    let public = PublicRoutes::new();
+    let manager = flask(Members::default())
+        .login_view("/login")
+        .build()
+        .unwrap();
+    let files = web::scope(public.files("/assets")).default_service(web::to(page));
+    let shop = {
+        let public = public.nested("/shop");
+        web::scope("/shop")
+            .route(public.get(""), web::get().to(page))
+            .route("/till", web::get().to(page))
+    };
+    let app = App::new()
+        .wrap(login_required::<Member>().except(&public))
+        .wrap(manager.middleware())
+        .route(public.path("/one"), web::to(page))
+        .route(public.get("/articles/{id:\\d+}"), web::to(page))
+        .route(public.get("/wild/{rest:.*}"), web::get().to(page))
+        .service(files)
+        .service(web::scope("/secrets").default_service(web::to(page)))
+        .service(shop)
+        .route("/{anything}", web::to(page))
+        .default_service(web::to(page));
+    let app = init_service(app).await;
+    for (path, is_open) in [
+        ("/one", true),
+        ("/articles/7", true),
+        ("/articles/drafts", false),
+        ("/wild/a/b", true),
+        ("/assets/css/site.css", true),
+        ("/assets/../secrets/key", false),
+        ("/assetsandmore", false),
+        ("/secrets/key", false),
+        ("/shop", true),
+        ("/shop/till", false),
+        ("/shop/else", false),
+        ("/two", false),
+        ("/", false),
+        ("//one", false),
+        ("/one/", false),
+        ("/nowhere/at/all", false),
+    ] {
+        let mut browser = Browser::new();
+        let expected = if is_open { 200 } else { 302 };
+        let answer = browser.get(&app, path).await;
+        assert_eq!(answer.status, expected, "{path}");
+    }
+}

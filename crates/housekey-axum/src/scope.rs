@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::MatchedPath;
 use housekey::door::{GuardRules, Requirement, ScopeFor, Visits};
 use housekey::{OpenVisit, User, Visit};
 use http::Extensions;
@@ -57,6 +58,8 @@ pub(crate) async fn admit<U: User>(
     parts: &Parts,
     scope: &ScopeFor<U>,
 ) -> Result<(), LoginRejection> {
-    let admitted = rules.admit(visits(parts), parts, scope, ADD_LAYER);
+    let route = parts.extensions.get::<MatchedPath>();
+    let route = route.map(MatchedPath::as_str);
+    let admitted = rules.admit(visits(parts), parts, route, scope, ADD_LAYER);
     admitted.await.map_err(LoginRejection::of)
 }

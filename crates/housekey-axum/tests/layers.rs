@@ -4,8 +4,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use axum::response::Response;
 use axum::response::sse::{self, Sse};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use door_tests::{Member, Members, Staff};
 use housekey_axum::*;
@@ -152,4 +152,70 @@ async fn a_stream_of_events_that_was_made_for_a_user_is_private() {
         let answer = send(&app, request).await;
         assert_eq!(answer.headers()[header::CACHE_CONTROL], expected);
     }
+}
+
+#[tokio::test]
+async fn what_a_service_below_a_path_answers_is_open_by_that_path_alone() {
+    let public = PublicRoutes::new();
+    let service = || {
+        tower::service_fn(async |_: Request<Body>| {
+            Ok::<_, std::convert::Infallible>("a file".into_response())
+        })
+    };
+    let shop = |public: &PublicRoutes| {
+        Router::new()
+            .route(public.get("/"), get(async || "the shop"))
+            .route("/till", get(async || "the till"))
+            .fallback(async || "not in the shop")
+    };
+    let manager = flask().login_view("/login").build().unwrap();
+    let app = Router::new()
+        .route_service(public.path("/one"), service())
+        .nest_service(public.files("/assets"), service())
+        .nest_service("/secrets", service())
+        .route(public.get("/wild/{*rest}"), get(async || "wild"))
+        .nest("/shop", shop(&public.nested("/shop")))
+        .merge(Router::new().route("/merged", get(async || "merged")))
+        .fallback(async || "nothing here")
+        .layer(login_required::<Member>().except(&public))
+        .layer(manager.layer());
+    for (path, is_open) in [
+        ("/one", true),
+        ("/assets", true),
+        ("/assets/", true),
+        ("/assets/css/site.css", true),
+        ("/assets/../secrets/key", false),
+        ("/assetsandmore", false),
+        ("/secrets/key", false),
+        ("/wild/a/b", true),
+        ("/wild", false),
+        ("/shop", true),
+        ("/shop/", false),
+        ("/shop/till", false),
+        ("/shop/else", false),
+        ("/merged", false),
+        ("/", false),
+        ("//one", false),
+        ("/on%65", false),
+        ("/one/", false),
+    ] {
+        let expected = if is_open {
+            StatusCode::OK
+        } else {
+            StatusCode::FOUND
+        };
+        let answer = send(&app, Request::get(path)).await;
+        assert_eq!(answer.status(), expected, "{path}");
+        let posted = send(&app, Request::post(path)).await;
+        let is_posted_to = path == "/one";
+        assert_eq!(
+            posted.status() != StatusCode::FOUND,
+            is_posted_to,
+            "POST {path}"
+        );
+    }
+    assert_eq!(
+        public.list(),
+        ["GET /assets/…", "/one", "GET /shop", "GET /wild/{*rest}"]
+    );
 }

@@ -219,6 +219,16 @@ def test_where_a_login_is_required_by_default_only_exempt_views_are_open():
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("login_view", ["sign_in", "/sign-in?from=here"])
+def test_what_is_open_where_a_login_is_required_can_be_listed(login_view):
+    app = requiring()
+    app.login_manager.login_view = login_view
+    with app.app_context():
+        assert app.login_manager.public_endpoints() == [
+            "above", "below", "marked_class", "open_class", "private.static", "public.page", "sign_in", "static",
+        ]  # fmt: skip
+
+
 def test_where_a_login_is_required_those_who_have_one_pass():
     app = requiring()
     app.view_functions["login"]._login_exempt = True

@@ -95,6 +95,7 @@ pub use user::{User, UserLoader};
 pub use visit::flash::Flash;
 pub use visit::login::{Login, LoginUser};
 pub use visit::next_url::NextUrl;
+pub use visit::public::PublicRoutes;
 pub use visit::session::Session;
 pub use visit::user::CurrentUser;
 pub use visit::watch::LoginWatch;

@@ -1,6 +1,7 @@
 //! What the library promises besides: a module for each concern.
 
 pub mod caching;
+pub mod closed;
 pub mod cookies;
 pub mod denials;
 pub mod effects;

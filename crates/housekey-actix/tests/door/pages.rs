@@ -83,7 +83,7 @@ fn some(layers: &[door_tests::Layer], plan: &Plan) -> Layers {
     Layers(Rc::new(layers.iter().map(one).collect()))
 }
 
-fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
+pub(crate) fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
     let begun = match guard.requires {
         Requires::Nothing => login_scope(),
         Requires::Login => login_required(),

@@ -29,12 +29,15 @@ impl Door for Actix {
     async fn open(
         plan: &Plan,
     ) -> impl AsyncFn(http::Request<Vec<u8>>) -> http::Response<Vec<u8>> + 'static {
+        let closed = plan.closed.as_ref();
+        let closed = closed.map(|(guard, public)| pages::guarded(guard).except(public));
         let members = plan.members.as_ref();
-        let layers = members.map(|members| Layer::Members(members.middleware()));
+        let members = members.map(|members| Layer::Members(members.middleware()));
+        let layers = closed.map(Layer::Guard).into_iter().chain(members);
         let app = App::new()
             .app_data(web::Data::new(plan.table.clone()))
             .configure(|site| routes(site, plan))
-            .wrap(Layers(Rc::new(layers.into_iter().collect())));
+            .wrap(Layers(Rc::new(layers.collect())));
         // Never dropped: the suite would do so at the end of a thread, when actix-web's pool of requests is gone already.
         let app = &*Box::leak(Box::new(init_service(app).await));
         async move |request| {

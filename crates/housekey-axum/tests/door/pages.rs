@@ -68,7 +68,7 @@ pub(crate) fn page(page: &Page, plan: &Plan) -> Router {
     router
 }
 
-fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
+pub(crate) fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
     let begun = match guard.requires {
         Requires::Nothing => login_scope(),
         Requires::Login => login_required(),

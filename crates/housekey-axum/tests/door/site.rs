@@ -34,6 +34,9 @@ impl Door for Axum {
         for page in &plan.pages {
             app = app.merge(pages::page(page, plan));
         }
+        if let Some((guard, public)) = &plan.closed {
+            app = app.layer(pages::guarded(guard).except(public));
+        }
         if let Some(members) = &plan.members {
             app = app.layer(members.layer());
         }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from flask import Flask
     from flask.typing import ResponseReturnValue
 
     from .login_manager import LoginManager
@@ -33,9 +34,13 @@ def login_exempt(view: ExemptT) -> ExemptT:
 
 def is_marked(mark: str) -> bool:
     """Whether the view of this request, its class or one of its blueprints has this mark."""
-    app = current_app
-    view = app.view_functions.get(request.endpoint or "")
-    blueprints = [app.blueprints.get(name) for name in request.blueprints]
+    return _has_mark(mark, current_app, request.endpoint or "")
+
+
+def _has_mark(mark: str, app: Flask, endpoint: str) -> bool:
+    view = app.view_functions.get(endpoint)
+    names = endpoint.split(".")[:-1]
+    blueprints = [app.blueprints.get(".".join(names[:depth])) for depth in range(len(names), 0, -1)]
     places = (view, getattr(view, "view_class", None), *blueprints)
     return any(getattr(place, mark, False) for place in places)
 
@@ -84,16 +89,24 @@ def may_not_pass_or_is_stale(
 def is_exempt(manager: LoginManager[Any]) -> bool:
     """Whether this request is for a view that is open where a login is required by default: marked as such, a static file, or
     the manager's login page."""
-    if is_marked("_login_exempt"):
-        return True
-    app = current_app
     # There is one: what leads to no view comes to no guard.
     endpoint: str = request.endpoint  # type: ignore[assignment]
+    return _is_exempt(manager, current_app, endpoint, request.root_path + request.path)
+
+
+def public_endpoints(manager: LoginManager[Any], app: Flask) -> list[str]:
+    """The endpoints of all views for which that holds."""
+    rules = app.url_map.iter_rules()
+    return sorted({rule.endpoint for rule in rules if _is_exempt(manager, app, rule.endpoint, rule.rule)})
+
+
+def _is_exempt(manager: LoginManager[Any], app: Flask, endpoint: str, path: str) -> bool:
+    if _has_mark("_login_exempt", app, endpoint):
+        return True
     # Pictures and style sheets, which the login page needs too.
     owner, _, name = endpoint.rpartition(".")
     static = app.blueprints.get(owner) if owner else app
     if name == "static" and static is not None and static.has_static_folder:
         return True
     pages = (manager.login_view, *manager.blueprint_login_views.values())
-    here = (endpoint, request.root_path + request.path)
-    return any(page and page.partition("?")[0] in here for page in pages)
+    return any(page and page.partition("?")[0] in (endpoint, path) for page in pages)

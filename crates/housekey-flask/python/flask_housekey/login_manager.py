@@ -30,7 +30,7 @@ from .config import (
 from .context import request_context, request_globals
 from .csrf import CsrfGuard
 from .events import log, of_manager, send, tell
-from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale
+from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale, public_endpoints
 from .loaders import ensure_sync
 from .login import Login, user_attribute
 from .mixins import AnonymousUserMixin
@@ -251,6 +251,11 @@ class LoginManager(Answers, Generic[UserT]):
             return None
         denied = may_not_pass(self, self.login.user)
         return None if denied is None else denied()
+
+    def public_endpoints(self) -> list[str]:
+        """The endpoints that are open where a login is required by default (`require_login`), for a test of the program: those
+        that are `login_exempt`, static files, the login page."""
+        return public_endpoints(self, current_app._get_current_object())  # type: ignore[attr-defined]
 
     def _require_login(self) -> ResponseReturnValue | None:
         """Answers requests for views that need a login, where that is the default."""

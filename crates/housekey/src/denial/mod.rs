@@ -188,18 +188,27 @@ impl<'a, H: Head> Question<'a, H> {
     /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
     /// would not help.
     fn view(&self) -> Option<&'a str> {
+        self.page().filter(|view| !self.is_here(view))
+    }
+
+    /// The page that helps: to log in, or to prove oneself again.
+    fn page(&self) -> Option<&'a str> {
         let settings = &self.policy.settings;
         let (scoped, own) = match self.denied {
             Denied::LoginRequired => (&self.scope.login_view, &settings.login_view),
             Denied::FreshLoginRequired { .. } => (&self.scope.refresh_view, &settings.refresh_view),
             Denied::Forbidden => return None,
         };
-        let view = match scoped {
-            Some(View::At(view)) => view,
-            Some(View::Nowhere) => return None,
-            None => own.as_ref()?,
-        };
-        (!self.is_here(view)).then_some(view)
+        match scoped {
+            Some(View::At(view)) => Some(view),
+            Some(View::Nowhere) => None,
+            None => own.as_deref(),
+        }
+    }
+
+    /// Whether the request is for the page that would help.
+    pub(crate) fn is_for_its_page(&self) -> bool {
+        self.page().is_some_and(|page| self.is_here(page))
     }
 
     /// Whether a view is the page that was asked for, whatever its query and its fragment say.

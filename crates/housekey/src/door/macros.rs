@@ -25,6 +25,13 @@ macro_rules! door_guard {
                 Self(self.0.require(test))
             }
 
+            /// Opens these routes, and closes all others: for a guard over the whole program, so that a page which nobody has thought
+            /// of needs a login. See [`PublicRoutes`](::housekey::PublicRoutes). The login page and the page to prove oneself again are
+            /// open by themselves.
+            pub fn except(self, public: &::housekey::PublicRoutes) -> Self {
+                Self(self.0.except(public))
+            }
+
             /// Another login page for the routes below.
             ///
             /// # Panics

@@ -3,11 +3,29 @@
 use http::Response;
 use http::header::{self, HeaderValue};
 
-use super::OpenVisit;
+use super::{OpenVisit, Visit};
 use crate::denial::{Denial, Denied, Question, Scope};
 use crate::event::Event;
 use crate::head::Head;
 use crate::session::keys;
+
+impl Visit {
+    /// Whether a request is for the page to log in or to prove oneself again.
+    pub(super) fn is_login_page(&self, request: &impl Head, scope: &Scope) -> bool {
+        let stale = Denied::FreshLoginRequired { within: None };
+        [Denied::LoginRequired, stale].into_iter().any(|denied| {
+            let question = Question {
+                policy: &self.shared().policy,
+                request,
+                target: self.target(),
+                unseen: false,
+                denied,
+                scope,
+            };
+            question.is_for_its_page()
+        })
+    }
+}
 
 impl OpenVisit {
     /// The answer for somebody who may not pass.

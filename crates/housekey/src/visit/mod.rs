@@ -19,6 +19,7 @@ mod driver;
 pub(crate) mod flash;
 pub(crate) mod login;
 pub(crate) mod next_url;
+pub(crate) mod public;
 pub(crate) mod require;
 pub(crate) mod respond;
 pub(crate) mod session;

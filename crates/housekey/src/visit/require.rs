@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Response;
 
 use super::OpenVisit;
+use super::public::PublicRoutes;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
 use crate::error::Error;
@@ -210,6 +211,8 @@ pub struct GuardRules<U> {
     requirement: Option<Requirement<U>>,
     scope: Scope,
     without_use: bool,
+    /// What it lets pass without looking.
+    public: Option<PublicRoutes>,
 }
 
 impl<U: User> GuardRules<U> {
@@ -219,6 +222,7 @@ impl<U: User> GuardRules<U> {
             requirement,
             scope: Scope::new(),
             without_use: false,
+            public: None,
         }
     }
 
@@ -243,6 +247,22 @@ impl<U: User> GuardRules<U> {
             requirement: Some(before.and(test)),
             ..self
         }
+    }
+
+    /// Requires what it requires of all but these routes, and a login where it required nothing. The login page and the page to prove
+    /// oneself again are open too.
+    #[must_use]
+    pub fn except(self, public: &PublicRoutes) -> Self {
+        Self {
+            requirement: self.requirement.or(const { Some(Requirement::login()) }),
+            public: Some(public.clone()),
+            ..self
+        }
+    }
+
+    /// Whether it depends on the pattern by which a request was routed.
+    pub fn has_exceptions(&self) -> bool {
+        self.public.is_some()
     }
 
     /// Sets something for the routes below.
@@ -288,7 +308,8 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter).
+    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter), `route`
+    /// the pattern by which the request was routed, where that matters ([`has_exceptions`](Self::has_exceptions)) and is known.
     ///
     /// # Errors
     ///
@@ -297,9 +318,13 @@ impl<U: User> GuardRules<U> {
         &self,
         visits: Option<&Visits>,
         request: &impl Head,
+        route: Option<&str>,
         scope: &ScopeFor<U>,
         remedy: &str,
     ) -> Result<(), Refusal> {
+        if self.is_public(visits, request, route, scope) {
+            return Ok(());
+        }
         match (self.preflight(scope, request), &self.requirement) {
             (Preflight::Refused(response), _) => Err(Refusal::Denied(response)),
             (Preflight::No, Some(requirement)) => {
@@ -309,6 +334,20 @@ impl<U: User> GuardRules<U> {
             }
             (Preflight::Passes, _) | (Preflight::No, None) => Ok(()),
         }
+    }
+
+    /// Whether everybody may pass.
+    fn is_public(
+        &self,
+        visits: Option<&Visits>,
+        request: &impl Head,
+        route: Option<&str>,
+        scope: &ScopeFor<U>,
+    ) -> bool {
+        let visit = || visits?.iter().find(|visit| visit.is_for::<U>());
+        let is_login_page = || visit().is_some_and(|it| it.is_login_page(request, &scope.scope));
+        let public = self.public.as_ref();
+        public.is_some_and(|public| public.admits(request, route) || is_login_page())
     }
 
     /// What is required.
@@ -323,6 +362,7 @@ impl<U> Clone for GuardRules<U> {
             requirement: self.requirement.clone(),
             scope: self.scope.clone(),
             without_use: self.without_use,
+            public: self.public.clone(),
         }
     }
 }
@@ -333,6 +373,7 @@ impl<U> fmt::Debug for GuardRules<U> {
             .field("requirement", &self.requirement)
             .field("scope", &self.scope)
             .field("without_use", &self.without_use)
+            .field("public", &self.public)
             .finish()
     }
 }
@@ -506,7 +547,7 @@ mod tests {
                 };
                 assert_eq!(found, expected, "{rules:?} {}", request.method);
                 // Where somebody has to be asked there is no manager to ask.
-                let admitted = rules.admit(None, request, &scope, "add a layer");
+                let admitted = rules.admit(None, request, None, &scope, "add a layer");
                 let admitted = match futures_lite::future::block_on(admitted) {
                     Ok(()) => "Passes",
                     Err(Refusal::Denied(response)) => {
