@@ -4,11 +4,11 @@ use http::header;
 use http::{Method, Request};
 
 use crate::answer::Answer;
-use crate::clock::Clock;
 use crate::door::Local;
-use crate::jar::Jar;
 use crate::site::{Server, Site};
 use crate::store::{Gate, Stopped};
+use housekey::testing::Clock;
+use housekey::testing::Jar;
 
 /// A person's browser, over HTTPS. A clone is another tab as long as nothing comes back, or a thief's copy of it.
 #[derive(Clone)]

@@ -19,10 +19,8 @@ mod cases;
 
 mod answer;
 mod browser;
-mod clock;
 mod door;
 mod handlers;
-mod jar;
 mod log;
 pub mod peer;
 mod people;
@@ -38,14 +36,13 @@ pub mod flask_login_traps;
 pub mod login_records;
 
 pub use answer::Answer;
-pub use clock::Clock;
 #[doc(hidden)]
 pub use door::{Case, run};
 pub use door::{Door, Local, local};
 pub use handlers::{
     Credentials, LATELY, Who, cart, confirm, fill, flashes, new_password, read, said,
 };
-pub use jar::Jar;
+pub use housekey::testing::{Clock, Jar};
 pub use people::{Member, Members, Staff};
 pub use plan::{
     Action, Ask, Does, ELSEWHERE, Extractor, Given, Guard, Layer, Of, Page, Plan, Requires, Rule,

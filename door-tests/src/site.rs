@@ -9,13 +9,15 @@ use http::Request;
 
 use crate::answer::Answer;
 use crate::browser::Browser;
-use crate::clock::Clock;
 use crate::door::{AnyDoor, Local};
-use crate::jar::Jar;
 use crate::people::{Member, Members, Staff};
 use crate::plan::{Guard, Page, Plan};
 use crate::store::TestStore;
+use housekey::testing::Clock;
+use housekey::testing::Jar;
 
+/// When every test begins.
+pub(crate) const START: u64 = Clock::START;
 pub(crate) const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
 pub(crate) const OLD_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);

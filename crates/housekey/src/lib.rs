@@ -70,6 +70,8 @@ mod remember;
 mod session;
 mod settings;
 mod signing;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod user;

@@ -6,7 +6,6 @@ use housekey::Error;
 use http::Method;
 
 use crate::browser::Browser;
-use crate::clock::Clock;
 use crate::people::Member;
 use crate::plan::Extractor::{
     CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, OptionalLoginRequired,
@@ -16,6 +15,7 @@ use crate::plan::{
     Given, Page, acts, asks, fresh_login_required, login_required, login_scope, says,
 };
 use crate::site::{HOUR, Site, Sites};
+use housekey::testing::Clock;
 
 type Answer = (u16, String);
 

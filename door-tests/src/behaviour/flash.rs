@@ -5,10 +5,10 @@ use http::Method;
 
 use crate::answer::Answer;
 use crate::browser::Browser;
-use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
+use crate::site::START;
 use crate::site::{Builder, KEY, Sites, noise};
 
 async fn a_message_is_shown_once(sites: Sites) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::clock::START;
 use crate::peer;
 use crate::plan::{Given, acts, fresh_login_required, says};
+use crate::site::START;
 use crate::site::{DAY, HOUR, KEY, Site, Sites};
 
 async fn a_login_is_fresh_for_as_long_as_the_settings_say(sites: Sites) {

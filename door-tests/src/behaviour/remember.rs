@@ -5,9 +5,9 @@ use std::time::Duration;
 use housekey::Error;
 
 use crate::browser::Browser;
-use crate::clock::START;
 use crate::peer;
 use crate::plan::{Given, acts};
+use crate::site::START;
 use crate::site::{DAY, ENDS_OF_MIA, HOUR, KEY, Site, Sites};
 
 const TOKEN: &str = "__Host-remember_token";

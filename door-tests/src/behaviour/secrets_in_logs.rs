@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use housekey::{Event, SecretKeys, password::Passwords};
 use tracing::Level;
 
-use crate::jar::Jar;
 use crate::log::Log;
 use crate::site::{HOUR, KEY, OLD_KEY, Site, Sites};
+use housekey::testing::Jar;
 
 /// All that is to stay secret, and every form that a part of a log could show it in.
 #[derive(Default)]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use housekey::{ErrorKind, SecretKeys, SessionRefresh};
 
-use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
+use crate::site::START;
 use crate::site::{DAY, HOUR, KEY, Sites, noise};
 
 const SESSION: &str = "__Host-session";

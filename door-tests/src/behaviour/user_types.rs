@@ -4,11 +4,11 @@ use housekey::records::MemoryLoginStore;
 use housekey::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys, User};
 
 use crate::browser::Browser;
-use crate::clock::Clock;
 use crate::people::Staff;
 use crate::plan::Extractor::{CurrentUser, Flash, LoginRequired, NextUrl, Session};
 use crate::plan::{Of, Page, asks};
 use crate::site::{KEY, Site, Sites};
+use housekey::testing::Clock;
 
 struct Employee {
     id: String,

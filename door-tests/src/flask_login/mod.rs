@@ -31,8 +31,8 @@ pub mod user_mixin_test_case;
 use housekey::Event;
 
 use crate::browser::Browser;
-use crate::clock::START;
 use crate::peer;
+use crate::site::START;
 use crate::site::{KEY, Site};
 
 /// Mia's key, for a loader that looks at requests.

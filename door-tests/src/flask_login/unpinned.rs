@@ -6,11 +6,11 @@ use housekey::{Error, Event, Login};
 use http::{Method, header};
 
 use super::{KEY_OF_MIA, protected, session_of};
-use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::Extractor::LoginRequired;
 use crate::plan::{Given, acts, asks};
+use crate::site::START;
 use crate::site::{Builder, DAY, KEY, Site, Sites};
 
 const ADDRESS: &str = "127.0.0.1";

@@ -3,10 +3,10 @@
 use housekey::{LoginManager, SecretKeys};
 
 use crate::browser::Browser;
-use crate::clock::Clock;
 use crate::peer;
 use crate::people::Staff;
 use crate::site::Sites;
+use housekey::testing::Clock;
 
 /// Other tests have the same type of users under other keys.
 const OWN_KEY: &str = "of-the-users-that-have-only-an-id";

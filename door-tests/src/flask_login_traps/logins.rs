@@ -3,10 +3,10 @@
 use housekey::{BoxError, Event, LoginManager, SecretKeys, SessionIdentifier, SessionProtection};
 use http::{HeaderValue, Method, header};
 
-use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
+use crate::site::START;
 use crate::site::{DAY, HOUR, KEY, OLD_KEY, Sites};
 
 const SESSION: &str = "__Host-session";

@@ -10,11 +10,11 @@ use http::Method;
 
 use crate::Case;
 use crate::answer::Answer;
-use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::Extractor::LoginRequired;
 use crate::plan::{ELSEWHERE, Given, Guard, Page, acts, asks, login_required, login_scope, says};
+use crate::site::START;
 use crate::site::{Builder, HOUR, KEY, Site, Sites};
 
 async fn t19_the_headers_say_what_an_answer_depends_on_and_nothing_more(sites: Sites) {

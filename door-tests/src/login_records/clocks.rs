@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{SESSION, TOKEN};
 use crate::browser::Browser;
-use crate::clock::START;
+use crate::site::START;
 use crate::site::Sites;
 
 const MINUTE: u64 = 60;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use housekey::{EndReason, ErrorKind, Event, SecretKeys};
 
 use crate::browser::Browser;
-use crate::clock::START;
+use crate::site::START;
 use crate::site::{DAY, HOUR, KEY, Site, Sites};
 use crate::store::Gate;
 

@@ -8,8 +8,8 @@ use http::Method;
 use super::{SESSION, TOKEN};
 use crate::answer::Answer;
 use crate::browser::Browser;
-use crate::clock::START;
 use crate::peer;
+use crate::site::START;
 use crate::site::{DAY, HOUR, KEY, Site, Sites};
 use crate::store::{Call, Gate};
 

@@ -9,10 +9,10 @@ use http::Method;
 
 use super::{SESSION, TOKEN};
 use crate::browser::Browser;
-use crate::clock::START;
 use crate::peer;
 use crate::people::Member;
 use crate::plan::{Given, acts};
+use crate::site::START;
 use crate::site::{DAY, HOUR, KEY, OLD_KEY, Site, Sites};
 use crate::store::{Call, Gate, Stopped};
 

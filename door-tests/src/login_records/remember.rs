@@ -6,7 +6,7 @@ use housekey::{Event, Rejection};
 
 use super::{SESSION, TOKEN};
 use crate::browser::Browser;
-use crate::clock::START;
+use crate::site::START;
 use crate::site::{DAY, ENDS_OF_MIA, HOUR, Site, Sites};
 use crate::store::{Call, Gate};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use housekey::{EndReason, Event};
 
 use super::{SESSION, TOKEN};
-use crate::jar::Jar;
 use crate::site::{ENDS_OF_MIA, Site, Sites};
 use crate::store::{Call, Gate};
+use housekey::testing::Jar;
 
 async fn logging_in_creates_a_record_and_logging_out_deletes_it(sites: Sites) {
     for site in [sites.stored(), sites.stored_flask()] {

@@ -6,7 +6,7 @@ use housekey::{EndReason, ErrorKind, Event, LoginManager, LoginTimeouts, SecretK
 
 use super::SESSION;
 use crate::browser::Browser;
-use crate::clock::START;
+use crate::site::START;
 use crate::site::{Builder, DAY, HOUR, KEY, Site, Sites};
 use crate::store::{Call, TestStore};
 

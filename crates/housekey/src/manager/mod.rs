@@ -40,7 +40,7 @@ use crate::visit::shared::Shared;
 /// # Ok::<(), housekey::Error>(())
 /// ```
 pub struct LoginManager<U> {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     user: PhantomData<fn() -> U>,
 }
 

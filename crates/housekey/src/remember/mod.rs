@@ -109,7 +109,7 @@ impl RememberCookie {
         }
     }
 
-    fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
+    pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
         match self.format {
             RememberFormat::Timed => self.timed.verify(value, now),
             RememberFormat::Rotating => self.rotating.verify(value, now),

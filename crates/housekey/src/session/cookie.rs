@@ -332,7 +332,11 @@ impl SignedCookie {
         (valid, refused)
     }
 
-    fn open(&self, value: &[u8], now: u64) -> Result<(SessionMap, CookieArrival), Refused> {
+    pub(crate) fn open(
+        &self,
+        value: &[u8],
+        now: u64,
+    ) -> Result<(SessionMap, CookieArrival), Refused> {
         let verified = self.signer.verify(value, now, self.lifetime)?;
         let session = payload::decode(verified.payload)
             .and_then(SessionMap::parse)

@@ -1,9 +1,8 @@
-//! A browser's cookie jar, by the rules of RFC 6265bis. The tests beside a live Flask program keep their cookies in it
-//! too.
+//! A browser's cookie jar, by the rules of RFC 6265bis.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// The cookies of one site.
+/// The cookies of one site, which a browser keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jar(Vec<Cookie>);
 
@@ -72,56 +71,61 @@ impl Jar {
     /// same name, domain, path and partition is replaced or deleted.
     pub fn keep(&mut self, header: &str, now: u64) {
         let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
-        let (name, value) = pair.split_once('=').unwrap();
+        let Some((name, value)) = pair.split_once('=') else {
+            return;
+        };
         let attributes: Vec<_> = attributes
             .split(';')
             .map(|attribute| {
-                attribute
-                    .trim()
-                    .split_once('=')
-                    .unwrap_or((attribute.trim(), ""))
+                let attribute = attribute.trim();
+                attribute.split_once('=').unwrap_or((attribute, ""))
             })
             .collect();
         let attribute = |name: &str| {
             let found = attributes.iter().find(|(found, _)| *found == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let (domain, path) = (attribute("Domain"), attribute("Path").unwrap());
+        let domain = attribute("Domain");
+        let path = attribute("Path").unwrap_or_else(|| "/".to_owned());
         let secure = attribute("Secure").is_some();
+        let partitioned = attribute("Partitioned").is_some();
         let refused = name.starts_with("__Host-") && (!secure || domain.is_some() || path != "/")
             || name.starts_with("__Secure-") && !secure
             || attribute("SameSite").as_deref() == Some("None") && !secure
-            || attribute("Partitioned").is_some() && !secure
+            || partitioned && !secure
             || name.len() + value.len() > 4096;
         if refused {
             return;
         }
-        let partitioned = attribute("Partitioned").is_some();
         let expires = match attribute("Max-Age") {
-            Some(seconds) => Some(now + seconds.parse::<u64>().unwrap()),
-            None => attribute("Expires").map(|text| {
-                let time = httpdate::parse_http_date(&text).unwrap();
-                let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH);
-                since.unwrap_or(Duration::ZERO).as_secs()
-            }),
+            Some(seconds) => Some(now.saturating_add(seconds.parse().unwrap_or(0))),
+            None => attribute("Expires")
+                .and_then(|text| httpdate::parse_http_date(&text).ok())
+                .map(|time| {
+                    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+                    since.unwrap_or(Duration::ZERO).as_secs()
+                }),
         };
-        self.0.retain(|cookie| {
-            (
-                cookie.name.as_str(),
-                &cookie.domain,
-                &cookie.path,
-                cookie.partitioned,
-            ) != (name, &domain, &path, partitioned)
-        });
+        let new = Cookie {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            domain,
+            path,
+            partitioned,
+            expires,
+        };
+        self.0.retain(|cookie| !cookie.is_replaced_by(&new));
         if expires.is_none_or(|expires| now < expires) {
-            self.0.push(Cookie {
-                name: name.to_owned(),
-                value: value.to_owned(),
-                domain,
-                path,
-                partitioned,
-                expires,
-            });
+            self.0.push(new);
         }
+    }
+}
+
+impl Cookie {
+    fn is_replaced_by(&self, new: &Self) -> bool {
+        self.name == new.name
+            && self.domain == new.domain
+            && self.path == new.path
+            && self.partitioned == new.partitioned
     }
 }

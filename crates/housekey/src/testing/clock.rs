@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// 14 November 2023, 22:13:20 UTC: when every test begins.
-pub(crate) const START: u64 = 1_700_000_000;
-
-/// The time, which tests set. Clones are the same clock.
-#[derive(Clone)]
+/// The time, which tests set: 14 November 2023, 22:13:20 UTC at first. Clones are the same clock.
+#[derive(Clone, Debug)]
 pub struct Clock(Arc<AtomicU64>);
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(START)))
+        Self(Arc::new(AtomicU64::new(Self::START)))
     }
 }
 
 impl Clock {
+    /// When a clock begins, in seconds since 1970.
+    pub const START: u64 = 1_700_000_000;
+
     /// In seconds since 1970.
     pub fn now(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
@@ -33,7 +33,7 @@ impl Clock {
         self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
 
-    /// For a manager.
+    /// For [`LoginManagerBuilder::clock`](crate::LoginManagerBuilder::clock).
     pub fn reader(&self) -> impl Fn() -> SystemTime + Send + Sync + 'static {
         let clock = self.clone();
         move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.now())
