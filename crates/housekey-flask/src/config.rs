@@ -191,6 +191,10 @@ impl<'py> Config<'py> {
     /// The fallback keys, which may be changed in place.
     pub(crate) fn fallbacks(&self) -> PyResult<Vec<Bound<'py, PyAny>>> {
         match self.get("SECRET_KEY_FALLBACKS") {
+            // Its letters would each be a key.
+            Some(key) if bytes_of(key).is_some() => Err(PyTypeError::new_err(
+                "SECRET_KEY_FALLBACKS must be a list of keys, also where there is one",
+            )),
             Some(keys) => keys.try_iter()?.collect(),
             None => Ok(Vec::new()),
         }
@@ -218,6 +222,10 @@ impl<'py> Config<'py> {
 
     pub(crate) fn is_on(&self, key: &str, default: bool) -> PyResult<bool> {
         match self.entry(key) {
+            // "False" and "0" would be true.
+            Some(value) if value.cast::<PyString>().is_ok() => {
+                Err(self.wrong(key, "True or False"))
+            }
             Some(value) => value.is_truthy(),
             None => Ok(default),
         }

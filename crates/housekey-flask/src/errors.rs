@@ -15,7 +15,7 @@ pyo3::create_exception!(
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let source = std::error::Error::source(error);
     let raised = source.and_then(|source| source.downcast_ref::<PyErr>());
-    let message = error.to_string();
+    let message = in_pythons_words(&error.to_string());
     match (error.kind(), raised) {
         (ErrorKind::LoaderFailed, Some(raised)) => raised.clone_ref(py),
         // A greenlet that is out of time, or a worker that is told to end.
@@ -61,11 +61,23 @@ fn class_of(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
+/// The rules speak of settings by the names of their builder.
+fn in_pythons_words(message: &str) -> String {
+    const NAMES: [(&str, &str); 4] = [
+        ("trust_origin", "HOUSEKEY_TRUSTED_ORIGINS"),
+        ("allow_websocket_origin", "HOUSEKEY_WEBSOCKET_ORIGINS"),
+        ("allow_next_origin", "HOUSEKEY_NEXT_ORIGINS"),
+        ("realm:", "HOUSEKEY_REALM:"),
+    ];
+    let named = |text: String, (rust, python): (&str, &str)| text.replace(rust, python);
+    NAMES.into_iter().fold(message.to_owned(), named)
+}
+
 fn http_exception(py: Python<'_>, class: &str, error: &Error) -> PyErr {
     let raised = py
         .import("flask_housekey.errors")
         .and_then(|module| module.getattr(class))
-        .and_then(|class| class.call1((error.answer().text,)));
+        .and_then(|class| class.call1((in_pythons_words(error.answer().text),)));
     match raised {
         Ok(raised) => PyErr::from_value(raised),
         Err(error) => error,

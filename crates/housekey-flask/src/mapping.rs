@@ -1,7 +1,7 @@
 //! The session as Python has it, beside the one that the rules have.
 //!
 //! Before a rule runs, what Python has made of the login's keys goes in; afterwards, what the rule has changed comes out. Of
-//! other keys the rules know no more than that they are there.
+//! other keys the rules know no more than which of those that came are still there.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -54,16 +54,16 @@ impl Known {
         let mut values = Vec::with_capacity(SESSION_KEYS.len());
         match mapping {
             Mapping::Own(dict) => {
-                for (key, value) in dict.iter() {
+                // All of them before Python runs, which may change the dict.
+                let there: Vec<_> = dict.iter().collect();
+                for (key, value) in there {
                     let Ok(key) = key.extract::<String>() else {
                         continue;
                     };
-                    match is_of_login(&key) {
-                        true => values.push(self.with_json(key, value)?),
-                        false => {
-                            let json = self.json_of(&key).unwrap_or_else(|| "null".to_owned());
-                            values.push((key, None, json));
-                        }
+                    if is_of_login(&key) {
+                        values.push(self.with_json(key, value)?);
+                    } else if let Some(json) = self.json_of(&key) {
+                        values.push((key, None, json));
                     }
                 }
             }

@@ -62,12 +62,15 @@ impl<'py> Config<'py> {
             Ok(mode) => mode.to_str()?,
             Err(_) => return Ok(SessionProtection::Off),
         };
-        Ok(match mode {
-            "basic" => SessionProtection::Basic,
-            "strong" => SessionProtection::Strong,
-            // As in Flask-Login, which takes any other word for it.
-            _ => SessionProtection::Off,
-        })
+        match mode {
+            "basic" => Ok(SessionProtection::Basic),
+            "strong" => Ok(SessionProtection::Strong),
+            "" => Ok(SessionProtection::Off),
+            // Flask-Login takes "Strong" for none.
+            _ => Err(PyValueError::new_err(format!(
+                "SESSION_PROTECTION, or the login manager's session_protection, is \"basic\", \"strong\" or None, and not {mode:?}"
+            ))),
+        }
     }
 
     /// Builds the manager.
@@ -85,6 +88,8 @@ impl<'py> Config<'py> {
     ) -> PyResult<Settings> {
         let keys = self.secret_keys(name)?.unwrap_or_else(SecretKeys::generate);
         let strict = self.is_on("HOUSEKEY_STRICT", false)?;
+        // Python looks at it, at each request.
+        self.is_on("HOUSEKEY_REQUIRE_LOGIN", false)?;
         let build = |cookies: Cookies| -> PyResult<Result<LoginManager<PyUser>, Error>> {
             let builder = match strict {
                 true => LoginManager::flask(keys.clone(), loader()),

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use housekey::{BoxError, User, UserLoader};
 use http::request::Parts;
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -59,6 +60,11 @@ impl PyUser {
 
     pub(crate) fn is_active_now(&self) -> bool {
         self.is_active
+    }
+
+    /// Shows Python's garbage collection what this leads to.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)
     }
 
     pub(crate) fn object(&self, py: Python<'_>) -> Option<Py<PyAny>> {

@@ -1,13 +1,15 @@
 """Who may pass, what the others are answered, and where people go after they have logged in."""
 
 from datetime import timedelta
+from unittest import mock
 
 import flask_housekey
 import pytest
-from conftest import site
-from flask import Blueprint, session
+from conftest import User, site
+from flask import Blueprint, abort, render_template_string, session
 from flask.views import MethodView
 from flask_housekey import fresh_login_required, login_exempt, login_required, next_url
+from flask_housekey.stores import MemoryLoginStore
 from test_records import at, with_records
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
@@ -277,3 +279,53 @@ def test_async_loaders_and_views_work(kind):
     assert client.get("/async").text == "1"
     assert app.test_client().get("/async").status_code == 401
     assert app.test_client().get("/async", headers={"X-Api-Key": "2"}).text == "2"
+
+
+class Failing:
+    """A login store that can be away."""
+
+    def __init__(self):
+        self.inner, self.fails = MemoryLoginStore(), False
+
+    def __getattr__(self, name):
+        if self.fails:
+            raise ConnectionError("it is away")
+        return getattr(self.inner, name)
+
+
+HANDSHAKE = {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https://evil.example"}
+
+
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_an_error_page_that_asks_for_the_user_is_no_500_where_that_cannot_be_told(kind, status):
+    store = Failing()
+    app = with_records(kind, HOUSEKEY_LOGIN_STORE=store)
+    app.config["TESTING"] = False
+    for code in (400, 403, 404, 503):
+        page = "{{ current_user.is_authenticated }} " + str(code)
+        app.register_error_handler(code, lambda error, page=page, code=code: (render_template_string(page), code))
+    app.get("/wrong/<int:code>")(lambda code: abort(code))
+    client = app.test_client()
+    assert client.get(f"/wrong/{status}").status_code == status
+    assert client.get(f"/wrong/{status}", headers=HANDSHAKE).status_code == 403
+    client.get("/login/1")
+    store.fails = True
+    answer = client.get(f"/wrong/{status}")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_a_double_of_get_user_passes_where_a_login_is_required_by_default():
+    app = requiring()
+    with mock.patch("flask_housekey.utils._get_user", lambda: User("1")):
+        assert app.test_client().get("/closed-class").text == "closed"
+
+
+def test_an_async_handler_answers_those_who_may_not_pass():
+    app = site()
+
+    @app.login_manager.unauthorized_handler
+    async def unauthorized():
+        return "not you", 401
+
+    answer = app.test_client().get("/guarded")
+    assert (answer.text, answer.status_code) == ("not you", 401)

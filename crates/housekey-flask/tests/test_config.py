@@ -153,3 +153,22 @@ def test_freezegun_and_patches_of_the_clock_are_the_clock_of_the_cookies(monkeyp
     monkeypatch.undo()
     response = app.test_client().get("/login/1?remember")
     assert "2031" not in cookies(response)["remember_token"].split("Expires=")[1][:16]
+
+
+@pytest.mark.parametrize(
+    "key, value, error, words",
+    [
+        ("SECRET_KEY_FALLBACKS", "abc", TypeError, "a list of keys"),
+        ("SECRET_KEY_FALLBACKS", b"abc", TypeError, "a list of keys"),
+        ("SESSION_PROTECTION", "Strong", ValueError, '"basic", "strong" or None'),
+        ("SESSION_PROTECTION", "none", ValueError, '"basic", "strong" or None'),
+        ("HOUSEKEY_REQUIRE_LOGIN", "False", ValueError, "True or False"),
+        ("HOUSEKEY_STRICT", "0", ValueError, "True or False"),
+        ("HOUSEKEY_PRIVATE_RESPONSES", "no", ValueError, "True or False"),
+        ("HOUSEKEY_LOGIN_STORE", "redis://localhost?nope=1", ValueError, "HOUSEKEY_LOGIN_STORE: redis-py takes no such URL"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_an_error_that_says_so(key, value, error, words):
+    app = site(**{key: value})
+    with pytest.raises(error, match=words):
+        app.test_client().get("/who")

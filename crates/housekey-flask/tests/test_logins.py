@@ -216,7 +216,7 @@ def test_protection_is_about_logins_alone_and_by_the_apps_mode_first(kind):
         ("basic", None, ("1", False)),
         ("strong", None, (None, False)),
         (None, "strong", ("1", True)),
-        ("Strong", "strong", ("1", True)),
+        ("", "strong", ("1", True)),
         (..., "strong", (None, False)),
         (..., None, ("1", True)),
     ):

@@ -322,6 +322,8 @@ def test_flask_logins_lists_ends_and_purges():
         (["end", login_id], 1, "no login"),
         (["end", "nonsense"], 1, "not the id of a login"),
         (["end"], 2, "--user"),
+        # One id in 64 begins with a hyphen.
+        (["end", "-is0nX2BApYSMIqDKptAOg"], 1, "There is no login -is0nX2BApYSMIqDKptAOg"),
         (["end", "--user", "1"], 0, "Ended 0 logins of user 1."),
         (["purge"], 0, "Deleted 0 expired records."),
     ]

@@ -1,10 +1,12 @@
 """Flask's session in Rust: a mapping as Flask's own, looked at only when somebody looks."""
 
+import copy
 import json
 import uuid
 from collections.abc import MutableMapping
 from datetime import datetime, timezone
 
+import flask_housekey
 import pytest
 from conftest import KEY, FlaskSessions, close_browser, cookies, flasks, on_the_server, rust, site
 from flask import Flask, flash, get_flashed_messages, session
@@ -268,3 +270,32 @@ def test_a_session_and_its_user_can_still_be_read_when_the_response_is_gone(kind
         if kind is rust:
             with pytest.raises(RuntimeError, match="the response has gone out"):
                 login_user(app.users["2"])
+
+
+def test_a_session_that_is_said_to_be_unmodified_is_not_sent(kind):
+    app = site(kind=kind)
+
+    @app.get("/unsaid")
+    def unsaid():
+        session["new"] = "s"
+        session.modified = False
+        return str(flask_housekey.current_user.get_id())
+
+    app.get("/new")(lambda: str(session.get("new")))
+    client = app.test_client()
+    client.get("/login/1")
+    assert "session" not in cookies(client.get("/unsaid"))
+    if kind.__name__ != "on_the_server":
+        assert client.get("/new").text == "None"
+
+
+def test_a_session_can_be_copied_and_reversed():
+    app = site()
+    with app.test_request_context():
+        session["a"], session["b"] = [1], 2
+        own = session._get_current_object()
+        assert list(reversed(own)) == ["b", "a"]
+        assert copy.copy(own) == {"a": [1], "b": 2}
+        deep = copy.deepcopy(own)
+        deep["a"].append(2)
+        assert session["a"] == [1]

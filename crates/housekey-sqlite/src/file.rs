@@ -85,15 +85,17 @@ impl File {
 
     /// Opens the file, which has to be there: one that vanished is a fault, not an empty database in which nobody is
     /// logged in.
-    pub(crate) fn open(&self, mode: Mode) -> Result<Open, Fault> {
+    pub(crate) fn open(&self, mode: Mode, deadline: Instant) -> Result<Open, Fault> {
         // Asked before it is opened: if it is exchanged in between, the connection counts as one to the old file.
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
         if self.log.is_of_another(&self.path, &identity) {
             return Err(Fault::OldLog);
         }
         let (entry, connection) = self.connection(mode)?;
-        // Opens the log, so that it is there.
+        // Opens the log, so that it is there. Another process may be closing the file, and has it to itself for that long.
+        connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        connection.busy_timeout(self.waits(mode))?;
         self.log.remember(&self.path, &identity);
         Ok(Open {
             connection: Some(connection),
@@ -103,10 +105,23 @@ impl File {
     }
 
     /// One that is idle, if it is to the file that is there now, or a new one.
-    pub(crate) fn reuse(&self, idle: Option<Open>, mode: Mode) -> Result<Open, Fault> {
+    pub(crate) fn reuse(
+        &self,
+        idle: Option<Open>,
+        mode: Mode,
+        deadline: Instant,
+    ) -> Result<Open, Fault> {
         match idle {
             Some(open) if self.is_of(&open)? => Ok(open),
-            _ => self.open(mode),
+            _ => self.open(mode, deadline),
+        }
+    }
+
+    /// How long a connection waits by itself.
+    fn waits(&self, mode: Mode) -> Duration {
+        match mode {
+            Mode::Read => Duration::ZERO,
+            Mode::Write => self.busy_timeout,
         }
     }
 
@@ -126,11 +141,10 @@ impl File {
         // Readers too may have to write to the index of the log.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(self.waits(mode))?;
         if mode == Mode::Read {
-            connection.busy_timeout(Duration::ZERO)?;
             connection.pragma_update(None, "query_only", true)?;
         } else {
-            connection.busy_timeout(self.busy_timeout)?;
             // What was answered is on the disk, also after a loss of power. On macOS that takes the second pragma.
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "fullfsync", true)?;
@@ -212,7 +226,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = file(folder.path());
         let prepared = file.prepare().unwrap();
-        for open in [prepared, file.open(Mode::Write).unwrap()] {
+        for open in [prepared, file.open(Mode::Write, file.patience()).unwrap()] {
             for (pragma, expected) in [
                 ("journal_mode", "wal"),
                 // FULL.
@@ -231,5 +245,31 @@ mod tests {
                 assert_eq!(value, expected, "{pragma}");
             }
         }
+    }
+
+    #[test]
+    fn a_connection_is_opened_once_those_who_have_the_file_to_themselves_are_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(folder.path());
+        drop(file.prepare().unwrap());
+        // As somebody has it who is closing it: the last of them takes the log away.
+        let alone = || {
+            let alone = Connection::open(&file.path).unwrap();
+            let lock = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM logins";
+            alone.execute_batch(lock).unwrap();
+            alone
+        };
+        for mode in [Mode::Read, Mode::Write] {
+            let alone = alone();
+            std::thread::scope(|scope| {
+                let file = &file;
+                let deadline = Instant::now() + Duration::from_secs(20);
+                let open = scope.spawn(move || file.open(mode, deadline).map(drop));
+                drop(alone);
+                open.join().unwrap().unwrap();
+            });
+        }
+        let _alone = alone();
+        assert!(matches!(file.open(Mode::Read, Instant::now()), Err(fault) if fault.is_busy()));
     }
 }

@@ -95,7 +95,7 @@ fn use_one<T>(
         Mode::Read => Fault::NoReader,
         Mode::Write => Fault::NoWriter,
     })?;
-    let mut open = file.reuse(turn.idle(), mode)?;
+    let mut open = file.reuse(turn.idle(), mode, deadline)?;
     open.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
     let answer = work(&mut open)?;
     turn.give_back(open);

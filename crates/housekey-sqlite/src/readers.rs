@@ -60,7 +60,7 @@ impl Readers {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Fault> {
         let (turn, idle) = self.wait_until(deadline)?;
-        let open = file.reuse(idle, Mode::Read)?;
+        let open = file.reuse(idle, Mode::Read, deadline)?;
         let rest = deadline.saturating_duration_since(Instant::now());
         open.busy_timeout(rest)?;
         let answer = read(&open)?;

@@ -213,7 +213,8 @@ impl Thread {
         patience: Duration,
     ) -> Result<(), Failed> {
         // Taken out, and only put back when all went well.
-        let open = self.file.reuse(self.open.take(), Mode::Write);
+        let deadline = Instant::now() + patience;
+        let open = self.file.reuse(self.open.take(), Mode::Write, deadline);
         let mut open = open.map_err(Failed::Everything)?;
         let table = &self.file.table;
         let done = catch_unwind(AssertUnwindSafe(|| {

@@ -278,7 +278,7 @@ async fn an_administrator_ends_one_login_or_all_of_a_user(sites: Sites) {
     let id = id.parse().unwrap();
     site.events.take();
     let whose = manager.end_login(&id).await.unwrap();
-    assert_eq!(whose.as_deref(), Some("1"));
+    assert_eq!(whose.as_deref(), Some("mia"));
     assert_eq!(manager.end_login(&id).await.unwrap(), None);
     assert_eq!(site.events.take(), [ended(EndReason::EndedByApplication)]);
     assert_eq!(phone.who().await, "nobody");

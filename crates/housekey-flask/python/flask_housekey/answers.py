@@ -39,7 +39,8 @@ class Answers:
         """The answer to somebody who has to log in."""
         send_for(self, user_unauthorized)
         if self.unauthorized_callback is not None:
-            return self.unauthorized_callback()
+            answer: ResponseReturnValue = current_app.ensure_sync(self.unauthorized_callback)()
+            return answer
         views = self.blueprint_login_views
         view = views.get(request.blueprint, self.login_view)
         return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
@@ -48,7 +49,8 @@ class Answers:
         """The answer to somebody who has to prove themselves again."""
         send_for(self, user_needs_refresh)
         if self.needs_refresh_callback is not None:
-            return self.needs_refresh_callback()
+            answer: ResponseReturnValue = current_app.ensure_sync(self.needs_refresh_callback)()
+            return answer
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
         return self._deny(self.refresh_view, message, category, is_stale=True)
 

@@ -60,7 +60,8 @@ def list_logins(user_id: str, name: str | None) -> None:
         click.echo(f"{login.id}  seen {seen}  made {made}  {login.address or '-'}  {remembered}  {agent}")
 
 
-@logins_cli.command("end")
+# An id may begin with a hyphen.
+@logins_cli.command("end", context_settings={"ignore_unknown_options": True})
 @click.argument("login_id", required=False)
 @click.option("--user", "user_id", help="End all logins of this user.")
 @_of_manager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from random import random
 from typing import TYPE_CHECKING, Any, Generic
 
-from flask import g, has_request_context
+from flask import current_app, g, has_request_context
 from werkzeug.local import LocalProxy
 
+from .context import request_context
 from .events import logger, of_manager, send_for, tell
 from .signals import user_logged_in, user_logged_out, user_login_confirmed
 from .typing import UserT
@@ -76,8 +78,14 @@ class Login(Generic[UserT]):
                     f"duration must be a datetime.timedelta, instead got: {duration}"
                 )
             seconds = duration.total_seconds()
+        deferred = getattr(g, deferred_attribute(self._name), None)
+        if deferred is not None:
+            # A loader logs in the user whom it has found, and is to return them first.
+            deferred.append(partial(self.login_user, user, remember, duration, force, fresh))
+            return True
         visit = self._visit()
         visit.log_in(user, user_id, bool(remember), seconds, bool(fresh), bool(force))
+        renew_session_id(visit)
         manager._update_request_context_with_user(user)
         self._tell(visit)
         if random() < _PURGES:
@@ -172,6 +180,25 @@ class Login(Generic[UserT]):
 
     def _tell(self, visit: _core.Visit) -> None:
         tell(visit, of_manager(self._manager))
+
+
+def deferred_attribute(name: str | None) -> str:
+    """The attribute of `g` that has the logins which a loader wants, while it is asked."""
+    return "_flask_housekey_deferred" if name is None else f"_flask_housekey_deferred_{name}"
+
+
+def renew_session_id(visit: _core.Visit) -> None:
+    """Gives the session of another interface a new id after a login, where that can be done: somebody may have planted the one that
+    is there, and would be logged in with it."""
+    kept_in: Any = request_context().session
+    regenerate = getattr(current_app.session_interface, "regenerate", None)
+    if regenerate is None or not hasattr(kept_in, "sid") or not visit.is_kept_in(kept_in):
+        return
+    try:
+        regenerate(kept_in)
+    except BaseException:
+        visit.log_out()
+        raise
 
 
 def user_attribute(name: str | None = None) -> str:

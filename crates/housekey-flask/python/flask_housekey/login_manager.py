@@ -29,10 +29,11 @@ from .config import (
 )
 from .context import request_context, request_globals
 from .csrf import CsrfGuard
+from .errors import ForeignOrigin, StoreUnavailable
 from .events import log, of_manager, send, tell
 from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale, public_endpoints
 from .loaders import ensure_sync
-from .login import Login, user_attribute
+from .login import Login, deferred_attribute, user_attribute
 from .mixins import AnonymousUserMixin
 from .sessions import RustSessions, salt_to_take_over
 from .signals import (
@@ -43,8 +44,8 @@ from .signals import (
 )
 from .stores import store_from_url
 from .typing import UserT
-from .utils import _create_identifier, _user_context_processor, encode_cookie
-from .visits import door, visit_if_any, visit_of
+from .utils import _create_identifier, _user_context_processor, _user_to_guard, encode_cookie
+from .visits import door, finish, visit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -132,6 +133,7 @@ class LoginManager(Answers, Generic[UserT]):
         self.require_login = require_login
 
         self._user_attribute = user_attribute(name)
+        self._deferred_attribute = deferred_attribute(name)
         self._require_login_key = config_key("HOUSEKEY_REQUIRE_LOGIN", name)
         self._user_callback: Callable[[Any], Any] | None = None
         self._request_callback: Callable[[Request], Any] | None = None
@@ -158,6 +160,7 @@ class LoginManager(Answers, Generic[UserT]):
         else:
             doors[self.name] = _core.Door(app, self, f"flask_housekey.{self.name}", self.name)
         app.preprocess_request = partial(self._preprocess, app.preprocess_request)  # type: ignore[method-assign]
+        app.handle_exception = partial(self._handle_exception, app.handle_exception)  # type: ignore[method-assign]
         app.after_request(self._update_remember_cookie)
         app.cli.add_command(logins_cli)
         if add_context_processor:
@@ -249,7 +252,8 @@ class LoginManager(Answers, Generic[UserT]):
         # What leads to no view is Flask's to answer.
         if request.endpoint is None or is_open() or is_exempt(self):
             return None
-        denied = may_not_pass(self, self.login.user)
+        user = _user_to_guard() if self.name is None else self.login.user
+        denied = may_not_pass(self, user)
         return None if denied is None else denied()
 
     def public_endpoints(self) -> list[str]:
@@ -273,6 +277,13 @@ class LoginManager(Answers, Generic[UserT]):
                 guards = sum(isinstance(getattr(hook, "__self__", None), CsrfGuard) for hook in hooks)
                 hooks.insert(guards, self._require_login)
         return preprocess()
+
+    def _handle_exception(self, handle_exception: Callable[[Exception], Response], error: Exception) -> Response:
+        """Answers what an error page raises that asks for the current user while that cannot be told. Flask would make a 500 of it,
+        and a visitor can bring that about."""
+        if isinstance(error, (ForeignOrigin, StoreUnavailable)):
+            return request_context().app.finalize_request(error, from_error_handler=True)
+        return handle_exception(error)
 
     def logins_of(self, user_id: str | int) -> list[LoginInfo]:
         """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
@@ -324,8 +335,16 @@ class LoginManager(Answers, Generic[UserT]):
                 "Missing user_loader or request_loader: a login manager needs to be told how users are found."
             )
         visit = visit_of(self.name)
-        user, source, signal = visit.load_user(again=hasattr(request_globals(), self._user_attribute))
+        g = request_globals()
+        deferred: list[Callable[[], bool]] = []
+        setattr(g, self._deferred_attribute, deferred)
+        try:
+            user, source, signal = visit.load_user(again=hasattr(g, self._user_attribute))
+        finally:
+            g.pop(self._deferred_attribute, None)
         self._update_request_context_with_user(user)
+        for log_in in deferred:
+            log_in()
         app = request_context().app
         more = of_manager(self)
         if user_accessed.receivers:
@@ -355,12 +374,7 @@ class LoginManager(Answers, Generic[UserT]):
         return ensure_sync(current_app, self._header_callback)(header)
 
     def _update_remember_cookie(self, response: Response) -> Response:
-        visit = visit_if_any(self.name)
-        if visit is not None:
-            visit.finish_remembering(response)
-            if self.name is not None:
-                # Its session is nobody else's to send.
-                visit.save(response)
+        finish(self.name, response)
         return response
 
     def _user_context_processor(self) -> dict[str, Any]:

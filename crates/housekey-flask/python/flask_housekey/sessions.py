@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
@@ -10,7 +11,7 @@ from . import _core
 from .context import request_context
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from flask import Flask, Request, Response
     from typing_extensions import Self
@@ -28,6 +29,15 @@ class Session(_core.Visit, SessionMixin):
         return self.copy() == other
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self.copy())
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return deepcopy(self.copy(), memo)
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return self.copy() | dict(other)

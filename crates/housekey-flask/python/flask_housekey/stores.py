@@ -135,7 +135,11 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
     if url.startswith("sqlite:///"):
         return _sqlite(url.removeprefix("sqlite:///"), root_path)
     if scheme in ("redis", "rediss", "unix"):
-        return RedisLoginStore(url)
+        try:
+            return RedisLoginStore(url)
+        except TypeError as error:
+            # What stands behind the ? is an argument of redis-py's.
+            raise ValueError(f"redis-py takes no such URL: {error}") from None
     if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return SqlAlchemyLoginStore(engine_from_url(url))
     raise ValueError(

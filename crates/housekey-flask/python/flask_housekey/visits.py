@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import ref
 
 from flask import current_app, request
 from flask.sessions import SecureCookieSessionInterface
 
 from . import _core
-from .context import request_context, request_globals
+from .context import request_context
 from .sessions import Session, current_session
 
 if TYPE_CHECKING:
     from typing import Any
 
-#: Where a request finds its visits, but for one that is its session.
-_VISIT = "flask_housekey.visit"
+    from flask import Response
+
+#: Where a request has its visits, but for one that is its session. Copies of its context have the same request, and a request that
+#: is made inside of another one, or handed on to another app, is another one.
+_VISITS = "_flask_housekey_visits"
 
 
 def visit_of(name: str | None = None) -> _core.Visit:
     """This request's visit to the login manager of this name; None is the app's own."""
     context = request_context()
     if name is not None:
-        return _known(name) or _keep(name, Session(door(name), context.request.environ))
+        visit = _known(name)
+        return _keep(name, Session(door(name), context.request.environ)) if visit is None else visit
     kept_in: Any = context.session
     # Not by isinstance, which asks the mappings of collections.abc.
     if type(kept_in) is Session:
@@ -42,28 +45,41 @@ def visit_if_any(name: str | None = None) -> _core.Visit | None:
     return kept_in if type(kept_in) is Session else _visit_beside(kept_in)
 
 
+def finish(name: str | None, response: Response) -> None:
+    """Puts what becomes of a login into the response, but for what is in the app's own session."""
+    visit = visit_if_any(name)
+    if name is not None:
+        # Its session is nobody else's to send. One that nobody has looked at is finished all the same, so that nobody changes it
+        # from now on and believes it.
+        if visit is None:
+            visit = _keep(name, Session(door(name), request.environ))
+        visit.finish_remembering(response)
+        visit.save(response)
+    elif visit is not None:
+        visit.finish_remembering(response)
+
+
 def door(name: str | None = None) -> _core.Door:
     """What the rules know of this app under the login manager of this name."""
-    # An app without a login manager says so, as it always has.
-    current_app.login_manager  # type: ignore[attr-defined]
+    if name is None:
+        # An app without a login manager says so, as it always has.
+        current_app.login_manager  # type: ignore[attr-defined]
     found: _core.Door = current_app.extensions["flask_housekey"][name]
     return found
 
 
+def _visits() -> dict[str | None, _core.Visit]:
+    kept: dict[str | None, _core.Visit] = request_context().request.__dict__.setdefault(_VISITS, {})
+    return kept
+
+
 def _keep(name: str | None, visit: _core.Visit) -> _core.Visit:
-    # Copies of this context share it. Weakly, since a user may lead back to the request.
-    request.environ[_key(name)] = ref(visit)
-    setattr(request_globals(), f"_flask_housekey_visit_{name}" if name else "_flask_housekey_visit", visit)
+    _visits()[name] = visit
     return visit
 
 
 def _known(name: str | None) -> _core.Visit | None:
-    visit = request.environ.get(_key(name))
-    return None if visit is None else visit()
-
-
-def _key(name: str | None) -> str:
-    return f"{_VISIT}.{name}" if name else _VISIT
+    return _visits().get(name)
 
 
 def _visit_beside(kept_in: Any) -> _core.Visit | None:

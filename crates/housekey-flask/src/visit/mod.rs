@@ -12,9 +12,10 @@ use housekey::records::LoginStore;
 use housekey::{Denied, Event, Login, LoginSource, OpenVisit};
 use http::request::Parts;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyInt, PyIterator};
+use pyo3::types::{PyBool, PyDict, PyInt, PyIterator, PyString};
 
 use self::answer::Answer;
 use crate::config::duration;
@@ -24,7 +25,7 @@ use crate::environ::Head;
 use crate::errors::exception;
 use crate::logins::{PyLoginInfo, listed, login_id};
 use crate::mapping::Known;
-use crate::user::{LetsGo, PyUser};
+use crate::user::{LetsGo, PyUser, let_go};
 
 /// How many expired records a login deletes along the way.
 const PURGED_AT_ONCE: usize = 1000;
@@ -32,7 +33,8 @@ const PURGED_AT_ONCE: usize = 1000;
 /// One request. Without `session` it is Flask's session itself, which is not even verified until somebody looks at it; with
 /// one, that is where the login is kept.
 ///
-/// Python's garbage collection does not see what it holds: neither the environment nor the app, which lead here.
+/// It holds neither the environment nor the app, which lead here. A user may lead here, so Python's garbage collection is shown the
+/// current one.
 #[pyclass(frozen, subclass, weakref, module = "flask_housekey._core")]
 pub(crate) struct Visit {
     door: Py<Door>,
@@ -48,6 +50,8 @@ pub(crate) struct Visit {
     modified: AtomicBool,
     /// Whether the program's own formula was asked what the client is recognized by.
     identified: AtomicBool,
+    /// Whether the response has what there was to send.
+    saved: AtomicBool,
     _last: LetsGo,
 }
 
@@ -83,8 +87,26 @@ impl Visit {
             accessed: AtomicBool::new(false),
             modified: AtomicBool::new(false),
             identified: AtomicBool::new(false),
+            saved: AtomicBool::new(false),
             _last: LetsGo,
         })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.session)?;
+        let known = self
+            .opened
+            .get()
+            .and_then(|opened| opened.open.known_user());
+        let known: Option<Arc<PyUser>> = known;
+        known.map_or(Ok(()), |user| user.traverse(&visit))
+    }
+
+    fn __clear__(&self) {
+        if let Some(opened) = self.opened.get() {
+            opened.open.forget_current_user();
+        }
+        let_go();
     }
 
     /// Whether the login is kept in this very session.
@@ -144,7 +166,11 @@ impl Visit {
         fresh: bool,
         force: bool,
     ) -> PyResult<()> {
-        let id = user_id.str()?.to_string_lossy().into_owned();
+        let id = match user_id.cast::<PyString>() {
+            // The text itself, whatever a subclass makes of it.
+            Ok(text) => text.to_str()?.to_owned(),
+            Err(_) => user_id.str()?.to_str()?.to_owned(),
+        };
         let member = PyUser::new(user, &id)?;
         self.act(py, |opened| {
             if remember && opened.built.is_keyless {

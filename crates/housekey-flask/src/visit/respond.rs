@@ -38,6 +38,7 @@ impl Visit {
         py: Python<'_>,
         response: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
+        self.saved.store(true, Ordering::Relaxed);
         let Some(opened) = self.opened.get() else {
             if self.accessed.load(Ordering::Relaxed) {
                 response.getattr("vary")?.call_method1("add", ("Cookie",))?;

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use housekey::door::Incoming;
 use housekey::{Error, Login};
+use http::HeaderMap;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -138,6 +139,11 @@ impl Visit {
             }
         };
         let open = open.map_err(|error| exception(py, &error))?;
+        if self.saved.load(Ordering::Relaxed) {
+            // The response is on its way. What is changed from now on would be lost, so that it is an error.
+            let late = visit.finish(&mut HeaderMap::new());
+            late.map_err(|error| exception(py, &error))?;
+        }
         Ok(self.opened.get_or_init(|| Opened {
             built,
             parts,

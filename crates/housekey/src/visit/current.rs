@@ -70,6 +70,16 @@ impl OpenVisit {
         })
     }
 
+    /// The current user, if somebody has found them in this visit and nobody is changing anything at the moment. Asks and waits for
+    /// nobody: for a door whose language wants to know what leads to what.
+    pub fn known_user<U: User>(&self) -> Option<Arc<U>> {
+        let state = self.visit.inner.state.get()?.try_lock().ok()?;
+        match &state.who {
+            Who::Somebody(user, _) => downcast(Arc::clone(user)),
+            Who::Nobody | Who::NotAsked => None,
+        }
+    }
+
     /// Lets the next call of [`current_user`](Self::current_user) look again.
     pub fn forget_current_user(&self) {
         self.with(|view| {
