@@ -1,0 +1,104 @@
+//! The servers of a store.
+
+use std::fmt;
+
+use redis::{Client, Value};
+
+use crate::cluster::{Cluster, host_of};
+use crate::fault::{Failure, Fault};
+use crate::link::{Link, Way};
+use crate::question::{Question, Time};
+use crate::sentinel::Watched;
+
+/// Where the records are.
+pub(crate) enum Servers {
+    One(Node),
+    Many(Cluster),
+}
+
+impl Servers {
+    pub(crate) fn fixed(client: Client) -> Self {
+        Self::One(Node::fixed(client))
+    }
+
+    pub(crate) fn watched(sentinels: Vec<Client>, master: Client) -> Self {
+        let way = || Way::Watched(Watched::new(sentinels.clone(), master.clone()));
+        Self::One(Node::new(way))
+    }
+
+    pub(crate) fn cluster(seeds: Vec<Client>) -> Self {
+        Self::Many(Cluster::new(seeds))
+    }
+
+    pub(crate) async fn ask(&self, question: &Question<'_>, time: Time) -> Result<Value, Failure> {
+        match self {
+            Self::One(node) => node.ask(question, false, time).await,
+            Self::Many(cluster) => cluster.ask(question, time).await,
+        }
+    }
+
+    pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::One(node) => node.warnings(time).await,
+            Self::Many(cluster) => cluster.warnings(time).await,
+        }
+    }
+
+    pub(crate) fn unreadable(&self) -> Failure {
+        Failure::sent(Fault::Unreadable, &self.to_string())
+    }
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(node) => node.reads.fmt(f),
+            Self::Many(cluster) => cluster.fmt(f),
+        }
+    }
+}
+
+/// A server, over two connections: nobody waits behind a question that waits for replicas.
+pub(crate) struct Node {
+    reads: Link,
+    waits: Link,
+    host: Option<String>,
+}
+
+impl Node {
+    fn new(way: impl Fn() -> Way) -> Self {
+        Self {
+            reads: Link::new(way(), true),
+            waits: Link::new(way(), false),
+            host: None,
+        }
+    }
+
+    pub(crate) fn fixed(client: Client) -> Self {
+        Self {
+            host: host_of(&client).map(str::to_owned),
+            ..Self::new(|| Way::Fixed(client.clone()))
+        }
+    }
+
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        question: &Question<'_>,
+        asking: bool,
+        time: Time,
+    ) -> Result<Value, Failure> {
+        let link = match question.waits() {
+            true => &self.waits,
+            false => &self.reads,
+        };
+        link.ask(question, asking, time).await
+    }
+
+    pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
+        self.reads.warnings(time).await
+    }
+}
