@@ -131,6 +131,40 @@ impl Cluster {
         Err(self.failure(Fault::NoNode("they send questions round in circles".to_owned())))
     }
 
+    /// Each node's at once. What is not answered well is asked again, on its own.
+    pub(crate) async fn ask_all(
+        &self,
+        questions: &[Question<'_>],
+        time: Time,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut of_nodes: Vec<(Arc<Node>, Vec<usize>)> = Vec::new();
+        for (index, question) in questions.iter().enumerate() {
+            let (node, _) = self.node_of(question.slot, time).await?;
+            match of_nodes.iter_mut().find(|(it, _)| Arc::ptr_eq(it, &node)) {
+                Some((_, indexes)) => indexes.push(index),
+                None => of_nodes.push((node, vec![index])),
+            }
+        }
+        let mut found: Vec<Option<Value>> = vec![None; questions.len()];
+        for (node, indexes) in of_nodes {
+            let some: Vec<_> = indexes.iter().filter_map(|index| questions.get(*index)).collect();
+            let answers = node.reads.ask_all(&some, time).await.unwrap_or_default();
+            for (index, answer) in indexes.into_iter().zip(answers) {
+                if let Some(place) = found.get_mut(index) {
+                    *place = answer.ok();
+                }
+            }
+        }
+        let mut answers = Vec::with_capacity(questions.len());
+        for (question, found) in questions.iter().zip(found) {
+            answers.push(match found {
+                Some(answer) => answer,
+                None => self.ask(question, time).await?,
+            });
+        }
+        Ok(answers)
+    }
+
     /// What the settings of its masters may do to logins.
     pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
         self.node_of(0, time).await?;

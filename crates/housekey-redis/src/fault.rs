@@ -125,6 +125,9 @@ fn advice(error: &RedisError) -> &'static str {
             Some("MISCONF") => "it cannot write to its disk; see its log",
             Some("WRONGTYPE") => WRITTEN_BY_OTHERS,
             _ if says(error, "unauthenticated") => CREDENTIALS,
+            _ if says(error, "cluster support disabled") => {
+                "it is a server of its own: make the store with RedisLoginStore::new"
+            }
             _ => "the server's log may say more",
         },
     }

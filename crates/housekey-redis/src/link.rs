@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+};
 use tokio::time::timeout_at;
 
 use crate::fault::{Failure, Fault, is_read_only};
 use crate::greeting;
-use crate::question::{Question, Time};
+use crate::question::{Question, Time, answers};
 use crate::sentinel::Watched;
 
 /// Where the server is.
@@ -74,6 +76,30 @@ impl Link {
         if !is_answer(&fault) {
             self.give_up(number);
         }
+        Err(Failure::sent(fault, &self.to_string()))
+    }
+
+    /// Asks several plain questions at once. An answer may be an error of the server's.
+    pub(crate) async fn ask_all(
+        &self,
+        questions: &[&Question<'_>],
+        time: Time,
+    ) -> Result<Vec<RedisResult<Value>>, Failure> {
+        let Numbered {
+            number,
+            mut connection,
+        } = self.connected(time).await?;
+        let mut pipeline = Pipeline::with_capacity(questions.len());
+        for question in questions {
+            pipeline.add_command(question.command.clone());
+        }
+        let answers = timeout_at(time.until, answers(&mut connection, &pipeline)).await;
+        let fault = match answers {
+            Ok(Ok(answers)) => return Ok(answers),
+            Ok(Err(error)) => error.into(),
+            Err(_) => Fault::TooLate(time.limit),
+        };
+        self.give_up(number);
         Err(Failure::sent(fault, &self.to_string()))
     }
 

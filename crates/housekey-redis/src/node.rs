@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use redis::{Client, Value};
+use redis::{Client, RedisError, Value};
 
 use crate::cluster::{Cluster, host_of};
 use crate::fault::{Failure, Fault};
@@ -37,6 +37,24 @@ impl Servers {
         }
     }
 
+    /// Asks several plain questions at once. What a node of a cluster does not answer well is asked again, on its own: the slot may be
+    /// elsewhere.
+    pub(crate) async fn ask_all(
+        &self,
+        questions: &[Question<'_>],
+        time: Time,
+    ) -> Result<Vec<Value>, Failure> {
+        match self {
+            Self::One(node) => {
+                let questions: Vec<_> = questions.iter().collect();
+                let answers = node.reads.ask_all(&questions, time).await?.into_iter();
+                let failed = |error: RedisError| Failure::sent(error.into(), &self.to_string());
+                answers.map(|answer| answer.map_err(failed)).collect()
+            }
+            Self::Many(cluster) => cluster.ask_all(questions, time).await,
+        }
+    }
+
     pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
         match self {
             Self::One(node) => node.warnings(time).await,
@@ -60,7 +78,7 @@ impl fmt::Display for Servers {
 
 /// A server, over two connections: nobody waits behind a question that waits for replicas.
 pub(crate) struct Node {
-    reads: Link,
+    pub(crate) reads: Link,
     waits: Link,
     host: Option<String>,
 }

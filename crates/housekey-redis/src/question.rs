@@ -43,7 +43,7 @@ impl Time {
 /// A command about keys of one hash slot.
 pub(crate) struct Question<'a> {
     pub(crate) slot: u16,
-    command: Cmd,
+    pub(crate) command: Cmd,
     script: Option<&'a Script>,
     /// How many replicas have to have what it changes before it counts as answered.
     replicas: usize,

@@ -18,6 +18,9 @@ use crate::question::{Question, Time};
 /// How many questions are under way at once for one operation.
 const AT_ONCE: usize = 64;
 
+/// How many buckets are looked into at once.
+const BUCKETS_AT_ONCE: usize = 256;
+
 /// The records of a prefix.
 #[derive(Clone)]
 pub(crate) struct Records {
@@ -280,16 +283,17 @@ impl Records {
         time: impl Fn() -> Time,
     ) -> Result<usize, Error> {
         let mut deleted = 0;
-        for first in (0..BUCKETS).step_by(AT_ONCE) {
+        for first in (0..BUCKETS).step_by(BUCKETS_AT_ONCE) {
             if deleted >= limit {
                 break;
             }
-            let buckets = (first..BUCKETS).take(AT_ONCE);
-            let asking: Vec<_> = buckets
-                .map(|bucket| self.due(bucket, now, time()))
-                .collect();
-            for (bucket, entries) in (first..).zip(join_all(asking).await) {
-                let mut entries = entries?;
+            let buckets = (first..BUCKETS).take(BUCKETS_AT_ONCE);
+            let asking: Vec<_> = buckets.map(|bucket| self.due(bucket, now)).collect();
+            let due = self.servers.ask_all(&asking, time()).await;
+            let due = due.map_err(|failure| failure.into_error())?;
+            for (question, entries) in asking.iter().zip(due) {
+                let entries = redis::from_redis_value(entries);
+                let mut entries: Vec<String> = entries.map_err(|_| self.unreadable())?;
                 while !entries.is_empty() && deleted < limit {
                     let is_all = entries.len() < LARGEST_BATCH;
                     entries.truncate(limit - deleted);
@@ -297,19 +301,19 @@ impl Records {
                     if is_all {
                         break;
                     }
-                    entries = self.due(bucket, now, time()).await?;
+                    entries = self.ask(question, time()).await?;
                 }
             }
         }
         Ok(deleted)
     }
 
-    async fn due(&self, bucket: u16, now: u64, time: Time) -> Result<Vec<String>, Error> {
+    fn due(&self, bucket: u16, now: u64) -> Question<'static> {
         let key = said::expiry_key(&self.prefix, bucket);
         let mut command = redis::cmd("ZRANGEBYSCORE");
         command.arg(&key).arg("-inf").arg(number(now));
         command.arg("LIMIT").arg(0).arg(LARGEST_BATCH);
-        self.ask(&Question::about(&key, command), time).await
+        Question::about(&key, command)
     }
 
     /// Each user's at once.
