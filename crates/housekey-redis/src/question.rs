@@ -130,7 +130,8 @@ impl<'a> Question<'a> {
         }
         pipeline.add_command(self.command.clone());
         if self.waits() {
-            let patience = time.left().as_millis().max(1);
+            // So that there is time left for the answer that they have not got it.
+            let patience = (time.left() * 3 / 4).as_millis().max(1);
             let patience = u64::try_from(patience).unwrap_or(u64::MAX);
             pipeline.cmd("WAIT").arg(self.replicas).arg(patience);
         }

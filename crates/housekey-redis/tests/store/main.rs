@@ -6,3 +6,4 @@ mod errors;
 mod faults;
 mod keys;
 mod rules;
+mod sentinel;
