@@ -285,6 +285,18 @@ impl Watched {
         self.sentinels.get_mut(number).expect("there are three")
     }
 
+    /// Starts one again that was replaced. The Sentinels would make it a replica too, but take their time.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start_again_behind_the_other(&mut self, number: usize) {
+        let port = self.servers[1 - number].port().to_string();
+        self.servers[number].start_again();
+        ask(&self.servers[number], &["REPLICAOF", "127.0.0.1", &port]);
+        self.settle();
+    }
+
     /// Waits until the Sentinels say that this one is the master.
     ///
     /// # Panics

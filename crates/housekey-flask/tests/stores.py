@@ -219,7 +219,7 @@ def watched(tmp_path):
         settings = f"sentinel monitor logins 127.0.0.1 {master.port} 1\nsentinel auth-pass logins password\n"
         settings += "sentinel down-after-milliseconds logins 1500\nsentinel failover-timeout logins 3000\n"
         sentinel = start("sentinel", "sentinel", settings)
-        until("it knows the replica", lambda: len(sentinel.client().sentinel_replicas("logins")) == 1)
+        until("it knows the replica", lambda: len(says(sentinel, "SENTINEL REPLICAS", "logins")) == 1)
         yield master, replica, sentinel
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.cluster import RedisCluster
 
-logger = logging.getLogger("flask_housekey")
+logger: logging.Logger = logging.getLogger("flask_housekey")
 
 WRITTEN_BY_OTHERS = "another program writes keys with this prefix; give the store a prefix of its own"
 CREDENTIALS = "see which user and password the client was given"
@@ -44,7 +44,7 @@ class TooFew(Exception):
 
 class Script:
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text: str = text
         self.digest: str = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -54,10 +54,10 @@ class Question:
     def __init__(
         self, key: str, command: Sequence[bytes | str | int], script: Script | None = None, replicas: int = 0
     ) -> None:
-        self.key = key
-        self.command = [part.encode() if isinstance(part, str) else part for part in command]
-        self.script = script
-        self.replicas = replicas
+        self.key: str = key
+        self.command: list[bytes | int] = [part.encode() if isinstance(part, str) else part for part in command]
+        self.script: Script | None = script
+        self.replicas: int = replicas
 
 
 def servers(client_or_url: Redis | RedisCluster | str, timeout: float | None) -> Server | Cluster:
@@ -118,7 +118,7 @@ class Cluster:
         self._client: Any = client
         self._links: dict[str, Link] = {}
         # There is one at least, since the client has asked where the others are.
-        pool = client.get_redis_connection(client.get_primaries()[0]).connection_pool
+        pool = self._client.get_redis_connection(self._client.get_primaries()[0]).connection_pool
         check_bounds(pool)
         self._patience = 2 * max(pool.connection_kwargs.get("socket_timeout") or 5.0, 0.1)
 
@@ -219,7 +219,7 @@ class Link:
     """A pool of connections to one server."""
 
     def __init__(self, redis: Any, pool: Any) -> None:
-        self.pool = pool
+        self.pool: Any = pool
         self._exceptions = redis.exceptions
         self._known: weakref.WeakSet[Any] = weakref.WeakSet()
         self._new: weakref.WeakSet[Any] = weakref.WeakSet()

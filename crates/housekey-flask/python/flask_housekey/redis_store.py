@@ -123,7 +123,7 @@ class RedisLoginStore:
     def touch(self, id: bytes, touch: Touch) -> bool:
         seconds = RedisScripts.seconds_to_keep(touch.now, touch.expires_at)
         numbers = map(RedisScripts.number, (touch.now, touch.unless_since, touch.expires_at))
-        arguments = (_id_text(id), *numbers, seconds)
+        arguments: list[str | int] = [_id_text(id), *numbers, seconds]
         for user_id in self._users_of(id):
             answer, claim = self._run(TOUCH, user_id, *arguments)
             if answer == 3:

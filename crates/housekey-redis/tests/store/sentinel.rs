@@ -41,8 +41,7 @@ async fn what_waited_for_a_replica_outlives_the_master_that_the_sentinels_replac
         traffic.fails().await;
         watched.sentinel(0).thaw();
         watched.wait_for_master(other);
-        watched.server(master).start_again();
-        watched.settle();
+        watched.start_again_behind_the_other(master);
     }
     traffic.flows().await;
     traffic.end(&store).await;
