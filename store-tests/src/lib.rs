@@ -9,11 +9,11 @@
 //! - [`Crowd`]: many at once who do something again and again, for traffic of other kinds.
 
 mod crowd;
-mod redis_servers;
 pub mod faults;
 mod network;
 pub mod operations;
 pub mod races;
+mod redis_servers;
 pub mod rules;
 mod server;
 mod traffic;

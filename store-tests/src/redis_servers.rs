@@ -116,7 +116,9 @@ impl RedisCluster {
 
     fn each(&self, is_so: impl Fn(&str) -> bool) -> bool {
         let info = |node| try_to_ask(node, &["CLUSTER", "INFO"]);
-        self.nodes.iter().all(|node| info(node).is_ok_and(|info| is_so(&info)))
+        self.nodes
+            .iter()
+            .all(|node| info(node).is_ok_and(|info| is_so(&info)))
     }
 
     /// The URL of each node.
@@ -177,7 +179,10 @@ impl RedisCluster {
         let port = target.port().to_string();
         for slot in slots {
             let slot = slot.to_string();
-            ask(target, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
+            ask(
+                target,
+                &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id],
+            );
             ask(source, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
             loop {
                 let keys = ask(source, &["CLUSTER", "GETKEYSINSLOT", &slot, "10"]);
@@ -185,7 +190,17 @@ impl RedisCluster {
                     break;
                 }
                 let password = target.password();
-                let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "AUTH", &password, "KEYS"];
+                let mut words = vec![
+                    "MIGRATE",
+                    "127.0.0.1",
+                    &port,
+                    "",
+                    "0",
+                    "5000",
+                    "AUTH",
+                    &password,
+                    "KEYS",
+                ];
                 words.extend(keys.lines());
                 ask(source, &words);
             }
@@ -221,7 +236,10 @@ impl Watched {
         let mut settings = format!("sentinel monitor {} 127.0.0.1 {port} 2\n", Self::NAME);
         for (what, value) in [
             ("auth-pass", password.clone()),
-            ("down-after-milliseconds", GONE_AFTER.as_millis().to_string()),
+            (
+                "down-after-milliseconds",
+                GONE_AFTER.as_millis().to_string(),
+            ),
             ("failover-timeout", "3000".to_owned()),
         ] {
             writeln!(settings, "sentinel {what} {} {value}", Self::NAME).expect("a text takes it");
@@ -246,9 +264,13 @@ impl Watched {
         let is_known = |sentinel| {
             let said = try_to_ask(sentinel, &["SENTINEL", "MASTER", Self::NAME]);
             let said = said.unwrap_or_default().replace('\n', " ");
-            ["num-slaves 1", "num-other-sentinels 2", "flags master "].iter().all(|it| said.contains(it))
+            ["num-slaves 1", "num-other-sentinels 2", "flags master "]
+                .iter()
+                .all(|it| said.contains(it))
         };
-        until("the Sentinels know each other", || self.sentinels.iter().all(is_known));
+        until("the Sentinels know each other", || {
+            self.sentinels.iter().all(is_known)
+        });
         until("the replica follows", || {
             self.servers.iter().any(|server| {
                 let info = try_to_ask(server, &["INFO", "replication"]).unwrap_or_default();

@@ -128,7 +128,9 @@ impl Cluster {
                 Reaction::Answer => return Err(failure),
             }
         }
-        Err(self.failure(Fault::NoNode("they send questions round in circles".to_owned())))
+        Err(self.failure(Fault::NoNode(
+            "they send questions round in circles".to_owned(),
+        )))
     }
 
     /// Each node's at once. What is not answered well is asked again, on its own.
@@ -147,7 +149,10 @@ impl Cluster {
         }
         let mut found: Vec<Option<Value>> = vec![None; questions.len()];
         for (node, indexes) in of_nodes {
-            let some: Vec<_> = indexes.iter().filter_map(|index| questions.get(*index)).collect();
+            let some: Vec<_> = indexes
+                .iter()
+                .filter_map(|index| questions.get(*index))
+                .collect();
             let answers = node.reads.ask_all(&some, time).await.unwrap_or_default();
             for (index, answer) in indexes.into_iter().zip(answers) {
                 if let Some(place) = found.get_mut(index) {
@@ -168,7 +173,12 @@ impl Cluster {
     /// What the settings of its masters may do to logins.
     pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
         self.node_of(0, time).await?;
-        let nodes: Vec<_> = self.map().ranges.iter().map(|(.., node)| Arc::clone(node)).collect();
+        let nodes: Vec<_> = self
+            .map()
+            .ranges
+            .iter()
+            .map(|(.., node)| Arc::clone(node))
+            .collect();
         let mut warnings = Vec::new();
         for node in nodes {
             warnings.extend(node.warnings(time).await?);
@@ -275,7 +285,10 @@ impl Cluster {
     }
 
     fn client(&self, host: &str, port: u16) -> Result<Client, Failure> {
-        let first = self.seeds.first().ok_or(Fault::NoNode("no address was given".to_owned()));
+        let first = self
+            .seeds
+            .first()
+            .ok_or(Fault::NoNode("no address was given".to_owned()));
         let client = first.and_then(|first| at(first, host, port));
         client.map_err(|fault| self.failure(fault))
     }

@@ -83,7 +83,9 @@ impl Fault {
             }
             Self::Replica => READ_ONLY,
             Self::Sentinel => "name it as a Sentinel, and the master by its name",
-            Self::NoMaster(_) => "see whether the Sentinels run, and which name they know the master by",
+            Self::NoMaster(_) => {
+                "see whether the Sentinels run, and which name they know the master by"
+            }
             Self::NoNode(_) => "see whether the nodes run, and whether they are a cluster",
             Self::Replicas { .. } => {
                 "see whether its replicas run and follow it, or ask for fewer of them"

@@ -42,7 +42,9 @@ fn role_in(pairs: impl Iterator<Item = (Value, Value)>) -> Result<String, Fault>
     for (name, value) in pairs {
         match read::<String>(Some(name))?.as_str() {
             // Its role is `master`.
-            "mode" if read::<String>(Some(value.clone()))? == "sentinel" => return Err(Fault::Sentinel),
+            "mode" if read::<String>(Some(value.clone()))? == "sentinel" => {
+                return Err(Fault::Sentinel);
+            }
             "role" => role = read(Some(value)),
             _ => {}
         }
@@ -59,7 +61,8 @@ const UNSEEN: &str = "its settings cannot be seen; let the client's user use INF
                       maxmemory-policy, appendonly and appendfsync yourself";
 const NO_LOG: &str = "appendonly is no: after a crash, logins that have ended may be back; set appendonly yes and \
                       appendfsync always";
-const LATE_LOG: &str = "appendfsync is not always: after a power cut, logins that have ended may be back; set it";
+const LATE_LOG: &str =
+    "appendfsync is not always: after a power cut, logins that have ended may be back; set it";
 
 /// What its settings may do to logins.
 pub(crate) async fn warnings(connection: &mut MultiplexedConnection) -> Result<Vec<String>, Fault> {
@@ -80,8 +83,14 @@ pub(crate) async fn warnings(connection: &mut MultiplexedConnection) -> Result<V
             "maxmemory-policy is {policy}: when its memory is full it drops logins; set noeviction"
         ));
     }
-    let sync: Vec<String> = sync.ok().and_then(|it| redis::from_redis_value(it).ok()).unwrap_or_default();
-    match (line(&persistence, "aof_enabled"), sync.get(1).map(String::as_str)) {
+    let sync: Vec<String> = sync
+        .ok()
+        .and_then(|it| redis::from_redis_value(it).ok())
+        .unwrap_or_default();
+    match (
+        line(&persistence, "aof_enabled"),
+        sync.get(1).map(String::as_str),
+    ) {
         (Some("1"), Some("always")) => {}
         (Some("1"), Some(_)) => warnings.push(LATE_LOG.to_owned()),
         // Those who run it for others do not show it.

@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
+    Value,
 };
 use tokio::time::timeout_at;
 
@@ -105,7 +106,10 @@ impl Link {
 
     /// What its settings may do to logins.
     pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
-        let Numbered { number, mut connection } = self.connected(time).await?;
+        let Numbered {
+            number,
+            mut connection,
+        } = self.connected(time).await?;
         let warnings = timeout_at(time.until, greeting::warnings(&mut connection)).await;
         let warnings = warnings.unwrap_or(Err(Fault::TooLate(time.limit)));
         match warnings {
@@ -165,7 +169,9 @@ pub(crate) async fn connect(client: &Client) -> RedisResult<MultiplexedConnectio
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None);
-    client.get_multiplexed_async_connection_with_config(&config).await
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
 }
 
 /// A server, as messages name it.

@@ -12,22 +12,22 @@ use crate::sentinel::Watched;
 
 /// Where the records are.
 pub(crate) enum Servers {
-    One(Node),
-    Many(Cluster),
+    One(Box<Node>),
+    Many(Box<Cluster>),
 }
 
 impl Servers {
     pub(crate) fn fixed(client: Client) -> Self {
-        Self::One(Node::fixed(client))
+        Self::One(Box::new(Node::fixed(client)))
     }
 
     pub(crate) fn watched(sentinels: Vec<Client>, master: Client) -> Self {
         let way = || Way::Watched(Watched::new(sentinels.clone(), master.clone()));
-        Self::One(Node::new(way))
+        Self::One(Box::new(Node::new(way)))
     }
 
     pub(crate) fn cluster(seeds: Vec<Client>) -> Self {
-        Self::Many(Cluster::new(seeds))
+        Self::Many(Box::new(Cluster::new(seeds)))
     }
 
     pub(crate) async fn ask(&self, question: &Question<'_>, time: Time) -> Result<Value, Failure> {

@@ -160,7 +160,11 @@ pub(crate) async fn answers(
     pipeline: &Pipeline,
 ) -> RedisResult<Vec<RedisResult<Value>>> {
     let answers = connection.send_packed_commands(pipeline, 0, pipeline.len());
-    Ok(answers.await?.into_iter().map(Value::extract_error).collect())
+    Ok(answers
+        .await?
+        .into_iter()
+        .map(Value::extract_error)
+        .collect())
 }
 
 fn is_no_script(error: &redis::RedisError) -> bool {

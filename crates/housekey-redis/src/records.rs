@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use housekey::{Error, ErrorKind};
 use housekey::records::{LoginId, LoginRecord};
+use housekey::{Error, ErrorKind};
 use housekey_statements::redis::{
     self as said, BUCKETS, LARGEST_BATCH, Record, keys_of_user, number, pointer, pointer_key,
     seconds_to_keep,
@@ -119,10 +119,16 @@ impl Records {
         let mut command = redis::cmd("HGET");
         command.arg(&key).arg(id.to_string());
         let text: Option<String> = self.ask(&Question::about(&key, command), time).await?;
-        text.map(|text| self.record(*id, user_id, &text)).transpose()
+        text.map(|text| self.record(*id, user_id, &text))
+            .transpose()
     }
 
-    pub(crate) fn record(&self, id: LoginId, user_id: &str, text: &str) -> Result<LoginRecord, Error> {
+    pub(crate) fn record(
+        &self,
+        id: LoginId,
+        user_id: &str,
+        text: &str,
+    ) -> Result<LoginRecord, Error> {
         let record = Record::read(text).ok_or_else(|| self.unreadable())?;
         Ok(LoginRecord {
             id,
@@ -317,7 +323,12 @@ impl Records {
     }
 
     /// Each user's at once.
-    async fn purge_entries(&self, entries: &[String], now: u64, time: Time) -> Result<usize, Error> {
+    async fn purge_entries(
+        &self,
+        entries: &[String],
+        now: u64,
+        time: Time,
+    ) -> Result<usize, Error> {
         let mut of_users = std::collections::BTreeMap::<&str, Vec<&str>>::new();
         for entry in entries {
             let (id, user_id) = said::read_expiry(entry).ok_or_else(|| self.unreadable())?;

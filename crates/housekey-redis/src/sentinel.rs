@@ -45,7 +45,7 @@ impl Watched {
             match said.unwrap_or(Err(Fault::TooLate(patience))) {
                 Ok(Some((host, port))) => {
                     self.first.store(number, Ordering::Relaxed);
-                    return Ok(at(&self.master, &host, port)?);
+                    return at(&self.master, &host, port);
                 }
                 Ok(None) => failed = failed.or(Some("it knows no master of this name".to_owned())),
                 Err(fault) => {
@@ -72,7 +72,10 @@ impl fmt::Display for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let database = self.master.get_connection_info().redis_settings().db();
         let name = self.name();
-        write!(f, "database {database} of the Redis that Sentinels call {name:?}")
+        write!(
+            f,
+            "database {database} of the Redis that Sentinels call {name:?}"
+        )
     }
 }
 
@@ -104,7 +107,10 @@ pub(crate) fn at(client: &Client, host: &str, port: u16) -> Result<Client, Fault
             *old_port = port;
         }
         _ => {
-            let fault = (ErrorKind::InvalidClientConfig, "a path is not an address of a cluster");
+            let fault = (
+                ErrorKind::InvalidClientConfig,
+                "a path is not an address of a cluster",
+            );
             return Err(Fault::Redis(fault.into()));
         }
     }

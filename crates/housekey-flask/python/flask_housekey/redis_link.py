@@ -110,15 +110,15 @@ class Cluster:
     """The nodes of a cluster, as redis-py finds them. A question is put again only where it was not carried out: the slot is at another
     node, or is moving, or there was no connection."""
 
-    def __init__(self, redis: Any, client: RedisCluster) -> None:
+    def __init__(self, redis: Any, client: Any) -> None:
         if client.read_from_replicas or getattr(client, "load_balancing_strategy", None):
             raise ValueError("this client reads from replicas, where ended logins live on: make it without that")
         self._redis = redis
         self._exceptions = redis.exceptions
-        self._client: Any = client
+        self._client = client
         self._links: dict[str, Link] = {}
         # There is one at least, since the client has asked where the others are.
-        pool = self._client.get_redis_connection(self._client.get_primaries()[0]).connection_pool
+        pool = client.get_redis_connection(client.get_primaries()[0]).connection_pool
         check_bounds(pool)
         self._patience = 2 * max(pool.connection_kwargs.get("socket_timeout") or 5.0, 0.1)
 

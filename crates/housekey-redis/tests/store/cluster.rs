@@ -6,7 +6,9 @@ use housekey::records::LoginStore as _;
 use housekey_redis::RedisLoginStore;
 use housekey_statements::redis::{keys_of_user, slot_of};
 use redis::Client;
-use store_tests::{Kind, NOW, RedisCluster, Server, Traffic, create, faults, operations, races, record, rules};
+use store_tests::{
+    Kind, NOW, RedisCluster, Server, Traffic, create, faults, operations, races, record, rules,
+};
 
 fn store_on(cluster: &RedisCluster) -> RedisLoginStore {
     let clients = cluster.urls().into_iter().map(Client::open);
@@ -29,7 +31,10 @@ async fn a_store_on_a_cluster_does_what_every_store_must_on_all_nodes() {
         // Of 300, with 3 keys each and the index of a bucket.
         assert!(now - before > 200, "{now} keys, and {before} before");
     }
-    assert_eq!(store.delete_expired(u64::MAX, usize::MAX).await.unwrap(), 300);
+    assert_eq!(
+        store.delete_expired(u64::MAX, usize::MAX).await.unwrap(),
+        300
+    );
     assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }
 
