@@ -94,7 +94,7 @@ async fn a_change_that_too_few_replicas_have_is_an_error_and_nobody_who_looks_wa
     let store = RedisLoginStore::new(client);
     let login = record("mia");
     create(&store, &login).await;
-    let careful = store.clone().replicas(1).timeout(faults::SOON / 4);
+    let careful = store.clone().replicas(1).timeout(faults::SOON);
     let (changed, looked) = tokio::join!(careful.delete(&login.id), async {
         let mut found = 0;
         for _ in 0..50 {
@@ -108,8 +108,6 @@ async fn a_change_that_too_few_replicas_have_is_an_error_and_nobody_who_looks_wa
     assert_eq!(looked, 50);
     let created = careful.create(&record("ben"), &[], Limit::NONE).await;
     assert!(created.is_err(), "{created:?}");
-    let updated = careful.update(&login).await;
-    assert!(updated.is_err(), "{updated:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
