@@ -2,6 +2,7 @@
 //!
 //! - The servers: those that `scripts/with-servers` gives to all tests ([`shared_url`]), and private ones that a test can
 //!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
+//! - [`RedisCluster`] and [`Watched`]: several of Redis's that belong together.
 //! - [`rules`]: what holds for every store; [`faults`]: what happens when its server does not answer; [`races`]: two processes
 //!   at one store.
 //! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
@@ -12,12 +13,14 @@ pub mod faults;
 mod network;
 pub mod operations;
 pub mod races;
+mod redis_servers;
 pub mod rules;
 mod server;
 mod traffic;
 
 pub use crowd::{Busy, Crowd};
 pub use network::Network;
+pub use redis_servers::{RedisCluster, Watched};
 pub use server::Server;
 pub use traffic::Traffic;
 
@@ -35,6 +38,8 @@ pub enum Kind {
     Postgres,
     /// Redis.
     Redis,
+    /// A Redis Sentinel, which a test starts for itself.
+    Sentinel,
 }
 
 /// The URL of the server that all tests use at once, each with names of its own.
@@ -46,6 +51,7 @@ pub fn shared_url(kind: Kind) -> String {
     let (variable, package) = match kind {
         Kind::Postgres => ("DATABASE_URL", "housekey-postgres"),
         Kind::Redis => ("REDIS_URL", "housekey-redis"),
+        Kind::Sentinel => panic!("there is none for all tests"),
     };
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set; run: scripts/with-servers cargo test -p {package}")

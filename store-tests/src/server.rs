@@ -33,11 +33,25 @@ impl Server {
     ///
     /// When it cannot be started.
     pub fn start(kind: Kind) -> Self {
-        let mut server = Self {
-            kind,
-            dir: TempDir::new().expect("a directory"),
-            running: None,
-        };
+        Self::start_in(kind, TempDir::new().expect("a directory"))
+    }
+
+    /// Starts one of Redis's with these further lines of configuration and this password.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start_with(kind: Kind, password: &str, settings: &str) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        for (name, text) in [("password", password), ("settings", settings)] {
+            fs::write(dir.path().join(name), text).expect("a file");
+        }
+        Self::start_in(kind, dir)
+    }
+
+    fn start_in(kind: Kind, dir: TempDir) -> Self {
+        let running = None;
+        let mut server = Self { kind, dir, running };
         server.start_again();
         server
     }
@@ -54,7 +68,16 @@ impl Server {
 
     /// On which port of 127.0.0.1 it is.
     pub fn port(&self) -> u16 {
-        let port = fs::read_to_string(self.dir.path().join("port"));
+        self.number("port")
+    }
+
+    /// On which port a node of a cluster of Redis is for the other nodes.
+    pub fn bus_port(&self) -> u16 {
+        self.number("bus")
+    }
+
+    fn number(&self, name: &str) -> u16 {
+        let port = fs::read_to_string(self.dir.path().join(name));
         port.ok()
             .and_then(|port| port.parse().ok())
             .expect("scripts/serve writes it")
@@ -72,6 +95,7 @@ impl Server {
         let name = match self.kind {
             Kind::Postgres => "postgres",
             Kind::Redis => "redis",
+            Kind::Sentinel => "sentinel",
         };
         let process = Command::new(serve)
             .arg(name)
@@ -96,7 +120,7 @@ impl Server {
     pub fn stop(&mut self) {
         self.end(match self.kind {
             Kind::Postgres => "INT",
-            Kind::Redis => "TERM",
+            Kind::Redis | Kind::Sentinel => "TERM",
         });
     }
 
@@ -148,6 +172,9 @@ impl Drop for Server {
     }
 }
 
+/// What they say when they answer.
+const READY: [&str; 2] = ["ready to accept connections", "sentinel id is"];
+
 /// Waits for the line of the log that says so, and goes on reading what follows.
 fn wait_until_ready(output: PipeReader) -> Receiver<()> {
     let (ready, is_ready) = channel();
@@ -157,7 +184,8 @@ fn wait_until_ready(output: PipeReader) -> Receiver<()> {
         let mut last_lines = VecDeque::new();
         let mut ready = Some(ready);
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if line.to_lowercase().contains("ready to accept connections")
+            let said = line.to_lowercase();
+            if READY.iter().any(|words| said.contains(words))
                 && let Some(ready) = ready.take()
             {
                 let _ = ready.send(Ok(()));

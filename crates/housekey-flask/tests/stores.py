@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 import redis
@@ -66,10 +67,13 @@ def engine_url(url, driver):
 class Server:
     """A server of one test, which can be stopped and started again with its data."""
 
-    def __init__(self, kind, folder):
+    def __init__(self, kind, folder, **files):
         self.kind, self.folder, self.process = kind, folder, None
+        (folder / "server").mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / "server" / name).write_text(text)
         # It runs as somebody else when the tests run as root.
-        for parent in [folder, *folder.parents][:3]:
+        for parent in [folder, *folder.parents][:4]:
             parent.chmod(0o711)
         self.start()
 
@@ -80,7 +84,7 @@ class Server:
         said = []
         for line in self.process.stdout:
             said.append(line)
-            if "ready to accept connections" in line.lower():
+            if "ready to accept connections" in line.lower() or "sentinel id is" in line.lower():
                 # What it says is of no interest any more, but somebody has to read it.
                 self.reader = threading.Thread(target=self.process.stdout.read)
                 self.reader.start()
@@ -105,6 +109,17 @@ class Server:
         self.process.wait()
         self.reader.join()
         self.process.stdout.close()
+
+    def kill(self):
+        if self.process.poll() is not None:
+            return
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+
+    def client(self, **options):
+        return redis.Redis(port=self.port, password=self.password, decode_responses=True, **{"socket_timeout": 30, **options})
 
     def freeze(self):
         """It takes connections and answers nothing."""
@@ -137,6 +152,75 @@ def redis_server(tmp_path):
     server = Server("redis", tmp_path)
     yield server
     server.stop()
+
+
+def until(what, is_so):
+    began = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - began < 60, what
+        time.sleep(0.05)
+
+
+def says(server, *command):
+    """What it answers, or nothing."""
+    try:
+        return server.client().execute_command(*command)
+    except redis.RedisError:
+        return {}
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Three masters, and a replica of each behind them."""
+    settings = "cluster-enabled yes\ncluster-node-timeout 1500\nrepl-diskless-sync-delay 0\n"
+    with contextlib.ExitStack() as servers:
+        nodes = []
+        for number in range(6):
+            node = Server("redis", tmp_path / str(number), password="password", settings=settings)
+            servers.callback(node.kill)
+            nodes.append(node)
+        for node in nodes[1:]:
+            bus = (node.folder / "server" / "bus").read_text().strip()
+            nodes[0].client().execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+        for node, (first, last) in zip(nodes, [(0, 5461), (5462, 10923), (10924, 16383)]):
+            node.client().execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+        for number in range(3):
+            id = nodes[number].client().execute_command("CLUSTER", "MYID")
+            until("a replica knows its master", lambda: says(nodes[number + 3], "CLUSTER", "REPLICATE", id))
+        settle(nodes)
+        yield nodes
+
+
+def settle(nodes):
+    """Waits until all nodes of a cluster agree."""
+
+    def is_whole(node):
+        info, replication = str(says(node, "CLUSTER", "INFO")), says(node, "INFO", "replication")
+        if "cluster_state:ok" not in info or f"cluster_known_nodes:{len(nodes)}" not in info:
+            return False
+        return replication.get("role") == "master" or replication.get("master_link_status") == "up"
+
+    until("the cluster is whole", lambda: all(is_whole(node) for node in nodes))
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A master, its replica, and a Sentinel that calls the master `logins`."""
+    with contextlib.ExitStack() as servers:
+
+        def start(kind, name, settings):
+            server = Server(kind, tmp_path / name, password="password", settings=settings)
+            servers.callback(server.kill)
+            return server
+
+        master = start("redis", "master", "repl-diskless-sync-delay 0\n")
+        replica = start("redis", "replica", f"replicaof 127.0.0.1 {master.port}\n")
+        until("it follows", lambda: says(replica, "INFO", "replication").get("master_link_status") == "up")
+        settings = f"sentinel monitor logins 127.0.0.1 {master.port} 1\nsentinel auth-pass logins password\n"
+        settings += "sentinel down-after-milliseconds logins 1500\nsentinel failover-timeout logins 3000\n"
+        sentinel = start("sentinel", "sentinel", settings)
+        until("it knows the replica", lambda: len(says(sentinel, "SENTINEL REPLICAS", "logins")) == 1)
+        yield master, replica, sentinel
 
 
 @pytest.fixture(params=DRIVERS)

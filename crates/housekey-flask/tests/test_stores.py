@@ -282,7 +282,7 @@ def test_what_is_not_an_engine_of_postgresql_is_refused():
 
 def test_what_is_not_a_client_of_redis_that_gives_up_in_time_is_refused():
     for wrong in (None, 1, redis.asyncio.Redis()):
-        with pytest.raises(TypeError, match="takes a redis.Redis or a URL"):
+        with pytest.raises(TypeError, match="takes a redis.Redis, a RedisCluster or a URL"):
             RedisLoginStore(wrong)
     for client, says in [
         (redis.Redis(socket_timeout=None), "socket_timeout"),

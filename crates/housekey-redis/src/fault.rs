@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use housekey::{Error, ErrorKind};
-use redis::{Client, RedisError, ServerErrorKind};
+use redis::{RedisError, ServerErrorKind};
 
 /// A fault, before it is known which server it is about.
 #[derive(Debug)]
@@ -17,13 +17,47 @@ pub(crate) enum Fault {
     Unreadable,
     /// A command has another name there.
     UnknownCommand,
+    /// It is not the server that writes.
+    Replica,
+    /// It watches servers.
+    Sentinel,
+    /// No Sentinel says where the master is.
+    NoMaster(String),
+    /// No node of a cluster says where the others are.
+    NoNode(String),
+    /// The change is made, and too few replicas have it.
+    Replicas { have: usize, need: usize },
 }
 
-/// The server, as messages name it.
-pub(crate) fn server_name(client: &Client) -> String {
-    let info = client.get_connection_info();
-    let database = info.redis_settings().db();
-    format!("database {database} of Redis at {}", info.addr())
+/// A fault of a certain server.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    /// As messages name it.
+    server: String,
+    /// Whether the server may have done what it was asked for.
+    pub(crate) was_sent: bool,
+}
+
+impl Failure {
+    pub(crate) fn sent(fault: Fault, server: &str) -> Self {
+        Self {
+            fault,
+            server: server.to_owned(),
+            was_sent: true,
+        }
+    }
+
+    pub(crate) fn unsent(fault: Fault, server: &str) -> Self {
+        Self {
+            was_sent: false,
+            ..Self::sent(fault, server)
+        }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        self.fault.at(&self.server)
+    }
 }
 
 impl Fault {
@@ -33,7 +67,7 @@ impl Fault {
         let error = Error::new(ErrorKind::StoreFailed, message);
         match self {
             Self::Redis(source) => error.caused_by(source.into()),
-            Self::TooLate(_) | Self::Unreadable | Self::UnknownCommand => error,
+            _ => error,
         }
     }
 
@@ -45,7 +79,16 @@ impl Fault {
             }
             Self::Unreadable => WRITTEN_BY_OTHERS,
             Self::UnknownCommand => {
-                "it needs EVALSHA, EVAL, SCRIPT LOAD and HMGET under these names"
+                "it needs HELLO or ROLE, EVALSHA, SCRIPT LOAD, GET and HGET under these names"
+            }
+            Self::Replica => READ_ONLY,
+            Self::Sentinel => "name it as a Sentinel, and the master by its name",
+            Self::NoMaster(_) => {
+                "see whether the Sentinels run, and which name they know the master by"
+            }
+            Self::NoNode(_) => "see whether the nodes run, and whether they are a cluster",
+            Self::Replicas { .. } => {
+                "see whether its replicas run and follow it, or ask for fewer of them"
             }
         }
     }
@@ -53,6 +96,8 @@ impl Fault {
 
 const WRITTEN_BY_OTHERS: &str =
     "another program writes keys with this prefix; give the store a prefix of its own";
+const READ_ONLY: &str =
+    "the client leads to a server that only reads; it must lead to the one that writes";
 const CREDENTIALS: &str = "see which user and password the client was given";
 
 fn advice(error: &RedisError) -> &'static str {
@@ -60,17 +105,21 @@ fn advice(error: &RedisError) -> &'static str {
         redis::ErrorKind::Io => "see whether it runs; the store connects again by itself",
         redis::ErrorKind::AuthenticationFailed => CREDENTIALS,
         redis::ErrorKind::InvalidClientConfig => "see how the client was made",
-        redis::ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-            "the client leads to a server that only reads; it must lead to the one that writes"
-        }
+        _ if is_read_only(error) => READ_ONLY,
         redis::ErrorKind::Server(ServerErrorKind::BusyLoading) => {
             "the server starts and reads its data; the store tries again by itself"
         }
         redis::ErrorKind::Server(ServerErrorKind::NoPerm) => {
             "let the client's user use the keys with the store's prefix, and scripts"
         }
-        redis::ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::CrossSlot) => {
-            "it belongs to a Redis Cluster, which the store cannot use"
+        redis::ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => {
+            "it belongs to a Redis Cluster: make the store with RedisLoginStore::cluster"
+        }
+        redis::ErrorKind::Server(ServerErrorKind::CrossSlot) => {
+            "the prefix must not have `{}` in it"
+        }
+        redis::ErrorKind::Server(ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain) => {
+            "the cluster is changing; see `redis-cli --cluster check` if that lasts"
         }
         _ => match error.code() {
             Some("NOAUTH" | "WRONGPASS") => CREDENTIALS,
@@ -78,9 +127,21 @@ fn advice(error: &RedisError) -> &'static str {
             Some("MISCONF") => "it cannot write to its disk; see its log",
             Some("WRONGTYPE") => WRITTEN_BY_OTHERS,
             _ if says(error, "unauthenticated") => CREDENTIALS,
+            _ if says(error, "cluster support disabled") => {
+                "it is a server of its own: make the store with RedisLoginStore::new"
+            }
             _ => "the server's log may say more",
         },
     }
+}
+
+/// Redis before 7.0 says it of a script in the words of the script's error.
+pub(crate) fn is_read_only(error: &RedisError) -> bool {
+    error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly) || says(error, "-READONLY")
+}
+
+pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
+    says(error, "unknown command")
 }
 
 fn says(error: &RedisError, words: &str) -> bool {
@@ -94,6 +155,13 @@ impl fmt::Display for Fault {
             Self::TooLate(limit) => write!(f, "it has not answered within {limit:?}"),
             Self::Unreadable => f.write_str("its answer cannot be read"),
             Self::UnknownCommand => f.write_str("it does not know a command that the store needs"),
+            Self::Replica => f.write_str("it is a replica"),
+            Self::Sentinel => f.write_str("it is a Sentinel"),
+            Self::NoMaster(why) => write!(f, "no Sentinel says where it is: {why}"),
+            Self::NoNode(why) => write!(f, "no node says where the others are: {why}"),
+            Self::Replicas { have, need } => {
+                write!(f, "{have} of {need} replicas have what was changed")
+            }
         }
     }
 }
@@ -104,7 +172,9 @@ impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
         match error.kind() {
             redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => Self::Unreadable,
-            _ if says(&error, "unknown command") => Self::UnknownCommand,
+            _ if is_unknown_command(&error) => Self::UnknownCommand,
+            // The scripts say it of what they read.
+            _ if says(&error, "unreadable") => Self::Unreadable,
             _ => Self::Redis(error),
         }
     }

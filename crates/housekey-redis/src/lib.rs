@@ -1,7 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod cluster;
 mod fault;
+mod greeting;
 mod link;
+mod node;
+mod places;
+mod question;
+mod records;
+mod sentinel;
 mod store;
 
 pub use store::RedisLoginStore;

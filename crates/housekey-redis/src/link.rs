@@ -1,27 +1,43 @@
-//! One connection for all requests, made again when it fails.
+//! One connection for all requests to a server, made again when it fails.
 //!
 //! redis-rs has a `ConnectionManager` for that, which this is not, for two reasons. After an answer that never came it
 //! keeps the connection, and when the server's machine is gone, none comes over that one for as long as the operating
 //! system tries, which is 15 minutes. And while the server refuses, it lets everybody wait for its next try.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use housekey::Error;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::timeout;
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
+    Value,
+};
+use tokio::time::timeout_at;
 
-use crate::fault::{Fault, server_name};
+use crate::fault::{Failure, Fault, is_read_only};
+use crate::greeting;
+use crate::question::{Question, Time, answers};
+use crate::sentinel::Watched;
 
-/// The way to the server.
+/// Where the server is.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Always at one address.
+    Fixed(Client),
+    /// Wherever the Sentinels say.
+    Watched(Watched),
+}
+
+/// The way to the server that writes.
 pub(crate) struct Link {
-    client: Client,
+    way: Way,
     current: Mutex<Option<Numbered>>,
     last_number: AtomicU64,
     /// Who holds it connects; the others wait for that.
     connecting: tokio::sync::Mutex<()>,
+    /// Once is enough, and for one of the connections to a server.
+    has_warned: AtomicBool,
 }
 
 /// Which connection, so that nobody gives up the next one in its place.
@@ -33,55 +49,86 @@ struct Numbered {
 
 impl Link {
     /// Nothing is asked of the server before the first operation.
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(way: Way, warns: bool) -> Self {
         Self {
-            client,
+            way,
             current: Mutex::new(None),
             last_number: AtomicU64::new(0),
             connecting: tokio::sync::Mutex::new(()),
+            has_warned: AtomicBool::new(!warns),
         }
     }
 
     /// Asks the server, and gets an answer or an error in time.
-    pub(crate) async fn ask<T, Asking>(
+    pub(crate) async fn ask(
         &self,
-        limit: Duration,
-        question: impl FnOnce(MultiplexedConnection) -> Asking,
-    ) -> Result<T, Error>
-    where
-        Asking: Future<Output = RedisResult<T>>,
-    {
-        let mut used = None;
-        let asking = async {
-            let Numbered { number, connection } = self.connection().await?;
-            used = Some(number);
-            question(connection).await
+        question: &Question<'_>,
+        asking: bool,
+        time: Time,
+    ) -> Result<Value, Failure> {
+        let connected = self.connected(time).await?;
+        let number = connected.number;
+        let answer = question.put(connected.connection, asking, time);
+        let fault = match timeout_at(time.until, answer).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(fault)) => fault,
+            Err(_) => Fault::TooLate(time.limit),
         };
-        let answer = timeout(limit, asking).await;
-        match answer {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                if !is_answer(&error) {
-                    self.give_up(used);
-                }
-                Err(self.failed(error))
-            }
-            Err(_) => {
-                self.give_up(used);
-                Err(self.failed(Fault::TooLate(limit)))
+        if !is_answer(&fault) {
+            self.give_up(number);
+        }
+        Err(Failure::sent(fault, &self.to_string()))
+    }
+
+    /// Asks several plain questions at once. An answer may be an error of the server's.
+    pub(crate) async fn ask_all(
+        &self,
+        questions: &[&Question<'_>],
+        time: Time,
+    ) -> Result<Vec<RedisResult<Value>>, Failure> {
+        let Numbered {
+            number,
+            mut connection,
+        } = self.connected(time).await?;
+        let mut pipeline = Pipeline::with_capacity(questions.len());
+        for question in questions {
+            pipeline.add_command(question.command.clone());
+        }
+        let answers = timeout_at(time.until, answers(&mut connection, &pipeline)).await;
+        let fault = match answers {
+            Ok(Ok(answers)) => return Ok(answers),
+            Ok(Err(error)) => error.into(),
+            Err(_) => Fault::TooLate(time.limit),
+        };
+        self.give_up(number);
+        Err(Failure::sent(fault, &self.to_string()))
+    }
+
+    /// What its settings may do to logins.
+    pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
+        let Numbered {
+            number,
+            mut connection,
+        } = self.connected(time).await?;
+        let warnings = timeout_at(time.until, greeting::warnings(&mut connection)).await;
+        let warnings = warnings.unwrap_or(Err(Fault::TooLate(time.limit)));
+        match warnings {
+            Ok(warnings) => Ok(warnings.iter().map(|it| format!("{self}: {it}")).collect()),
+            Err(fault) => {
+                self.give_up(number);
+                Err(Failure::sent(fault, &self.to_string()))
             }
         }
     }
 
-    pub(crate) fn failed(&self, fault: impl Into<Fault>) -> Error {
-        fault.into().at(&self.server_name())
+    async fn connected(&self, time: Time) -> Result<Numbered, Failure> {
+        let connected = timeout_at(time.until, self.connection(time)).await;
+        connected
+            .unwrap_or(Err(Fault::TooLate(time.limit)))
+            .map_err(|fault| Failure::unsent(fault, &self.to_string()))
     }
 
-    pub(crate) fn server_name(&self) -> String {
-        server_name(&self.client)
-    }
-
-    async fn connection(&self) -> RedisResult<Numbered> {
+    async fn connection(&self, time: Time) -> Result<Numbered, Fault> {
         if let Some(current) = self.current().clone() {
             return Ok(current);
         }
@@ -89,24 +136,27 @@ impl Link {
         if let Some(current) = self.current().clone() {
             return Ok(current);
         }
-        // How long an operation may take is `ask`'s business.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
+        let mut connection = match &self.way {
+            Way::Fixed(client) => connect(client).await?,
+            Way::Watched(watched) => connect(&watched.master(time).await?).await?,
+        };
+        greeting::refuse_replicas(&mut connection).await?;
+        if !self.has_warned.load(Ordering::Relaxed) {
+            for warning in greeting::warnings(&mut connection).await? {
+                tracing::warn!(target: "housekey", "{self}: {warning}");
+            }
+            self.has_warned.store(true, Ordering::Relaxed);
+        }
         let connected = Numbered {
-            connection: connecting.await?,
+            connection,
             number: self.last_number.fetch_add(1, Ordering::Relaxed),
         };
         *self.current() = Some(connected.clone());
         Ok(connected)
     }
 
-    fn give_up(&self, used: Option<u64>) {
-        self.current()
-            .take_if(|current| Some(current.number) == used);
+    fn give_up(&self, used: u64) {
+        self.current().take_if(|current| current.number == used);
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Numbered>> {
@@ -114,11 +164,46 @@ impl Link {
     }
 }
 
+/// How long it may take is its caller's business.
+pub(crate) async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+}
+
+/// A server, as messages name it.
+pub(crate) fn server_name(client: &Client) -> String {
+    let info = client.get_connection_info();
+    let database = info.redis_settings().db();
+    format!("database {database} of Redis at {}", info.addr())
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.way {
+            Way::Fixed(client) => f.write_str(&server_name(client)),
+            Way::Watched(watched) => watched.fmt(f),
+        }
+    }
+}
+
 /// Whether the server has answered, and another connection would get the same answer. A replica may be one only since the
 /// connection was made, and its name may lead to another server by now.
-fn is_answer(error: &RedisError) -> bool {
+fn is_answer(fault: &Fault) -> bool {
+    match fault {
+        Fault::Redis(error) => is_error_of_the_question(error),
+        Fault::Unreadable | Fault::UnknownCommand | Fault::Replicas { .. } => true,
+        _ => false,
+    }
+}
+
+fn is_error_of_the_question(error: &RedisError) -> bool {
     match error.kind() {
-        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => false,
+        _ if is_read_only(error) => false,
+        ErrorKind::Server(ServerErrorKind::MasterDown) => false,
         ErrorKind::Server(_) | ErrorKind::Extension => true,
         _ => false,
     }

@@ -7,23 +7,13 @@ use std::time::Duration;
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error};
 use housekey_statements::redis::{
-    self as said, DEFAULT_PREFIX, LARGEST_BATCH, SWEPT, long_expired, number, seconds_to_keep,
+    DEFAULT_PREFIX, LARGEST_BATCH, SWEPT, long_expired, number, pointer, seconds_to_keep,
 };
-use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
+use redis::Client;
 
-use crate::fault::Fault;
-use crate::link::Link;
-
-/// Each is sent once, and named by its digest afterwards.
-struct Scripts {
-    create: Script,
-    update: Script,
-    touch: Script,
-    delete: Script,
-    delete_by_user: Script,
-    list_by_user: Script,
-    delete_expired: Script,
-}
+use crate::node::Servers;
+use crate::question::{Question, Time};
+use crate::records::{Claimed, Records, Scripts};
 
 /// Keeps login records in Redis. Clones are the same store.
 ///
@@ -44,9 +34,7 @@ struct Scripts {
 /// ```
 #[derive(Clone)]
 pub struct RedisLoginStore {
-    link: Arc<Link>,
-    scripts: Arc<Scripts>,
-    prefix: Arc<str>,
+    records: Records,
     timeout: Duration,
 }
 
@@ -54,18 +42,69 @@ impl RedisLoginStore {
     /// How long an operation may take: five seconds, unless [`timeout`](Self::timeout) says otherwise.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// A store whose keys start with `housekey:`. It asks over a connection of its own, which it makes when it is first
-    /// needed, and again whenever it is lost.
+    /// A store on one server, whose keys start with `housekey:`. It asks over a connection of its own, which it makes when it is
+    /// first needed, and again whenever it is lost. A server that is a replica then is refused.
     pub fn new(client: Client) -> Self {
+        Self::on(Servers::fixed(client))
+    }
+
+    /// A store on a Redis Cluster, of which some nodes are named: those that are asked where the others are. Of these, one has to
+    /// answer. The first of them says how every node is spoken to: user, password, TLS.
+    ///
+    /// ```no_run
+    /// use housekey_redis::RedisLoginStore;
+    ///
+    /// # fn store(password: &str) -> Result<RedisLoginStore, redis::RedisError> {
+    /// let nodes = ["redis-1", "redis-2", "redis-3"]
+    ///     .map(|host| redis::Client::open(format!("rediss://default:{password}@{host}:6379")));
+    /// let nodes = nodes.into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// let store = RedisLoginStore::cluster(nodes);
+    /// # Ok(store)
+    /// # }
+    /// ```
+    ///
+    /// A question is put again only where it was not carried out: its slot is at another node, or is moving, or there was no
+    /// connection.
+    pub fn cluster(nodes: impl IntoIterator<Item = Client>) -> Self {
+        Self::on(Servers::cluster(nodes.into_iter().collect()))
+    }
+
+    /// A store on whichever server these Sentinels call the master of a name. The host of `master` is that name, and the rest of it
+    /// says how the server is spoken to: user, password, database, TLS. What the Sentinels are asked with is in their own clients.
+    ///
+    /// ```no_run
+    /// use housekey_redis::RedisLoginStore;
+    ///
+    /// # fn store(password: &str) -> Result<RedisLoginStore, redis::RedisError> {
+    /// let sentinels = ["sentinel-1", "sentinel-2", "sentinel-3"]
+    ///     .map(|host| redis::Client::open(format!("redis://{host}:26379")));
+    /// let sentinels = sentinels.into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// let master = redis::Client::open(format!("redis://default:{password}@mymaster/0"))?;
+    /// let store = RedisLoginStore::sentinel(sentinels, master);
+    /// # Ok(store)
+    /// # }
+    /// ```
+    ///
+    /// They are asked for each new connection, and what they name is refused unless it says itself that it is a master.
+    pub fn sentinel(sentinels: impl IntoIterator<Item = Client>, master: Client) -> Self {
+        Self::on(Servers::watched(sentinels.into_iter().collect(), master))
+    }
+
+    fn on(servers: Servers) -> Self {
         Self {
-            link: Arc::new(Link::new(client)),
-            scripts: Arc::new(Scripts::new()),
-            prefix: DEFAULT_PREFIX.into(),
+            records: Records {
+                servers: Arc::new(servers),
+                prefix: DEFAULT_PREFIX.into(),
+                replicas: 0,
+                places: Arc::default(),
+                scripts: Arc::new(Scripts::new()),
+            },
             timeout: Self::DEFAULT_TIMEOUT,
         }
     }
 
-    /// What its keys start with. Each login manager needs a prefix of its own, and none that another one starts with.
+    /// What its keys start with. Each login manager needs a prefix of its own, and none that another one starts with. In a cluster
+    /// there is no `{` in it, or all records would be on one node.
     ///
     /// ```no_run
     /// # use housekey_redis::RedisLoginStore;
@@ -75,7 +114,8 @@ impl RedisLoginStore {
     /// # }
     /// ```
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into().into();
+        self.records.prefix = prefix.into().into();
+        self.records.places = Arc::default();
         self
     }
 
@@ -85,45 +125,49 @@ impl RedisLoginStore {
         self
     }
 
-    /// A script, to which its arguments are to be added.
-    fn script<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
-        let mut invocation = script.prepare_invoke();
-        invocation
-            .key(format!("{}expiry", self.prefix))
-            .arg(&*self.prefix);
-        invocation
+    /// How many replicas must have a change before it counts as answered: none, unless this says otherwise. With one, an ended login
+    /// stays ended when the replica that has this takes the master's place; without, the master answers first and the replica gets
+    /// its copy afterwards. With fewer replicas that follow, changes are errors, and logins can be looked at.
+    ///
+    /// It costs each change the time to the replica and back (Redis's `WAIT`), one after the other.
+    pub fn replicas(mut self, count: usize) -> Self {
+        self.records.replicas = count;
+        self
     }
 
-    async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, Error> {
-        let run = |mut connection| async move { script.invoke_async(&mut connection).await };
-        self.link.ask(self.timeout, run).await
+    /// Asks the servers whether their settings may lose logins, or bring ended ones back. There is a sentence for each, which names
+    /// the server and what to set; with none, all is well. What the store finds when it first connects it also writes to the log.
+    ///
+    /// It looks at `maxmemory-policy`, `appendonly` and `appendfsync`, of masters alone.
+    ///
+    /// ```no_run
+    /// # async fn start(store: housekey_redis::RedisLoginStore) -> Result<(), housekey::Error> {
+    /// for warning in store.check().await? {
+    ///     eprintln!("{warning}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a server does not answer.
+    pub async fn check(&self) -> Result<Vec<String>, Error> {
+        let warnings = self.records.servers.warnings(self.begin()).await;
+        warnings.map_err(|failure| failure.into_error())
     }
 
-    fn id(&self, text: &str) -> Result<LoginId, Error> {
-        let id = text.parse();
-        id.map_err(|_| self.link.failed(Fault::Unreadable))
-    }
-}
-
-impl Scripts {
-    fn new() -> Self {
-        Self {
-            create: Script::new(said::CREATE),
-            update: Script::new(said::UPDATE),
-            touch: Script::new(said::TOUCH),
-            delete: Script::new(said::DELETE),
-            delete_by_user: Script::new(said::DELETE_BY_USER),
-            list_by_user: Script::new(said::LIST_BY_USER),
-            delete_expired: Script::new(said::DELETE_EXPIRED),
-        }
+    fn begin(&self) -> Time {
+        Time::begin(self.timeout)
     }
 }
 
 impl fmt::Debug for RedisLoginStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLoginStore")
-            .field("server", &self.link.server_name())
-            .field("prefix", &self.prefix)
+            .field("server", &self.records.servers.to_string())
+            .field("prefix", &self.records.prefix)
+            .field("replicas", &self.records.replicas)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -136,73 +180,120 @@ impl LoginStore for RedisLoginStore {
         replacing: &[LoginId],
         limit: Limit,
     ) -> Result<Created, BoxError> {
-        let mut script = self.script(&self.scripts.create);
-        add_record(&mut script, new);
-        script
-            .arg(long_expired(new.last_seen_at))
-            .arg(SWEPT)
-            .arg(number(limit.count as u64))
-            .arg(number(limit.now))
-            .arg(number(limit.spared_since))
-            .arg(limit.looks_at(replacing.len()));
-        for id in replacing {
-            script.arg(id.to_string());
+        let (records, time) = (&self.records, self.begin());
+        let claim = Records::new_claim()?;
+        let making = Making {
+            new,
+            replacing,
+            limit,
+            claim: &claim,
+        };
+        let mut expected = String::new();
+        let before = loop {
+            let others = match records.claim(new, &claim, &expected, time).await? {
+                Claimed::Now { before } => break before,
+                Claimed::ByOther(others) => others,
+            };
+            if records.lives(&new.id, &others, limit.now, time).await? {
+                return Ok(Created::Taken);
+            }
+            // What is not created takes nothing away from the other one.
+            let made = self.make(making, true, time).await?;
+            if let Some(answer) = made.answer {
+                return Ok(answer);
+            }
+            if !records.fence(&new.id, &others, limit.now, time).await? {
+                return Ok(Created::Taken);
+            }
+            expected = others;
+        };
+        let made = self.make(making, false, time).await?;
+        let Some(answer) = made.answer else {
+            return Err(records.unreadable().into());
+        };
+        match answer {
+            Created::Done { .. } => {
+                records.places.keep(new.id, &new.user_id);
+                // Those of other users, if there are any.
+                for id in replacing.iter().filter(|id| **id != new.id) {
+                    if !made.gone.contains(&id.to_string()) {
+                        self.delete_at(id, time).await?;
+                    }
+                }
+            }
+            // After another user's, there is nothing that it could lead to.
+            _ if before == expected && !expected.is_empty() => {}
+            _ => {
+                let (id, unused) = (new.id.to_string(), pointer(&claim, &new.user_id));
+                records.give_back(&id, unused, &before, time).await;
+            }
         }
-        let (what, ended): (String, Vec<String>) = self.run(&script).await?;
-        let ended = ended.iter().map(|id| self.id(id));
-        let ended = ended.collect::<Result<_, _>>()?;
-        match what.as_str() {
-            "done" => Ok(Created::Done { ended }),
-            "crowded" => Ok(Created::Crowded { ended }),
-            "full" => Ok(Created::Full),
-            "taken" => Ok(Created::Taken),
-            _ => Err(self.link.failed(Fault::Unreadable).into()),
-        }
+        Ok(answer)
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(format!("{}login:{id}", self.prefix));
-        command.arg(&["user_id", "created_at", "version", "last_seen_at"]);
-        command.arg(&["expires_at", "data"]);
-        let ask = |mut connection| async move {
-            let fields: Value = command.query_async(&mut connection).await?;
-            match is_nothing(&fields) {
-                true => Ok(None),
-                false => Ok(Some(Fields::from_redis_value(fields)?)),
+        let (records, time) = (&self.records, self.begin());
+        let mut place = None;
+        while let Some(next) = records.place(id, place.as_ref(), time).await? {
+            let record = records.load(id, &next.user_id, time).await?;
+            let record = record.filter(|record| number(now) < record.expires_at);
+            if record.is_some() {
+                records.places.keep(*id, &next.user_id);
+                return Ok(record);
             }
-        };
-        let fields = self.link.ask(self.timeout, ask).await?;
-        let record = fields.map(|fields| record(*id, fields));
-        Ok(record.filter(|record| number(now) < record.expires_at))
+            place = Some(next);
+        }
+        Ok(None)
     }
 
+    /// A record stays with its user: where that is another one, there is none.
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
-        let mut script = self.script(&self.scripts.update);
-        add_record(&mut script, changed);
-        let updated: u8 = self.run(&script).await?;
-        Ok(match updated {
-            0 => Updated::Gone,
-            1 => Updated::Conflict,
-            _ => Updated::Done,
-        })
+        let (records, time) = (&self.records, self.begin());
+        let question = records
+            .of_user(&records.scripts.update, &changed.user_id)
+            .arg(changed.id.to_string());
+        let question = add_record(question, changed).kept_by(records.replicas);
+        let (updated, claim): (u8, String) = records.ask(&question, time).await?;
+        match updated {
+            0 => Ok(Updated::Gone),
+            1 => Ok(Updated::Conflict),
+            _ => {
+                let seconds = seconds_to_keep(changed.last_seen_at, changed.expires_at);
+                let (id, user_id) = (&changed.id, &*changed.user_id);
+                records.point(id, user_id, &claim, seconds, time).await?;
+                Ok(Updated::Done)
+            }
+        }
     }
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
-        let mut script = self.script(&self.scripts.touch);
-        script
-            .arg(id.to_string())
-            .arg(number(touch.now))
-            .arg(number(touch.unless_since))
-            .arg(number(touch.expires_at))
-            .arg(seconds_to_keep(touch.now, touch.expires_at));
-        Ok(self.run(&script).await?)
+        let (records, time) = (&self.records, self.begin());
+        let seconds = seconds_to_keep(touch.now, touch.expires_at);
+        let mut place = None;
+        while let Some(next) = records.place(id, place.as_ref(), time).await? {
+            let question = records
+                .of_user(&records.scripts.touch, &next.user_id)
+                .arg(id.to_string())
+                .arg(number(touch.now))
+                .arg(number(touch.unless_since))
+                .arg(number(touch.expires_at))
+                .arg(seconds)
+                .kept_by(records.replicas);
+            let (touched, claim): (u8, String) = records.ask(&question, time).await?;
+            if touched == 3 {
+                let user_id = &next.user_id;
+                records.point(id, user_id, &claim, seconds, time).await?;
+            }
+            if touched > 0 {
+                return Ok(touched > 1);
+            }
+            place = Some(next);
+        }
+        Ok(false)
     }
 
     async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
-        let mut script = self.script(&self.scripts.delete);
-        script.arg(id.to_string());
-        Ok(self.run(&script).await?)
+        Ok(self.delete_at(id, self.begin()).await?)
     }
 
     async fn delete_by_user(
@@ -211,19 +302,23 @@ impl LoginStore for RedisLoginStore {
         except: Option<&LoginId>,
         limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
+        let records = &self.records;
         let mut deleted: Vec<LoginId> = Vec::new();
         while deleted.len() < limit {
+            let time = self.begin();
             let batch = LARGEST_BATCH.min(limit - deleted.len());
-            let mut script = self.script(&self.scripts.delete_by_user);
-            script
-                .arg(user_id)
+            let question = records
+                .of_user(&records.scripts.delete_by_user, user_id)
                 .arg(except.map(LoginId::to_string).unwrap_or_default())
-                .arg(batch);
-            let (gone, ids): (usize, Vec<String>) = self.run(&script).await?;
-            for id in ids {
-                deleted.push(self.id(&id)?);
+                .arg(batch)
+                .kept_by(records.replicas);
+            let (count, gone): (usize, Vec<(String, String)>) =
+                records.ask(&question, time).await?;
+            records.release(user_id, &gone, time).await;
+            for (id, _) in gone {
+                deleted.push(records.id(&id)?);
             }
-            if gone < batch {
+            if count < batch {
                 break;
             }
         }
@@ -236,16 +331,20 @@ impl LoginStore for RedisLoginStore {
         now: u64,
         limit: usize,
     ) -> Result<Vec<LoginRecord>, BoxError> {
+        let records = &self.records;
         let mut listed: Vec<LoginRecord> = Vec::new();
         let mut start = 0_usize;
         while listed.len() < limit {
             let most = LARGEST_BATCH.min(limit - listed.len());
-            let mut script = self.script(&self.scripts.list_by_user);
-            script.arg(user_id).arg(number(now)).arg(start).arg(most);
-            let (next, more, found): (usize, bool, Vec<(String, Fields)>) =
-                self.run(&script).await?;
-            for (id, fields) in found {
-                let record = record(self.id(&id)?, fields);
+            let question = records
+                .of_user(&records.scripts.list_by_user, user_id)
+                .arg(number(now))
+                .arg(start)
+                .arg(most);
+            let (next, more, found): (usize, bool, Vec<(String, String)>) =
+                records.ask(&question, self.begin()).await?;
+            for (id, text) in found {
+                let record = records.record(records.id(&id)?, user_id, &text)?;
                 // One that was used meanwhile has moved to the front, and another one to its place.
                 if start == 0 || listed.iter().all(|it| it.id != record.id) {
                     listed.push(record);
@@ -260,51 +359,90 @@ impl LoginStore for RedisLoginStore {
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        let mut deleted = 0;
-        while deleted < limit {
-            let batch = LARGEST_BATCH.min(limit - deleted);
-            let mut script = self.script(&self.scripts.delete_expired);
-            script.arg(number(now)).arg(batch);
-            let count: usize = self.run(&script).await?;
-            deleted += count;
-            if count < batch {
-                break;
+        let purged = self.records.purge(now, limit, || self.begin()).await;
+        Ok(purged?)
+    }
+}
+
+/// A record that is being made.
+#[derive(Clone, Copy)]
+struct Making<'a> {
+    new: &'a LoginRecord,
+    replacing: &'a [LoginId],
+    limit: Limit,
+    claim: &'a str,
+}
+
+/// What became of it.
+struct Made {
+    /// `None` when there is room for it, and nothing was done.
+    answer: Option<Created>,
+    /// The ids of the user's records that are gone.
+    gone: Vec<String>,
+}
+
+impl RedisLoginStore {
+    /// Writes a record, or only looks whether it could.
+    async fn make(&self, making: Making<'_>, looks: bool, time: Time) -> Result<Made, Error> {
+        let (records, limit, new) = (&self.records, making.limit, making.new);
+        let question = records
+            .of_user(&records.scripts.create, &new.user_id)
+            .arg(new.id.to_string())
+            .arg(making.claim);
+        let question = add_record(question, new)
+            .arg(long_expired(new.last_seen_at))
+            .arg(SWEPT)
+            .arg(number(limit.count as u64))
+            .arg(number(limit.now))
+            .arg(number(limit.spared_since))
+            .arg(limit.looks_at(making.replacing.len()))
+            .arg(u8::from(looks))
+            .args(making.replacing.iter().map(LoginId::to_string))
+            .kept_by(records.replicas);
+        let (what, ended, gone): (String, Vec<String>, Vec<(String, String)>) =
+            records.ask(&question, time).await?;
+        records.release(&new.user_id, &gone, time).await;
+        let ended = ended.iter().map(|id| records.id(id));
+        let ended = ended.collect::<Result<_, _>>()?;
+        let answer = match what.as_str() {
+            "done" => Some(Created::Done { ended }),
+            "crowded" => Some(Created::Crowded { ended }),
+            "full" => Some(Created::Full),
+            "taken" => Some(Created::Taken),
+            "free" => None,
+            _ => return Err(records.unreadable()),
+        };
+        let gone = gone.into_iter().map(|(id, _)| id).collect();
+        Ok(Made { answer, gone })
+    }
+
+    async fn delete_at(&self, id: &LoginId, time: Time) -> Result<bool, Error> {
+        let records = &self.records;
+        let mut place = None;
+        while let Some(next) = records.place(id, place.as_ref(), time).await? {
+            let text = id.to_string();
+            let question = records
+                .of_user(&records.scripts.delete, &next.user_id)
+                .arg(&text)
+                .kept_by(records.replicas);
+            let (deleted, claim): (u8, String) = records.ask(&question, time).await?;
+            if deleted == 1 {
+                records.release(&next.user_id, &[(text, claim)], time).await;
+                return Ok(true);
             }
+            place = Some(next);
         }
-        Ok(deleted)
+        Ok(false)
     }
 }
 
-/// A record but for its id: user, when it was made, version, two more times, data.
-type Fields = (String, u64, u64, u64, u64, String);
-
-/// What Redis says of the fields of a record that is not there.
-fn is_nothing(fields: &Value) -> bool {
-    matches!(fields, Value::Array(fields) if fields.iter().all(|field| *field == Value::Nil))
-}
-
-fn record(id: LoginId, fields: Fields) -> LoginRecord {
-    let (user_id, created_at, version, last_seen_at, expires_at, data) = fields;
-    LoginRecord {
-        id,
-        user_id,
-        version,
-        created_at,
-        last_seen_at,
-        expires_at,
-        data,
-    }
-}
-
-/// The record, and how long Redis is to keep it.
-fn add_record(script: &mut ScriptInvocation<'_>, record: &LoginRecord) {
-    script
-        .arg(record.id.to_string())
-        .arg(&record.user_id)
+/// The record but for its id and its user, and how long Redis is to keep it.
+fn add_record<'a>(question: Question<'a>, record: &LoginRecord) -> Question<'a> {
+    question
         .arg(number(record.version))
         .arg(number(record.created_at))
         .arg(number(record.last_seen_at))
         .arg(number(record.expires_at))
         .arg(&record.data)
-        .arg(seconds_to_keep(record.last_seen_at, record.expires_at));
+        .arg(seconds_to_keep(record.last_seen_at, record.expires_at))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use housekey::records::{LoginId, LoginRecord};
 use housekey_redis::RedisLoginStore;
+use housekey_statements::redis as said;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline};
 
@@ -121,44 +122,39 @@ impl RedisServer {
     }
 }
 
+/// The claim that all records here are made by. Those of the store have each their own, as long as this.
+const CLAIM: &str = "0123456789abcdef";
+
 impl Redis {
-    fn login_key(&self, id: &LoginId) -> String {
-        format!("{}login:{id}", self.prefix)
+    fn keys(&self, record: &LoginRecord) -> [String; 3] {
+        said::keys_of_user(&self.prefix, &record.user_id)
     }
 
-    fn user_key(&self, record: &LoginRecord) -> String {
-        format!("{}user:{}", self.prefix, record.user_id)
-    }
-
-    fn expiry_key(&self) -> String {
-        format!("{}expiry", self.prefix)
+    fn pointer(&self, id: &LoginId) -> String {
+        said::pointer_key(&self.prefix, &id.to_string())
     }
 
     /// What the scripts of the store do to create a record.
     fn create(&self, pipeline: &mut Pipeline, record: &LoginRecord) {
         let LoginRecord { id, user_id, .. } = record;
-        let (login, user) = (self.login_key(id), self.user_key(record));
+        let [logins, seen, expiry] = self.keys(record);
         let seconds = record.expires_at - record.last_seen_at + MARGIN;
-        pipeline
-            .cmd("HSET")
-            .arg(&login)
-            .arg(&["user_id", user_id])
-            .arg(("version", record.version))
-            .arg(("created_at", record.created_at))
-            .arg(("last_seen_at", record.last_seen_at))
-            .arg(("expires_at", record.expires_at))
-            .arg(&["data", &record.data])
-            .ignore();
+        let (version, made) = (record.version, record.created_at);
+        let (last, ends) = (record.last_seen_at, record.expires_at);
+        let text = format!("{version} {made} {last} {ends} {CLAIM} {}", record.data);
+        let pointer = said::pointer(CLAIM, user_id);
+        let set = pipeline.cmd("SET").arg(self.pointer(id)).arg(pointer);
+        set.arg("EX").arg(seconds).ignore();
+        let hset = pipeline.cmd("HSET").arg(&logins).arg(id.to_string());
+        hset.arg(text).ignore();
         let mut add = |key: &str, score: u64, entry: String| {
             let add = pipeline.cmd("ZADD").arg(key);
             add.arg(score).arg(entry).ignore();
         };
-        let made = format!("{:016}", record.created_at);
-        let entry = format!("{id}{made}{user_id}");
-        add(&self.expiry_key(), record.expires_at, entry);
-        add(&user, record.last_seen_at, format!("{made}{id}"));
-        // All records here live equally long, and so does the list of a user.
-        for key in [login, user] {
+        add(&expiry, ends, format!("{id}{user_id}"));
+        add(&seen, last, format!("{made:016}{id}"));
+        // All records here live equally long, and so do those of a user.
+        for key in [logins, seen] {
             pipeline.cmd("EXPIRE").arg(key).arg(seconds).ignore();
         }
     }
@@ -167,7 +163,7 @@ impl Redis {
 impl Backend for Redis {
     type Store = RedisLoginStore;
 
-    const PLAIN: Option<&'static str> = Some("plain `HGET … data`");
+    const PLAIN: Option<&'static str> = Some("plain `GET` and `HGET`");
 
     fn store(&self) -> &RedisLoginStore {
         &self.store
@@ -211,35 +207,47 @@ impl Backend for Redis {
         Ok(())
     }
 
+    /// As where nobody remembers whose the record is.
     async fn plain(&self, id: &LoginId) -> Result<bool, BoxError> {
+        let mut get = redis::cmd("GET");
+        let get = get.arg(self.pointer(id));
+        let pointer: Option<String> = get.query_async(&mut self.connection.clone()).await?;
+        let Some((_, user_id)) = pointer.as_deref().and_then(said::read_pointer) else {
+            return Ok(false);
+        };
+        let [logins, ..] = said::keys_of_user(&self.prefix, user_id);
         let mut get = redis::cmd("HGET");
-        let get = get.arg(self.login_key(id)).arg("data");
-        let data: Option<String> = get.query_async(&mut self.connection.clone()).await?;
-        Ok(data.is_some())
+        let get = get.arg(logins).arg(id.to_string());
+        let record: Option<String> = get.query_async(&mut self.connection.clone()).await?;
+        Ok(record.is_some())
     }
 
     async fn raw(&self, record: &LoginRecord) -> Result<String, BoxError> {
-        let (login, user) = (self.login_key(&record.id), self.user_key(record));
+        let ([logins, seen, expiry], pointer) = (self.keys(record), self.pointer(&record.id));
         let mut pipeline = Pipeline::new();
-        pipeline.cmd("HGETALL").arg(&login);
-        pipeline.cmd("OBJECT").arg("ENCODING").arg(&login);
-        for key in [&user, &self.expiry_key()] {
+        pipeline.cmd("HGETALL").arg(&logins);
+        pipeline.cmd("GET").arg(&pointer);
+        for key in [&seen, &expiry] {
             pipeline
                 .cmd("ZRANGE")
                 .arg(key)
                 .arg(&["0", "-1", "WITHSCORES"]);
         }
-        for key in [&login, &user] {
+        for key in [&logins, &seen, &pointer] {
             pipeline.cmd("TTL").arg(key);
         }
-        type Raw = (Vec<String>, String, Vec<String>, Vec<String>, u64, u64);
-        let (mut fields, encoding, of_user, all, login, user): Raw =
+        type Raw = (Vec<String>, String, Vec<String>, Vec<String>, u64, u64, u64);
+        let (mut records, pointer, of_user, all, logins, seen, id): Raw =
             pipeline.query_async(&mut self.connection.clone()).await?;
+        let (claim, user_id) = said::read_pointer(&pointer).ok_or("no pointer")?;
+        for text in &mut records {
+            *text = text.replace(claim, CLAIM);
+        }
         // They have no order.
-        fields.sort();
-        let minutes = [login, user].map(|seconds| (seconds + 30) / 60);
+        records.sort();
+        let minutes = [logins, seen, id].map(|seconds| (seconds + 30) / 60);
         Ok(format!(
-            "{fields:?} {encoding} {of_user:?} {all:?} {minutes:?}"
+            "{records:?} {user_id} {of_user:?} {all:?} {minutes:?}"
         ))
     }
 }

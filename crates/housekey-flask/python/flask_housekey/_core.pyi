@@ -277,7 +277,29 @@ class RedisScripts:
     DELETE: ClassVar[str]
     DELETE_BY_USER: ClassVar[str]
     LIST_BY_USER: ClassVar[str]
-    DELETE_EXPIRED: ClassVar[str]
+    PURGE: ClassVar[str]
+    FENCE: ClassVar[str]
+    CLAIM: ClassVar[str]
+    POINT: ClassVar[str]
+    RELEASE: ClassVar[str]
+    BUCKETS: ClassVar[int]
+    FENCED_FOR: ClassVar[int]
+    @staticmethod
+    def keys_of_user(prefix: str, user_id: str) -> list[str]: ...
+    @staticmethod
+    def expiry_key(prefix: str, bucket: int) -> str: ...
+    @staticmethod
+    def pointer_key(prefix: str, id: str) -> str: ...
+    @staticmethod
+    def pointer(claim: str, user_id: str) -> str: ...
+    @staticmethod
+    def read_pointer(pointer: str) -> tuple[str, str] | None: ...
+    @staticmethod
+    def claim(random: bytes) -> str: ...
+    @staticmethod
+    def read_expiry(entry: str) -> tuple[str, str] | None: ...
+    @staticmethod
+    def record(id: bytes, user_id: str, text: str) -> LoginRecord | None: ...
     @staticmethod
     def number(number: int) -> int: ...
     @staticmethod

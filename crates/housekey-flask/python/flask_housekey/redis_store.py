@@ -4,110 +4,150 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._core import Created, Limit, LoginRecord, LoginStoreError, RedisScripts, Touch, Updated
+from .redis_link import Question, Script, servers, unreadable
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.cluster import RedisCluster
 
-FIELDS = ("user_id", "created_at", "version", "last_seen_at", "expires_at", "data")
-WRITTEN_BY_OTHERS = "another program writes keys with this prefix; give the store a prefix of its own"
-CREDENTIALS = "see which user and password the client was given"
+# How many ids a store remembers the users of, at least; it is twice as many at most.
+REMEMBERED = 10_000
+# How many buckets are asked at once.
+AT_ONCE = 256
 
 
 class RedisLoginStore:
-    """Keeps login records in Redis 6.2 or later.
+    """Keeps login records in Redis.
 
         store = RedisLoginStore("redis://localhost:6379/0")
         store = RedisLoginStore(redis.Redis(host="localhost", socket_timeout=5), prefix="staff:")
+        store = RedisLoginStore(redis.cluster.RedisCluster(host="node-1", socket_timeout=5))
+        sentinel = redis.sentinel.Sentinel([("sentinel-1", 26379)], sentinel_kwargs={"socket_timeout": 1})
+        store = RedisLoginStore(sentinel.master_for("mymaster", socket_timeout=5, socket_connect_timeout=5))
 
     A client that the program has is asked over its pool, with its TLS and its credentials; it has to have a `socket_timeout`, or nobody
     would know how long a request may wait for an answer. From a URL, the store makes a client of its own, in which connecting and each
     answer may take `timeout` seconds, 5 unless you say otherwise. Nothing is tried twice: what is not answered is a `LoginStoreError`,
-    and the next operation connects again.
+    and the next operation connects again. In a cluster a question goes on to another node only where it was not carried out.
 
-    `prefix` is what its keys start with. Each login manager needs one of its own, and none that another one starts with.
+    Each new connection is asked whether it leads to the server that writes, and is refused otherwise: a replica would answer with what
+    it had some time ago.
+
+    `prefix` is what its keys start with. Each login manager needs one of its own, and none that another one starts with; in a cluster
+    there is no `{` in it.
+
+    `replicas` is how many replicas must have a change before it counts as answered. With 1, an ended login stays ended when the replica
+    that has this takes the master's place.
 
     As Redis comes, it may lose what it has answered. The README of the crate housekey-redis says what must be set at the server:
-    `appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction`. Redis Cluster is not supported.
+    `appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction`. Where it is otherwise, the store says so in the log of
+    `flask_housekey` when it first connects, and `check()` returns it.
     """
 
     def __init__(
-        self, client_or_url: Redis | str, prefix: str = RedisScripts.DEFAULT_PREFIX, *, timeout: float | None = None
+        self,
+        client_or_url: Redis | RedisCluster | str,
+        prefix: str = RedisScripts.DEFAULT_PREFIX,
+        *,
+        timeout: float | None = None,
+        replicas: int = 0,
     ) -> None:
-        redis = _redis()
-        if isinstance(client_or_url, str):
-            client_or_url = _client_of(redis, client_or_url, 5.0 if timeout is None else timeout)
-        elif timeout is not None:
-            raise ValueError("timeout: is the client's own, socket_timeout, where a client is given")
-        elif not isinstance(client_or_url, redis.Redis):
-            raise TypeError(f"RedisLoginStore takes a redis.Redis or a URL, not {type(client_or_url).__name__}")
-        self._redis = redis
-        self._pool = client_or_url.connection_pool
-        _check_bounds(self._pool)
-        self._prefix = prefix.encode()
+        if replicas < 0:
+            raise ValueError("replicas: a number of replicas, or 0")
+        self._servers = servers(client_or_url, timeout)
+        self._prefix = prefix
+        self._replicas = replicas
+        self._places = Places()
+
+    def check(self) -> list[str]:
+        """Asks the servers whether their settings may lose logins, or bring ended ones back: a sentence for each."""
+        return self._servers.warnings()
 
     def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created:
-        what, ended = self._run(
-            CREATE,
-            *_columns(new),
-            RedisScripts.long_expired(new.last_seen_at),
-            RedisScripts.SWEPT,
-            RedisScripts.number(limit.count),
-            RedisScripts.number(limit.now),
-            RedisScripts.number(limit.spared_since),
-            limit.looks_at(len(replacing)),
-            *map(_id_text, replacing),
-        )
-        ids = self._ids(ended)
-        if what == b"done":
-            return Created.done(ids)
-        if what == b"crowded":
-            return Created.crowded(ids)
-        if what == b"full":
-            return Created.FULL
-        if what == b"taken":
-            return Created.TAKEN
-        raise self._unreadable()
+        id, claim = _id_text(new.id), RedisScripts.claim(os.urandom(8))
+        seconds = RedisScripts.seconds_to_keep(new.last_seen_at, new.expires_at)
+        now, expected = RedisScripts.number(limit.now), ""
+        while True:
+            claimed, before = self._point(CLAIM, id, new.user_id, claim, seconds, expected)
+            there = self._text(before)
+            if claimed:
+                break
+            # It is another user's. What is not created takes nothing away from that one.
+            others, user_id = self._pointer(there)
+            lives = self._load(new.id, user_id)
+            if lives is not None and now < lives.expires_at:
+                return Created.TAKEN
+            answer, _ = self._make(new, replacing, limit, claim, looks=True)
+            if answer is not None:
+                return answer
+            if self._run(FENCE, user_id, id, now, others, RedisScripts.FENCED_FOR):
+                return Created.TAKEN
+            expected = there
+        answer, gone = self._make(new, replacing, limit, claim, looks=False)
+        if answer is None:
+            raise self._unreadable()
+        if answer.is_done:
+            self._places.keep(new.id, new.user_id)
+            # Those of other users, if there are any.
+            for old in replacing:
+                if old != new.id and old not in gone:
+                    self.delete(old)
+        elif not expected or there != expected:
+            self._point_quietly([(RELEASE, id, RedisScripts.pointer(claim, new.user_id), there)])
+        return answer
 
     def load(self, id: bytes, now: int) -> LoginRecord | None:
-        fields = self._ask("HMGET", self._prefix + b"login:" + _id_text(id), *FIELDS)
-        if all(field is None for field in fields):
-            return None
-        record = self._record(id, fields)
-        return record if RedisScripts.number(now) < record.expires_at else None
+        for user_id in self._users_of(id):
+            record = self._load(id, user_id)
+            if record is not None and RedisScripts.number(now) < record.expires_at:
+                self._places.keep(id, user_id)
+                return record
+        return None
 
     def update(self, changed: LoginRecord) -> Updated:
-        answer = self._run(UPDATE, *_columns(changed))
+        """A record stays with its user: where that is another one, there is none."""
+        answer, claim = self._run(UPDATE, changed.user_id, _id_text(changed.id), *_columns(changed))
         if answer == 0:
             return Updated.GONE
-        return Updated.CONFLICT if answer == 1 else Updated.DONE
+        if answer == 1:
+            return Updated.CONFLICT
+        seconds = RedisScripts.seconds_to_keep(changed.last_seen_at, changed.expires_at)
+        self._keep_pointer(changed.id, changed.user_id, claim, seconds)
+        return Updated.DONE
 
     def touch(self, id: bytes, touch: Touch) -> bool:
-        answer = self._run(
-            TOUCH,
-            _id_text(id),
-            RedisScripts.number(touch.now),
-            RedisScripts.number(touch.unless_since),
-            RedisScripts.number(touch.expires_at),
-            RedisScripts.seconds_to_keep(touch.now, touch.expires_at),
-        )
-        return bool(answer == 1)
+        seconds = RedisScripts.seconds_to_keep(touch.now, touch.expires_at)
+        numbers = map(RedisScripts.number, (touch.now, touch.unless_since, touch.expires_at))
+        arguments: list[str | int] = [_id_text(id), *numbers, seconds]
+        for user_id in self._users_of(id):
+            answer, claim = self._run(TOUCH, user_id, *arguments)
+            if answer == 3:
+                self._keep_pointer(id, user_id, claim, seconds)
+            if answer:
+                return bool(answer > 1)
+        return False
 
     def delete(self, id: bytes) -> bool:
-        return bool(self._run(DELETE, _id_text(id)) == 1)
+        for user_id in self._users_of(id):
+            answer, claim = self._run(DELETE, user_id, _id_text(id))
+            if answer:
+                self._release(user_id, [[_id_text(id).encode(), claim]])
+                return True
+        return False
 
     def delete_by_user(self, user_id: str, except_id: bytes | None, limit: int) -> list[bytes]:
         deleted: list[bytes] = []
-        kept = b"" if except_id is None else _id_text(except_id)
+        kept = "" if except_id is None else _id_text(except_id)
         while len(deleted) < limit:
             batch = min(RedisScripts.LARGEST_BATCH, limit - len(deleted))
-            gone, ids = self._run(DELETE_BY_USER, user_id, kept, batch)
-            deleted += self._ids(ids)
-            if gone < batch:
+            count, gone = self._run(DELETE_BY_USER, user_id, kept, batch)
+            deleted += self._release(user_id, _pairs(gone))
+            if count < batch:
                 break
         return deleted
 
@@ -117,71 +157,153 @@ class RedisLoginStore:
         start = 0
         while len(listed) < limit:
             most = min(RedisScripts.LARGEST_BATCH, limit - len(listed))
-            start, more, found = self._run(LIST_BY_USER, user_id, RedisScripts.number(now), start, most)
-            for text, fields in found:
+            question = self._question(LIST_BY_USER, user_id, RedisScripts.number(now), start, most)
+            start, more, found = self._servers.ask(question)
+            for text, record in found:
                 [id] = self._ids([text])
-                listed.setdefault(id, self._record(id, fields))
+                listed.setdefault(id, self._record(id, user_id, record))
             if not more:
                 break
         return list(listed.values())
 
     def delete_expired(self, now: int, limit: int) -> int:
         deleted = 0
-        while deleted < limit:
-            batch = min(RedisScripts.LARGEST_BATCH, limit - deleted)
-            count = self._run(DELETE_EXPIRED, RedisScripts.number(now), batch)
-            deleted += count
-            if count < batch:
+        for first in range(0, RedisScripts.BUCKETS, AT_ONCE):
+            if deleted >= limit:
                 break
+            some = range(first, min(first + AT_ONCE, RedisScripts.BUCKETS))
+            due = self._servers.ask_all([self._due(bucket, now) for bucket in some])
+            for bucket, entries in zip(some, due):
+                while entries and deleted < limit:
+                    deleted += self._purge(entries[: limit - deleted], now)
+                    if len(entries) < RedisScripts.LARGEST_BATCH:
+                        break
+                    entries = self._servers.ask(self._due(bucket, now))
         return deleted
 
     def __repr__(self) -> str:
-        return f"RedisLoginStore({self._server_name()}, prefix={self._prefix.decode()!r})"
+        return f"RedisLoginStore({self._servers.name}, prefix={self._prefix!r})"
 
-    def _run(self, script: Script, *arguments: bytes | str | int) -> Any:
-        """Runs a script. It is sent once, and named by its digest afterwards."""
-        command = (script.digest, 1, self._prefix + b"expiry", self._prefix, *arguments)
-        try:
-            return self._ask("EVALSHA", *command)
-        except self._redis.exceptions.NoScriptError:
-            self._ask("SCRIPT", "LOAD", script.text)
-            return self._ask("EVALSHA", *command)
+    def _make(
+        self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit, claim: str, *, looks: bool
+    ) -> tuple[Created | None, list[bytes]]:
+        """Writes a record, or only looks whether it could: then None says that it can. And the ids of the user's records that are gone."""
+        what, ended, gone = self._run(
+            CREATE,
+            new.user_id,
+            _id_text(new.id),
+            claim,
+            *_columns(new),
+            RedisScripts.long_expired(new.last_seen_at),
+            RedisScripts.SWEPT,
+            RedisScripts.number(limit.count),
+            RedisScripts.number(limit.now),
+            RedisScripts.number(limit.spared_since),
+            limit.looks_at(len(replacing)),
+            int(looks),
+            *map(_id_text, replacing),
+        )
+        released = self._release(new.user_id, _pairs(gone))
+        ids = self._ids(ended)
+        possible: dict[bytes, Callable[[], Created | None]] = {
+            b"done": lambda: Created.done(ids),
+            b"crowded": lambda: Created.crowded(ids),
+            b"full": lambda: Created.FULL,
+            b"taken": lambda: Created.TAKEN,
+            b"free": lambda: None,
+        }
+        if what not in possible:
+            raise self._unreadable()
+        return possible[what](), released
 
-    def _ask(self, *command: bytes | str | int) -> Any:
-        """What the server answers, as bytes, whatever the client decodes. A client would try again what was not answered, and a second
-        login might come of it; so this takes its connections, and asks once."""
-        exceptions = self._redis.exceptions
-        encoded = [part.encode() if isinstance(part, str) else part for part in command]
-        try:
-            connection = self._pool.get_connection()
+    def _users_of(self, id: bytes) -> Iterator[str]:
+        """Whose a record may be: the one that is remembered, and the one that its pointer names if that is another."""
+        remembered = self._places.get(id)
+        if remembered is not None:
+            yield remembered
+            self._places.forget(id)
+        key = RedisScripts.pointer_key(self._prefix, _id_text(id))
+        pointer = self._servers.ask(Question(key, ["GET", key]))
+        if pointer is not None:
+            _, user_id = self._pointer(self._text(pointer))
+            if user_id != remembered:
+                yield user_id
+
+    def _load(self, id: bytes, user_id: str) -> LoginRecord | None:
+        key = RedisScripts.keys_of_user(self._prefix, user_id)[0]
+        text = self._servers.ask(Question(key, ["HGET", key, _id_text(id)]))
+        return None if text is None else self._record(id, user_id, text)
+
+    def _due(self, bucket: int, now: int) -> Question:
+        key = RedisScripts.expiry_key(self._prefix, bucket)
+        most = RedisScripts.LARGEST_BATCH
+        return Question(key, ["ZRANGEBYSCORE", key, "-inf", RedisScripts.number(now), "LIMIT", 0, most])
+
+    def _purge(self, entries: list[bytes], now: int) -> int:
+        of_users: dict[str, list[str]] = {}
+        for entry in entries:
+            found = RedisScripts.read_expiry(self._text(entry))
+            if found is None:
+                raise self._unreadable()
+            of_users.setdefault(found[1], []).append(found[0])
+        deleted = 0
+        for user_id, ids in of_users.items():
+            gone = self._run(PURGE, user_id, RedisScripts.number(now), *ids)
+            deleted += len(self._release(user_id, _pairs(gone)))
+        return deleted
+
+    def _run(self, script: Script, user_id: str, *arguments: bytes | str | int) -> Any:
+        """Runs a script that changes something."""
+        question = self._question(script, user_id, *arguments)
+        question.replicas = self._replicas
+        return self._servers.ask(question)
+
+    def _question(self, script: Script, user_id: str, *arguments: bytes | str | int) -> Question:
+        keys = RedisScripts.keys_of_user(self._prefix, user_id)
+        return Question(keys[0], ["EVALSHA", script.digest, len(keys), *keys, user_id, *arguments], script)
+
+    def _point(self, script: Script, id: str, *arguments: bytes | str | int) -> Any:
+        return self._servers.ask(self._about_pointer(script, id, *arguments, replicas=self._replicas))
+
+    def _about_pointer(self, script: Script, id: str, *arguments: bytes | str | int, replicas: int = 0) -> Question:
+        key = RedisScripts.pointer_key(self._prefix, id)
+        return Question(key, ["EVALSHA", script.digest, 1, key, *arguments], script, replicas)
+
+    def _keep_pointer(self, id: bytes, user_id: str, claim: bytes, seconds: int) -> None:
+        """Keeps a record's pointer as long as the record."""
+        self._point(POINT, _id_text(id), RedisScripts.pointer(self._text(claim), user_id), seconds)
+
+    def _release(self, user_id: str, gone: list[list[bytes]]) -> list[bytes]:
+        """Takes the pointers of records away that are gone, of which there is an id and a claim each, and returns the ids."""
+        ids = self._ids([id for id, _ in gone])
+        for id in ids:
+            self._places.forget(id)
+        self._point_quietly(
+            [(RELEASE, self._text(id), RedisScripts.pointer(self._text(claim), user_id), "") for id, claim in gone]
+        )
+        return ids
+
+    def _point_quietly(self, wanted: list[tuple[Script, str, str, str]]) -> None:
+        """A pointer that stays leads to nothing, and goes when its record would have expired; so a failure here changes no answer."""
+        if wanted:
             try:
-                # The server has closed it since it was used.
-                if connection.can_read(timeout=0):
-                    connection.disconnect()
-                connection.send_command(*encoded)
-                return connection.read_response(disable_decoding=True)
-            except (exceptions.ReadOnlyError, exceptions.MasterDownError):
-                # Its name may lead to another server by now.
-                connection.disconnect()
-                raise
-            except exceptions.ResponseError:
-                raise
-            except BaseException:
-                # An answer may be under way.
-                connection.disconnect()
-                raise
-            finally:
-                self._pool.release(connection)
-        except exceptions.NoScriptError:
-            raise
-        except (exceptions.RedisError, OSError) as error:
-            failure = error
-        words, advice = _said(exceptions, failure)
-        # The server repeats what it was sent, where it does not know the command.
-        cause = None if words is not None else failure
-        raise LoginStoreError(f"{self._server_name()}: {words or failure}; {advice}") from cause
+                self._servers.ask_all([self._about_pointer(*one) for one in wanted])
+            except LoginStoreError:
+                pass
 
-    def _ids(self, texts: list[bytes]) -> list[bytes]:
+    def _pointer(self, text: str) -> tuple[str, str]:
+        read = RedisScripts.read_pointer(text)
+        if read is None:
+            raise self._unreadable()
+        return read
+
+    def _text(self, text: bytes) -> str:
+        try:
+            return text.decode()
+        except UnicodeDecodeError:
+            raise self._unreadable() from None
+
+    def _ids(self, texts: Sequence[bytes]) -> list[bytes]:
         try:
             ids = [base64.b64decode(text + b"==", altchars=b"-_", validate=True) for text in texts]
         except (binascii.Error, TypeError):
@@ -190,37 +312,40 @@ class RedisLoginStore:
             raise self._unreadable()
         return ids
 
-    def _record(self, id: bytes, fields: list[bytes | None]) -> LoginRecord:
-        try:
-            user_id, *numbers, data = fields
-            if user_id is not None and data is not None and all(number and number.isdigit() for number in numbers):
-                created_at, version, last_seen_at, expires_at = (int(number) for number in numbers if number)
-                return LoginRecord(
-                    id=id,
-                    user_id=user_id.decode(),
-                    version=version,
-                    created_at=created_at,
-                    last_seen_at=last_seen_at,
-                    expires_at=expires_at,
-                    data=data.decode(),
-                )
-        except (ValueError, OverflowError):
-            pass
-        raise self._unreadable()
+    def _record(self, id: bytes, user_id: str, text: bytes) -> LoginRecord:
+        record = RedisScripts.record(id, user_id, self._text(text))
+        if record is None:
+            raise self._unreadable()
+        return record
 
     def _unreadable(self) -> LoginStoreError:
-        return LoginStoreError(f"{self._server_name()}: its answer cannot be read; {WRITTEN_BY_OTHERS}")
-
-    def _server_name(self) -> str:
-        options = self._pool.connection_kwargs
-        place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-        return f"database {options.get('db') or 0} of Redis at {place}"
+        return unreadable(self._servers.name)
 
 
-class Script:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.digest: str = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+class Places:
+    """Says where to look for a record first. One that is not there may be elsewhere, so what is forgotten here costs a look-up."""
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, str] = {}
+        self._old: dict[bytes, str] = {}
+
+    def get(self, id: bytes) -> str | None:
+        user_id = self._young.get(id)
+        if user_id is None:
+            user_id = self._old.pop(id, None)
+            if user_id is not None:
+                self.keep(id, user_id)
+        return user_id
+
+    def keep(self, id: bytes, user_id: str) -> None:
+        if len(user_id) <= 200:
+            if len(self._young) >= REMEMBERED:
+                self._old, self._young = self._young, {}
+            self._young[id] = user_id
+
+    def forget(self, id: bytes) -> None:
+        self._young.pop(id, None)
+        self._old.pop(id, None)
 
 
 CREATE = Script(RedisScripts.CREATE)
@@ -229,79 +354,24 @@ TOUCH = Script(RedisScripts.TOUCH)
 DELETE = Script(RedisScripts.DELETE)
 DELETE_BY_USER = Script(RedisScripts.DELETE_BY_USER)
 LIST_BY_USER = Script(RedisScripts.LIST_BY_USER)
-DELETE_EXPIRED = Script(RedisScripts.DELETE_EXPIRED)
+PURGE = Script(RedisScripts.PURGE)
+FENCE = Script(RedisScripts.FENCE)
+CLAIM = Script(RedisScripts.CLAIM)
+POINT = Script(RedisScripts.POINT)
+RELEASE = Script(RedisScripts.RELEASE)
 
 
-def _redis() -> Any:
-    try:
-        import redis
-    except ImportError:
-        raise ImportError("RedisLoginStore needs redis-py: pip install 'flask-housekey[redis]'") from None
-    return redis
+def _pairs(gone: list[bytes]) -> list[list[bytes]]:
+    """An id and a claim each."""
+    return [gone[i : i + 2] for i in range(0, len(gone), 2)]
 
 
-def _client_of(redis: Any, url: str, timeout: float) -> Redis:
-    if not timeout > 0:
-        raise ValueError("timeout: a number of seconds above 0")
-    once = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
-    client: Redis = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=once)
-    return client
-
-
-def _check_bounds(pool: Any) -> None:
-    # It is not connected.
-    connection = pool.connection_class(**pool.connection_kwargs)
-    if getattr(connection, "socket_timeout", 0) is None:
-        raise ValueError(
-            "this client waits for an answer for ever: make it with socket_timeout=5, or another number of seconds"
-        )
-    if getattr(connection, "socket_connect_timeout", 0) is None:
-        raise ValueError(
-            "this client connects for ever: make it with socket_connect_timeout=5, or another number of seconds"
-        )
-    if getattr(pool, "timeout", 0) is None:
-        raise ValueError(
-            "the client's pool waits for a connection for ever: make it with timeout=5, or another number of seconds"
-        )
-
-
-def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
-    """Words in place of its own, if those must not be said, and what to do."""
-    text = str(error)
-    code = text.split(" ", 1)[0]
-    if "unknown command" in text:
-        words = "it does not know a command that the store needs"
-        return words, "it needs EVALSHA, EVAL, SCRIPT LOAD and HMGET under these names"
-    refused = (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)
-    if isinstance(error, refused) or code in ("NOAUTH", "WRONGPASS") or "unauthenticated" in text:
-        return None, CREDENTIALS
-    if isinstance(error, exceptions.TimeoutError):
-        return None, "see whether it runs, whether it is overloaded, and whether the way to it is open"
-    if isinstance(error, exceptions.ReadOnlyError):
-        return None, "the client leads to a server that only reads; it must lead to the one that writes"
-    if isinstance(error, exceptions.BusyLoadingError):
-        return None, "the server starts and reads its data; the store tries again by itself"
-    if isinstance(error, exceptions.NoPermissionError):
-        return None, "let the client's user use the keys with the store's prefix, and scripts"
-    if code in ("MOVED", "ASK", "CROSSSLOT") or isinstance(error, exceptions.ClusterError):
-        return None, "it belongs to a Redis Cluster, which the store cannot use"
-    if isinstance(error, (exceptions.ConnectionError, OSError)):
-        return None, "see whether it runs; the store connects again by itself"
-    if isinstance(error, exceptions.OutOfMemoryError):
-        return None, "give it more memory, or set maxmemory higher"
-    if code == "MISCONF":
-        return None, "it cannot write to its disk; see its log"
-    if code == "WRONGTYPE":
-        return None, WRITTEN_BY_OTHERS
-    return None, "the server's log may say more"
-
-
-def _columns(record: LoginRecord) -> tuple[bytes | str | int, ...]:
-    """The record, and how long Redis is to keep it."""
+def _columns(record: LoginRecord) -> tuple[str | int, ...]:
+    """The record but for its id and its user, and how long Redis is to keep it."""
     numbers = (record.version, record.created_at, record.last_seen_at, record.expires_at)
     keep = RedisScripts.seconds_to_keep(record.last_seen_at, record.expires_at)
-    return (_id_text(record.id), record.user_id, *map(RedisScripts.number, numbers), record.data, keep)
+    return (*map(RedisScripts.number, numbers), record.data, keep)
 
 
-def _id_text(id: bytes) -> bytes:
-    return base64.urlsafe_b64encode(id).rstrip(b"=")
+def _id_text(id: bytes) -> str:
+    return base64.urlsafe_b64encode(id).rstrip(b"=").decode()

@@ -1,10 +1,13 @@
 //! What the stores in `stores.py` say to their servers: the words of `housekey-postgres` and `housekey-redis`, so that a Flask program
 //! and a Rust program share their records.
 
+use housekey::records::LoginRecord;
 use housekey_statements::postgres::{self, Statements, TableName};
 use housekey_statements::redis;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use super::values::{Record, login_id};
 
 /// The SQL on one table. Arguments are `$1`, `$2` and so on.
 #[pyclass(frozen, module = "flask_housekey._core")]
@@ -144,7 +147,79 @@ impl RedisScripts {
     #[classattr]
     const LIST_BY_USER: &'static str = redis::LIST_BY_USER;
     #[classattr]
-    const DELETE_EXPIRED: &'static str = redis::DELETE_EXPIRED;
+    const PURGE: &'static str = redis::PURGE;
+    #[classattr]
+    const FENCE: &'static str = redis::FENCE;
+    #[classattr]
+    const CLAIM: &'static str = redis::CLAIM_ID;
+    #[classattr]
+    const POINT: &'static str = redis::POINT;
+    #[classattr]
+    const RELEASE: &'static str = redis::RELEASE;
+    #[classattr]
+    const BUCKETS: u16 = redis::BUCKETS;
+    #[classattr]
+    const FENCED_FOR: u64 = redis::FENCED_FOR;
+
+    /// The keys of the scripts about a user. The first is where the user's records are.
+    #[staticmethod]
+    fn keys_of_user(prefix: &str, user_id: &str) -> [String; 3] {
+        redis::keys_of_user(prefix, user_id)
+    }
+
+    /// The index by expiry of a bucket.
+    #[staticmethod]
+    fn expiry_key(prefix: &str, bucket: u16) -> String {
+        redis::expiry_key(prefix, bucket)
+    }
+
+    /// The pointer of an id.
+    #[staticmethod]
+    fn pointer_key(prefix: &str, id: &str) -> String {
+        redis::pointer_key(prefix, id)
+    }
+
+    /// What a pointer is whose record was made by this claim.
+    #[staticmethod]
+    fn pointer(claim: &str, user_id: &str) -> String {
+        redis::pointer(claim, user_id)
+    }
+
+    /// The claim and the user of a pointer.
+    #[staticmethod]
+    fn read_pointer(pointer: &str) -> Option<(&str, &str)> {
+        redis::read_pointer(pointer)
+    }
+
+    /// A claim of 8 random bytes.
+    #[staticmethod]
+    fn claim(random: [u8; 8]) -> String {
+        redis::claim(random)
+    }
+
+    /// The id and the user of an entry of an index by expiry.
+    #[staticmethod]
+    fn read_expiry(entry: &str) -> Option<(&str, &str)> {
+        redis::read_expiry(entry)
+    }
+
+    /// A record as Redis has it.
+    #[staticmethod]
+    fn record(id: &Bound<'_, PyAny>, user_id: String, text: &str) -> PyResult<Option<Record>> {
+        let id = login_id(id)?;
+        let record = redis::Record::read(text).map(|record| {
+            Record(LoginRecord {
+                id,
+                user_id,
+                version: record.version,
+                created_at: record.created_at,
+                last_seen_at: record.last_seen_at,
+                expires_at: record.expires_at,
+                data: record.data.to_owned(),
+            })
+        });
+        Ok(record)
+    }
 
     /// The largest number that Redis knows, for one that is larger.
     #[staticmethod]

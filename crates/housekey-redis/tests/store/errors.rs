@@ -2,10 +2,11 @@
 
 use housekey::records::{Limit, LoginStore as _};
 use housekey_redis::RedisLoginStore;
+use housekey_statements::redis::{keys_of_user, pointer_key};
 use redis::Client;
 use store_tests::{Kind, NOW, Server, create, faults, operations, record};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::common::OwnKeys;
 
@@ -76,6 +77,8 @@ async fn a_user_with_the_prefix_and_few_commands_can_use_it() {
         "+@hash",
         "+@sortedset",
         "+@scripting",
+        "+get",
+        "+set",
         "+del",
         "+expire",
         "+ttl",
@@ -130,16 +133,27 @@ async fn keys_of_somebody_else_are_said() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let record = record("mia");
-    let key = format!("{}login:{}", keys.prefix, record.id);
     let says = "give the store a prefix of its own";
-    let _: () = keys.ask("SET", &[&key, "a text"]);
-    let error = store.load(&record.id, NOW).await.unwrap_err();
-    assert!(error.to_string().contains(says), "{error}");
-    let _: () = keys.ask("DEL", &[&key]);
-    let _: () = keys.ask("HSET", &[&key, "user_id", "mia", "version", "hunter2"]);
+    let pointer = pointer_key(&keys.prefix, &record.id.to_string());
+    let [logins, ..] = keys_of_user(&keys.prefix, "mia");
+    let _: () = keys.ask("SET", &[&pointer, "hunter2"]);
     let error = store.load(&record.id, NOW).await.unwrap_err();
     assert!(error.to_string().contains(says), "{error}");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    let _: () = keys.ask("SET", &[&pointer, "0123456789abcdef mia"]);
+    let _: () = keys.ask("SET", &[&logins, "a text"]);
+    let error = store.load(&record.id, NOW).await.unwrap_err();
+    assert!(error.to_string().contains(says), "{error}");
+    let _: () = keys.ask("DEL", &[&logins]);
+    let _: () = keys.ask("HSET", &[&logins, &record.id.to_string(), "hunter2"]);
+    for error in [
+        store.load(&record.id, NOW).await.map(drop).unwrap_err(),
+        store.update(&record).await.map(drop).unwrap_err(),
+        store.delete(&record.id).await.map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +178,13 @@ async fn what_a_server_repeats_of_a_command_that_it_does_not_know_is_not_said() 
 
 /// Answers as Redis does. A command is a line with the number of its parts, and two lines for each of them.
 async fn know_no_command(listener: TcpListener) {
-    let (mut connection, _) = listener.accept().await.expect("a connection");
+    loop {
+        let (connection, _) = listener.accept().await.expect("a connection");
+        tokio::spawn(know_nothing(connection));
+    }
+}
+
+async fn know_nothing(mut connection: TcpStream) {
     let (from, mut to) = connection.split();
     let mut lines = BufReader::new(from).lines();
     let mut line = async || lines.next_line().await.expect("a line or the end");
@@ -180,7 +200,8 @@ async fn know_no_command(listener: TcpListener) {
             "-ERR unknown command '{name}', with args beginning with: '{}'\r\n",
             arguments.join("' '")
         );
-        let sent = to.write_all(answer.as_bytes()).await;
-        sent.expect("somebody listens");
+        if to.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
     }
 }

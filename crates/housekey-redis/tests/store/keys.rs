@@ -7,6 +7,7 @@ use housekey::records::{
     Created, Limit, LoginRecord, LoginStore as _, Touch, Updated, conformance,
 };
 use housekey_redis::RedisLoginStore;
+use housekey_statements::redis::{keys_of_user, pointer_key};
 use redis::Client;
 use store_tests::{HOUR, Kind, NOW, Server, create, list, record, rules};
 
@@ -14,14 +15,23 @@ use super::common::OwnKeys;
 
 const DAY: u64 = 24 * HOUR;
 
-/// In how many seconds Redis deletes the record and the list of its user.
-fn times_left(keys: &OwnKeys, record: &LoginRecord) -> [u64; 2] {
-    let prefix = &keys.prefix;
-    [
-        format!("{prefix}login:{}", record.id),
-        format!("{prefix}user:{}", record.user_id),
-    ]
-    .map(|key| keys.ask("TTL", &[&key]))
+/// In how many seconds Redis deletes the records of a user, their order, and the pointer to a record.
+fn times_left(keys: &OwnKeys, record: &LoginRecord) -> [u64; 3] {
+    let [logins, seen, _] = keys_of_user(&keys.prefix, &record.user_id);
+    let pointer = pointer_key(&keys.prefix, &record.id.to_string());
+    [logins, seen, pointer].map(|key| keys.ask("TTL", &[&key]))
+}
+
+/// Redis has dropped all records of a user by itself.
+fn drop_records(keys: &OwnKeys, user_id: &str) {
+    let [logins, ..] = keys_of_user(&keys.prefix, user_id);
+    let _: () = keys.ask("DEL", &[&logins]);
+}
+
+/// How many entries the index of a user's bucket has.
+fn in_index(keys: &OwnKeys, user_id: &str) -> usize {
+    let [.., expiry] = keys_of_user(&keys.prefix, user_id);
+    keys.ask("ZCARD", &[&expiry])
 }
 
 /// A second may have passed since.
@@ -50,18 +60,18 @@ async fn redis_deletes_a_record_a_day_after_it_has_expired() {
     }
 
     record.last_seen_at = NOW + 100;
-    record.expires_at = NOW + 100 + 2 * HOUR;
+    record.expires_at = NOW + 100 + 5 * HOUR;
     assert_eq!(store.update(&record).await.unwrap(), Updated::Done);
     for left in times_left(&keys, &record) {
         assert!(
-            about(2 * HOUR + DAY).contains(&left),
+            about(5 * HOUR + DAY).contains(&left),
             "after a change: {left}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_lives_as_long_as_the_longest_login_in_it() {
+async fn a_users_records_live_as_long_as_the_longest_of_them() {
     let keys = OwnKeys::new();
     let store = keys.store();
     for hours in [2, 9, 1] {
@@ -71,37 +81,82 @@ async fn a_list_lives_as_long_as_the_longest_login_in_it() {
         };
         create(&*store, &record).await;
     }
-    let [_, list] = times_left(&keys, &record("mia"));
-    assert!(about(9 * HOUR + DAY).contains(&list), "{list}");
+    let [logins, seen, _] = times_left(&keys, &record("mia"));
+    for left in [logins, seen] {
+        assert!(about(9 * HOUR + DAY).contains(&left), "{left}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_redis_has_deleted_by_itself_leaves_the_lists() {
+async fn what_redis_has_dropped_by_itself_leaves_the_lists() {
     let keys = OwnKeys::new();
     let store = keys.store();
-    let (gone, kept) = (record("mia"), record("mia"));
-    for record in [&gone, &kept] {
-        create(&*store, record).await;
-    }
-    let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, gone.id)]);
-    let listed = list(&*store, "mia").await;
-    assert_eq!(listed, std::slice::from_ref(&kept));
-    let index = format!("{}expiry", keys.prefix);
-    let entries: Vec<String> = keys.ask("ZRANGE", &[&index, "0", "-1"]);
-    assert_eq!(entries, [format!("{}{NOW:016}mia", kept.id)]);
-    let deleted = store.delete_by_user("mia", None, usize::MAX).await.unwrap();
-    assert_eq!(deleted, [kept.id]);
-    assert_eq!(keys.all(), Vec::<String>::new());
+    let gone = record("mia");
+    create(&*store, &gone).await;
+    drop_records(&keys, "mia");
+    let kept = record("mia");
+    create(&*store, &kept).await;
+    assert_eq!(list(&*store, "mia").await, std::slice::from_ref(&kept));
+    assert_eq!(store.load(&gone.id, NOW).await.unwrap(), None);
+    let limit = Limit {
+        count: 2,
+        now: NOW,
+        spared_since: u64::MAX,
+    };
+    let made = store.create(&record("mia"), &[], limit).await.unwrap();
+    let ended = Vec::new();
+    assert_eq!(made, Created::Done { ended }, "it does not count");
+    assert_eq!(store.delete_expired(u64::MAX, 9).await.unwrap(), 2);
+    let left = pointer_key(&keys.prefix, &gone.id.to_string());
+    assert_eq!(keys.all(), [left], "which Redis deletes by itself");
+}
+
+/// As where memory is full and any key may go, against all advice.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ends_all_logins_ends_those_too_whose_order_redis_has_dropped() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    let (lost, kept) = (record("mia"), record("mia"));
+    create(&*store, &lost).await;
+    let [_, seen, _] = keys_of_user(&keys.prefix, "mia");
+    let _: () = keys.ask("DEL", &[&seen]);
+    create(&*store, &kept).await;
+    let deleted = store.delete_by_user("mia", Some(&kept.id), 9).await;
+    assert_eq!(deleted.unwrap(), [lost.id]);
+    assert_eq!(store.load(&lost.id, NOW).await.unwrap(), None);
+    assert_eq!(store.load(&kept.id, NOW).await.unwrap(), Some(kept));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_clear_away_what_redis_has_deleted_by_itself() {
+async fn logins_clear_away_what_redis_has_dropped_by_itself() {
     let keys = OwnKeys::new();
     let store = keys.store();
     for _ in 0..20 {
-        let old = record("gone");
-        create(&*store, &old).await;
-        let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, old.id)]);
+        create(&*store, &record("mia")).await;
+    }
+    drop_records(&keys, "mia");
+    assert_eq!(in_index(&keys, "mia"), 20);
+    let later = NOW + HOUR + DAY;
+    for _ in 0..6 {
+        let new = LoginRecord {
+            last_seen_at: later,
+            expires_at: later + HOUR,
+            ..record("mia")
+        };
+        create(&*store, &new).await;
+    }
+    assert_eq!(in_index(&keys, "mia"), 6, "only the new ones are in it");
+    let [_, seen, _] = keys_of_user(&keys.prefix, "mia");
+    let count: usize = keys.ask("ZCARD", &[&seen]);
+    assert_eq!(count, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_logins_clear_away_those_that_expired_a_day_ago() {
+    let keys = OwnKeys::new();
+    let store = keys.store();
+    for _ in 0..20 {
+        create(&*store, &record("mia")).await;
     }
     let later = NOW + HOUR + DAY;
     for _ in 0..6 {
@@ -112,32 +167,22 @@ async fn logins_clear_away_what_redis_has_deleted_by_itself() {
         };
         create(&*store, &new).await;
     }
-    let index = format!("{}expiry", keys.prefix);
-    let count: usize = keys.ask("ZCARD", &[&index]);
-    assert_eq!(count, 6, "only the new ones are in it");
-    let user = format!("{}user:gone", keys.prefix);
-    assert!(!keys.all().contains(&user));
+    let [logins, ..] = keys_of_user(&keys.prefix, "mia");
+    let count: usize = keys.ask("HLEN", &[&logins]);
+    assert_eq!(count, 6);
+    assert_eq!(keys.all().len(), 3 + 6, "their pointers are gone too");
 }
 
-/// What the indexes still say of it is not about the one that has its id now.
+/// What the order still says of it is not about the one that has its id now.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_redis_has_deleted_by_itself_gives_up_its_id() {
+async fn what_redis_has_dropped_by_itself_gives_up_its_id() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let later = NOW + 2 * DAY;
-    // The first is in the index of a purge at once, and the others are purged by nobody before the end.
-    for (old_user, new_user, expires_at) in [
-        ("mia", "mia", NOW),
-        ("mia", "mia", later + HOUR),
-        ("mia", "ben", NOW),
-        ("mia", "ben", later + HOUR),
-    ] {
-        let old = LoginRecord {
-            expires_at,
-            ..record(old_user)
-        };
+    for new_user in ["mia", "ben"] {
+        let old = record("mia");
         create(&*store, &old).await;
-        let _: () = keys.ask("DEL", &[&format!("{}login:{}", keys.prefix, old.id)]);
+        drop_records(&keys, "mia");
         let new = LoginRecord {
             id: old.id,
             created_at: later,
@@ -146,37 +191,76 @@ async fn what_redis_has_deleted_by_itself_gives_up_its_id() {
             ..record(new_user)
         };
         create(&*store, &new).await;
-        let limit = Limit {
-            count: 2,
-            now: later,
-            spared_since: u64::MAX,
-        };
-        let beside = LoginRecord {
-            last_seen_at: later - 1,
-            expires_at: later + 3 * HOUR,
-            ..record(new_user)
-        };
-        let made = store.create(&beside, &[], limit).await.unwrap();
-        let ended = Vec::new();
-        assert_eq!(made, Created::Done { ended }, "there are two");
         let purged = store.delete_expired(later + 2 * HOUR, 9).await.unwrap();
-        assert!(purged <= 1, "what is left in the index");
-        let loaded = store.load(&new.id, later).await.unwrap();
-        assert_eq!(loaded.as_ref(), Some(&new));
-        let listed = store.list_by_user(new_user, later, 9).await.unwrap();
-        assert_eq!(listed, [new.clone(), beside.clone()]);
+        assert_eq!(purged, 0, "what is left in the index is of nobody");
+        assert_eq!(
+            store.load(&new.id, later).await.unwrap().as_ref(),
+            Some(&new)
+        );
         for user_id in ["mia", "ben"] {
-            let mut deleted = store.delete_by_user(user_id, None, 9).await.unwrap();
-            deleted.sort();
-            let mut expected = match user_id == new_user {
-                true => vec![new.id, beside.id],
-                false => Vec::new(),
+            let listed = store.list_by_user(user_id, later, 9).await.unwrap();
+            let expected: &[_] = match user_id == new_user {
+                true => std::slice::from_ref(&new),
+                false => &[],
             };
-            expected.sort();
-            assert_eq!(deleted, expected);
+            assert_eq!(listed, expected, "{user_id}");
         }
-        assert_eq!(keys.all(), Vec::<String>::new());
+        let deleted = store.delete_by_user(new_user, None, 9).await.unwrap();
+        assert_eq!(deleted, [new.id]);
     }
+}
+
+/// As after a master was lost that had not passed it on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pointer_that_is_lost_is_a_login_that_is_lost_until_somebody_changes_it() {
+    let keys = OwnKeys::new();
+    let (store, elsewhere) = (keys.store(), keys.store());
+    let record = record("mia");
+    create(&*store, &record).await;
+    let pointer = pointer_key(&keys.prefix, &record.id.to_string());
+    let _: () = keys.ask("DEL", &[&pointer]);
+    assert_eq!(elsewhere.load(&record.id, NOW).await.unwrap(), None);
+    assert!(store.load(&record.id, NOW).await.unwrap().is_some());
+    assert_eq!(store.update(&record).await.unwrap(), Updated::Done);
+    assert!(elsewhere.load(&record.id, NOW).await.unwrap().is_some());
+    // And where it is remembered, it is not believed in.
+    let deleted = elsewhere.delete_by_user("mia", None, 9).await.unwrap();
+    assert_eq!(deleted, [record.id]);
+    assert_eq!(store.load(&record.id, NOW).await.unwrap(), None);
+}
+
+/// The other store remembers whose it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_another_user_has_by_now_is_found_there() {
+    let keys = OwnKeys::new();
+    let (store, other) = (keys.store(), keys.store());
+    let old = LoginRecord {
+        expires_at: NOW + 1,
+        ..record("mia")
+    };
+    create(&*store, &old).await;
+    assert_eq!(other.load(&old.id, NOW).await.unwrap().as_ref(), Some(&old));
+    let new = LoginRecord {
+        id: old.id,
+        last_seen_at: NOW + 1,
+        ..record("ben")
+    };
+    let limit = Limit {
+        now: NOW + 1,
+        ..Limit::NONE
+    };
+    assert!(store.create(&new, &[], limit).await.unwrap().is_done());
+    let touch = Touch {
+        now: NOW + 100,
+        unless_since: NOW + 50,
+        expires_at: NOW,
+    };
+    let deleted = async || other.delete(&old.id).await.unwrap();
+    assert_eq!(other.load(&old.id, NOW).await.unwrap(), Some(new));
+    other.load(&record("evict nothing").id, NOW).await.unwrap();
+    assert!(other.touch(&old.id, touch).await.unwrap());
+    assert!(deleted().await && !deleted().await);
+    assert_eq!(store.load(&old.id, NOW).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,12 +268,14 @@ async fn what_goes_leaves_no_key_behind() {
     let keys = OwnKeys::new();
     let store = keys.store();
     conformance::check(&*store).await;
-    let mut moved = record("before");
-    create(&*store, &moved).await;
-    moved.user_id = "after".to_owned();
-    assert_eq!(store.update(&moved).await.unwrap(), Updated::Done);
-    assert!(list(&*store, "before").await.is_empty());
-    assert_eq!(list(&*store, "after").await.len(), 1);
+    let one = record("one");
+    create(&*store, &one).await;
+    let anothers = LoginRecord {
+        user_id: "another".to_owned(),
+        ..one
+    };
+    let updated = store.update(&anothers).await.unwrap();
+    assert_eq!(updated, Updated::Gone, "a record stays with its user");
     store.delete_expired(u64::MAX, usize::MAX).await.unwrap();
     assert_eq!(keys.all(), Vec::<String>::new());
 }
@@ -213,17 +299,28 @@ async fn no_operation_looks_through_the_keys() {
         "del",
         "evalsha",
         "expire",
-        "hincrby",
-        "hmget",
+        "get",
+        "hdel",
+        "hget",
+        "hkeys",
         "hset",
+        "set",
         "ttl",
         "zadd",
         "zcard",
         "zrange",
         "zrangebyscore",
         "zrem",
+        "zrevrange",
     ];
-    let connecting = ["auth", "client|setinfo", "hello", "script|load"];
+    let connecting = [
+        "auth",
+        "client|setinfo",
+        "config|get",
+        "hello",
+        "info",
+        "script|load",
+    ];
     let expected: BTreeSet<_> = by_key.into_iter().chain(connecting).collect();
     assert!(asked.is_superset(&BTreeSet::from(by_key)), "{asked:?}");
     assert!(asked.is_subset(&expected), "{asked:?}");

@@ -1,7 +1,9 @@
 //! The store on real servers. Run it by `scripts/with-servers cargo test -p housekey-redis`.
 
+mod cluster;
 mod common;
 mod errors;
 mod faults;
 mod keys;
 mod rules;
+mod sentinel;

@@ -1,24 +1,44 @@
 //! What Redis does in one go, in its Lua: `lua/` beside this.
 //!
-//! The keys, after the prefix:
+//! A user's records are in one place, so that what changes several of them happens at once or not at all, also where keys are spread
+//! over the nodes of a cluster; and what ends them finds all that there are. Users are spread over [`BUCKETS`], whose number is the
+//! keys' hash tag: all keys of a bucket are in one hash slot. After the prefix:
 //!
-//! - `login:ID`: the record, as a hash. Redis deletes it some time after it has expired.
-//! - `user:USER`: the ids of the user's records, sorted by when they were last seen, and by when they were made, which stands
-//!   before each. Redis deletes it with the last of them.
-//! - `expiry`: all ids, each with when it was made and its user's id behind it, sorted by when they expire.
+//! - `{BUCKET}:logins:USER`: the user's records, a hash with a field for each id. Redis deletes it some time after the last of them
+//!   has expired. A field whose name begins with `~` keeps a claim from coming true, see `fence.lua`.
+//! - `{BUCKET}:seen:USER`: the same ids, sorted by when they were last seen, and by when they were made, which stands before each.
+//! - `{BUCKET}:expiry`: the ids of all users of the bucket, each with its user behind it, sorted by when they expire.
+//! - `id:ID`: the pointer, which says whose an id is, behind the claim of whoever made the record. It leads to the record and says
+//!   nothing else: without the record, it leads to nothing. Whoever has found a record may remember its user.
 //!
-//! Others wait while a script runs, so each looks at some hundred records at most, a thousand where a limit is as high.
+//! A record is made in two steps: claim the pointer, and write the record. Two users at one id, which only ids that are derived from
+//! something can meet at, are kept apart by claims: who finds the pointer at somebody else fences that claim off, at that
+//! user's records, before taking the pointer over.
+//!
+//! Each script declares all of its keys. Others wait while a script runs, so each looks at some hundred records at most, a thousand
+//! where a limit is as high.
 //!
 //! Redis deletes by its own clock, and a store has its callers' clock: so what Redis is told is how long, not until when.
+
+mod slots;
+
+pub use slots::{SLOTS, slot_of};
 
 /// What the keys start with of a store that was told no other.
 pub const DEFAULT_PREFIX: &str = "housekey:";
 
+/// Over how many hash tags the users are spread. Each is in a slot of its own, but for a few; expired records are looked for in one
+/// after the other.
+pub const BUCKETS: u16 = 1024;
+
 /// Others wait while a script runs, so what goes through many records is many short ones.
 pub const LARGEST_BATCH: usize = 100;
 
-/// How many entries of the index each login may clear away: more than one, so that they become fewer.
+/// How many old entries each login may clear away: more than one, so that they become fewer.
 pub const SWEPT: usize = 4;
+
+/// How long a claim is kept from coming true: much longer than a request to Redis can be under way.
+pub const FENCED_FOR: u64 = MARGIN;
 
 /// The largest whole number that Redis's scores and its Lua know exactly: 285 million years after 1970.
 const LARGEST: u64 = (1 << 53) - 1;
@@ -45,23 +65,116 @@ pub fn long_expired(now: u64) -> u64 {
     number(now).saturating_sub(MARGIN)
 }
 
-macro_rules! script {
+/// The keys of the scripts about a user: records, order, index by expiry.
+pub fn keys_of_user(prefix: &str, user_id: &str) -> [String; 3] {
+    let bucket = slots::crc16(user_id.as_bytes()) % BUCKETS;
+    [
+        format!("{prefix}{{{bucket}}}:logins:{user_id}"),
+        format!("{prefix}{{{bucket}}}:seen:{user_id}"),
+        expiry_key(prefix, bucket),
+    ]
+}
+
+/// Where the records of a user are.
+pub fn logins_key(prefix: &str, user_id: &str) -> String {
+    let [logins, ..] = keys_of_user(prefix, user_id);
+    logins
+}
+
+/// The index by expiry of a bucket.
+pub fn expiry_key(prefix: &str, bucket: u16) -> String {
+    format!("{prefix}{{{bucket}}}:expiry")
+}
+
+/// The pointer of an id.
+pub fn pointer_key(prefix: &str, id: &str) -> String {
+    format!("{prefix}id:{id}")
+}
+
+/// How many characters an id has as a text.
+const ID: usize = 22;
+/// How many a claim has.
+const CLAIM: usize = 16;
+
+/// What a pointer is whose record was made by this claim.
+pub fn pointer(claim: &str, user_id: &str) -> String {
+    format!("{claim} {user_id}")
+}
+
+/// The claim and the user of a pointer.
+pub fn read_pointer(pointer: &str) -> Option<(&str, &str)> {
+    let (claim, user_id) = pointer.split_once(' ')?;
+    (claim.len() == CLAIM).then_some((claim, user_id))
+}
+
+/// A claim that nobody else has made, of 8 random bytes.
+pub fn claim(random: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_be_bytes(random))
+}
+
+/// The id and the user of an entry of an index by expiry.
+pub fn read_expiry(entry: &str) -> Option<(&str, &str)> {
+    entry.split_at_checked(ID)
+}
+
+/// A record as Redis keeps it, but for its id and its user, who are in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Counts its changes.
+    pub version: u64,
+    /// In seconds since 1970.
+    pub created_at: u64,
+    /// In seconds since 1970.
+    pub last_seen_at: u64,
+    /// In seconds since 1970.
+    pub expires_at: u64,
+    /// What the rules keep with it.
+    pub data: &'a str,
+}
+
+impl<'a> Record<'a> {
+    /// `None` when it was not written by the scripts.
+    pub fn read(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ' ');
+        let mut number = || parts.next()?.parse().ok();
+        let [version, created_at, last_seen_at, expires_at] =
+            [number()?, number()?, number()?, number()?];
+        let (_claim, data) = (parts.next()?, parts.next()?);
+        Some(Self {
+            version,
+            created_at,
+            last_seen_at,
+            expires_at,
+            data,
+        })
+    }
+}
+
+macro_rules! about_a_user {
     ($file:literal) => {
         concat!(include_str!("lua/common.lua"), include_str!($file))
     };
 }
 
-/// The scripts. Each has one key, `expiry` with the prefix before it; the first argument is the prefix.
-pub const CREATE: &str = script!("lua/create.lua");
+/// Makes a record. Its keys are those [of a user](keys_of_user), and its first argument is that user, as with those below.
+pub const CREATE: &str = about_a_user!("lua/create.lua");
 /// See [`CREATE`].
-pub const UPDATE: &str = script!("lua/update.lua");
+pub const UPDATE: &str = about_a_user!("lua/update.lua");
 /// See [`CREATE`].
-pub const TOUCH: &str = script!("lua/touch.lua");
+pub const TOUCH: &str = about_a_user!("lua/touch.lua");
 /// See [`CREATE`].
-pub const DELETE: &str = script!("lua/delete.lua");
+pub const DELETE: &str = about_a_user!("lua/delete.lua");
 /// See [`CREATE`].
-pub const DELETE_BY_USER: &str = script!("lua/delete_by_user.lua");
+pub const DELETE_BY_USER: &str = about_a_user!("lua/delete_by_user.lua");
 /// See [`CREATE`].
-pub const LIST_BY_USER: &str = script!("lua/list_by_user.lua");
+pub const LIST_BY_USER: &str = about_a_user!("lua/list_by_user.lua");
 /// See [`CREATE`].
-pub const DELETE_EXPIRED: &str = script!("lua/delete_expired.lua");
+pub const PURGE: &str = about_a_user!("lua/purge.lua");
+/// See [`CREATE`].
+pub const FENCE: &str = about_a_user!("lua/fence.lua");
+/// Points an id to a user. Its key is the [pointer](pointer_key), as with those below.
+pub const CLAIM_ID: &str = include_str!("lua/claim.lua");
+/// See [`CLAIM_ID`].
+pub const POINT: &str = include_str!("lua/point.lua");
+/// See [`CLAIM_ID`].
+pub const RELEASE: &str = include_str!("lua/release.lua");

@@ -1,64 +1,66 @@
--- Stands before each of the other scripts. KEYS[1] is the index of all records by expiry, ARGV[1] the prefix.
-local expiry, prefix = KEYS[1], ARGV[1]
-
-local function login_key(id)
-  return prefix .. 'login:' .. id
-end
-
-local function user_key(user)
-  return prefix .. 'user:' .. user
-end
+-- Stands before each script about one user. KEYS are the user's records, the order in which they were last seen, and the bucket's
+-- index by expiry; ARGV[1] is the user.
+local logins, seen, expiry, user = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
 
 -- A number of at most 16 digits so that texts of it sort as numbers do.
 local function pad(number)
   return string.rep('0', 16 - #number) .. number
 end
 
--- Takes a record out of both indexes.
-local function forget(id, created_at, user)
-  local made = pad(created_at)
-  redis.call('ZREM', user_key(user), made .. id)
-  redis.call('ZREM', expiry, id .. made .. user)
+-- The record with this id, or nil. What follows the times is the claim that its pointer was set with.
+local function read(id)
+  local text = redis.call('HGET', logins, id)
+  if not text then
+    return nil
+  end
+  local version, made, last, ends, claim, data = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%x+) (.*)$')
+  assert(version, 'unreadable')
+  return { version = version, made = made, last = last, ends = ends, claim = claim, data = data, text = text }
 end
 
--- The values of some fields of the record that an entry of the indexes is about, or nil. Redis may have deleted it by itself,
--- and another one may have its id since then.
-local function fields(id, created_at, user, ...)
-  local found = redis.call('HMGET', login_key(id), 'user_id', 'created_at', ...)
-  if found[1] == user and pad(found[2]) == pad(created_at) then
-    return found
+local function keep(key, seconds)
+  if redis.call('TTL', key) < tonumber(seconds) then
+    redis.call('EXPIRE', key, seconds)
   end
 end
 
--- 1 if it was there.
-local function delete(id, created_at, user)
-  local there = fields(id, created_at, user)
-  forget(id, created_at, user)
-  return there and redis.call('DEL', login_key(id)) or 0
+-- Writes a record, and has Redis delete all of the user's with the last of them. The record is first, since this alone could fail.
+local function write(id, it, seconds)
+  local text = { it.version, it.made, it.last, it.ends, it.claim, it.data }
+  redis.call('HSET', logins, id, table.concat(text, ' '))
+  redis.call('ZADD', expiry, it.ends, id .. user)
+  redis.call('ZADD', seen, it.last, pad(it.made) .. id)
+  keep(logins, seconds)
+  keep(seen, seconds)
 end
 
--- The id of an entry of a user's list, and when it was made.
-local function parts(entry)
-  return string.sub(entry, 17), string.sub(entry, 1, 16)
+local function forget(id, it)
+  redis.call('HDEL', logins, id)
+  redis.call('ZREM', seen, pad(it.made) .. id)
+  redis.call('ZREM', expiry, id .. user)
 end
 
--- Enters a record into both indexes and has Redis delete it, and the user's list with the last of it, after `seconds`.
-local function enter(id, user, created_at, last_seen_at, expires_at, seconds)
-  local made = pad(created_at)
-  redis.call('ZADD', expiry, expires_at, id .. made .. user)
-  redis.call('ZADD', user_key(user), last_seen_at, made .. id)
-  redis.call('EXPIRE', login_key(id), seconds)
-  if redis.call('TTL', user_key(user)) < tonumber(seconds) then
-    redis.call('EXPIRE', user_key(user), seconds)
+-- The id of an entry of the order, and the record that it is about, or nil: Redis may have dropped that, and another one may have its
+-- id since then.
+local function about(entry)
+  local id = string.sub(entry, 17)
+  local it = read(id)
+  return id, it and pad(it.made) == string.sub(entry, 1, 16) and it or nil
+end
+
+-- Takes a record away, and notes its id and its claim.
+local function drop(id, it, gone)
+  forget(id, it)
+  table.insert(gone, id)
+  table.insert(gone, it.claim)
+end
+
+-- The same by its entry.
+local function drop_entry(entry, gone)
+  local id, it = about(entry)
+  if it then
+    drop(id, it, gone)
+  else
+    redis.call('ZREM', seen, entry)
   end
-end
-
--- Deletes records that expired at a time or before, at most so many of them, and returns how many.
-local function purge(time, limit)
-  local expired = redis.call('ZRANGEBYSCORE', expiry, '-inf', time, 'LIMIT', 0, limit)
-  for _, entry in ipairs(expired) do
-    -- An id has 22 characters; then comes when it was made, and the user.
-    delete(string.sub(entry, 1, 22), string.sub(entry, 23, 38), string.sub(entry, 39))
-  end
-  return #expired
 end

@@ -1,26 +1,27 @@
--- Returns what became of it (done, crowded, full, taken), and the ids of those that ended for the limit.
-local id, user, version, created_at, last_seen_at, expires_at, data = unpack(ARGV, 2, 8)
+-- Returns what became of it (done, crowded, full, taken), the ids of those that ended for the limit, and the id and the claim of
+-- each record that is gone. Who only looks (1) is told that it is free in place of done, and nothing is done then.
+local id, claim, version, made, last, ends, data = unpack(ARGV, 2, 8)
 local seconds, long_expired, swept = unpack(ARGV, 9, 11)
 local count, now, spared_since, most = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
-local before = redis.call('HMGET', login_key(id), 'user_id', 'created_at', 'expires_at')
-if before[1] and tonumber(before[3]) > now then
-  return { 'taken', {} }
+local looks = ARGV[16] == '1'
+local before = read(id)
+if redis.call('HGET', logins, '~' .. id) == claim or before and tonumber(before.ends) > now then
+  return { 'taken', {}, {} }
 end
 local replaced = { [id] = true }
-for i = 16, #ARGV do
+for i = 17, #ARGV do
   replaced[ARGV[i]] = true
 end
 
 -- As `Limit::room`, which says why.
-local answer, ended, going = 'done', {}, {}
-if redis.call('ZCARD', user_key(user)) >= count then
-  local newest = redis.call('ZRANGE', user_key(user), 0, most - 1, 'REV', 'WITHSCORES')
+local answer, ended, going, gone = 'done', {}, {}, {}
+if redis.call('ZCARD', seen) >= count then
+  local newest = redis.call('ZREVRANGE', seen, 0, most - 1, 'WITHSCORES')
   local stay = 1
   for i = 1, #newest, 2 do
-    local other, made = parts(newest[i])
+    local other, it = about(newest[i])
     if not replaced[other] then
-      local found = fields(other, made, user, 'expires_at')
-      if not found or tonumber(found[3]) <= now then
+      if not it or tonumber(it.ends) <= now then
         table.insert(going, newest[i])
       elseif stay < count then
         stay = stay + 1
@@ -28,7 +29,7 @@ if redis.call('ZCARD', user_key(user)) >= count then
         table.insert(going, newest[i])
         table.insert(ended, other)
       else
-        return { 'full', {} }
+        return { 'full', {}, {} }
       end
     end
   end
@@ -37,25 +38,35 @@ if redis.call('ZCARD', user_key(user)) >= count then
   end
 end
 
--- First, since this alone could fail.
+if looks and answer == 'done' then
+  return { 'free', {}, {} }
+end
 if answer == 'done' then
-  redis.call('HSET', login_key(id), 'user_id', user, 'version', version, 'created_at', created_at,
-    'last_seen_at', last_seen_at, 'expires_at', expires_at, 'data', data)
-  if before[1] then
-    forget(id, before[2], before[1])
+  if before then
+    forget(id, before)
   end
-  enter(id, user, created_at, last_seen_at, expires_at, seconds)
+  write(id, { version = version, made = made, last = last, ends = ends, claim = claim, data = data }, seconds)
+  redis.call('HDEL', logins, '~' .. id)
+  replaced[id] = nil
   for old in pairs(replaced) do
-    local found = redis.call('HMGET', login_key(old), 'user_id', 'created_at')
-    if found[1] and old ~= id then
-      delete(old, found[2], found[1])
+    local it = read(old)
+    if it then
+      drop(old, it, gone)
     end
   end
 end
 for _, entry in ipairs(going) do
-  local other, made = parts(entry)
-  delete(other, made, user)
+  drop_entry(entry, gone)
 end
--- What Redis has deleted by itself is still in the index of all records. Each login clears away a little of that.
-purge(long_expired, swept)
-return { answer, ended }
+-- Redis deletes what nobody comes back to by itself. Of the rest, each login clears away a little: of the user's own records, and
+-- of the index.
+for _, entry in ipairs(redis.call('ZRANGE', seen, 0, swept - 1)) do
+  local _, it = about(entry)
+  if not it or tonumber(it.ends) <= tonumber(long_expired) then
+    drop_entry(entry, gone)
+  end
+end
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', expiry, '-inf', long_expired, 'LIMIT', 0, swept)) do
+  redis.call('ZREM', expiry, entry)
+end
+return { answer, ended, gone }

@@ -1,15 +1,21 @@
--- Returns how many entries of the user's list are gone, `limit` if there may be more, and the ids of the records that were
+-- Returns how many of the user's entries are gone, `limit` if there may be more, and the id and the claim of each record that was
 -- deleted.
-local user, except, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local gone, deleted = 0, {}
+local except, limit = ARGV[2], tonumber(ARGV[3])
+local count, gone = 0, {}
 -- One more, for the one that stays.
-for _, entry in ipairs(redis.call('ZRANGE', user_key(user), 0, limit)) do
-  local id, made = parts(entry)
-  if id ~= except and gone < limit then
-    gone = gone + 1
-    if delete(id, made, user) == 1 then
-      table.insert(deleted, id)
+for _, entry in ipairs(redis.call('ZRANGE', seen, 0, limit)) do
+  if string.sub(entry, 17) ~= except and count < limit then
+    count = count + 1
+    drop_entry(entry, gone)
+  end
+end
+-- What is not in the order any more ends too.
+if count < limit then
+  for _, id in ipairs(redis.call('HKEYS', logins)) do
+    if id ~= except and count < limit and string.sub(id, 1, 1) ~= '~' then
+      count = count + 1
+      drop(id, read(id), gone)
     end
   end
 end
-return { gone, deleted }
+return { count, gone }

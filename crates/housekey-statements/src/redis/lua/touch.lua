@@ -1,15 +1,19 @@
--- Returns 1 if the use was noted.
+-- Returns 0 if there is no record, 1 if the use was not noted, 2 if it was, and 3 and the record's claim if it lives longer now.
 local id, now, unless_since, expires_at, seconds = unpack(ARGV, 2, 6)
-local found = redis.call('HMGET', login_key(id), 'last_seen_at', 'expires_at', 'user_id', 'created_at')
-if not found[1] or tonumber(found[1]) >= tonumber(unless_since) or tonumber(found[2]) <= tonumber(now) then
-  return 0
+local it = read(id)
+if not it then
+  return { 0, '' }
 end
-redis.call('HSET', login_key(id), 'last_seen_at', now)
-if tonumber(found[2]) < tonumber(expires_at) then
-  redis.call('HSET', login_key(id), 'expires_at', expires_at)
-  enter(id, found[3], found[4], now, expires_at, seconds)
-else
-  -- Only if it is there: a list that Redis has dropped would come back without an end.
-  redis.call('ZADD', user_key(found[3]), 'XX', now, pad(found[4]) .. id)
+if tonumber(it.last) >= tonumber(unless_since) or tonumber(it.ends) <= tonumber(now) then
+  return { 1, '' }
 end
-return 1
+it.last = now
+if tonumber(it.ends) < tonumber(expires_at) then
+  it.ends = expires_at
+  write(id, it, seconds)
+  return { 3, it.claim }
+end
+-- As long as it lives, which only matters where Redis has dropped the order of the user's records.
+local longest = tonumber(seconds) + tonumber(it.ends) - tonumber(expires_at)
+write(id, it, string.format('%.0f', math.min(longest, 1e12)))
+return { 2, '' }

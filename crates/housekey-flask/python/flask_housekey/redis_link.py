@@ -1,0 +1,484 @@
+"""What a login store asks Redis: a server, the master that Sentinels name, or a cluster. Over the client's pools, and once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ._core import LoginStoreError
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.cluster import RedisCluster
+
+logger: logging.Logger = logging.getLogger("flask_housekey")
+
+WRITTEN_BY_OTHERS = "another program writes keys with this prefix; give the store a prefix of its own"
+CREDENTIALS = "see which user and password the client was given"
+READ_ONLY = "the client leads to a server that only reads; it must lead to the one that writes"
+UNSEEN = (
+    "its settings cannot be seen; let the client's user use INFO and CONFIG GET, or look at maxmemory-policy, appendonly and "
+    "appendfsync yourself"
+)
+NO_LOG = (
+    "appendonly is no: after a crash, logins that have ended may be back; set appendonly yes and appendfsync always"
+)
+LATE_LOG = "appendfsync is not always: after a power cut, logins that have ended may be back; set it"
+
+# How often a question is sent elsewhere, and how long until one is put again that came while a slot was moving.
+MOST_REDIRECTIONS = 200
+PAUSE = 0.05
+
+
+class Replica(Exception):
+    """A server that does not write."""
+
+
+class TooFew(Exception):
+    """Too few replicas have what was changed."""
+
+
+class Script:
+    def __init__(self, text: str) -> None:
+        self.text: str = text
+        self.digest: str = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Question:
+    """A command about keys of one hash slot. Where `replicas` is not 0, so many have to have what it changes."""
+
+    def __init__(
+        self, key: str, command: Sequence[bytes | str | int], script: Script | None = None, replicas: int = 0
+    ) -> None:
+        self.key: str = key
+        self.command: list[bytes | int] = [part.encode() if isinstance(part, str) else part for part in command]
+        self.script: Script | None = script
+        self.replicas: int = replicas
+
+
+def servers(client_or_url: Redis | RedisCluster | str, timeout: float | None) -> Server | Cluster:
+    """What a store asks, of a client, or of a URL from which one is made."""
+    redis = _redis()
+    if isinstance(client_or_url, str):
+        client = _client_of(redis, client_or_url, 5.0 if timeout is None else timeout)
+        return Server(redis, client.connection_pool)
+    if timeout is not None:
+        raise ValueError("timeout: is the client's own, socket_timeout, where a client is given")
+    if isinstance(client_or_url, redis.cluster.RedisCluster):
+        return Cluster(redis, client_or_url)
+    if not isinstance(client_or_url, redis.Redis):
+        raise TypeError(
+            f"RedisLoginStore takes a redis.Redis, a RedisCluster or a URL, not {type(client_or_url).__name__}"
+        )
+    return Server(redis, client_or_url.connection_pool)
+
+
+class Server:
+    """A server, or the master that Sentinels name for each new connection."""
+
+    def __init__(self, redis: Any, pool: Any) -> None:
+        check_bounds(pool)
+        self._exceptions = redis.exceptions
+        self._link = Link(redis, pool)
+
+    def ask(self, question: Question) -> Any:
+        return self.ask_all([question])[0]
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Any]:
+        answers = self._link.ask(questions)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise failure(self._exceptions, answer, self.name) from cause(self._exceptions, answer)
+        return answers
+
+    def warnings(self) -> list[str]:
+        try:
+            return self._link.warnings()
+        except self._exceptions.RedisError as error:
+            raise failure(self._exceptions, error, self.name) from cause(self._exceptions, error)
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+
+class Cluster:
+    """The nodes of a cluster, as redis-py finds them. A question is put again only where it was not carried out: the slot is at another
+    node, or is moving, or there was no connection."""
+
+    def __init__(self, redis: Any, client: Any) -> None:
+        if client.read_from_replicas or getattr(client, "load_balancing_strategy", None):
+            raise ValueError("this client reads from replicas, where ended logins live on: make it without that")
+        self._redis = redis
+        self._exceptions = redis.exceptions
+        self._client = client
+        self._links: dict[str, Link] = {}
+        # There is one at least, since the client has asked where the others are.
+        pool = client.get_redis_connection(client.get_primaries()[0]).connection_pool
+        check_bounds(pool)
+        self._patience = 2 * max(pool.connection_kwargs.get("socket_timeout") or 5.0, 0.1)
+
+    def ask(self, question: Question) -> Any:
+        exceptions = self._exceptions
+        deadline = time.monotonic() + self._patience
+        asked = unreachable = None
+        answer: Any = None
+        for _ in range(MOST_REDIRECTIONS):
+            asking = asked is not None
+            try:
+                node = asked or self._client.nodes_manager.get_node_from_slot(self._client.keyslot(question.key))
+            except exceptions.RedisError as error:
+                answer = error
+                break
+            asked = None
+            # The others say that it is still this one.
+            if unreachable == node.name:
+                break
+            unreachable = None
+            link = self._link(node)
+            [answer] = link.ask([question], asking)
+            if not isinstance(answer, Exception):
+                return answer
+            if isinstance(answer, exceptions.MovedError):
+                self._client.nodes_manager.move_slot(answer)
+            elif isinstance(answer, exceptions.AskError):
+                asked = self._node(answer)
+            elif isinstance(answer, (exceptions.TryAgainError, exceptions.ClusterDownError)):
+                if time.monotonic() + PAUSE > deadline:
+                    break
+                time.sleep(PAUSE)
+                self._look_again()
+            elif isinstance(answer, (Replica, NotConnected)):
+                unreachable = node.name
+                self._look_again()
+            else:
+                if isinstance(answer, (exceptions.ConnectionError, exceptions.TimeoutError, OSError)):
+                    self._look_again()
+                break
+        raise failure(exceptions, answer, self.name) from cause(exceptions, answer)
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Any]:
+        """What comes back otherwise than with an answer is asked again, on its own."""
+        of_nodes: dict[str, tuple[Any, list[int]]] = {}
+        for index, question in enumerate(questions):
+            try:
+                node = self._client.nodes_manager.get_node_from_slot(self._client.keyslot(question.key))
+            except self._exceptions.RedisError as error:
+                raise failure(self._exceptions, error, self.name) from cause(self._exceptions, error)
+            of_nodes.setdefault(node.name, (node, []))[1].append(index)
+        answers: list[Any] = [None] * len(questions)
+        for node, indexes in of_nodes.values():
+            for index, answer in zip(indexes, self._link(node).ask([questions[index] for index in indexes])):
+                answers[index] = self.ask(questions[index]) if isinstance(answer, Exception) else answer
+        return answers
+
+    def warnings(self) -> list[str]:
+        warnings = []
+        for node in self._client.get_primaries():
+            try:
+                warnings += self._link(node).warnings()
+            except self._exceptions.RedisError as error:
+                raise failure(self._exceptions, error, self.name) from cause(self._exceptions, error)
+        return warnings
+
+    @property
+    def name(self) -> str:
+        places = sorted(node.name for node in self._client.get_nodes())
+        return f"the Redis Cluster at {', '.join(places[:3])}"
+
+    def _link(self, node: Any) -> Link:
+        pool = self._client.get_redis_connection(node).connection_pool
+        link = self._links.get(node.name)
+        if link is None or link.pool is not pool:
+            link = self._links[node.name] = Link(self._redis, pool)
+        return link
+
+    def _node(self, error: Any) -> Any:
+        node = self._client.get_node(host=error.host, port=error.port)
+        if node is None:
+            self._look_again()
+            node = self._client.get_node(host=error.host, port=error.port)
+        return node
+
+    def _look_again(self) -> None:
+        try:
+            self._client.nodes_manager.initialize()
+        except self._exceptions.RedisError as error:
+            logger.debug("%s: no node says where the others are: %s", self.name, error)
+
+
+class NotConnected(Exception):
+    """There was no connection to ask over. It has the reason as its cause."""
+
+
+class Link:
+    """A pool of connections to one server."""
+
+    def __init__(self, redis: Any, pool: Any) -> None:
+        self.pool: Any = pool
+        self._exceptions = redis.exceptions
+        self._known: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._new: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._has_warned = False
+
+    def ask(self, questions: Sequence[Question], asking: bool = False) -> list[Any]:
+        """What the server answers, as bytes, whatever the client decodes; or the exception. A client would try again what was not
+        answered, and a second login might come of it; so this takes its connections, and asks once."""
+        exceptions = self._exceptions
+        try:
+            connection = self._connection()
+        except Replica as error:
+            return [error] * len(questions)
+        except (exceptions.RedisError, OSError) as error:
+            refused = NotConnected(str(error))
+            refused.__cause__ = error
+            return [refused] * len(questions)
+        try:
+            answers = self._exchange(connection, questions, asking)
+            # It is sent once, and named by its digest afterwards.
+            for index, (question, answer) in enumerate(zip(questions, answers)):
+                if isinstance(answer, exceptions.NoScriptError) and question.script is not None:
+                    self._say(connection, [[b"SCRIPT", b"LOAD", question.script.text]])
+                    [answers[index]] = self._exchange(connection, [question], asking)
+            if any(isinstance(answer, Exception) and is_read_only(exceptions, answer) for answer in answers):
+                # Its name may lead to another server by now.
+                connection.disconnect()
+            return answers
+        except (exceptions.RedisError, OSError) as error:
+            # An answer may be under way.
+            connection.disconnect()
+            return [error] * len(questions)
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            self.pool.release(connection)
+
+    def warnings(self) -> list[str]:
+        """What the server's settings may do to logins."""
+        connection = self._connection()
+        try:
+            return [f"{self.name}: {warning}" for warning in self._warnings(connection)]
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            self.pool.release(connection)
+
+    @property
+    def name(self) -> str:
+        options = self.pool.connection_kwargs
+        service = getattr(self.pool, "service_name", None)
+        if service is not None:
+            return f"database {options.get('db') or 0} of the Redis that Sentinels call {service!r}"
+        place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+        return f"database {options.get('db') or 0} of Redis at {place}"
+
+    def _exchange(self, connection: Any, questions: Sequence[Question], asking: bool) -> list[Any]:
+        commands: list[Sequence[bytes | str | int]] = []
+        for question in questions:
+            commands += [[b"ASKING"]] if asking else []
+            commands.append(question.command)
+            if question.replicas:
+                patience = max(1, int(1000 * (getattr(connection, "socket_timeout", None) or 5.0) / 2))
+                commands.append([b"WAIT", question.replicas, patience])
+        said = iter(self._say(connection, commands))
+        answers = []
+        for question in questions:
+            if asking:
+                next(said)
+            answer = next(said)
+            if question.replicas:
+                count = next(said)
+                if not isinstance(answer, Exception):
+                    if isinstance(count, Exception):
+                        answer = count
+                    elif count < question.replicas:
+                        answer = TooFew(f"{count} of {question.replicas} replicas have what was changed")
+            answers.append(answer)
+        return answers
+
+    def _say(self, connection: Any, commands: Sequence[Sequence[bytes | str | int]]) -> list[Any]:
+        connection.send_packed_command(connection.pack_commands(commands))
+        answers: list[Any] = []
+        for _ in commands:
+            try:
+                answers.append(connection.read_response(disable_decoding=True))
+            except self._exceptions.ResponseError as error:
+                answers.append(error)
+        return answers
+
+    def _connection(self) -> Any:
+        connection = self.pool.get_connection()
+        try:
+            # The server has closed it since it was used.
+            if connection.can_read(timeout=0):
+                connection.disconnect()
+            connection.connect()
+            if connection not in self._known:
+                connection.register_connect_callback(self._is_new)
+                self._known.add(connection)
+                self._new.add(connection)
+            if connection in self._new:
+                self._refuse_replicas(connection)
+                self._new.discard(connection)
+            if not self._has_warned:
+                self._has_warned = True
+                for warning in self._warnings(connection):
+                    logger.warning("%s: %s", self.name, warning)
+            return connection
+        except BaseException:
+            connection.disconnect()
+            self.pool.release(connection)
+            raise
+
+    def _is_new(self, connection: Any) -> None:
+        self._new.add(connection)
+
+    def _refuse_replicas(self, connection: Any) -> None:
+        """A replica answers questions too, with what it had some time ago. `HELLO` says it to everybody, and `ROLE` only to users who may
+        ask; but it is younger."""
+        [hello] = self._say(connection, [[b"HELLO"]])
+        if isinstance(hello, Exception) and "unknown command" in str(hello):
+            [answer] = self._say(connection, [[b"ROLE"]])
+            role = answer if isinstance(answer, Exception) else answer[0]
+        elif isinstance(hello, (list, dict)):
+            said = hello if isinstance(hello, dict) else dict(zip(hello[::2], hello[1::2]))
+            role = b"sentinel" if said.get(b"mode") == b"sentinel" else said.get(b"role")
+        else:
+            role = hello
+        if isinstance(role, Exception):
+            raise role
+        if role == b"sentinel":
+            raise Replica("it is a Sentinel")
+        if role != b"master":
+            raise Replica("it is a replica")
+
+    def _warnings(self, connection: Any) -> list[str]:
+        asked = [[b"INFO", b"memory"], [b"INFO", b"persistence"], [b"CONFIG", b"GET", b"appendfsync"]]
+        memory, persistence, sync = self._say(connection, asked)
+        if not isinstance(memory, bytes) or not isinstance(persistence, bytes):
+            return [UNSEEN]
+        info = dict(line.split(":", 1) for line in (memory + persistence).decode().splitlines() if ":" in line)
+        warnings = []
+        policy = info.get("maxmemory_policy", "unknown")
+        if policy != "noeviction" and info.get("maxmemory") != "0":
+            warnings.append(
+                f"maxmemory-policy is {policy}: when its memory is full it drops logins; set noeviction"
+            )
+        often = sync.get(b"appendfsync") if isinstance(sync, dict) else sync[1:2] if isinstance(sync, list) else None
+        if info.get("aof_enabled") != "1":
+            warnings.append(NO_LOG)
+        elif not often:
+            # Those who run it for others do not show it.
+            warnings.append(UNSEEN)
+        elif often not in (b"always", [b"always"]):
+            warnings.append(LATE_LOG)
+        return warnings
+
+
+def is_read_only(exceptions: Any, error: Exception) -> bool:
+    """Redis before 7.0 says it of a script in the words of the script's error."""
+    return isinstance(error, (exceptions.ReadOnlyError, exceptions.MasterDownError)) or "-READONLY" in str(error)
+
+
+def failure(exceptions: Any, error: Exception, server: str) -> LoginStoreError:
+    if isinstance(error, NotConnected) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    words, advice = _said(exceptions, error)
+    return LoginStoreError(f"{server}: {words or error}; {advice}")
+
+
+def cause(exceptions: Any, error: Exception) -> Exception | None:
+    """The server repeats what it was sent, where it does not know the command."""
+    words, _ = _said(exceptions, error)
+    return error if words is None else None
+
+
+def unreadable(server: str) -> LoginStoreError:
+    return LoginStoreError(f"{server}: its answer cannot be read; {WRITTEN_BY_OTHERS}")
+
+
+def check_bounds(pool: Any) -> None:
+    # It is not connected.
+    options = pool.connection_kwargs
+    if hasattr(pool, "service_name"):
+        # The connections of Sentinel's pools want the pool.
+        options = {**options, "connection_pool": pool}
+    connection = pool.connection_class(**options)
+    if getattr(connection, "socket_timeout", 0) is None:
+        raise ValueError(
+            "this client waits for an answer for ever: make it with socket_timeout=5, or another number of seconds"
+        )
+    if getattr(connection, "socket_connect_timeout", 0) is None:
+        raise ValueError(
+            "this client connects for ever: make it with socket_connect_timeout=5, or another number of seconds"
+        )
+    if getattr(pool, "timeout", 0) is None:
+        raise ValueError(
+            "the client's pool waits for a connection for ever: make it with timeout=5, or another number of seconds"
+        )
+
+
+def _redis() -> Any:
+    try:
+        import redis
+        import redis.cluster
+    except ImportError:
+        raise ImportError("RedisLoginStore needs redis-py: pip install 'flask-housekey[redis]'") from None
+    return redis
+
+
+def _client_of(redis: Any, url: str, timeout: float) -> Redis:
+    if not timeout > 0:
+        raise ValueError("timeout: a number of seconds above 0")
+    once = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
+    client: Redis = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=once)
+    return client
+
+
+def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
+    """Words in place of its own, if those must not be said, and what to do."""
+    text = str(error)
+    code = text.split(" ", 1)[0]
+    if "unknown command" in text:
+        words = "it does not know a command that the store needs"
+        return words, "it needs HELLO or ROLE, EVALSHA, SCRIPT LOAD, GET and HGET under these names"
+    if "unreadable" in text:
+        return "its answer cannot be read", WRITTEN_BY_OTHERS
+    if isinstance(error, Replica):
+        if "Sentinel" in text:
+            return None, "ask the Sentinel for its master_for(…), and give the store that client"
+        return None, READ_ONLY
+    if isinstance(error, TooFew):
+        return None, "see whether its replicas run and follow it, or ask for fewer of them"
+    refused = (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)
+    if isinstance(error, refused) or code in ("NOAUTH", "WRONGPASS") or "unauthenticated" in text:
+        return None, CREDENTIALS
+    if isinstance(error, exceptions.TimeoutError):
+        return None, "see whether it runs, whether it is overloaded, and whether the way to it is open"
+    if is_read_only(exceptions, error):
+        return None, READ_ONLY
+    if isinstance(error, exceptions.BusyLoadingError):
+        return None, "the server starts and reads its data; the store tries again by itself"
+    if isinstance(error, exceptions.NoPermissionError):
+        return None, "let the client's user use the keys with the store's prefix, and scripts"
+    if code == "CROSSSLOT" or isinstance(error, exceptions.ClusterCrossSlotError):
+        return None, "the prefix must not have `{}` in it"
+    if isinstance(error, exceptions.AskError) or code in ("MOVED", "ASK"):
+        return None, "it belongs to a Redis Cluster: give the store a redis.cluster.RedisCluster"
+    if isinstance(error, (exceptions.ClusterError, exceptions.ClusterDownError, exceptions.RedisClusterException)):
+        return None, "the cluster is changing; see `redis-cli --cluster check` if that lasts"
+    if isinstance(error, (exceptions.ConnectionError, OSError)):
+        return None, "see whether it runs; the store connects again by itself"
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return None, "give it more memory, or set maxmemory higher"
+    if code == "MISCONF":
+        return None, "it cannot write to its disk; see its log"
+    if code == "WRONGTYPE":
+        return None, WRITTEN_BY_OTHERS
+    return None, "the server's log may say more"

@@ -1,0 +1,350 @@
+//! What is asked and answered about records.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use housekey::records::{LoginId, LoginRecord};
+use housekey::{Error, ErrorKind};
+use housekey_statements::redis::{
+    self as said, BUCKETS, LARGEST_BATCH, Record, keys_of_user, number, pointer, pointer_key,
+    seconds_to_keep,
+};
+use redis::{FromRedisValue, Script};
+
+use crate::node::Servers;
+use crate::places::Places;
+use crate::question::{Question, Time};
+
+/// How many questions are under way at once for one operation.
+const AT_ONCE: usize = 64;
+
+/// How many buckets are looked into at once.
+const BUCKETS_AT_ONCE: usize = 256;
+
+/// The records of a prefix.
+#[derive(Clone)]
+pub(crate) struct Records {
+    pub(crate) servers: Arc<Servers>,
+    pub(crate) prefix: Arc<str>,
+    /// How many replicas have to have a change.
+    pub(crate) replicas: usize,
+    pub(crate) places: Arc<Places>,
+    pub(crate) scripts: Arc<Scripts>,
+}
+
+/// Each is sent once to a server, and named by its digest afterwards.
+pub(crate) struct Scripts {
+    pub(crate) create: Script,
+    pub(crate) update: Script,
+    pub(crate) touch: Script,
+    pub(crate) delete: Script,
+    pub(crate) delete_by_user: Script,
+    pub(crate) list_by_user: Script,
+    purge: Script,
+    fence: Script,
+    claim: Script,
+    point: Script,
+    release: Script,
+}
+
+impl Scripts {
+    pub(crate) fn new() -> Self {
+        Self {
+            create: Script::new(said::CREATE),
+            update: Script::new(said::UPDATE),
+            touch: Script::new(said::TOUCH),
+            delete: Script::new(said::DELETE),
+            delete_by_user: Script::new(said::DELETE_BY_USER),
+            list_by_user: Script::new(said::LIST_BY_USER),
+            purge: Script::new(said::PURGE),
+            fence: Script::new(said::FENCE),
+            claim: Script::new(said::CLAIM_ID),
+            point: Script::new(said::POINT),
+            release: Script::new(said::RELEASE),
+        }
+    }
+}
+
+/// Whose an id is.
+pub(crate) enum Claimed {
+    /// This claim's. What the pointer was before, or nothing.
+    Now { before: String },
+    /// Another user's: what the pointer is.
+    ByOther(String),
+}
+
+/// Whose a record may be.
+pub(crate) struct Place {
+    pub(crate) user_id: String,
+    /// Whether it was only remembered.
+    is_remembered: bool,
+}
+
+impl Records {
+    /// Asks, and reads the answer.
+    pub(crate) async fn ask<T: FromRedisValue>(
+        &self,
+        question: &Question<'_>,
+        time: Time,
+    ) -> Result<T, Error> {
+        let answer = self.servers.ask(question, time).await;
+        let answer = answer.map_err(|failure| failure.into_error())?;
+        redis::from_redis_value(answer).map_err(|_| self.unreadable())
+    }
+
+    pub(crate) fn unreadable(&self) -> Error {
+        self.servers.unreadable().into_error()
+    }
+
+    /// A script about a user, to which its further arguments are to be added.
+    pub(crate) fn of_user<'a>(&self, script: &'a Script, user_id: &str) -> Question<'a> {
+        Question::script(script, &keys_of_user(&self.prefix, user_id)).arg(user_id)
+    }
+
+    fn of_pointer<'a>(&self, script: &'a Script, id: &str) -> Question<'a> {
+        Question::script(script, &[pointer_key(&self.prefix, id)])
+    }
+
+    pub(crate) fn id(&self, text: &str) -> Result<LoginId, Error> {
+        text.parse().map_err(|_| self.unreadable())
+    }
+
+    pub(crate) async fn load(
+        &self,
+        id: &LoginId,
+        user_id: &str,
+        time: Time,
+    ) -> Result<Option<LoginRecord>, Error> {
+        let key = said::logins_key(&self.prefix, user_id);
+        let mut command = redis::cmd("HGET");
+        command.arg(&key).arg(id.to_string());
+        let text: Option<String> = self.ask(&Question::about(&key, command), time).await?;
+        text.map(|text| self.record(*id, user_id, &text))
+            .transpose()
+    }
+
+    pub(crate) fn record(
+        &self,
+        id: LoginId,
+        user_id: &str,
+        text: &str,
+    ) -> Result<LoginRecord, Error> {
+        let record = Record::read(text).ok_or_else(|| self.unreadable())?;
+        Ok(LoginRecord {
+            id,
+            user_id: user_id.to_owned(),
+            version: record.version,
+            created_at: record.created_at,
+            last_seen_at: record.last_seen_at,
+            expires_at: record.expires_at,
+            data: record.data.to_owned(),
+        })
+    }
+
+    /// Where a record may be, or where else if it is not at this place.
+    pub(crate) async fn place(
+        &self,
+        id: &LoginId,
+        not_at: Option<&Place>,
+        time: Time,
+    ) -> Result<Option<Place>, Error> {
+        match not_at {
+            None => {
+                if let Some(user_id) = self.places.get(id) {
+                    let user_id = user_id.to_string();
+                    return Ok(Some(Place {
+                        user_id,
+                        is_remembered: true,
+                    }));
+                }
+            }
+            Some(before) if before.is_remembered => self.places.forget(id),
+            Some(_) => return Ok(None),
+        }
+        let key = pointer_key(&self.prefix, &id.to_string());
+        let mut command = redis::cmd("GET");
+        command.arg(&key);
+        let pointer: Option<String> = self.ask(&Question::about(&key, command), time).await?;
+        let Some(pointer) = pointer else {
+            return Ok(None);
+        };
+        let (_, user_id) = said::read_pointer(&pointer).ok_or_else(|| self.unreadable())?;
+        let place = Place {
+            user_id: user_id.to_owned(),
+            is_remembered: false,
+        };
+        Ok(Some(place).filter(|place| not_at.is_none_or(|it| it.user_id != place.user_id)))
+    }
+
+    /// A claim that nobody else has made.
+    pub(crate) fn new_claim() -> Result<String, Error> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| {
+            let words = "the operating system gives no random bytes";
+            Error::new(ErrorKind::StoreFailed, words).caused_by(error.into())
+        })?;
+        Ok(said::claim(random))
+    }
+
+    /// Points an id to the user of a new record, unless it points to another one, or to that one if this is expected.
+    pub(crate) async fn claim(
+        &self,
+        new: &LoginRecord,
+        claim: &str,
+        expected: &str,
+        time: Time,
+    ) -> Result<Claimed, Error> {
+        let question = self
+            .of_pointer(&self.scripts.claim, &new.id.to_string())
+            .arg(&new.user_id)
+            .arg(claim)
+            .arg(seconds_to_keep(new.last_seen_at, new.expires_at))
+            .arg(expected)
+            .kept_by(self.replicas);
+        let (claimed, there): (u8, String) = self.ask(&question, time).await?;
+        Ok(match claimed {
+            0 => Claimed::ByOther(there),
+            _ => Claimed::Now { before: there },
+        })
+    }
+
+    /// Whether an id that points to another user has a record there that lives.
+    pub(crate) async fn lives(
+        &self,
+        id: &LoginId,
+        pointer: &str,
+        now: u64,
+        time: Time,
+    ) -> Result<bool, Error> {
+        let (_, user_id) = said::read_pointer(pointer).ok_or_else(|| self.unreadable())?;
+        let there = self.load(id, user_id, time).await?;
+        Ok(there.is_some_and(|record| number(now) < record.expires_at))
+    }
+
+    /// Keeps the claim of a pointer from coming true, and takes the record away that it led to. `false` when that lives.
+    pub(crate) async fn fence(
+        &self,
+        id: &LoginId,
+        pointer: &str,
+        now: u64,
+        time: Time,
+    ) -> Result<bool, Error> {
+        let (claim, user_id) = said::read_pointer(pointer).ok_or_else(|| self.unreadable())?;
+        let question = self
+            .of_user(&self.scripts.fence, user_id)
+            .arg(id.to_string())
+            .arg(number(now))
+            .arg(claim)
+            .arg(said::FENCED_FOR)
+            .kept_by(self.replicas);
+        let lives: u8 = self.ask(&question, time).await?;
+        Ok(lives == 0)
+    }
+
+    /// Keeps a record's pointer as long as the record.
+    pub(crate) async fn point(
+        &self,
+        id: &LoginId,
+        user_id: &str,
+        claim: &str,
+        seconds: u64,
+        time: Time,
+    ) -> Result<(), Error> {
+        let question = self
+            .of_pointer(&self.scripts.point, &id.to_string())
+            .arg(pointer(claim, user_id))
+            .arg(seconds)
+            .kept_by(self.replicas);
+        let _: u8 = self.ask(&question, time).await?;
+        Ok(())
+    }
+
+    /// Takes the pointers of a user's records away that are gone: an id and a claim of each. One that stays leads to nothing, and
+    /// goes when its record would have expired; so a failure here changes no answer.
+    pub(crate) async fn release(&self, user_id: &str, gone: &[(String, String)], time: Time) {
+        for some in gone.chunks(AT_ONCE) {
+            let mut asking = Vec::with_capacity(some.len());
+            for (id, claim) in some {
+                if let Ok(id) = id.parse() {
+                    self.places.forget(&id);
+                }
+                asking.push(self.give_back(id, pointer(claim, user_id), "", time));
+            }
+            join_all(asking).await;
+        }
+    }
+
+    /// Makes a pointer what it was before, if that is anything.
+    pub(crate) async fn give_back(&self, id: &str, pointer: String, before: &str, time: Time) {
+        let question = self.of_pointer(&self.scripts.release, id);
+        let question = question.arg(pointer).arg(before);
+        let _: Result<u8, Error> = self.ask(&question, time).await;
+    }
+
+    /// Deletes records that had expired by then, in one bucket after the other.
+    pub(crate) async fn purge(
+        &self,
+        now: u64,
+        limit: usize,
+        time: impl Fn() -> Time,
+    ) -> Result<usize, Error> {
+        let mut deleted = 0;
+        for first in (0..BUCKETS).step_by(BUCKETS_AT_ONCE) {
+            if deleted >= limit {
+                break;
+            }
+            let buckets = (first..BUCKETS).take(BUCKETS_AT_ONCE);
+            let asking: Vec<_> = buckets.map(|bucket| self.due(bucket, now)).collect();
+            let due = self.servers.ask_all(&asking, time()).await;
+            let due = due.map_err(|failure| failure.into_error())?;
+            for (question, entries) in asking.iter().zip(due) {
+                let entries = redis::from_redis_value(entries);
+                let mut entries: Vec<String> = entries.map_err(|_| self.unreadable())?;
+                while !entries.is_empty() && deleted < limit {
+                    let is_all = entries.len() < LARGEST_BATCH;
+                    entries.truncate(limit - deleted);
+                    deleted += self.purge_entries(&entries, now, time()).await?;
+                    if is_all {
+                        break;
+                    }
+                    entries = self.ask(question, time()).await?;
+                }
+            }
+        }
+        Ok(deleted)
+    }
+
+    fn due(&self, bucket: u16, now: u64) -> Question<'static> {
+        let key = said::expiry_key(&self.prefix, bucket);
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command.arg(&key).arg("-inf").arg(number(now));
+        command.arg("LIMIT").arg(0).arg(LARGEST_BATCH);
+        Question::about(&key, command)
+    }
+
+    /// Each user's at once.
+    async fn purge_entries(
+        &self,
+        entries: &[String],
+        now: u64,
+        time: Time,
+    ) -> Result<usize, Error> {
+        let mut of_users = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+        for entry in entries {
+            let (id, user_id) = said::read_expiry(entry).ok_or_else(|| self.unreadable())?;
+            of_users.entry(user_id).or_default().push(id);
+        }
+        let mut deleted = 0;
+        for (user_id, ids) in of_users {
+            let question = self
+                .of_user(&self.scripts.purge, user_id)
+                .arg(number(now))
+                .args(ids)
+                .kept_by(self.replicas);
+            let gone: Vec<(String, String)> = self.ask(&question, time).await?;
+            deleted += gone.len();
+            self.release(user_id, &gone, time).await;
+        }
+        Ok(deleted)
+    }
+}
