@@ -1,6 +1,6 @@
 //! That each statement finds its records by an index.
 
-use housekey_statements::postgres::{FOLLOW_AN_INDEX, Statements, TableName};
+use housekey_statements::postgres::{FOLLOW_AN_INDEX, Statements, TableName, says_standby};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use store_tests::{Kind, shared_url};
 
@@ -54,6 +54,12 @@ async fn every_statement_finds_its_records_by_an_index() {
             vec![by_user],
         ),
         ("delete_all", delete_all, ids.to_owned(), vec![by_id]),
+        (
+            "load_says",
+            says_standby(&load).into(),
+            format!("{id}, 1"),
+            vec![by_id],
+        ),
         ("load", load, format!("{id}, 1"), vec![by_id]),
         (
             "update",
@@ -68,6 +74,12 @@ async fn every_statement_finds_its_records_by_an_index() {
             delete_by_user,
             format!("'user 7', {id}, 100"),
             vec![by_user, by_id],
+        ),
+        (
+            "list_by_user_says",
+            says_standby(&list_by_user).into(),
+            "'user 7', 1, 100".to_owned(),
+            vec![by_user],
         ),
         (
             "list_by_user",

@@ -5,10 +5,12 @@
 //! Whoever locks several rows does so in the order of their ids, so that no two can wait for each other; or, when it
 //! purges, without waiting at all.
 
+mod layout;
 mod table;
 
 use std::sync::Arc;
 
+pub use layout::{LAYOUT, Layout};
 pub use table::{InvalidName, TableName};
 
 /// The table of a store that was told no other.
@@ -33,7 +35,7 @@ pub fn create_table(table: &TableName) -> String {
 
 /// Begins a transaction that follows an index, and, if it has a lock, while nobody else has it: several statements. Each
 /// statement after them is to see what others have committed before it, which is not so at the other levels. A machine that goes
-/// away in between has the lock for so many milliseconds at most.
+/// away in between has the lock for so many milliseconds at most, and no statement goes on for longer.
 ///
 /// Most users have a few records, so that sorting all of them looks cheapest to a planner that does not know which user it will
 /// be. It would sort hundreds of thousands for the one who has them.
@@ -43,6 +45,7 @@ pub fn begin(patience: i32, lock: Option<i64>) -> String {
         "BEGIN ISOLATION LEVEL READ COMMITTED;
          SET LOCAL idle_in_transaction_session_timeout = {patience};
          SET LOCAL lock_timeout = {patience};
+         SET LOCAL statement_timeout = {patience};
          {FOLLOW_AN_INDEX}
          {}",
         lock.unwrap_or_default()
@@ -51,6 +54,14 @@ pub fn begin(patience: i32, lock: Option<i64>) -> String {
 
 /// What [`begin`] tells the planner.
 pub const FOLLOW_AN_INDEX: &str = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;";
+
+/// The same question with a first column that says whether a standby answers: one that is behind still knows logins that have
+/// ended. There is always a row; when nothing was found, the others are `NULL`.
+pub fn says_standby(question: &str) -> String {
+    format!(
+        "SELECT pg_is_in_recovery(), found.* FROM (SELECT) one LEFT JOIN LATERAL ({question}) found ON true"
+    )
+}
 
 /// Whether the server undid a statement only because of others, and asks to try again: serialization failure, deadlock.
 pub fn was_undone(sqlstate: &str) -> bool {
@@ -69,9 +80,24 @@ pub fn advice(sqlstate: Option<&str>) -> &'static str {
         Some("42703" | "42804" | "42883") => {
             "another program made that table; give the store a table of its own"
         }
-        Some("42501") => "grant the pool's user SELECT, INSERT, UPDATE and DELETE on the table",
+        Some("42501") => {
+            "grant the pool's user USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on the table"
+        }
+        Some("22P05") => {
+            "the database's encoding has no such character; keep logins in a database whose encoding is UTF8"
+        }
+        Some("54000") => {
+            "the user's id is too long for an index, which takes about 2,600 bytes; let ids be shorter"
+        }
+        Some("55P03" | "57014") => {
+            "see whether it is overloaded, and whether somebody holds a lock on the table"
+        }
+        Some("26000" | "42P05" | "08P01") => {
+            "something between this program and the server keeps connections for several; see what the store's documentation \
+             says of poolers"
+        }
         Some("25006") => {
-            "the pool leads to a server that only reads; it must lead to the one that writes"
+            "this server only reads, as a standby does; see that the address leads to the one that writes"
         }
         Some("53300") => "let the server have more connections, or the pools fewer",
         Some("57P01" | "57P02" | "57P03") => {
