@@ -33,6 +33,8 @@ pub const HOUR: u64 = 60 * 60;
 pub enum Kind {
     /// PostgreSQL.
     Postgres,
+    /// PgBouncer, before a PostgreSQL server.
+    PgBouncer,
     /// Redis.
     Redis,
 }
@@ -44,7 +46,7 @@ pub enum Kind {
 /// When there is none, with how to get one.
 pub fn shared_url(kind: Kind) -> String {
     let (variable, package) = match kind {
-        Kind::Postgres => ("DATABASE_URL", "housekey-postgres"),
+        Kind::Postgres | Kind::PgBouncer => ("DATABASE_URL", "housekey-postgres"),
         Kind::Redis => ("REDIS_URL", "housekey-redis"),
     };
     std::env::var(variable).unwrap_or_else(|_| {

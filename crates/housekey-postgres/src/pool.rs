@@ -79,7 +79,7 @@ impl Pool {
                     self.give_back(session);
                     return Ok(answer);
                 }
-                Ok(Err(fault)) => fault,
+                Ok(Err(fault)) => session.explained(fault).await,
                 Err(_) => {
                     // The place is free again when the server has none of it any more.
                     tokio::spawn(async move {

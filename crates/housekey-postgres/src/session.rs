@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::{OnceCell, SetOnce, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
@@ -89,18 +89,23 @@ impl Server {
         let connecting = config.connect(tls.connector()).await;
         let (client, connection) = connecting.map_err(Fault::connecting)?;
         let (open, closed) = oneshot::channel::<()>();
+        let end = Arc::new(SetOnce::new());
+        let tells_end = Arc::clone(&end);
         let driver = tokio::spawn(async move {
             let mut connection = pin!(connection);
-            tokio::select! {
-                _ = &mut connection => {}
-                _ = closed => drop(timeout(GRACE, connection).await),
-            }
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                _ = closed => timeout(GRACE, &mut connection).await.unwrap_or(Ok(())),
+            };
+            // Before those hear of it who wait for an answer: they do when the connection is dropped.
+            let _ = tells_end.set(ended.err().map(Fault::from));
         });
         Ok(Session {
             server: Arc::clone(self),
             client,
             prepared: None,
             born: Instant::now(),
+            end,
             driver,
             _open: open,
         })
@@ -114,6 +119,8 @@ pub(crate) struct Session {
     /// What is prepared, by [`Which`]. `None` where nothing stays so.
     prepared: Option<[OnceCell<Statement>; Which::COUNT]>,
     born: Instant,
+    /// Why it has ended.
+    end: Arc<SetOnce<Option<Fault>>>,
     driver: JoinHandle<()>,
     _open: oneshot::Sender<()>,
 }
@@ -137,6 +144,18 @@ impl Session {
     /// Whether it can be used, as far as is known here.
     pub(crate) fn is_well(&self) -> bool {
         !self.client.is_closed() && self.born.elapsed() < LIFETIME
+    }
+
+    /// What the server said when it ended the connection, in place of no answer: it says so to the one that it was about to
+    /// answer, or, when there was none, to nobody. What was asked after that, it has not read.
+    pub(crate) async fn explained(&self, fault: Fault) -> Fault {
+        if !fault.is_broken() || !self.client.is_closed() {
+            return fault;
+        }
+        match timeout(GRACE, self.end.wait()).await {
+            Ok(Some(end)) if end.is_of_the_connection() => end.clone(),
+            _ => fault,
+        }
     }
 
     pub(crate) fn server(&self) -> &Server {

@@ -1,8 +1,11 @@
 //! The store on real servers. Run it by `scripts/with-servers cargo test -p housekey-postgres`.
 
+mod bounds;
 mod common;
 mod errors;
 mod faults;
 mod indexes;
+mod pooler;
 mod rules;
+mod standbys;
 mod table;

@@ -55,11 +55,11 @@ pub fn begin(patience: i32, lock: Option<i64>) -> String {
 /// What [`begin`] tells the planner.
 pub const FOLLOW_AN_INDEX: &str = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;";
 
-/// The same question with a first column that says whether a standby answers: one that is behind still knows logins that have
-/// ended. There is always a row; when nothing was found, the others are `NULL`.
+/// The same question with a first column that says whether a server answers that only reads, as a standby does: one that is behind
+/// still knows logins that have ended. There is always a row; when nothing was found, the others are `NULL`.
 pub fn says_standby(question: &str) -> String {
     format!(
-        "SELECT pg_is_in_recovery(), found.* FROM (SELECT) one LEFT JOIN LATERAL ({question}) found ON true"
+        "SELECT current_setting('transaction_read_only')::bool, found.* FROM (SELECT) one LEFT JOIN LATERAL ({question}) found ON true"
     )
 }
 
