@@ -1,12 +1,13 @@
 //! What errors say, and what they do not.
 
 use housekey::ErrorKind;
+use housekey::records::{Limit, LoginRecord, LoginStore as _};
 use housekey_postgres::PostgresLoginStore;
 use sqlx::{AssertSqlSafe, Executor as _};
-use store_tests::{Kind, faults, operations, shared_url};
+use store_tests::{Kind, faults, operations, record, shared_url, unique_name};
 use url::Url;
 
-use super::common::{OwnTable, store_at};
+use super::common::{OwnTable, pool, shared_server, store_at};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_table_is_said_with_what_to_do() {
@@ -27,6 +28,138 @@ async fn a_table_of_somebody_else_is_said() {
     assert!(error.to_string().contains("a table of its own"), "{error}");
     let errors = operations::every_one_fails(&*store).await;
     errors.say("a table of its own");
+}
+
+/// What is there in place of the table, and what is said of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_keep_logins_is_said_when_the_table_is_made() {
+    for (instead, says) in [
+        ("CREATE VIEW NAME AS SELECT 1 AS id", "a view"),
+        ("CREATE MATERIALIZED VIEW NAME AS SELECT 1 AS id", "a view"),
+        ("CREATE SEQUENCE NAME", "a sequence"),
+        ("CREATE TABLE NAME (id int PRIMARY KEY)", "no column id bytea"),
+        (
+            "CREATE TABLE NAME (id bytea, user_id text, version bigint, created_at bigint, last_seen_at bigint,
+                expires_at bigint, data text)",
+            "ADD PRIMARY KEY",
+        ),
+        (
+            "CREATE TABLE NAME (id bytea PRIMARY KEY, user_id text, version int, created_at bigint,
+                last_seen_at bigint, expires_at bigint, data text)",
+            "no column version bigint",
+        ),
+    ] {
+        let table = OwnTable::named();
+        let (name, pool) = (format!("\"{}\"", table.name), table.pool());
+        let instead = instead.replace("NAME", &name);
+        pool.execute(AssertSqlSafe(instead.as_str())).await.unwrap();
+        let error = table.store().create_table().await.unwrap_err();
+        assert!(error.to_string().contains(says), "{instead}: {error}");
+        for kind in ["VIEW", "MATERIALIZED VIEW", "SEQUENCE"] {
+            let drop = format!("DROP {kind} {name}");
+            let _ = pool.execute(AssertSqlSafe(drop)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_taken_name_of_an_index_is_said_when_the_table_is_made() {
+    let (table, other) = (OwnTable::named(), OwnTable::named());
+    let take = format!(
+        "CREATE TABLE \"{}\" (n int); CREATE INDEX \"{}_by_user\" ON \"{0}\" (n)",
+        other.name, table.name
+    );
+    let pool = table.pool();
+    pool.execute(AssertSqlSafe(take)).await.unwrap();
+    for _ in 0..2 {
+        let error = table.store().create_table().await.unwrap_err();
+        assert!(
+            error.to_string().contains("no index on (user_id"),
+            "{error}"
+        );
+    }
+    let free = format!("DROP TABLE \"{}\"", other.name);
+    pool.execute(AssertSqlSafe(free)).await.unwrap();
+    table.store().create_table().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_is_said() {
+    let table = OwnTable::created().await;
+    let (admin, schema, role) = (table.pool(), unique_name(), unique_name());
+    let run = async |sql: String| {
+        admin
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .unwrap()
+    };
+    run(format!(
+        "CREATE SCHEMA {schema}; CREATE ROLE {role} LOGIN PASSWORD 'worker'"
+    ))
+    .await;
+    let mut worker = Url::parse(&table.url).unwrap();
+    worker.set_username(&role).unwrap();
+    worker.set_password(Some("worker")).unwrap();
+    let in_schema = store_at(worker.as_str())
+        .table(&format!("{schema}.logins"))
+        .unwrap();
+    let error = in_schema.create_table().await.unwrap_err();
+    assert!(error.to_string().contains("USAGE on the schema"), "{error}");
+    let errors = operations::every_one_fails(&in_schema).await;
+    errors.say("USAGE on the schema");
+    let errors = operations::every_one_fails(&*table.store_at(worker.as_str())).await;
+    errors.say("SELECT, INSERT, UPDATE and DELETE");
+    run(format!(
+        "DROP SCHEMA {schema}; DROP OWNED BY {role}; DROP ROLE {role}"
+    ))
+    .await;
+}
+
+/// Browsers call themselves what they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoding_that_lacks_characters_is_said_when_the_table_is_made() {
+    let url = shared_url(Kind::Postgres);
+    let (admin, name) = (pool(shared_server()), unique_name());
+    let create = format!(
+        "CREATE DATABASE {name} ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    );
+    admin.execute(AssertSqlSafe(create)).await.unwrap();
+    let mut there = Url::parse(&url).unwrap();
+    there.set_path(&name);
+    let store = store_at(there.as_str());
+    let error = store.create_table().await.unwrap_err();
+    assert!(error.to_string().contains("LATIN1"), "{error}");
+    // From a migration.
+    let other = pool(there.as_str().parse().unwrap());
+    let sql = store.create_table_sql();
+    other
+        .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+        .await
+        .unwrap();
+    let browser = LoginRecord {
+        data: "Браузер".to_owned(),
+        ..record("mia")
+    };
+    let error = store.create(&browser, &[], Limit::NONE).await.unwrap_err();
+    assert!(error.to_string().contains("UTF8"), "{error}");
+    other.close().await;
+    drop(store);
+    let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+    admin.execute(AssertSqlSafe(drop)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_id_that_no_index_takes_is_said() {
+    let table = OwnTable::created().await;
+    // It cannot be made shorter.
+    let ids: String = (0..300).map(|_| unique_name()).collect();
+    let error = table
+        .store()
+        .create(&record(&ids), &[], Limit::NONE)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("let ids be shorter"), "{error}");
+    assert!(!format!("{error:?}").contains(&ids[..30]), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod common;
+mod encrypted;
 mod errors;
 mod faults;
 mod indexes;
