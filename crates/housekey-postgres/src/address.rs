@@ -48,19 +48,13 @@ impl Address {
         let database = config.get_dbname().or(config.get_user());
         let ports = config.get_ports();
         let port = |index| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-        let hosts = config.get_hosts().iter().enumerate();
-        let hosts = hosts.map(|(index, host)| match host {
+        let places = config.get_hosts().iter().enumerate();
+        let places = places.map(|(index, host)| match host {
             Host::Tcp(host) => format!("{host}:{}", port(index)),
             #[cfg(unix)]
             Host::Unix(folder) => folder.display().to_string(),
         });
-        let addresses = config.get_hostaddrs().iter().enumerate();
-        let addresses = addresses.map(|(index, address)| format!("{address}:{}", port(index)));
-        let mut places: Vec<_> = hosts.collect();
-        if places.is_empty() {
-            places = addresses.collect();
-        }
-        let places = places.join(", ");
+        let places = places.collect::<Vec<_>>().join(", ");
         match database {
             Some(database) => format!("database {database} of PostgreSQL at {places}"),
             None => format!("PostgreSQL at {places}"),
@@ -71,7 +65,7 @@ impl Address {
     pub(crate) fn config_within(&self, limit: Duration) -> Config {
         let mut config = self.config.clone();
         // The next host has its turn before the time is over.
-        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+        let hosts = config.get_hosts().len();
         let share = limit / u32::try_from(hosts + 1).unwrap_or(u32::MAX);
         let wanted = config.get_connect_timeout().copied();
         config.connect_timeout(wanted.map_or(share, |wanted| wanted.min(share)));
@@ -171,7 +165,7 @@ impl Reading {
         Ok(())
     }
 
-    fn address(self) -> Result<Address, String> {
+    fn address(mut self) -> Result<Address, String> {
         let mut config = Config::new();
         for (name, value) in &self.others {
             if !value_fits(&mut config, name, value) {
@@ -180,8 +174,16 @@ impl Reading {
                 ));
             }
         }
-        if self.hosts.is_empty() && config.get_hostaddrs().is_empty() {
-            return Err("it names no host; a socket is named so: postgres:///DATABASE?host=/var/run/postgresql".to_owned());
+        if self.hosts.is_empty() {
+            // TLS wants a name.
+            let addresses = config.get_hostaddrs().iter();
+            self.hosts = addresses.map(ToString::to_string).collect();
+        }
+        if self.hosts.is_empty() {
+            return Err(
+                "it names no host; a socket is named so: postgres:///DATABASE?host=/var/run/postgresql"
+                    .to_owned(),
+            );
         }
         for host in self.hosts {
             config.host(host);

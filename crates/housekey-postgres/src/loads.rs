@@ -1,5 +1,6 @@
 //! Look-ups: one connection for all of them, over which each is sent before the one before it is answered.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,13 +16,25 @@ use crate::words::Which;
 /// How many may wait for the server's answer at once. The others wait here.
 const MOST: usize = 1000;
 
-/// The connection of the look-ups, made again when it is lost.
+/// How many connections there are where nothing stays prepared: each look-up costs the server several times as much then, and it
+/// does those of one connection one after the other.
+const LINES: usize = 4;
+
+/// The connections of the look-ups. Where statements stay prepared, it is one.
 pub(crate) struct Loads {
     server: Arc<Server>,
+    lines: [Line; LINES],
+    /// Whose turn it is.
+    turn: AtomicUsize,
+    seats: Arc<Semaphore>,
+}
+
+/// A connection, made again when it is lost.
+#[derive(Default)]
+struct Line {
     current: Mutex<Option<Arc<Session>>>,
     /// Who holds it connects; the others wait for that.
     connecting: tokio::sync::Mutex<()>,
-    seats: Arc<Semaphore>,
 }
 
 impl Loads {
@@ -29,22 +42,22 @@ impl Loads {
     pub(crate) fn new(server: Arc<Server>) -> Self {
         Self {
             server,
-            current: Mutex::new(None),
-            connecting: tokio::sync::Mutex::new(()),
+            lines: Default::default(),
+            turn: AtomicUsize::new(0),
             seats: Arc::new(Semaphore::new(MOST)),
         }
     }
 
     /// The rows of a statement that changes nothing.
     pub(crate) async fn rows(&self, which: Which, values: &[Value]) -> Result<Vec<Row>, Fault> {
-        let limit = self.server.limit;
+        let (limit, line) = (self.server.limit, self.line());
         let mut used = None;
         let asking = async {
             let seats = Arc::clone(&self.seats);
             let mut permit = seats.acquire_owned().await.ok();
             let mut may_try_again = true;
             loop {
-                let session = self.session().await?;
+                let session = line.session(&self.server).await?;
                 used = Some(Arc::clone(&session));
                 let seat = Seat(Some((Arc::clone(&session), permit.take())));
                 let rows = session.rows(which, values).await;
@@ -57,7 +70,7 @@ impl Loads {
                 if !fault.is_broken() && !fault.is_of_the_connection() {
                     return Err(fault);
                 }
-                self.give_up(&session);
+                line.give_up(&session);
                 if !may_try_again {
                     return Err(fault);
                 }
@@ -68,7 +81,7 @@ impl Loads {
             Ok(answer) => answer,
             Err(_) => {
                 if let Some(session) = used {
-                    self.give_up(&session);
+                    line.give_up(&session);
                     session.hang_up();
                 }
                 Err(Fault::TooLate(limit))
@@ -76,7 +89,16 @@ impl Loads {
         }
     }
 
-    async fn session(&self) -> Result<Arc<Session>, Fault> {
+    fn line(&self) -> &Line {
+        match self.server.keeps_statements() {
+            true => &self.lines[0],
+            false => &self.lines[self.turn.fetch_add(1, Ordering::Relaxed) % LINES],
+        }
+    }
+}
+
+impl Line {
+    async fn session(&self, server: &Arc<Server>) -> Result<Arc<Session>, Fault> {
         if let Some(session) = self.well() {
             return Ok(session);
         }
@@ -84,7 +106,7 @@ impl Loads {
         if let Some(session) = self.well() {
             return Ok(session);
         }
-        let session = Arc::new(self.server.connect().await?);
+        let session = Arc::new(server.connect().await?);
         *self.current() = Some(Arc::clone(&session));
         Ok(session)
     }

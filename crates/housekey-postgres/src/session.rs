@@ -32,8 +32,8 @@ pub(crate) struct Server {
     pub(crate) words: Words,
     /// How long an operation may take.
     pub(crate) limit: Duration,
-    /// Something in between takes no settings for a connection.
-    takes_no_settings: AtomicBool,
+    /// Something in between takes no settings for a connection, or forgets them.
+    is_pooled: AtomicBool,
 }
 
 impl Server {
@@ -42,7 +42,7 @@ impl Server {
             address,
             words,
             limit,
-            takes_no_settings: AtomicBool::new(false),
+            is_pooled: AtomicBool::new(false),
         }
     }
 
@@ -50,20 +50,25 @@ impl Server {
         i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1)
     }
 
+    /// Whether statements stay prepared on its connections, as far as is known.
+    pub(crate) fn keeps_statements(&self) -> bool {
+        self.address.keeps_statements && !self.is_pooled.load(Ordering::Relaxed)
+    }
+
     /// Connects. Of what is between this program and the server, a pooler that gives each transaction another connection has
     /// to be known: it has no settings for a connection, and mixes up what is prepared on one. It is known by that.
     pub(crate) async fn connect(self: &Arc<Self>) -> Result<Session, Fault> {
-        if !self.takes_no_settings.load(Ordering::Relaxed) {
+        if !self.is_pooled.load(Ordering::Relaxed) {
             match self.connect_with_settings().await {
                 Err(fault) if fault.may_be_about_settings() => {
-                    let session = self.connect_without_settings().await?;
-                    self.takes_no_settings.store(true, Ordering::Relaxed);
+                    let session = self.open(None).await?;
+                    self.is_pooled.store(true, Ordering::Relaxed);
                     return Ok(session);
                 }
                 connected => return connected,
             }
         }
-        self.connect_without_settings().await
+        self.open(None).await
     }
 
     /// The server itself ends what takes too long, whatever becomes of this program.
@@ -72,14 +77,12 @@ impl Server {
         let limit = Self::milliseconds(self.limit);
         let options = format!("-c statement_timeout={limit} -c {DIRECT}=on {wanted}");
         let mut session = self.open(Some(options.trim_end())).await?;
-        if self.address.keeps_statements && session.is_direct().await? {
+        if !session.is_direct().await? {
+            self.is_pooled.store(true, Ordering::Relaxed);
+        } else if self.address.keeps_statements {
             session.prepared = Some(Default::default());
         }
         Ok(session)
-    }
-
-    async fn connect_without_settings(self: &Arc<Self>) -> Result<Session, Fault> {
-        self.open(None).await
     }
 
     async fn open(self: &Arc<Self>, options: Option<&str>) -> Result<Session, Fault> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use housekey_statements::postgres::{Statements, TableName, says_standby};
+use housekey_statements::postgres::{Statements, TableName};
 use tokio_postgres::types::Type;
 
 /// A statement.
@@ -59,15 +59,15 @@ impl Which {
     }
 }
 
-/// Their texts. Those that read say first whether a standby answers.
+/// Their texts.
 pub(crate) struct Words([Arc<str>; Which::COUNT]);
 
 impl Words {
     pub(crate) fn new(table: &TableName) -> Self {
         let of = Statements::new(table);
         Self([
-            says_standby(&of.load).into(),
-            says_standby(&of.list_by_user).into(),
+            of.load_or_standby,
+            of.list_or_standby,
             of.standing,
             of.create,
             of.delete_all,

@@ -1,6 +1,6 @@
 //! That each statement finds its records by an index.
 
-use housekey_statements::postgres::{FOLLOW_AN_INDEX, Statements, TableName, says_standby};
+use housekey_statements::postgres::{FOLLOW_AN_INDEX, Statements, TableName};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use store_tests::{Kind, shared_url};
 
@@ -30,11 +30,13 @@ async fn every_statement_finds_its_records_by_an_index() {
         create,
         delete_all,
         load,
+        load_or_standby,
         update,
         touch,
         delete,
         delete_by_user,
         list_by_user,
+        list_or_standby,
         delete_expired,
     } = Statements::new(&table);
     let (by_id, by_user, by_expiry) = ("logins_pkey", "logins_by_user", "logins_expires_at");
@@ -55,8 +57,8 @@ async fn every_statement_finds_its_records_by_an_index() {
         ),
         ("delete_all", delete_all, ids.to_owned(), vec![by_id]),
         (
-            "load_says",
-            says_standby(&load).into(),
+            "load_or_standby",
+            load_or_standby,
             format!("{id}, 1"),
             vec![by_id],
         ),
@@ -76,8 +78,8 @@ async fn every_statement_finds_its_records_by_an_index() {
             vec![by_user, by_id],
         ),
         (
-            "list_by_user_says",
-            says_standby(&list_by_user).into(),
+            "list_or_standby",
+            list_or_standby,
             "'user 7', 1, 100".to_owned(),
             vec![by_user],
         ),

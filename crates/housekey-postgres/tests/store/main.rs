@@ -1,5 +1,7 @@
 //! The store on real servers. Run it by `scripts/with-servers cargo test -p housekey-postgres`.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
 mod bounds;
 mod common;
 mod encrypted;
