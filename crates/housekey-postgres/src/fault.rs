@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Nul(&'static str),
     /// What a row has is not a login.
     NotALogin(String),
+    /// It is an answer to another question.
+    Mixed(String),
     /// The table cannot keep logins: why, and what to do.
     Layout(String),
 }
@@ -91,6 +93,7 @@ impl Fault {
             Self::NotALogin(_) => {
                 "another program made that table or wrote into it; give the store a table of its own"
             }
+            Self::Mixed(_) => postgres::advice(Some("26000")),
             Self::Layout(_) => return String::new(),
         };
         format!("; {advice}")
@@ -104,6 +107,7 @@ impl fmt::Display for Fault {
             Self::Broken(what)
             | Self::Unreachable(what)
             | Self::NotALogin(what)
+            | Self::Mixed(what)
             | Self::Layout(what) => f.write_str(what),
             Self::Standby => f.write_str("it does not write"),
             Self::TooLate(limit) => write!(f, "it has not answered within {limit:?}"),

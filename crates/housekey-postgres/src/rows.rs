@@ -9,9 +9,9 @@ use crate::session::Server;
 
 /// The rows, unless a standby has answered that was not asked for. The first column says so.
 pub(crate) fn not_from_standby(rows: Vec<Row>, server: &Server) -> Result<Vec<Row>, Fault> {
-    let mut says_standby = rows.iter().map(|row| get::<bool>(row, 0));
-    let is_standby = says_standby.next().unwrap_or(Ok(false))?;
-    drop(says_standby);
+    let first = rows.first();
+    let first = first.ok_or_else(|| Fault::Broken("an answer has no row".to_owned()))?;
+    let is_standby: bool = get(first, 0)?;
     match is_standby && !server.address.takes_standby {
         true => Err(Fault::Standby),
         false => Ok(rows),

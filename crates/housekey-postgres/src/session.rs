@@ -222,13 +222,15 @@ impl Session {
         let _ = self.client.check_connection().await;
     }
 
-    /// Gives up all that waits for an answer over this connection, here and at the server.
+    /// Gives up all that waits for an answer over this connection: first at the server, since a pooler forgets what a client was
+    /// at when that is gone.
     pub(crate) fn hang_up(&self) {
-        self.driver.abort();
         let (token, tls) = (self.client.cancel_token(), self.tls());
-        tokio::spawn(timeout(GRACE, async move {
-            token.cancel_query(tls.connector()).await
-        }));
+        let driver = self.driver.abort_handle();
+        tokio::spawn(async move {
+            let _ = timeout(GRACE, token.cancel_query(tls.connector())).await;
+            driver.abort();
+        });
     }
 
     /// The same for one that nobody else uses, and waits until the server has given it up too, or soon without that.

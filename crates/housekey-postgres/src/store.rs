@@ -271,7 +271,13 @@ impl LoginStore for PostgresLoginStore {
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
         let values = [Value::Id(*id), Value::number(now)];
         let rows = self.read(self.loads.rows(Which::Load, &values).await)?;
-        Ok(self.read(rows::records(&rows))?.pop())
+        let record = self.read(rows::records(&rows))?.pop();
+        // As a pooler could give it, which the store has not noticed.
+        if record.as_ref().is_some_and(|record| record.id != *id) {
+            let other = "the answer is another record than was asked for";
+            return Err(self.failed(Fault::Mixed(other.to_owned())).into());
+        }
+        Ok(record)
     }
 
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {

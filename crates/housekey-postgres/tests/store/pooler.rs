@@ -1,13 +1,18 @@
 //! Behind PgBouncer in transaction mode, where each transaction may be given another connection to the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use housekey::records::LoginStore as _;
 use housekey_postgres::PostgresLoginStore;
-use store_tests::{Kind, NOW, Server, create, list, operations, races, record, rules, shared_url};
+use sqlx::{AssertSqlSafe, Executor as _};
+use store_tests::{
+    Kind, NOW, Server, create, list, operations, races, record, rules, shared_url, unique_name,
+};
 use tokio::task::JoinSet;
+use url::Url;
 
-use super::common::OwnTable;
+use super::common::{OwnTable, pool, shared_server};
 
 /// Fewer connections than clients, so that they are mixed. With the second, it takes settings for a connection and forgets them.
 const SETTINGS: [&str; 2] = [
@@ -69,4 +74,49 @@ async fn a_pooler_that_starts_again_is_found_again() {
     operations::every_one_fails(&*stores[0]).await;
     pooler.start_again();
     operations::every_one_works(&*stores[0]).await;
+}
+
+/// With the setting that the crate's documentation asks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_behind_a_pooler_ends_at_the_server() {
+    let mut server = Url::parse(&shared_url(Kind::Postgres)).unwrap();
+    let (admin, role) = (pool(shared_server()), unique_name());
+    let run = async |sql: String| {
+        admin
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .unwrap()
+    };
+    let table = OwnTable::created().await;
+    run(format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'worker'; ALTER ROLE {role} SET statement_timeout = '1s';
+        GRANT SELECT, INSERT, UPDATE, DELETE ON \"{}\" TO {role}",
+        table.name
+    ))
+    .await;
+    server.set_username(&role).unwrap();
+    server.set_password(Some("worker")).unwrap();
+    let pooler = Server::start_pooler_of(server.as_str(), SETTINGS[0]);
+    let store = table.store_at(&pooler.url());
+    let hasty = PostgresLoginStore::clone(&store).timeout(Duration::from_millis(300));
+    let locked = table.locked().await;
+    for _ in 0..3 {
+        operations::every_one_fails(&hasty).await;
+    }
+    let busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND state <> 'idle'";
+    let all_end = async {
+        while sqlx::query_scalar::<_, i64>(busy)
+            .bind(&role)
+            .fetch_one(&admin)
+            .await
+            .unwrap()
+            > 0
+        {}
+    };
+    let all_end = tokio::time::timeout(Duration::from_secs(60), all_end).await;
+    all_end.expect("nothing waits for the lock any more");
+    locked.rollback().await.unwrap();
+    operations::every_one_works(&*store).await;
+    drop(pooler);
+    run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
