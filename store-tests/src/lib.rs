@@ -36,6 +36,8 @@ pub const HOUR: u64 = 60 * 60;
 pub enum Kind {
     /// PostgreSQL.
     Postgres,
+    /// PgBouncer, before a PostgreSQL server.
+    PgBouncer,
     /// Redis.
     Redis,
     /// A Redis Sentinel, which a test starts for itself.
@@ -49,7 +51,7 @@ pub enum Kind {
 /// When there is none, with how to get one.
 pub fn shared_url(kind: Kind) -> String {
     let (variable, package) = match kind {
-        Kind::Postgres => ("DATABASE_URL", "housekey-postgres"),
+        Kind::Postgres | Kind::PgBouncer => ("DATABASE_URL", "housekey-postgres"),
         Kind::Redis => ("REDIS_URL", "housekey-redis"),
         Kind::Sentinel => panic!("there is none for all tests"),
     };

@@ -1,7 +1,7 @@
 //! A network between a client and its server, which can lose what they send.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 /// A port that leads to a server.
 pub struct Network {
     address: SocketAddr,
+    /// Where it leads.
+    server: AtomicU16,
     /// Whether what is sent over the connections made from now on is lost. Later ones have another.
     lost: Mutex<Arc<AtomicBool>>,
 }
@@ -25,15 +27,21 @@ impl Network {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let network = Arc::new(Self {
             address: listener.local_addr().expect("its address"),
+            server: AtomicU16::new(port),
             lost: Mutex::default(),
         });
-        tokio::spawn(Arc::clone(&network).lead(listener, port));
+        tokio::spawn(Arc::clone(&network).lead(listener));
         network
     }
 
     /// The port to connect to.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Leads to another port from now on: the connections that there are stay where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.server.store(port, Ordering::SeqCst);
     }
 
     /// Loses all that is sent over the connections that there are, without ever closing one: what happens when the
@@ -43,9 +51,10 @@ impl Network {
         lost.store(true, Ordering::SeqCst);
     }
 
-    async fn lead(self: Arc<Self>, listener: TcpListener, port: u16) {
+    async fn lead(self: Arc<Self>, listener: TcpListener) {
         while let Ok((client, _)) = listener.accept().await {
             let lost = Arc::clone(&self.lost.lock().unwrap_or_else(PoisonError::into_inner));
+            let port = self.server.load(Ordering::SeqCst);
             let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
                 continue;
             };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
@@ -56,6 +57,55 @@ impl Server {
         server
     }
 
+    /// Starts a standby of a PostgreSQL server, which follows it until it is promoted.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start_standby_of(primary: &Self) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let copied = Command::new("pg_basebackup")
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .arg("--dbname")
+            .arg(primary.url())
+            .arg("--pgdata")
+            .arg(dir.path().join("data"))
+            .output()
+            .expect("pg_basebackup can be run");
+        assert!(copied.status.success(), "{copied:?}");
+        let port = (20_000..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let port = port.expect("a free port").to_string();
+        let url = primary
+            .url()
+            .replace(&format!(":{}/", primary.port()), &format!(":{port}/"));
+        for (name, text) in [
+            ("port", &port),
+            ("password", &primary.password()),
+            ("url", &url),
+        ] {
+            fs::write(dir.path().join(name), text).expect("a file");
+        }
+        Self::start_in(primary.kind, dir)
+    }
+
+    /// Starts PgBouncer before a PostgreSQL server, in transaction mode, with these settings too.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start_pooler_of(url: &str, settings: &str) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        for (name, text) in [("server", url), ("settings", settings)] {
+            fs::write(dir.path().join(name), text).expect("a file");
+        }
+        Self::start_in(Kind::PgBouncer, dir)
+    }
+
+    /// Where it has its data, in the folder `data` if it is PostgreSQL. Whatever is put there is its own from the next start on.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Where it is, with the password. The same after each start.
     pub fn url(&self) -> String {
         fs::read_to_string(self.dir.path().join("url")).expect("scripts/serve writes it")
@@ -94,6 +144,7 @@ impl Server {
         let (output, input) = std::io::pipe().expect("a pipe");
         let name = match self.kind {
             Kind::Postgres => "postgres",
+            Kind::PgBouncer => "pgbouncer",
             Kind::Redis => "redis",
             Kind::Sentinel => "sentinel",
         };
@@ -119,7 +170,7 @@ impl Server {
     /// clients to leave.
     pub fn stop(&mut self) {
         self.end(match self.kind {
-            Kind::Postgres => "INT",
+            Kind::Postgres | Kind::PgBouncer => "INT",
             Kind::Redis | Kind::Sentinel => "TERM",
         });
     }
@@ -172,9 +223,6 @@ impl Drop for Server {
     }
 }
 
-/// What they say when they answer.
-const READY: [&str; 2] = ["ready to accept connections", "sentinel id is"];
-
 /// Waits for the line of the log that says so, and goes on reading what follows.
 fn wait_until_ready(output: PipeReader) -> Receiver<()> {
     let (ready, is_ready) = channel();
@@ -184,8 +232,7 @@ fn wait_until_ready(output: PipeReader) -> Receiver<()> {
         let mut last_lines = VecDeque::new();
         let mut ready = Some(ready);
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let said = line.to_lowercase();
-            if READY.iter().any(|words| said.contains(words))
+            if says_ready(&line)
                 && let Some(ready) = ready.take()
             {
                 let _ = ready.send(Ok(()));
@@ -204,6 +251,19 @@ fn wait_until_ready(output: PipeReader) -> Receiver<()> {
         Ok(Err(log)) => panic!("the server did not start:\n{log}"),
         Err(_) => panic!("the server's log cannot be read"),
     }
+}
+
+/// PostgreSQL, which says what kind when it is a standby; Redis; PgBouncer; a Sentinel.
+fn says_ready(line: &str) -> bool {
+    let line = line.to_lowercase();
+    [
+        "ready to accept connections",
+        "ready to accept read-only connections",
+        "process up: pgbouncer",
+        "sentinel id is",
+    ]
+    .iter()
+    .any(|words| line.contains(words))
 }
 
 /// That one of them has ended meanwhile is no fault.

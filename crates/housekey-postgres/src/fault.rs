@@ -1,86 +1,158 @@
 //! What can go wrong, and what to do about it.
 
+use std::error::Error as _;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use housekey::{Error, ErrorKind};
 use housekey_statements::postgres;
-use sqlx::postgres::PgConnectOptions;
 
 /// A fault, before it is known which server it is about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    Sqlx(sqlx::Error),
+    /// What the server has said. Not its details, which may repeat what is in a record.
+    Said { code: String, message: String },
+    /// Nothing came from it, or nothing that makes sense.
+    Broken(String),
+    /// It cannot be reached.
+    Unreachable(String),
+    /// A standby has answered, or a server that does not write.
+    Standby,
     /// No answer came for as long as one may take.
     TooLate(Duration),
     /// This has a NUL character in it.
     Nul(&'static str),
-}
-
-/// The server, as messages name it.
-pub(crate) fn server_name(options: &PgConnectOptions) -> String {
-    let database = options.get_database().unwrap_or(options.get_username());
-    match options.get_socket() {
-        Some(socket) => format!("database {database} of PostgreSQL at {}", socket.display()),
-        None => {
-            let (host, port) = (options.get_host(), options.get_port());
-            format!("database {database} of PostgreSQL at {host}:{port}")
-        }
-    }
+    /// What a row has is not a login.
+    NotALogin(String),
+    /// It is an answer to another question.
+    Mixed(String),
+    /// The table cannot keep logins: why, and what to do.
+    Layout(String),
 }
 
 impl Fault {
     /// As an error of the core: which server, what is wrong with it, what to do. No password is in it, and nothing of a record.
     pub(crate) fn at(self, server: &str) -> Error {
-        let message = format!("{server}: {self}; {}", self.advice());
-        let error = Error::new(ErrorKind::StoreFailed, message);
+        Error::new(
+            ErrorKind::StoreFailed,
+            format!("{server}: {self}{}", self.advice()),
+        )
+    }
+
+    fn code(&self) -> &str {
         match self {
-            Self::Sqlx(source) => error.caused_by(source.into()),
-            Self::TooLate(_) | Self::Nul(_) => error,
+            Self::Said { code, .. } => code,
+            _ => "",
         }
     }
 
-    fn advice(&self) -> &'static str {
+    /// Whether the server undid it only because of what others did at the same time.
+    pub(crate) fn was_undone(&self) -> bool {
+        postgres::was_undone(self.code())
+    }
+
+    /// Whether it says that another connection would get another answer, and that nothing was done over this one: it leads to a
+    /// server that has become a standby, or that stops or starts, or what was prepared on it no longer fits the table.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
         match self {
-            Self::Sqlx(error) => advice(error),
+            Self::Standby => true,
+            Self::Said { code, message } => match &**code {
+                "25006" | "57P01" | "57P02" | "57P03" | "26000" => true,
+                // As "cached plan must not change result type".
+                "0A000" => message.contains("cached plan"),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is known of what was asked.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+
+    /// Whether a connection may be refused because of the settings that it was to have. Poolers say so in different ways.
+    pub(crate) fn may_be_about_settings(&self) -> bool {
+        matches!(self.code(), "08P01" | "0A000" | "22023" | "42704")
+    }
+
+    fn advice(&self) -> String {
+        let advice = match self {
+            Self::Said { code, .. } => postgres::advice(Some(code)),
+            Self::Broken(_) => "see whether it runs; the store connects again by itself",
+            Self::Unreachable(_) => {
+                "see whether it runs, whether the way to it is open, and which address and sslmode the store was given"
+            }
+            Self::Standby => postgres::advice(Some("25006")),
             Self::TooLate(_) => {
-                "see whether it runs, whether it is overloaded, whether the way to it is open, and whether somebody holds a \
-                 lock on the table"
+                "see whether it runs, whether it is overloaded, whether the way to it is open, whether somebody holds a lock on \
+                 the table, and how many connections the store may have"
             }
             Self::Nul(_) => "PostgreSQL cannot keep one; leave it out",
-        }
-    }
-}
-
-fn advice(error: &sqlx::Error) -> &'static str {
-    match error {
-        sqlx::Error::Database(error) => postgres::advice(error.code().as_deref()),
-        sqlx::Error::PoolTimedOut => {
-            "the server cannot be reached, or all of the pool's connections are in use; see whether it runs, and how \
-             many connections the pool may have"
-        }
-        sqlx::Error::PoolClosed => "the application has closed the pool",
-        sqlx::Error::Io(_) => "see whether it runs; the pool connects again by itself",
-        sqlx::Error::Tls(_) => "see which certificates and which sslmode the pool was given",
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            "another program wrote into the table; give the store a table of its own"
-        }
-        _ => postgres::advice(None),
+            Self::NotALogin(_) => {
+                "another program made that table or wrote into it; give the store a table of its own"
+            }
+            Self::Mixed(_) => postgres::advice(Some("26000")),
+            Self::Layout(_) => return String::new(),
+        };
+        format!("; {advice}")
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sqlx(error) => error.fmt(f),
+            Self::Said { code, message } => write!(f, "{message} ({code})"),
+            Self::Broken(what)
+            | Self::Unreachable(what)
+            | Self::NotALogin(what)
+            | Self::Mixed(what)
+            | Self::Layout(what) => f.write_str(what),
+            Self::Standby => f.write_str("it does not write"),
             Self::TooLate(limit) => write!(f, "it has not answered within {limit:?}"),
             Self::Nul(what) => write!(f, "{what} has a NUL character in it"),
         }
     }
 }
 
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sqlx(error)
+impl Fault {
+    /// That of an attempt to connect.
+    pub(crate) fn connecting(error: tokio_postgres::Error) -> Self {
+        let cause = error
+            .source()
+            .and_then(|cause| cause.downcast_ref::<io::Error>());
+        // The driver's own, in place of one of the operating system's.
+        let only_reads = cause.is_some_and(|cause| {
+            cause.kind() == io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
+        });
+        match Self::from(error) {
+            Self::Broken(_) if only_reads => Self::Standby,
+            Self::Broken(what) => Self::Unreachable(what),
+            said => said,
+        }
+    }
+
+    /// That of a row that is not read.
+    pub(crate) fn reading(error: &tokio_postgres::Error) -> Self {
+        Self::NotALogin(error.to_string())
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(said) = error.as_db_error() {
+            return Self::Said {
+                code: said.code().code().to_owned(),
+                message: said.message().to_owned(),
+            };
+        }
+        let mut what = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            what = format!("{what}: {cause}");
+            source = cause.source();
+        }
+        Self::Broken(what)
     }
 }

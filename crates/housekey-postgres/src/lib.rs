@@ -1,7 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod fault;
+mod loads;
 mod pool;
+mod questions;
+mod rows;
+mod session;
 mod store;
+mod tls;
+mod value;
+mod words;
 
 pub use store::PostgresLoginStore;

@@ -1,168 +1,122 @@
-//! Asking the server, and getting an answer or an error in time.
+//! Everything but look-ups: a few connections, each for one operation at a time.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use housekey::Error;
-use housekey_statements::postgres::{self as said, begin};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::query::Query;
-use sqlx::{PgPool, Postgres};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{timeout, timeout_at};
 
-use crate::fault::{Fault, server_name};
+use crate::fault::Fault;
+use crate::session::{Server, Session};
 
-/// The application's pool, and how long an operation may take.
+/// One that nobody has used for so long is closed.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// What is done over a connection.
+pub(crate) trait Question: Send + Sync + 'static {
+    type Answer: Send + 'static;
+
+    /// Leaves no transaction open, unless the connection fails or it is not polled to its end.
+    fn ask(&self, session: &Session) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
+}
+
+/// Connections, at most so many at the server at once.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    pub(crate) pool: PgPool,
-    pub(crate) timeout: Duration,
+    server: Arc<Server>,
+    places: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<(Session, Instant)>>>,
 }
 
 impl Pool {
-    /// Runs a statement and returns its rows, however long the pool's own timeouts are. When the server undid it because
-    /// of what others did at the same time, it is run again.
-    pub(crate) async fn rows<'q>(
-        &self,
-        statement: impl Fn() -> Query<'q, Postgres, PgArguments>,
-    ) -> Result<Vec<PgRow>, Error> {
-        self.in_time(async {
-            loop {
-                let mut connection = Borrowed::from(&self.pool).await?;
-                let rows = statement().fetch_all(connection.get()).await;
-                connection.give_back();
-                match rows {
-                    Err(error) if was_undone(&error) => {}
-                    rows => return rows,
-                }
-            }
-        })
-        .await
+    /// Nothing is asked of the server before the first operation.
+    pub(crate) fn new(server: Arc<Server>, connections: usize) -> Self {
+        let most = connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            server,
+            places: Arc::new(Semaphore::new(most)),
+            idle: Arc::default(),
+        }
     }
 
-    /// Runs SQL without arguments, all of it or nothing.
-    pub(crate) async fn script(&self, sql: String) -> Result<(), Error> {
-        self.in_time(async {
-            let mut connection = Borrowed::from(&self.pool).await?;
-            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-                .execute(connection.get())
-                .await;
-            connection.give_back();
-            done.map(drop)
-        })
-        .await
+    /// Asks, and gets an answer or a fault in time. Somebody who goes away before that does not call it off: a connection in the
+    /// middle of a question would be lost, and with many of them the pool.
+    pub(crate) async fn answer<Q: Question>(&self, question: Q) -> Result<Q::Answer, Fault> {
+        let limit = self.server.limit;
+        let until = Instant::now() + limit;
+        let place = timeout(limit, Arc::clone(&self.places).acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(Fault::TooLate(limit));
+        };
+        let asking = self.clone().ask_until(until, place, question);
+        let answer = tokio::spawn(asking).await;
+        answer.unwrap_or_else(|error| Err(Fault::Broken(error.to_string())))
     }
 
-    /// Runs statements in a transaction that follows an index, and, if it has a lock, while nobody else has it. When the
-    /// server undid it because of what others did at the same time, it is run again.
-    pub(crate) async fn transaction<T>(
-        &self,
-        lock: Option<i64>,
-        statements: &(impl Statements<T> + Sync),
-    ) -> Result<T, Error> {
-        self.in_time(async {
-            loop {
-                let mut connection = Borrowed::from(&self.pool).await?;
-                match self.once(connection.get(), lock, statements).await {
-                    Err(error) if error.as_database_error().is_some() => {
-                        // A connection that cannot even do this is closed.
-                        let rollback = sqlx::raw_sql("ROLLBACK");
-                        if rollback.execute(connection.get()).await.is_err() {
-                            return Err(error);
-                        }
-                        connection.give_back();
-                        if !was_undone(&error) {
-                            return Err(error);
-                        }
+    async fn ask_until<Q: Question>(
+        self,
+        until: Instant,
+        place: OwnedSemaphorePermit,
+        question: Q,
+    ) -> Result<Q::Answer, Fault> {
+        let too_late = || Fault::TooLate(self.server.limit);
+        let mut may_try_again = true;
+        let mut used = None;
+        loop {
+            let session = match used.take().or_else(|| self.idle_one()) {
+                Some(session) => session,
+                None => match timeout_at(until.into(), self.server.connect()).await {
+                    Ok(Err(fault)) if may_try_again && fault.is_of_the_connection() => {
+                        may_try_again = false;
+                        continue;
                     }
-                    Err(error) => return Err(error),
-                    Ok(answer) => {
-                        connection.give_back();
-                        return Ok(answer);
-                    }
+                    Ok(connected) => connected?,
+                    Err(_) => return Err(too_late()),
+                },
+            };
+            let fault = match timeout_at(until.into(), question.ask(&session)).await {
+                Ok(Ok(answer)) => {
+                    self.give_back(session);
+                    return Ok(answer);
                 }
+                Ok(Err(fault)) => session.explained(fault).await,
+                Err(_) => {
+                    // The place is free again when the server has none of it any more.
+                    tokio::spawn(async move {
+                        session.call_off().await;
+                        drop(place);
+                    });
+                    return Err(too_late());
+                }
+            };
+            if fault.was_undone() {
+                used = Some(session);
+            } else if may_try_again && fault.is_of_the_connection() {
+                may_try_again = false;
+                // The others are no younger.
+                self.idle().clear();
+            } else {
+                if !fault.is_broken() && !fault.is_of_the_connection() {
+                    self.give_back(session);
+                }
+                return Err(fault);
             }
-        })
-        .await
-    }
-
-    /// A machine that goes away in between has the lock for little longer than an operation may take.
-    async fn once<T>(
-        &self,
-        connection: &mut PgConnection,
-        lock: Option<i64>,
-        statements: &impl Statements<T>,
-    ) -> Result<T, sqlx::Error> {
-        let patience = self.timeout.saturating_add(Duration::from_secs(1));
-        let patience = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        let begin = begin(patience, lock);
-        let begin = sqlx::raw_sql(sqlx::AssertSqlSafe(begin));
-        begin.execute(&mut *connection).await?;
-        let answer = statements.run(&mut *connection).await?;
-        sqlx::raw_sql("COMMIT").execute(connection).await?;
-        Ok(answer)
-    }
-
-    async fn in_time<T>(
-        &self,
-        asking: impl Future<Output = Result<T, sqlx::Error>>,
-    ) -> Result<T, Error> {
-        match timeout(self.timeout, asking).await {
-            Ok(answer) => answer.map_err(|error| self.failed(error)),
-            Err(_) => Err(self.failed(Fault::TooLate(self.timeout))),
         }
     }
 
-    pub(crate) fn failed(&self, fault: impl Into<Fault>) -> Error {
-        fault.into().at(&self.server_name())
+    fn idle_one(&self) -> Option<Session> {
+        let mut idle = self.idle();
+        std::iter::from_fn(|| idle.pop())
+            .find_map(|(session, _)| session.is_well().then_some(session))
     }
 
-    pub(crate) fn server_name(&self) -> String {
-        server_name(&self.pool.connect_options())
-    }
-}
-
-/// What is done in a transaction.
-pub(crate) trait Statements<T> {
-    fn run(
-        &self,
-        connection: &mut PgConnection,
-    ) -> impl Future<Output = Result<T, sqlx::Error>> + Send;
-}
-
-fn was_undone(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| said::was_undone(&code))
-}
-
-/// How long a connection that is given back has to show that it is in order.
-const GIVING_BACK: Duration = Duration::from_secs(5);
-
-/// A connection of the pool. Dropped in the middle of a question it is closed, since an answer may be under way.
-struct Borrowed(Option<PoolConnection<Postgres>>);
-
-impl Borrowed {
-    async fn from(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        Ok(Self(Some(pool.acquire().await?)))
+    fn give_back(&self, session: Session) {
+        let mut idle = self.idle();
+        idle.retain(|(_, since)| since.elapsed() < IDLE);
+        idle.push((session, Instant::now()));
     }
 
-    fn get(&mut self) -> &mut PgConnection {
-        self.0.as_mut().expect("it has not been given back")
-    }
-
-    /// The pool asks the server whether the connection is in order, and would wait for the answer for as long as the
-    /// operating system does: 15 minutes when the server's machine is gone, with the place in the pool taken.
-    fn give_back(mut self) {
-        if let Some(mut connection) = self.0.take() {
-            tokio::spawn(timeout(GIVING_BACK, connection.return_to_pool()));
-        }
-    }
-}
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(connection.detach());
-        }
+    fn idle(&self) -> MutexGuard<'_, Vec<(Session, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,21 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::records::{
-    Created, Limit, LoginId, LoginRecord, LoginStore, Room, Standing, Touch, Updated,
-};
+use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error, ErrorKind};
-use housekey_statements::postgres::{
-    self, DEFAULT_TABLE, IS_THERE, LARGEST_BATCH, Statements, TableName,
-};
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _};
+use housekey_statements::postgres::{self, DEFAULT_TABLE, LARGEST_BATCH, Layout, TableName};
+use tokio_postgres::Row;
 
+use crate::address::Address;
 use crate::fault::Fault;
-use crate::pool::{self, Pool};
+use crate::loads::Loads;
+use crate::pool::{Pool, Question};
+use crate::questions::{Creation, Described, Indexed, Script, Single, columns, patience};
+use crate::rows::{self, column, get};
+use crate::session::Server;
+use crate::value::Value;
+use crate::words::{Which, Words};
 
-/// Keeps login records in a table of PostgreSQL. Clones are the same store.
+/// Keeps login records in a table of PostgreSQL. Clones are the same store, with the same connections.
 ///
 /// ```no_run
 /// use housekey::{LoginManager, SecretKeys};
@@ -28,8 +29,7 @@ use crate::pool::{self, Pool};
 /// # async fn find(_: String) -> Result<Option<Member>, BoxError> { Ok(None) }
 ///
 /// # async fn start() -> Result<(), BoxError> {
-/// let pool = sqlx::PgPool::connect(&std::env::var("DATABASE_URL")?).await?;
-/// let store = PostgresLoginStore::new(pool);
+/// let store = PostgresLoginStore::connect(&std::env::var("DATABASE_URL")?)?;
 /// store.create_table().await?;
 /// let manager = LoginManager::new(SecretKeys::from_env("SECRET_KEY")?, find)
 ///     .login_store(store)
@@ -39,25 +39,65 @@ use crate::pool::{self, Pool};
 /// ```
 #[derive(Clone)]
 pub struct PostgresLoginStore {
-    pool: Pool,
     table: TableName,
-    statements: Statements,
+    connections: usize,
+    server: Arc<Server>,
+    loads: Arc<Loads>,
+    pool: Pool,
 }
 
 impl PostgresLoginStore {
     /// How long an operation may take: five seconds, unless [`timeout`](Self::timeout) says otherwise.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// A store in the table `housekey_logins`, which must be there: see [`create_table`](Self::create_table).
-    pub fn new(pool: PgPool) -> Self {
+    /// How many connections there may be for everything but look-ups, unless [`max_connections`](Self::max_connections) says
+    /// otherwise.
+    pub const DEFAULT_MAX_CONNECTIONS: usize = 10;
+
+    /// A store in the table `housekey_logins`, which must be there: see [`create_table`](Self::create_table). It connects when it
+    /// is first asked, in a tokio runtime.
+    ///
+    /// The URL is that of libpq and sqlx, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with what they know of these options
+    /// behind a `?`:
+    ///
+    /// - several hosts, `postgres://…@one,two/DATABASE`: the first that answers and writes is used. `target_session_attrs` is
+    ///   `read-write`; with `any`, a standby may answer too, which may still know logins that have ended, and which none can be
+    ///   made on.
+    /// - `host=/var/run/postgresql`: a Unix socket.
+    /// - `sslmode`: `disable`, `prefer` (encrypted if the server can; so it is without this), `require` (encrypted; but whoever is
+    ///   in between can be the server), `verify-ca` (with a certificate of somebody who is trusted), `verify-full` (for this
+    ///   host). `sslrootcert` is a file with those who are trusted, in place of the system's; `sslcert` and `sslkey` are what this
+    ///   program shows.
+    /// - `statement-cache-capacity=0`: prepares nothing on a connection. It is needed behind no pooler that is known; see the
+    ///   crate's documentation.
+    /// - `application_name`, `options`, `options[NAME]`, `channel_binding`, `sslnegotiation`, `hostaddr`, `load_balance_hosts`,
+    ///   `connect_timeout`, `tcp_user_timeout`, `keepalives` and what belongs to it.
+    ///
+    /// A pool of sqlx's says its URL too: `pool.connect_options().to_url_lossy()`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when this is not such a URL, or a file that it names cannot be read.
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        let address = Address::parse(url).map_err(|error| {
+            Error::new(
+                ErrorKind::Setting,
+                format!("the URL of a PostgreSQL server: {error}"),
+            )
+        })?;
         let table = TableName::new(DEFAULT_TABLE).expect("this is a name");
+        let (limit, connections) = (Self::DEFAULT_TIMEOUT, Self::DEFAULT_MAX_CONNECTIONS);
+        Ok(Self::build(address, table, limit, connections))
+    }
+
+    fn build(address: Address, table: TableName, limit: Duration, connections: usize) -> Self {
+        let server = Arc::new(Server::new(address, Words::new(&table), limit));
         Self {
-            pool: Pool {
-                pool,
-                timeout: Self::DEFAULT_TIMEOUT,
-            },
-            statements: Statements::new(&table),
             table,
+            connections,
+            loads: Arc::new(Loads::new(Arc::clone(&server))),
+            pool: Pool::new(Arc::clone(&server), connections),
+            server,
         }
     }
 
@@ -65,9 +105,9 @@ impl PostgresLoginStore {
     ///
     /// ```no_run
     /// # use housekey_postgres::PostgresLoginStore;
-    /// # fn stores(pool: sqlx::PgPool) -> Result<(), housekey::Error> {
-    /// let members = PostgresLoginStore::new(pool.clone()).table("app.member_logins")?;
-    /// let staff = PostgresLoginStore::new(pool).table("app.staff_logins")?;
+    /// # fn stores(url: &str) -> Result<(), housekey::Error> {
+    /// let members = PostgresLoginStore::connect(url)?.table("app.member_logins")?;
+    /// let staff = PostgresLoginStore::connect(url)?.table("app.staff_logins")?;
     /// # Ok(())
     /// # }
     /// ```
@@ -76,74 +116,136 @@ impl PostgresLoginStore {
     ///
     /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the name has anything but ASCII letters, digits and `_`, or is
     /// longer than 52 characters. Capital letters are kept: `Logins` is not the table that SQL without quotation marks calls so.
-    pub fn table(mut self, name: &str) -> Result<Self, Error> {
+    pub fn table(self, name: &str) -> Result<Self, Error> {
         let table = TableName::new(name);
-        self.table = table.map_err(|error| Error::new(ErrorKind::Setting, error.to_string()))?;
-        self.statements = Statements::new(&self.table);
-        Ok(self)
+        let table = table.map_err(|error| Error::new(ErrorKind::Setting, error.to_string()))?;
+        let address = self.server.address.clone();
+        Ok(Self::build(
+            address,
+            table,
+            self.server.limit,
+            self.connections,
+        ))
     }
 
-    /// How long an operation may take, with the wait for a connection and with connecting, before it is an error. The
-    /// pool's own `acquire_timeout` counts too, if it is shorter; sqlx's is 30 seconds.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.pool.timeout = timeout;
-        self
+    /// How long an operation may take, with the wait for a connection and with connecting, before it is an error. The server
+    /// ends what takes longer by itself, too.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        let address = self.server.address.clone();
+        Self::build(address, self.table, timeout, self.connections)
     }
 
-    /// Makes the table and its indexes, unless there is a table of this name. Several processes may do it at once.
+    /// How many connections there may be at once for everything but look-ups, 1 at least. Look-ups have one more, for all of them.
+    pub fn max_connections(self, connections: usize) -> Self {
+        let address = self.server.address.clone();
+        Self::build(address, self.table, self.server.limit, connections)
+    }
+
+    /// Makes the table and its indexes where they are missing. Several processes may do it at once. When everything is there, it
+    /// only looks.
     ///
-    /// The pool's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
+    /// The server's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) when the server cannot be reached, or refuses; the message
-    /// says which server, why, and what to do.
+    /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) when the server cannot be reached, or refuses; or when there is
+    /// something else of this name, or the name of an index is taken. The message says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
-        let name = self.table.to_string();
-        let found = self.pool.rows(|| sqlx::query(IS_THERE).bind(&name)).await?;
-        if self.read(&found, |row| row.try_get(0))?.contains(&true) {
+        let layout = self.layout().await?;
+        if layout.is_there() && layout.lacks_index().is_none() {
             return Ok(());
         }
-        self.pool.script(postgres::create_table(&self.table)).await
+        self.answer(Script(postgres::create_table(&self.table)))
+            .await?;
+        match self.layout().await?.lacks_index() {
+            None => Ok(()),
+            Some((columns, purpose)) => Err(self.failed(Fault::Layout(format!(
+                "table {}: it has no index on ({columns}), without which {purpose} are slow, since another table has an index of \
+                 the name that create_table_sql gives it; rename that one",
+                self.table
+            )))),
+        }
     }
 
     /// What [`create_table`](Self::create_table) runs, for the application's own migrations.
     ///
     /// ```no_run
     /// # use housekey_postgres::PostgresLoginStore;
-    /// # fn print(pool: sqlx::PgPool) {
-    /// println!("{}", PostgresLoginStore::new(pool).create_table_sql());
+    /// # fn print(url: &str) -> Result<(), housekey::Error> {
+    /// println!("{}", PostgresLoginStore::connect(url)?.create_table_sql());
+    /// # Ok(())
     /// # }
     /// ```
     pub fn create_table_sql(&self) -> String {
         self.table.create_sql()
     }
 
-    fn check_texts(&self, record: &LoginRecord) -> Result<(), Error> {
-        match (has_nul(&record.user_id), has_nul(&record.data)) {
-            (true, _) => Err(self.pool.failed(Fault::Nul("the user's id"))),
-            (_, true) => Err(self.pool.failed(Fault::Nul("the data of the record"))),
-            (false, false) => Ok(()),
+    /// What the table is like, unless no logins can be kept there.
+    async fn layout(&self) -> Result<Layout, Error> {
+        let table = self.table.to_string();
+        let layout = self.answer(Described { table }).await?;
+        match layout.fault() {
+            None => Ok(layout),
+            Some(fault) => {
+                let table = &self.table;
+                Err(self.failed(Fault::Layout(format!("table {table}: {fault}"))))
+            }
         }
     }
 
-    /// What a function reads from each row.
-    fn read<T>(
+    async fn answer<Q: Question>(&self, question: Q) -> Result<Q::Answer, Error> {
+        let answer = self.pool.answer(question).await;
+        answer.map_err(|fault| self.failed(fault))
+    }
+
+    /// The rows of one statement that is a transaction of its own.
+    async fn single<const N: usize>(
         &self,
-        rows: &[PgRow],
-        read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
-    ) -> Result<Vec<T>, Error> {
-        let read: Result<_, _> = rows.iter().map(read).collect();
-        read.map_err(|error| self.pool.failed(error))
+        which: Which,
+        values: [Value; N],
+    ) -> Result<Vec<Row>, Error> {
+        let values = Vec::from(values);
+        self.answer(Single { which, values }).await
+    }
+
+    /// The rows of one statement on a user's records.
+    async fn indexed<const N: usize>(
+        &self,
+        which: Which,
+        values: [Value; N],
+    ) -> Result<Vec<Row>, Error> {
+        let values = Vec::from(values);
+        let question = Indexed {
+            patience: patience(self.server.limit),
+            single: Single { which, values },
+        };
+        self.answer(question).await
+    }
+
+    fn read<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
+        read.map_err(|fault| self.failed(fault))
+    }
+
+    fn failed(&self, fault: Fault) -> Error {
+        fault.at(&self.server.address.server_name())
+    }
+
+    fn check_texts(&self, record: &LoginRecord) -> Result<(), Error> {
+        match (has_nul(&record.user_id), has_nul(&record.data)) {
+            (true, _) => Err(self.failed(Fault::Nul("the user's id"))),
+            (_, true) => Err(self.failed(Fault::Nul("the data of the record"))),
+            (false, false) => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for PostgresLoginStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresLoginStore")
-            .field("server", &self.pool.server_name())
+            .field("server", &self.server.address.server_name())
             .field("table", &self.table.to_string())
-            .field("timeout", &self.pool.timeout)
+            .field("timeout", &self.server.limit)
+            .field("max_connections", &self.connections)
             .finish_non_exhaustive()
     }
 }
@@ -157,35 +259,34 @@ impl LoginStore for PostgresLoginStore {
     ) -> Result<Created, BoxError> {
         self.check_texts(new)?;
         let creation = Creation {
-            statements: &self.statements,
-            new,
-            replacing,
+            patience: patience(self.server.limit),
+            lock: self.table.lock_of(&new.user_id),
+            new: new.clone(),
+            replacing: replacing.to_vec(),
             limit,
         };
-        let lock = self.table.lock_of(&new.user_id);
-        Ok(self.pool.transaction(Some(lock), &creation).await?)
+        Ok(self.answer(creation).await?)
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
-        let rows = self
-            .pool
-            .rows(|| {
-                query(&self.statements.load)
-                    .bind(bytes(id))
-                    .bind(signed(now))
-            })
-            .await?;
-        Ok(self.read(&rows, record)?.pop())
+        let values = [Value::Id(*id), Value::number(now)];
+        let rows = self.read(self.loads.rows(Which::Load, &values).await)?;
+        let record = self.read(rows::records(&rows))?.pop();
+        // As a pooler could give it, which the store has not noticed.
+        if record.as_ref().is_some_and(|record| record.id != *id) {
+            let other = "the answer is another record than was asked for";
+            return Err(self.failed(Fault::Mixed(other.to_owned())).into());
+        }
+        Ok(record)
     }
 
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
         self.check_texts(changed)?;
-        let rows = self
-            .pool
-            .rows(|| record_query(&self.statements.update, changed))
-            .await?;
-        let both = self.read(&rows, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
-        Ok(match both.first() {
+        let values = columns(changed);
+        let which = Which::Update;
+        let rows = self.answer(Single { which, values }).await?;
+        let both = rows.first().map(|row| Ok((get(row, 0)?, get(row, 1)?)));
+        Ok(match self.read(both.transpose())? {
             Some((true, true)) => Updated::Done,
             Some((true, false)) => Updated::Conflict,
             _ => Updated::Gone,
@@ -193,24 +294,17 @@ impl LoginStore for PostgresLoginStore {
     }
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
-        let rows = self
-            .pool
-            .rows(|| {
-                query(&self.statements.touch)
-                    .bind(bytes(id))
-                    .bind(signed(touch.now))
-                    .bind(signed(touch.unless_since))
-                    .bind(signed(touch.expires_at))
-            })
-            .await?;
-        Ok(!rows.is_empty())
+        let values = [
+            Value::Id(*id),
+            Value::number(touch.now),
+            Value::number(touch.unless_since),
+            Value::number(touch.expires_at),
+        ];
+        Ok(!self.single(Which::Touch, values).await?.is_empty())
     }
 
     async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
-        let rows = self
-            .pool
-            .rows(|| query(&self.statements.delete).bind(bytes(id)))
-            .await?;
+        let rows = self.single(Which::Delete, [Value::Id(*id)]).await?;
         Ok(!rows.is_empty())
     }
 
@@ -223,15 +317,14 @@ impl LoginStore for PostgresLoginStore {
         let mut deleted = Vec::new();
         while deleted.len() < limit && !has_nul(user_id) {
             let batch = LARGEST_BATCH.min(limit - deleted.len());
-            let delete = Rows(|| {
-                query(&self.statements.delete_by_user)
-                    .bind(user_id)
-                    .bind(except.map(bytes))
-                    .bind(rows(batch))
-            });
-            let rows = self.pool.transaction(None, &delete).await?;
-            let found: Vec<(LoginId, bool)> =
-                self.read(&rows, |row| Ok((id(row)?, row.try_get(1)?)))?;
+            let values = [
+                Value::Text(user_id.to_owned()),
+                Value::MaybeId(except.copied()),
+                Value::rows(batch),
+            ];
+            let rows = self.indexed(Which::DeleteByUser, values).await?;
+            let found = rows.iter().map(|row| Ok((rows::id(row)?, get(row, 1)?)));
+            let found: Vec<(LoginId, bool)> = self.read(found.collect())?;
             deleted.extend(found.iter().filter_map(|(id, done)| done.then_some(*id)));
             if found.len() < batch {
                 break;
@@ -249,29 +342,22 @@ impl LoginStore for PostgresLoginStore {
         if has_nul(user_id) {
             return Ok(Vec::new());
         }
-        let list = Rows(|| {
-            query(&self.statements.list_by_user)
-                .bind(user_id)
-                .bind(signed(now))
-                .bind(rows(limit))
-        });
-        let rows = self.pool.transaction(None, &list).await?;
-        Ok(self.read(&rows, record)?)
+        let values = [
+            Value::Text(user_id.to_owned()),
+            Value::number(now),
+            Value::rows(limit),
+        ];
+        let rows = self.indexed(Which::List, values).await?;
+        Ok(self.read(rows::records(&rows))?)
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
         let mut deleted = 0;
         while deleted < limit {
             let batch = LARGEST_BATCH.min(limit - deleted);
-            let rows = self
-                .pool
-                .rows(|| {
-                    query(&self.statements.delete_expired)
-                        .bind(signed(now))
-                        .bind(rows(batch))
-                })
-                .await?;
-            let counts: Vec<i64> = self.read(&rows, |row| row.try_get(0))?;
+            let values = [Value::number(now), Value::rows(batch)];
+            let rows = self.single(Which::DeleteExpired, values).await?;
+            let counts: Vec<i64> = self.read(column(&rows, 0))?;
             let count = usize::try_from(counts.iter().sum::<i64>()).unwrap_or(0);
             deleted += count;
             if count < batch {
@@ -282,135 +368,13 @@ impl LoginStore for PostgresLoginStore {
     }
 }
 
-/// A new record, and what goes for it, while nobody else makes one for this user.
-struct Creation<'a> {
-    statements: &'a Statements,
-    new: &'a LoginRecord,
-    replacing: &'a [LoginId],
-    limit: Limit,
-}
-
-impl pool::Statements<Created> for Creation<'_> {
-    async fn run(&self, connection: &mut PgConnection) -> Result<Created, sqlx::Error> {
-        let Self {
-            statements,
-            new,
-            replacing,
-            limit,
-        } = self;
-        let newest: Vec<Standing> = query(&statements.standing)
-            .bind(&new.user_id)
-            .bind(rows(limit.looks_at(replacing.len())))
-            .fetch_all(&mut *connection)
-            .await?
-            .iter()
-            .map(standing)
-            .collect::<Result<_, _>>()?;
-        let Some(room) = limit.room(&newest, replacing) else {
-            return Ok(Created::Full);
-        };
-        let Room { ended, expired, .. } = &room;
-        let mut go: Vec<_> = ended.iter().chain(expired).map(bytes).collect();
-        if room.crowded {
-            let delete = query(&statements.delete_all).bind(go);
-            delete.execute(connection).await?;
-            return Ok(Created::Crowded { ended: room.ended });
-        }
-        go.extend(replacing.iter().chain([&new.id]).map(bytes));
-        let created: bool = record_query(&statements.create, new)
-            .bind(go)
-            .bind(signed(limit.now))
-            .fetch_one(connection)
-            .await?
-            .try_get(0)?;
-        Ok(match created {
-            true => Created::Done { ended: room.ended },
-            false => Created::Taken,
-        })
-    }
-}
-
-/// The rows of a single statement.
-struct Rows<Statement>(Statement);
-
-impl<'q, Statement> pool::Statements<Vec<PgRow>> for Rows<Statement>
-where
-    Statement: Fn() -> Query<'q, Postgres, PgArguments> + Sync,
-{
-    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<PgRow>, sqlx::Error> {
-        (self.0)().fetch_all(connection).await
-    }
-}
-
-fn query(sql: &Arc<str>) -> Query<'static, Postgres, PgArguments> {
-    sqlx::query(AssertSqlSafe(Arc::clone(sql)))
-}
-
-/// A statement that takes all columns.
-fn record_query(sql: &Arc<str>, record: &LoginRecord) -> Query<'static, Postgres, PgArguments> {
-    query(sql)
-        .bind(bytes(&record.id))
-        .bind(record.user_id.clone())
-        .bind(signed(record.version))
-        .bind(signed(record.created_at))
-        .bind(signed(record.last_seen_at))
-        .bind(signed(record.expires_at))
-        .bind(record.data.clone())
-}
-
-fn record(row: &PgRow) -> Result<LoginRecord, sqlx::Error> {
-    let number = |column| Ok::<_, sqlx::Error>(unsigned(row.try_get(column)?));
-    Ok(LoginRecord {
-        id: id(row)?,
-        user_id: row.try_get("user_id")?,
-        version: number("version")?,
-        created_at: number("created_at")?,
-        last_seen_at: number("last_seen_at")?,
-        expires_at: number("expires_at")?,
-        data: row.try_get("data")?,
-    })
-}
-
-fn standing(row: &PgRow) -> Result<Standing, sqlx::Error> {
-    Ok(Standing {
-        id: id(row)?,
-        last_seen_at: unsigned(row.try_get("last_seen_at")?),
-        expires_at: unsigned(row.try_get("expires_at")?),
-    })
-}
-
-fn id(row: &PgRow) -> Result<LoginId, sqlx::Error> {
-    let bytes: &[u8] = row.try_get("id")?;
-    let bytes = bytes
-        .try_into()
-        .map_err(|_| sqlx::Error::Decode("an id has 16 bytes".into()))?;
-    Ok(LoginId::from_bytes(bytes))
-}
-
-fn bytes(id: &LoginId) -> Vec<u8> {
-    id.as_bytes().to_vec()
-}
-
-/// The largest that there is for a number that is larger: it comes 292 billion years after 1970.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
 fn has_nul(text: &str) -> bool {
     text.contains('\0')
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Executor as _;
+    use sqlx::{AssertSqlSafe, Executor as _, PgPool};
     use store_tests::{Kind, record, shared_url, unique_name};
 
     use super::*;
@@ -424,9 +388,13 @@ mod tests {
     /// As a machine has it that goes away in the middle, until the server notices.
     #[tokio::test]
     async fn whoever_has_a_users_lock_keeps_nobody_waiting_but_that_user_and_them_not_for_ever() {
-        let pool = PgPool::connect(&shared_url(Kind::Postgres)).await.unwrap();
+        let url = shared_url(Kind::Postgres);
+        let pool = PgPool::connect(&url).await.unwrap();
         let name = unique_name();
-        let store = PostgresLoginStore::new(pool.clone()).table(&name).unwrap();
+        let store = PostgresLoginStore::connect(&url)
+            .unwrap()
+            .table(&name)
+            .unwrap();
         store.create_table().await.unwrap();
         let lock = store.table.lock_of("mia");
         let mut other = pool.begin().await.unwrap();

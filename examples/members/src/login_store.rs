@@ -63,9 +63,8 @@ impl Store<'_> {
 
 #[cfg(feature = "postgres")]
 async fn postgres(address: &str) -> Result<impl LoginStore, BoxError> {
-    let pool = sqlx::PgPool::connect_lazy(address)
+    let store = housekey_postgres::PostgresLoginStore::connect(address)
         .map_err(|error| format!("--store postgres: the address cannot be read ({error})"))?;
-    let store = housekey_postgres::PostgresLoginStore::new(pool);
     store.create_table().await?;
     Ok(store)
 }

@@ -35,7 +35,8 @@ async fn a_table_of_postgresql_is_one_store_for_both() {
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     for driver in ["psycopg", "psycopg2"] {
         let name = unique_name();
-        let rust = PostgresLoginStore::new(pool.clone()).table(&name).unwrap();
+        let rust = PostgresLoginStore::connect(&url).unwrap();
+        let rust = rust.table(&name).unwrap();
         rust.create_table().await.unwrap();
         are_one(rust, PythonStore::start(driver, &url, &name, LONG)).await;
         let drop = format!("DROP TABLE \"{name}\"");
@@ -60,7 +61,8 @@ async fn a_table_that_python_has_made_is_as_rust_makes_it() {
     let python = PythonStore::start("psycopg", &url, &name, LONG);
     create(&python, &record("mia")).await;
     let other = unique_name();
-    let rust = PostgresLoginStore::new(pool.clone()).table(&other).unwrap();
+    let rust = PostgresLoginStore::connect(&url).unwrap();
+    let rust = rust.table(&other).unwrap();
     rust.create_table().await.unwrap();
     let made = described(&name).await;
     assert_eq!(made.len(), 10, "columns and indexes: {made:?}");

@@ -101,8 +101,7 @@ pub(super) async fn site(users: Users, login: Login, folder: &Path) -> Result<Ro
         Login::Memory => manager.login_store(MemoryLoginStore::new()),
         Login::Sqlite => manager.login_store(SqliteLoginStore::open(folder.join("logins.db"))?),
         Login::Postgres => {
-            let pool = sqlx_for_postgres::PgPool::connect(&std::env::var("DATABASE_URL")?).await?;
-            let store = PostgresLoginStore::new(pool);
+            let store = PostgresLoginStore::connect(&std::env::var("DATABASE_URL")?)?;
             store.create_table().await?;
             manager.login_store(store)
         }

@@ -1,9 +1,12 @@
 //! A schema of PostgreSQL, with a table for each size.
 
+use std::sync::Arc;
+
 use housekey::records::{LoginId, LoginRecord};
 use housekey_postgres::PostgresLoginStore;
 use sqlx::postgres::PgPoolCopyExt as _;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
+use tokio_postgres::{Client, NoTls, Statement};
 
 use super::Backend;
 use crate::BoxError;
@@ -12,15 +15,20 @@ use crate::BoxError;
 const CHUNK: usize = 1 << 16;
 
 pub(crate) struct PostgresServer {
+    url: String,
+    /// For what is looked after beside the store.
     pool: PgPool,
+    /// For the plainest look-up.
+    client: Arc<Client>,
     schema: String,
 }
 
 pub(crate) struct Postgres {
     store: PostgresLoginStore,
     pool: PgPool,
+    client: Arc<Client>,
     table: String,
-    select: &'static str,
+    select: Statement,
 }
 
 impl PostgresServer {
@@ -35,23 +43,27 @@ impl PostgresServer {
             )
             .into());
         }
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        tokio::spawn(connection);
         Ok(Self {
+            url: url.to_owned(),
             pool,
+            client: Arc::new(client),
             schema: schema.to_owned(),
         })
     }
 
     pub(crate) async fn open(&self, name: &str) -> Result<Postgres, BoxError> {
         let table = format!("{}.logins_{name}", self.schema);
-        let store = PostgresLoginStore::new(self.pool.clone()).table(&table)?;
+        let store = PostgresLoginStore::connect(&self.url)?.table(&table)?;
         store.create_table().await?;
-        // Made once for each table of a run.
-        let select = format!("SELECT data FROM {table} WHERE id = $1").leak();
+        let select = format!("SELECT data FROM {table} WHERE id = $1");
         Ok(Postgres {
             store,
             pool: self.pool.clone(),
+            select: self.client.prepare(&select).await?,
+            client: Arc::clone(&self.client),
             table,
-            select,
         })
     }
 
@@ -128,8 +140,12 @@ impl Backend for Postgres {
     }
 
     async fn plain(&self, id: &LoginId) -> Result<bool, BoxError> {
-        let select = sqlx::query_scalar::<_, String>(self.select).bind(&id.as_bytes()[..]);
-        Ok(select.fetch_optional(&self.pool).await?.is_some())
+        let id = &id.as_bytes()[..];
+        let row = self.client.query_opt(&self.select, &[&id]).await?;
+        Ok(row
+            .map(|row| row.try_get::<_, &str>(0).map(drop))
+            .transpose()?
+            .is_some())
     }
 
     async fn raw(&self, record: &LoginRecord) -> Result<String, BoxError> {

@@ -10,7 +10,7 @@ use sqlx::{
 };
 use store_tests::{Kind, shared_url, unique_name};
 
-/// How many connections a pool may have.
+/// How many connections a pool, and a store beside its look-ups, may have.
 pub(crate) const CONNECTIONS: u32 = 4;
 
 /// Where the server for all tests is.
@@ -26,10 +26,24 @@ pub(crate) fn pool(server: PgConnectOptions) -> PgPool {
         .connect_lazy_with(server)
 }
 
+/// A URL with one more option.
+pub(crate) fn with(url: &str, option: &str) -> String {
+    let sign = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{sign}{option}")
+}
+
+/// A store with few connections.
+pub(crate) fn store_at(url: &str) -> PostgresLoginStore {
+    let store = PostgresLoginStore::connect(url).expect("the URL of a server");
+    store.max_connections(CONNECTIONS as usize)
+}
+
 /// A table of its own on the server for all tests.
 pub(crate) struct OwnTable {
     pub(crate) name: String,
-    pub(crate) server: PgConnectOptions,
+    /// Where a store looks for it.
+    pub(crate) url: String,
+    server: PgConnectOptions,
 }
 
 impl OwnTable {
@@ -37,6 +51,7 @@ impl OwnTable {
     pub(crate) fn named() -> Self {
         Self {
             name: unique_name(),
+            url: shared_url(Kind::Postgres),
             server: shared_server(),
         }
     }
@@ -53,9 +68,15 @@ impl OwnTable {
         pool(self.server.clone())
     }
 
-    /// A store with a pool of its own.
+    /// A store with connections of its own.
     pub(crate) fn store(&self) -> Arc<PostgresLoginStore> {
-        self.store_of(self.pool())
+        self.store_at(&self.url)
+    }
+
+    /// The same, by another way.
+    pub(crate) fn store_at(&self, url: &str) -> Arc<PostgresLoginStore> {
+        let store = store_at(url).table(&self.name);
+        Arc::new(store.expect("this can be a name"))
     }
 
     /// Somebody else who lets nobody at it.
@@ -65,11 +86,6 @@ impl OwnTable {
         let locked = other.execute(AssertSqlSafe(lock)).await;
         locked.expect("nobody else has it");
         other
-    }
-
-    pub(crate) fn store_of(&self, pool: PgPool) -> Arc<PostgresLoginStore> {
-        let store = PostgresLoginStore::new(pool).table(&self.name);
-        Arc::new(store.expect("this can be a name"))
     }
 }
 

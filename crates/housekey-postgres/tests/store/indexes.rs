@@ -30,11 +30,13 @@ async fn every_statement_finds_its_records_by_an_index() {
         create,
         delete_all,
         load,
+        load_or_standby,
         update,
         touch,
         delete,
         delete_by_user,
         list_by_user,
+        list_or_standby,
         delete_expired,
     } = Statements::new(&table);
     let (by_id, by_user, by_expiry) = ("logins_pkey", "logins_by_user", "logins_expires_at");
@@ -54,6 +56,12 @@ async fn every_statement_finds_its_records_by_an_index() {
             vec![by_user],
         ),
         ("delete_all", delete_all, ids.to_owned(), vec![by_id]),
+        (
+            "load_or_standby",
+            load_or_standby,
+            format!("{id}, 1"),
+            vec![by_id],
+        ),
         ("load", load, format!("{id}, 1"), vec![by_id]),
         (
             "update",
@@ -68,6 +76,12 @@ async fn every_statement_finds_its_records_by_an_index() {
             delete_by_user,
             format!("'user 7', {id}, 100"),
             vec![by_user, by_id],
+        ),
+        (
+            "list_or_standby",
+            list_or_standby,
+            "'user 7', 1, 100".to_owned(),
+            vec![by_user],
         ),
         (
             "list_by_user",

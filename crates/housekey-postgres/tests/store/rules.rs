@@ -1,10 +1,13 @@
 //! The rules that every store keeps, and what PostgreSQL's types could make of them.
 
+use std::sync::Arc;
+
 use housekey::records::{Limit, LoginRecord, LoginStore as _, conformance};
+use housekey_postgres::PostgresLoginStore;
 use sqlx::Executor as _;
 use store_tests::{NOW, list, races, record, rules};
 
-use super::common::OwnTable;
+use super::common::{OwnTable, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_store_must() {
@@ -16,19 +19,18 @@ async fn it_does_what_every_store_must() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_so_in_a_database_that_serializes_transactions() {
     let mut table = OwnTable::created().await;
-    table.server = table
-        .server
-        .clone()
-        .options([("default_transaction_isolation", "serializable")]);
+    table.url = with(
+        &table.url,
+        "options[default_transaction_isolation]=serializable",
+    );
     rules::check(table.store()).await;
     races::check(table.store(), table.store()).await;
 }
 
-/// As behind a pooler that knows no prepared statements.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_so_without_statements_that_stay_prepared() {
     let mut table = OwnTable::created().await;
-    table.server = table.server.clone().statement_cache_capacity(0);
+    table.url = with(&table.url, "statement-cache-capacity=0");
     conformance::check(&*table.store()).await;
 }
 
@@ -39,11 +41,10 @@ async fn two_processes_at_one_table_see_one_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_of_one_connection_is_enough() {
+async fn one_connection_beside_that_of_the_look_ups_is_enough() {
     let table = OwnTable::created().await;
-    let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-    let store = table.store_of(options.connect_lazy_with(table.server.clone()));
-    conformance::check_races(store, tokio::spawn).await;
+    let store = PostgresLoginStore::clone(&table.store()).max_connections(1);
+    conformance::check_races(Arc::new(store), tokio::spawn).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

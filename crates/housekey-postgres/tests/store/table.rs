@@ -1,12 +1,12 @@
 //! Making the table.
 
 use housekey::records::LoginStore as _;
-use housekey_postgres::PostgresLoginStore;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
-use store_tests::{NOW, create, record, unique_name};
+use store_tests::{Kind, NOW, create, record, shared_url, unique_name};
 use tokio::task::JoinSet;
+use url::Url;
 
-use super::common::{OwnTable, pool};
+use super::common::{OwnTable, pool, store_at};
 
 async fn indexes(pool: &PgPool, table: &str) -> Vec<String> {
     sqlx::query_scalar("SELECT indexname::text FROM pg_indexes WHERE tablename = $1 ORDER BY 1")
@@ -71,7 +71,7 @@ async fn a_table_can_be_in_a_schema_and_have_the_name_of_a_keyword() {
         async move { pool.execute(AssertSqlSafe(sql)).await.unwrap() }
     };
     run(format!("CREATE SCHEMA {schema}")).await;
-    let store = PostgresLoginStore::new(pool.clone());
+    let store = store_at(&shared_url(Kind::Postgres));
     let store = store.table(&format!("{schema}.user")).unwrap();
     store.create_table().await.unwrap();
     let record = record("mia");
@@ -95,8 +95,10 @@ async fn a_user_who_may_make_no_tables_can_use_one() {
         "GRANT SELECT, INSERT, UPDATE, DELETE ON \"{name}\" TO {role}"
     ))
     .await;
-    let worker = table.server.clone().username(&role).password("worker");
-    let store = table.store_of(pool(worker));
+    let mut worker = Url::parse(&table.url).unwrap();
+    worker.set_username(&role).unwrap();
+    worker.set_password(Some("worker")).unwrap();
+    let store = table.store_at(worker.as_str());
     store.create_table().await.unwrap();
     create(&*store, &record("mia")).await;
     run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;

@@ -1,0 +1,150 @@
+//! Look-ups: one connection for all of them, over which each is sent before the one before it is answered.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_postgres::Row;
+
+use crate::fault::Fault;
+use crate::rows::not_from_standby;
+use crate::session::{Server, Session};
+use crate::value::Value;
+use crate::words::Which;
+
+/// How many may wait for the server's answer at once. The others wait here.
+const MOST: usize = 1000;
+
+/// How many connections there are where nothing stays prepared: each look-up costs the server several times as much then, and it
+/// does those of one connection one after the other.
+const LINES: usize = 4;
+
+/// The connections of the look-ups. Where statements stay prepared, it is one.
+pub(crate) struct Loads {
+    server: Arc<Server>,
+    lines: [Line; LINES],
+    /// Whose turn it is.
+    turn: AtomicUsize,
+    seats: Arc<Semaphore>,
+}
+
+/// A connection, made again when it is lost.
+#[derive(Default)]
+struct Line {
+    current: Mutex<Option<Arc<Session>>>,
+    /// Who holds it connects; the others wait for that.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+impl Loads {
+    /// Nothing is asked of the server before the first look-up.
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self {
+            server,
+            lines: Default::default(),
+            turn: AtomicUsize::new(0),
+            seats: Arc::new(Semaphore::new(MOST)),
+        }
+    }
+
+    /// The rows of a statement that changes nothing.
+    pub(crate) async fn rows(&self, which: Which, values: &[Value]) -> Result<Vec<Row>, Fault> {
+        let (limit, line) = (self.server.limit, self.line());
+        let mut used = None;
+        let asking = async {
+            let seats = Arc::clone(&self.seats);
+            let mut permit = seats.acquire_owned().await.ok();
+            let mut may_try_again = true;
+            loop {
+                let session = line.session(&self.server).await?;
+                used = Some(Arc::clone(&session));
+                let seat = Seat(Some((Arc::clone(&session), permit.take())));
+                let rows = session.rows(which, values).await;
+                permit = seat.leave();
+                let rows = rows.map_err(Fault::from);
+                let fault = match rows.and_then(|rows| not_from_standby(rows, &self.server)) {
+                    Ok(rows) => return Ok(rows),
+                    Err(fault) => fault,
+                };
+                if !fault.is_broken() && !fault.is_of_the_connection() {
+                    return Err(fault);
+                }
+                line.give_up(&session);
+                if !may_try_again {
+                    return Err(fault);
+                }
+                may_try_again = false;
+            }
+        };
+        match timeout(limit, asking).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Some(session) = used {
+                    line.give_up(&session);
+                    session.hang_up();
+                }
+                Err(Fault::TooLate(limit))
+            }
+        }
+    }
+
+    fn line(&self) -> &Line {
+        match self.server.keeps_statements() {
+            true => &self.lines[0],
+            false => &self.lines[self.turn.fetch_add(1, Ordering::Relaxed) % LINES],
+        }
+    }
+}
+
+impl Line {
+    async fn session(&self, server: &Arc<Server>) -> Result<Arc<Session>, Fault> {
+        if let Some(session) = self.well() {
+            return Ok(session);
+        }
+        let _turn = self.connecting.lock().await;
+        if let Some(session) = self.well() {
+            return Ok(session);
+        }
+        let session = Arc::new(server.connect().await?);
+        *self.current() = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    fn well(&self) -> Option<Arc<Session>> {
+        let current = self.current();
+        current
+            .as_ref()
+            .filter(|session| session.is_well())
+            .cloned()
+    }
+
+    fn give_up(&self, used: &Arc<Session>) {
+        self.current().take_if(|current| Arc::ptr_eq(current, used));
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Session>>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where somebody waits for an answer. Who goes away before it comes leaves the seat taken until it does: what clients have
+/// asked and given up is bounded too.
+struct Seat(Option<(Arc<Session>, Option<OwnedSemaphorePermit>)>);
+
+impl Seat {
+    fn leave(mut self) -> Option<OwnedSemaphorePermit> {
+        self.0.take().and_then(|(_, permit)| permit)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some((session, permit)) = self.0.take() {
+            tokio::spawn(async move {
+                session.wait().await;
+                drop(permit);
+            });
+        }
+    }
+}

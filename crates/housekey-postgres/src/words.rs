@@ -1,0 +1,85 @@
+//! The statements on one table.
+
+use std::sync::Arc;
+
+use housekey_statements::postgres::{Statements, TableName};
+use tokio_postgres::types::Type;
+
+/// A statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Load,
+    List,
+    Standing,
+    Create,
+    DeleteAll,
+    Update,
+    Touch,
+    Delete,
+    DeleteByUser,
+    DeleteExpired,
+}
+
+impl Which {
+    pub(crate) const COUNT: usize = 10;
+
+    /// What it is given.
+    pub(crate) fn types(self) -> &'static [Type] {
+        const LOAD: &[Type] = &[Type::BYTEA, Type::INT8];
+        const LIST: &[Type] = &[Type::TEXT, Type::INT8, Type::INT8];
+        const STANDING: &[Type] = &[Type::TEXT, Type::INT8];
+        const CREATE: &[Type] = &[
+            Type::BYTEA,
+            Type::TEXT,
+            Type::INT8,
+            Type::INT8,
+            Type::INT8,
+            Type::INT8,
+            Type::TEXT,
+            Type::BYTEA_ARRAY,
+            Type::INT8,
+        ];
+        const DELETE_ALL: &[Type] = &[Type::BYTEA_ARRAY];
+        const TOUCH: &[Type] = &[Type::BYTEA, Type::INT8, Type::INT8, Type::INT8];
+        const DELETE: &[Type] = &[Type::BYTEA];
+        const DELETE_BY_USER: &[Type] = &[Type::TEXT, Type::BYTEA, Type::INT8];
+        const DELETE_EXPIRED: &[Type] = &[Type::INT8, Type::INT8];
+        match self {
+            Self::Load => LOAD,
+            Self::List => LIST,
+            Self::Standing => STANDING,
+            Self::Create => CREATE,
+            Self::DeleteAll => DELETE_ALL,
+            Self::Update => &CREATE[..7],
+            Self::Touch => TOUCH,
+            Self::Delete => DELETE,
+            Self::DeleteByUser => DELETE_BY_USER,
+            Self::DeleteExpired => DELETE_EXPIRED,
+        }
+    }
+}
+
+/// Their texts.
+pub(crate) struct Words([Arc<str>; Which::COUNT]);
+
+impl Words {
+    pub(crate) fn new(table: &TableName) -> Self {
+        let of = Statements::new(table);
+        Self([
+            of.load_or_standby,
+            of.list_or_standby,
+            of.standing,
+            of.create,
+            of.delete_all,
+            of.update,
+            of.touch,
+            of.delete,
+            of.delete_by_user,
+            of.delete_expired,
+        ])
+    }
+
+    pub(crate) fn text(&self, which: Which) -> &str {
+        &self.0[which as usize]
+    }
+}
