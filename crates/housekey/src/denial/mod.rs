@@ -27,9 +27,11 @@ mod render;
 mod scope;
 
 pub(crate) use discard::worth_discarding;
+pub(crate) use render::VARY;
 pub use scope::{Preflight, Scope};
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -37,7 +39,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
 use crate::head::{Head, text};
-use crate::next_url::{build_login_url, path_of};
+use crate::next_url::LoginView;
 use crate::origin::Origin;
 use crate::policy::Policy;
 use crate::session::FlashMessage;
@@ -107,6 +109,23 @@ const PLAIN_PAGE: Content = Content::Page { hx_redirect: None };
 struct LoginPage<'a> {
     url: HeaderValue,
     next: Option<Cow<'a, str>>,
+}
+
+/// The page to go to: the manager's, or one of some of the routes.
+enum Ready<'a> {
+    Own(&'a LoginView),
+    Scoped(LoginView),
+}
+
+impl Deref for Ready<'_> {
+    type Target = LoginView;
+
+    fn deref(&self) -> &LoginView {
+        match self {
+            Self::Own(view) => view,
+            Self::Scoped(view) => view,
+        }
+    }
 }
 
 impl<'a, H: Head> Question<'a, H> {
@@ -187,29 +206,23 @@ impl<'a, H: Head> Question<'a, H> {
 
     /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
     /// would not help.
-    fn view(&self) -> Option<&'a str> {
-        let settings = &self.policy.settings;
+    fn view(&self) -> Option<Ready<'a>> {
         let (scoped, own) = match self.denied {
-            Denied::LoginRequired => (&self.scope.login_view, &settings.login_view),
-            Denied::FreshLoginRequired { .. } => (&self.scope.refresh_view, &settings.refresh_view),
+            Denied::LoginRequired => (&self.scope.login_view, &self.policy.login_view),
+            Denied::FreshLoginRequired { .. } => {
+                (&self.scope.refresh_view, &self.policy.refresh_view)
+            }
             Denied::Forbidden => return None,
         };
         let view = match scoped {
-            Some(View::At(view)) => view,
+            Some(View::At(view)) => Ready::Scoped(Policy::view(&self.policy.settings, view)),
             Some(View::Nowhere) => return None,
-            None => own.as_ref()?,
+            None => Ready::Own(own.as_ref()?),
         };
-        (!self.is_here(view)).then_some(view)
-    }
-
-    /// Whether a view is the page that was asked for, whatever its query and its fragment say.
-    fn is_here(&self, view: &str) -> bool {
-        let path = match Origin::split(view) {
-            Some((origin, _)) if !origin.is_called_by(self.request) => return false,
-            Some((_, rest)) => path_of(rest),
-            None => path_of(view),
-        };
-        slashed(path) == slashed(self.target.map_or("", |target| target.path()))
+        // Whatever its query and its fragment say.
+        let here = self.target.map_or("", |target| target.path());
+        let is_here = view.is_page(here, |origin| origin.is_called_by(self.request));
+        (!is_here).then_some(view)
     }
 
     /// Nothing is said that nobody hears: the next page would say it out of place.
@@ -231,10 +244,8 @@ impl<'a, H: Head> Question<'a, H> {
             true => (None, next.filter(|_| !self.unseen)),
             false => (next, None),
         };
-        let force_host = settings.force_host.as_deref();
-        let url = build_login_url(view, in_url.as_deref(), &settings.next_field, force_host);
         Some(LoginPage {
-            url: HeaderValue::try_from(url).ok()?,
+            url: HeaderValue::try_from(view.url(in_url.as_deref())).ok()?,
             next: kept,
         })
     }
@@ -275,14 +286,6 @@ impl<'a, H: Head> Question<'a, H> {
             false => format!("/{target}"),
         };
         origin.is_called_by(self.request).then_some(path)
-    }
-}
-
-/// A path that stands behind a host may be left out.
-fn slashed(path: &str) -> &str {
-    match path {
-        "" => "/",
-        path => path,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::CHALLENGE;
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
 /// What a negotiated answer depends on: how it came out that nobody is there, and who is asking.
-const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
+pub(crate) const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
 
 impl Denial<'_> {
     pub(crate) fn render(self) -> Response<String> {

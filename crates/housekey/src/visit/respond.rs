@@ -4,6 +4,7 @@ use http::HeaderName;
 use http::header::{self, HeaderValue};
 
 use crate::cookie::{Attributes, SetCookie};
+use crate::denial::VARY;
 use crate::error::Error;
 use crate::head::{Fields, text};
 use crate::login::state::{VisitState, Who};
@@ -234,9 +235,16 @@ fn sets_cookie(headers: &impl Fields, name: &str) -> bool {
 
 /// Adds these field names to `Vary`, unless that is `*` or has them.
 fn add_to_vary(headers: &mut impl Fields, names: &'static str) {
-    if headers.values(&header::VARY).next().is_none() {
-        headers.append(header::VARY, HeaderValue::from_static(names));
-        return;
+    // That of a denial has them all.
+    let present = headers.values(&header::VARY).next();
+    let present = present.map(|field| field == VARY.as_bytes());
+    match present {
+        None => {
+            headers.append(header::VARY, HeaderValue::from_static(names));
+            return;
+        }
+        Some(true) => return,
+        Some(false) => {}
     }
     for name in names.split(", ") {
         let present = list(headers, &header::VARY)
