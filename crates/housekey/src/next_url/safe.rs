@@ -125,11 +125,18 @@ mod tests {
 
     #[test]
     fn ordinary_paths_need_no_reading() {
-        for next in ["/", "/dashboard", "/articles/a.b/?page=2&q=%2F%2F\\", "/a/#top"] {
+        for next in [
+            "/",
+            "/dashboard",
+            "/articles/a.b/?page=2&q=%2F%2F\\",
+            "/a/#top",
+        ] {
             assert!(is_plain_path(next), "{next}");
         }
         let long = format!("/{}", "a".repeat(LONGEST));
-        for next in ["", "a", "//a", "/a//b", "/%61", "/\\a", "/a b", "/\u{e9}", "/a?\n", &long] {
+        for next in [
+            "", "a", "//a", "/a//b", "/%61", "/\\a", "/a b", "/\u{e9}", "/a?\n", &long,
+        ] {
             assert!(!is_plain_path(next), "{next}");
         }
     }

@@ -244,7 +244,8 @@ impl SessionCookie {
         permanent: bool,
         now: u64,
     ) -> Result<Change<'a>, Error> {
-        let value = cookie.signer.sign(&payload::encode(&part.to_json()), now);
+        let payload = payload::encode(&part.to_json(), self.payload_room(cookie));
+        let value = cookie.signer.sign(&payload, now);
         let expires = permanent.then(|| expiry(now, cookie.kept_for));
         let length = cookie.attributes.name.len() + value.len();
         match cookie.attributes.set(&value, expires) {
@@ -285,12 +286,18 @@ impl SessionCookie {
     }
 
     fn part_must_fit(&self, cookie: &SignedCookie, part: &SessionMap) -> Result<(), Error> {
-        let length = payload::encode(&part.to_json()).len() + SIGNATURE_ROOM;
-        let length = cookie.attributes.name.len() + length;
+        let payload = payload::encode(&part.to_json(), self.payload_room(cookie));
+        let length = cookie.attributes.name.len() + payload.len() + SIGNATURE_ROOM;
         match length > self.max_size {
             true => Err(self.too_large(length)),
             false => Ok(()),
         }
+    }
+
+    /// How long the first part of a cookie may be.
+    fn payload_room(&self, cookie: &SignedCookie) -> usize {
+        let others = cookie.attributes.name.len() + SIGNATURE_ROOM;
+        self.max_size.saturating_sub(others)
     }
 
     fn too_large(&self, length: usize) -> Error {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Response;
 
 use super::OpenVisit;
+use super::current::Fresh;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
 use crate::error::Error;
@@ -100,14 +101,13 @@ impl OpenVisit {
         requirement: &Requirement<U>,
         scope: Option<&ScopeFor<U>>,
     ) -> Result<Arc<U>, Refusal> {
-        let current = self.current_user::<U>(request).await?;
-        let found = current.map(|current| {
-            let is_fresh = match requirement.fresh {
-                Some(Some(within)) => self.is_fresh_within(within),
-                Some(None) | None => current.fresh,
-            };
-            (current.user, is_fresh)
-        });
+        let fresh = match requirement.fresh {
+            Some(Some(within)) => Fresh::Within(within),
+            Some(None) => Fresh::ByRule,
+            None => Fresh::NotAsked,
+        };
+        let found = self.find_user::<U>(request, fresh).await?;
+        let found = found.map(|current| (current.user, current.fresh));
         requirement.admit(found).map_err(|denied| {
             let response = match scope {
                 Some(scope) => self.deny(request, denied, &scope.scope),
