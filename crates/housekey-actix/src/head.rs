@@ -6,7 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::header::{HeaderMap, HeaderName as ActixName, HeaderValue as ActixValue};
 use actix_web::http::{StatusCode, Version as ActixVersion};
 use actix_web::{HttpRequest, HttpResponse};
-use housekey::door::{Fields, ForeignHead, Translated};
+use housekey::door::{COMMON_VALUES, Fields, ForeignHead, Translated};
 use http::{Extensions, HeaderName, HeaderValue, Response, Version};
 
 /// The head of a request, as it is now: a middleware may still change it.
@@ -67,12 +67,19 @@ impl ActixFields<'_> {
         put: impl FnOnce(&mut HeaderMap, ActixName, ActixValue),
     ) {
         // Both versions have the same rules for names and values.
-        if let (Some(name), Ok(mut to)) =
-            (actix_name(name), ActixValue::from_bytes(value.as_bytes()))
-        {
+        if let (Some(name), Some(mut to)) = (actix_name(name), actix_value(value)) {
             to.set_sensitive(value.is_sensitive());
             put(self.0, name, to);
         }
+    }
+}
+
+/// What the rules say again and again takes no memory.
+fn actix_value(value: &HeaderValue) -> Option<ActixValue> {
+    let is = |known: &&&str| known.as_bytes() == value.as_bytes();
+    match COMMON_VALUES.iter().find(is) {
+        Some(common) => Some(ActixValue::from_static(common)),
+        None => ActixValue::from_bytes(value.as_bytes()).ok(),
     }
 }
 

@@ -54,13 +54,17 @@ pub(crate) async fn admit<U: User>(
     request: &HttpRequest,
 ) -> Result<(), LoginRejection> {
     let visits = visits(request);
-    let scope = rules.enter(visits.as_ref(), carried(request).as_ref());
-    request.extensions_mut().insert(scope.clone());
+    let outer = carried(request);
+    let entered = rules.enter(visits.as_ref(), outer.as_ref());
+    if let Some(scope) = &entered {
+        request.extensions_mut().insert(scope.clone());
+    }
     if rules.requirement().is_none() {
         return Ok(());
     }
     let head = head(request);
-    let admitted = rules.admit(visits.as_ref(), &head, &scope, WRAP);
+    let scope = entered.or(outer);
+    let admitted = rules.admit(visits.as_ref(), &head, scope.as_ref(), WRAP);
     admitted.await.map_err(LoginRejection::of)
 }
 

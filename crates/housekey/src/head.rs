@@ -238,6 +238,21 @@ impl Fields for HeaderMap {
     }
 }
 
+/// The values that the rules give to fields again and again, for doors that would copy each.
+pub const COMMON_VALUES: [&str; 4] = [VARY_COOKIE, PRIVATE, NOT_STORED, VARY_OF_DENIAL];
+
+/// `Vary` of what was made for who is logged in.
+pub(crate) const VARY_COOKIE: &str = "Cookie";
+
+/// `Vary` of a negotiated denial: how it came out that nobody is there, and who is asking.
+pub(crate) const VARY_OF_DENIAL: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
+
+/// `Cache-Control` of what was made for one user.
+pub(crate) const PRIVATE: &str = "private, no-store";
+
+/// `Cache-Control` of a denial.
+pub(crate) const NOT_STORED: &str = "no-store";
+
 /// A field's value as text, if all of it is visible ASCII.
 pub(crate) fn text(value: &[u8]) -> Option<&str> {
     let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');

@@ -27,7 +27,6 @@ mod render;
 mod scope;
 
 pub(crate) use discard::worth_discarding;
-pub(crate) use render::VARY;
 pub use scope::{Preflight, Scope};
 
 use std::borrow::Cow;

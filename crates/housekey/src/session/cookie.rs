@@ -195,6 +195,15 @@ impl SessionCookie {
         arrival: &Arrival,
         now: u64,
     ) -> Result<[Change<'_>; 2], Error> {
+        // As nearly always.
+        let is_left = !session.is_modified() && !arrival.values.sent;
+        if is_left
+            && !self
+                .main
+                .is_sent_again(&arrival.main, arrival.again_if_due, session)
+        {
+            return Ok([Change::Keep, Change::Keep]);
+        }
         let Some(cookie) = &self.values else {
             let gone = session.is_modified() && arrival.main.sent;
             let write = self.is_main_written(session, arrival);
@@ -223,7 +232,7 @@ impl SessionCookie {
         let modified = session.are_values_modified()
             || (arrival.values.sent && session.owner() != arrival.values_owner);
         let values =
-            if modified || cookie.is_sent_again(&arrival.values, arrival.again_if_due, permanent) {
+            if modified || cookie.is_sent_again(&arrival.values, arrival.again_if_due, session) {
                 let part = session.values_part();
                 match part.is_empty() {
                     true if arrival.values.sent => Change::Delete,
@@ -268,7 +277,7 @@ impl SessionCookie {
         modified
             || self
                 .main
-                .is_sent_again(&arrival.main, arrival.again_if_due, session.is_permanent())
+                .is_sent_again(&arrival.main, arrival.again_if_due, session)
     }
 
     /// # Errors
@@ -314,10 +323,15 @@ impl SessionCookie {
 
 impl SignedCookie {
     /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
-    fn is_sent_again(&self, arrival: &CookieArrival, again_if_due: bool, permanent: bool) -> bool {
+    fn is_sent_again(
+        &self,
+        arrival: &CookieArrival,
+        again_if_due: bool,
+        session: &SessionMap,
+    ) -> bool {
         let due = match self.refresh {
             SessionRefresh::Never => false,
-            SessionRefresh::PermanentEachRequest => permanent,
+            SessionRefresh::PermanentEachRequest => session.is_permanent(),
             SessionRefresh::OlderThan(age) => arrival.age >= age,
         };
         arrival.sent && (due && again_if_due || arrival.fallback_key)

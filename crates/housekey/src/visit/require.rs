@@ -264,31 +264,37 @@ impl<U: User> GuardRules<U> {
     }
 
     /// The scope of a request from here on: what this guard says, and inside of `outer`. Of several managers it is about the
-    /// innermost for users of its type.
-    pub fn enter(&self, visits: Option<&Visits>, outer: Option<&ScopeFor<U>>) -> ScopeFor<U> {
+    /// innermost for users of its type. `None` when the guard says nothing of its own: what held outside goes on.
+    pub fn enter(
+        &self,
+        visits: Option<&Visits>,
+        outer: Option<&ScopeFor<U>>,
+    ) -> Option<ScopeFor<U>> {
         if self.without_use
             && let Some(visit) = visits.and_then(|them| them.iter().find(|it| it.is_for::<U>()))
         {
             visit.without_use(true);
         }
-        ScopeFor {
+        (!self.scope.says_nothing()).then(|| ScopeFor {
             scope: match outer {
                 Some(outer) => self.scope.within(&outer.scope),
                 None => self.scope.clone(),
             },
             user: PhantomData,
-        }
+        })
     }
 
     /// What becomes of a request before anybody asks who is there. One that nothing is required of passes.
-    pub fn preflight(&self, scope: &ScopeFor<U>, request: &impl Head) -> Preflight {
-        match self.requirement {
-            Some(_) => scope.scope.preflight(request),
-            None => Preflight::Passes,
+    pub fn preflight(&self, scope: Option<&ScopeFor<U>>, request: &impl Head) -> Preflight {
+        match (&self.requirement, scope) {
+            (Some(_), Some(scope)) => scope.scope.preflight(request),
+            (Some(_), None) => Scope::new().preflight(request),
+            (None, _) => Preflight::Passes,
         }
     }
 
-    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter).
+    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter),
+    /// or else what held outside.
     ///
     /// # Errors
     ///
@@ -297,13 +303,13 @@ impl<U: User> GuardRules<U> {
         &self,
         visits: Option<&Visits>,
         request: &impl Head,
-        scope: &ScopeFor<U>,
+        scope: Option<&ScopeFor<U>>,
         remedy: &str,
     ) -> Result<(), Refusal> {
         match (self.preflight(scope, request), &self.requirement) {
             (Preflight::Refused(response), _) => Err(Refusal::Denied(response)),
             (Preflight::No, Some(requirement)) => {
-                Visits::require(visits, request, requirement, Some(scope), remedy)
+                Visits::require(visits, request, requirement, scope, remedy)
                     .await
                     .map(drop)
             }
@@ -492,10 +498,11 @@ mod tests {
             (open.clone(), Some(login()), ["Passes", "Passes"]),
         ];
         for (rules, outer, expected) in cases {
-            let outer = outer.map(|outer| outer.enter(None, None));
+            let outer = outer.and_then(|outer| outer.enter(None, None));
             let scope = rules.enter(None, outer.as_ref());
+            let scope = scope.as_ref().or(outer.as_ref());
             for (request, expected) in [&plain, &preflight].into_iter().zip(expected) {
-                let preflight = rules.preflight(&scope, request);
+                let preflight = rules.preflight(scope, request);
                 let found = match preflight {
                     Preflight::No => "No",
                     Preflight::Passes => "Passes",
@@ -506,7 +513,7 @@ mod tests {
                 };
                 assert_eq!(found, expected, "{rules:?} {}", request.method);
                 // Where somebody has to be asked there is no manager to ask.
-                let admitted = rules.admit(None, request, &scope, "add a layer");
+                let admitted = rules.admit(None, request, scope, "add a layer");
                 let admitted = match futures_lite::future::block_on(admitted) {
                     Ok(()) => "Passes",
                     Err(Refusal::Denied(response)) => {
@@ -530,8 +537,8 @@ mod tests {
         let inner = rules().scope(|scope| scope.login_view("/inner"));
         let silent = rules();
         let scope = outer.enter(None, None);
-        let scope = inner.enter(None, Some(&scope));
-        let scope = silent.enter(None, Some(&scope));
+        let scope = inner.enter(None, scope.as_ref());
+        assert!(silent.enter(None, scope.as_ref()).is_none());
         let text = format!("{scope:?}");
         assert!(text.contains("/inner") && text.contains("/again"), "{text}");
         assert!(!text.contains("/outer"), "{text}");
