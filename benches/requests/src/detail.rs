@@ -38,8 +38,8 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
         let is_compressed = cookies.iter().any(is_compressed);
         let has_values = cookies.iter().any(|it| it.contains("session-values="));
         // Else something else than the row says would be measured.
-        let is_cart = query == "?cart";
-        match is_compressed == is_cart && cookies.len() == 3 + usize::from(has_values) {
+        let is_long = query == "?long-cart";
+        match is_compressed == is_long && cookies.len() == 3 + usize::from(has_values) {
             true => Ok(navigation(&cookies)),
             false => Err(format!("signing in gives {cookies:?}").into()),
         }
@@ -47,6 +47,7 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
     let mia = signed_in(&safe, "").await?;
     let ben = signed_in(&safe, "?ben").await?;
     let mia_with_cart = signed_in(&safe, "?cart").await?;
+    let mia_with_long_cart = signed_in(&safe, "?long-cart").await?;
     let mia_of_flask = signed_in(&flask, "").await?;
     let visitor = navigation(&Kind::Denied.cookies(&[]));
     let program = HeaderMap::from_iter([
@@ -83,10 +84,17 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
             hello,
         ),
         (
-            "protected, compressed cookie",
+            "protected, 1.0 KB of values",
             &safe,
             "/dashboard",
             &mia_with_cart,
+            hello,
+        ),
+        (
+            "protected, compressed cookie, 3.4 KB of values",
+            &safe,
+            "/dashboard",
+            &mia_with_long_cart,
             hello,
         ),
         (
@@ -133,8 +141,13 @@ async fn log_in(
         _ => Member::mia(),
     };
     login.login_user(&member).remember(true).await?;
-    if query == Some("cart") {
-        let cart: Vec<_> = (1..=24)
+    let articles = match query {
+        Some("cart") => 24,
+        Some("long-cart") => 80,
+        _ => 0,
+    };
+    if articles > 0 {
+        let cart: Vec<_> = (1..=articles)
             .map(|item: u32| format!("article {} of the catalogue, size {item}", item * 7919))
             .collect();
         session.insert("cart", &cart)?;

@@ -6,7 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::header::{HeaderMap, HeaderName as ActixName, HeaderValue as ActixValue};
 use actix_web::http::{StatusCode, Version as ActixVersion};
 use actix_web::{HttpRequest, HttpResponse};
-use housekey::door::{Fields, ForeignHead, Translated};
+use housekey::door::{COMMON_VALUES, Fields, ForeignHead, Translated};
 use http::{Extensions, HeaderName, HeaderValue, Response, Version};
 
 /// The head of a request, as it is now: a middleware may still change it.
@@ -67,14 +67,34 @@ impl ActixFields<'_> {
         put: impl FnOnce(&mut HeaderMap, ActixName, ActixValue),
     ) {
         // Both versions have the same rules for names and values.
-        if let (Ok(name), Ok(mut to)) = (
-            ActixName::from_bytes(name.as_str().as_bytes()),
-            ActixValue::from_bytes(value.as_bytes()),
-        ) {
+        if let (Some(name), Some(mut to)) = (actix_name(name), actix_value(value)) {
             to.set_sensitive(value.is_sensitive());
             put(self.0, name, to);
         }
     }
+}
+
+/// What the rules say again and again takes no memory.
+fn actix_value(value: &HeaderValue) -> Option<ActixValue> {
+    let is = |known: &&&str| known.as_bytes() == value.as_bytes();
+    match COMMON_VALUES.iter().find(is) {
+        Some(common) => Some(ActixValue::from_static(common)),
+        None => ActixValue::from_bytes(value.as_bytes()).ok(),
+    }
+}
+
+/// Those that nearly every answer of the rules has need no reading.
+fn actix_name(name: &HeaderName) -> Option<ActixName> {
+    use actix_web::http::header as actix;
+    use http::header;
+    Some(match *name {
+        header::CACHE_CONTROL => actix::CACHE_CONTROL,
+        header::CONTENT_TYPE => actix::CONTENT_TYPE,
+        header::LOCATION => actix::LOCATION,
+        header::SET_COOKIE => actix::SET_COOKIE,
+        header::VARY => actix::VARY,
+        _ => return ActixName::from_bytes(name.as_str().as_bytes()).ok(),
+    })
 }
 
 impl Fields for ActixFields<'_> {
@@ -101,7 +121,11 @@ impl Fields for ActixFields<'_> {
 pub(crate) fn from_response(response: &Response<String>) -> HttpResponse {
     let status = StatusCode::from_u16(response.status().as_u16());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut to = HttpResponse::with_body(status, BoxBody::new(response.body().clone()));
+    let body = match response.body().as_str() {
+        "" => BoxBody::new(()),
+        text => BoxBody::new(text.to_owned()),
+    };
+    let mut to = HttpResponse::with_body(status, body);
     let mut fields = ActixFields(to.headers_mut());
     for field in response.headers() {
         fields.put(field, HeaderMap::append);

@@ -54,15 +54,19 @@ pub(crate) async fn admit<U: User>(
     request: &HttpRequest,
 ) -> Result<(), LoginRejection> {
     let visits = visits(request);
-    let scope = rules.enter(visits.as_ref(), carried(request).as_ref());
-    request.extensions_mut().insert(scope.clone());
+    let outer = carried(request);
+    let entered = rules.enter(visits.as_ref(), outer.as_ref());
+    if let Some(scope) = &entered {
+        request.extensions_mut().insert(scope.clone());
+    }
     if rules.requirement().is_none() {
         return Ok(());
     }
     let head = head(request);
+    let scope = entered.or(outer);
     let route = rules.has_exceptions().then(|| request.match_pattern());
-    let route = route.flatten();
-    let admitted = rules.admit(visits.as_ref(), &head, route.as_deref(), &scope, WRAP);
+    let (route, scope) = (route.flatten(), scope.as_ref());
+    let admitted = rules.admit(visits.as_ref(), &head, route.as_deref(), scope, WRAP);
     admitted.await.map_err(LoginRejection::of)
 }
 

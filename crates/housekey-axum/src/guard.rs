@@ -115,7 +115,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let scope = enter(&self.guard.0, &mut parts);
+        enter(&self.guard.0, &mut parts);
         if self.guard.0.requirement().is_none() {
             let future = self.inner.call(Request::from_parts(parts, body));
             return GuardFuture {
@@ -124,7 +124,7 @@ where
         }
         let guard = Arc::clone(&self.guard);
         let check = Box::pin(async move {
-            match admit(&guard.0, &parts, &scope).await {
+            match admit(&guard.0, &parts).await {
                 Ok(()) => Ok(Request::from_parts(parts, body)),
                 Err(rejection) => Err(rejection.into_response()),
             }

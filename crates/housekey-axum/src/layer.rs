@@ -106,9 +106,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let visit = self.manager.visit(request.uri());
-        let (mut request, unread) = Unread::lend(request, |headers| visit.discard(headers));
+        let unread = Unread::lend(&mut request, |headers| visit.discard(headers));
         scope::push(request.extensions_mut(), visit.clone());
         ResponseFuture {
             state: State::Answering {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::MatchedPath;
-use housekey::door::{GuardRules, Requirement, ScopeFor, Visits};
+use housekey::door::{GuardRules, Requirement, Visits};
 use housekey::{OpenVisit, User, Visit};
 use http::Extensions;
 use http::request::Parts;
@@ -34,11 +34,11 @@ pub(crate) fn only_visit(parts: &Parts, extractor: &str) -> Result<OpenVisit, Er
     Ok(Visits::only(visits(parts), parts, extractor, ADD_LAYER)?)
 }
 
-/// The scope of a request from a guard on.
-pub(crate) fn enter<U: User>(rules: &GuardRules<U>, parts: &mut Parts) -> ScopeFor<U> {
-    let scope = rules.enter(visits(parts), parts.extensions.get());
-    parts.extensions.insert(scope.clone());
-    scope
+/// Gives a request the scope that it has from a guard on.
+pub(crate) fn enter<U: User>(rules: &GuardRules<U>, parts: &mut Parts) {
+    if let Some(scope) = rules.enter(visits(parts), parts.extensions.get()) {
+        parts.extensions.insert(scope);
+    }
 }
 
 /// The current user, if they may pass.
@@ -56,8 +56,8 @@ pub(crate) async fn require<U: User>(
 pub(crate) async fn admit<U: User>(
     rules: &GuardRules<U>,
     parts: &Parts,
-    scope: &ScopeFor<U>,
 ) -> Result<(), LoginRejection> {
+    let scope = parts.extensions.get();
     let route = parts.extensions.get::<MatchedPath>();
     let route = route.map(MatchedPath::as_str);
     let admitted = rules.admit(visits(parts), parts, route, scope, ADD_LAYER);

@@ -37,13 +37,13 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// Lends the body of a request, if it has one.
+    /// Lends the body of a request, if it has one. The request stays where it is, since it is too large to be moved for nothing.
     pub(crate) fn lend(
-        request: Request<Body>,
+        request: &mut Request<Body>,
         discard: impl FnOnce(&HeaderMap) -> Option<Discard>,
-    ) -> (Request<Body>, Option<Self>) {
+    ) -> Option<Self> {
         if request.body().is_end_stream() {
-            return (request, None);
+            return None;
         }
         let unread = Self {
             rest: Rest::default(),
@@ -51,8 +51,9 @@ impl Unread {
             version: request.version(),
         };
         let rest = Arc::clone(&unread.rest);
-        let lent = request.map(|body| Body::new(Lent { body, rest }));
-        (lent, Some(unread))
+        let body = mem::take(request.body_mut());
+        *request.body_mut() = Body::new(Lent { body, rest });
+        Some(unread)
     }
 
     /// Reads what is left, and says what the response has to say when that was not all.

@@ -9,8 +9,9 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::head::Head;
@@ -36,7 +37,7 @@ pub enum SessionIdentifier {
 /// What a request shows of its client.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Client {
-    pub(crate) user_agent: Option<HeaderValue>,
+    pub(crate) user_agent: Option<Arc<[u8]>>,
     pub(crate) address: Option<IpAddr>,
     /// What the door says that a session of this client is to keep, in place of a digest.
     pub(crate) identity: Option<String>,
@@ -46,7 +47,7 @@ impl Client {
     /// The user agent as a list can show it: text, without control characters, not endless.
     pub(crate) fn readable_user_agent(&self) -> Option<String> {
         let value = self.user_agent.as_ref()?;
-        let mut text: String = String::from_utf8_lossy(value.as_bytes())
+        let mut text: String = String::from_utf8_lossy(value)
             .chars()
             .filter(|c| !c.is_control())
             .collect();
@@ -57,7 +58,7 @@ impl Client {
     }
 
     fn user_agent(&self) -> Option<&[u8]> {
-        self.user_agent.as_ref().map(HeaderValue::as_bytes)
+        self.user_agent.as_deref()
     }
 }
 
@@ -229,7 +230,7 @@ mod tests {
         ];
         for (user_agent, address, of_06, of_07) in cases {
             let client = Client {
-                user_agent: user_agent.map(|bytes| HeaderValue::from_bytes(bytes).unwrap()),
+                user_agent: user_agent.map(Arc::from),
                 address: address.map(|text: &str| text.parse().unwrap()),
                 identity: None,
             };

@@ -121,19 +121,11 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// The values of each of these cookies. Empty ones and those that no browser would send count as absent.
-    pub(crate) fn of<const N: usize>(request: &'a impl Head, names: [&str; N]) -> [Self; N] {
-        let mut found = [const { Self::NONE }; N];
-        for pair in pairs(request).take(MOST_PAIRS) {
-            for (name, values) in names.iter().zip(&mut found) {
-                if let Some(value) = value_of(pair, name)
-                    && name.len() + value.len() <= LONGEST_COOKIE
-                {
-                    values.add(value);
-                }
-            }
-        }
-        found
+    /// The values of each of these cookies.
+    pub(crate) fn of<const N: usize>(request: &'a impl Head, names: [&'a str; N]) -> [Self; N] {
+        let mut cookies = Cookies::named(names);
+        request.fields(&COOKIE).for_each(|field| cookies.add(field));
+        cookies.values
     }
 
     /// One value that a door has read itself.
@@ -169,6 +161,45 @@ impl<'a> Values<'a> {
 
     pub(crate) fn as_slice(&self) -> &[&'a [u8]] {
         &self.values[..self.len]
+    }
+}
+
+/// The cookies of these names, from one `Cookie` field after the other. Empty ones and those that no browser would send count
+/// as absent.
+pub(crate) struct Cookies<'a, const N: usize> {
+    names: [&'a str; N],
+    /// Those of the first name, and so on.
+    pub(crate) values: [Values<'a>; N],
+    /// How many pairs have been looked at.
+    pairs: usize,
+}
+
+impl<'a, const N: usize> Cookies<'a, N> {
+    pub(crate) fn named(names: [&'a str; N]) -> Self {
+        Self {
+            names,
+            values: [const { Values::NONE }; N],
+            pairs: 0,
+        }
+    }
+
+    /// What stands in one more field.
+    pub(crate) fn add(&mut self, field: &'a [u8]) {
+        for pair in split_at_semicolons(field) {
+            if self.pairs == MOST_PAIRS {
+                return;
+            }
+            self.pairs += 1;
+            let Some((name, value)) = name_and_value(pair) else {
+                continue;
+            };
+            // Two of them may be the same.
+            for (known, values) in self.names.iter().zip(&mut self.values) {
+                if known.as_bytes() == name && name.len() + value.len() <= LONGEST_COOKIE {
+                    values.add(value);
+                }
+            }
+        }
     }
 }
 
@@ -211,20 +242,11 @@ impl<T> Several<'_, T> {
     }
 }
 
-/// All pairs of all `Cookie` fields, without what stands around them.
-fn pairs(request: &impl Head) -> impl Iterator<Item = &[u8]> {
-    request
-        .fields(&COOKIE)
-        .flat_map(split_at_semicolons)
-        .map(trim)
-}
-
-/// What stands behind the first `=` of a pair, if it is this name that stands before it. The name has no `=` itself. A
-/// pair without a name is no pair.
-fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let rest = pair.strip_prefix(name.as_bytes())?;
-    let value = trim(rest).strip_prefix(b"=")?;
-    (!name.is_empty()).then(|| trim(value))
+/// What stands before and behind the first `=` of a pair, without what stands around it. A pair without a name is no pair.
+fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let equals = memchr::memchr(b'=', pair)?;
+    let name = trim(&pair[..equals]);
+    (!name.is_empty()).then(|| (name, trim(&pair[equals + 1..])))
 }
 
 fn split_at_semicolons(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

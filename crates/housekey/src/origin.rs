@@ -108,9 +108,13 @@ pub(crate) fn opens_websocket(request: &impl Head) -> bool {
 }
 
 fn upgrades_to_websocket(request: &impl Head) -> bool {
-    request
-        .fields(&header::UPGRADE)
-        .flat_map(|value| value.split(|&byte| matches!(byte, b',' | b'/')))
+    request.fields(&header::UPGRADE).any(is_to_websocket)
+}
+
+/// Whether an `Upgrade` field names the protocol.
+pub(crate) fn is_to_websocket(upgrade: &[u8]) -> bool {
+    upgrade
+        .split(|&byte| matches!(byte, b',' | b'/'))
         .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 

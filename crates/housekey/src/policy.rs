@@ -1,7 +1,7 @@
 //! Settings made ready to use: what the rules go by. No IO.
 
 use crate::auth_hash::AuthHashes;
-use crate::next_url::path_of;
+use crate::next_url::LoginView;
 use crate::remember::RememberCookie;
 use crate::session::SessionCookie;
 use crate::settings::RuleSettings;
@@ -11,9 +11,17 @@ pub(crate) struct Policy {
     pub(crate) session_cookie: SessionCookie,
     pub(crate) remember: RememberCookie,
     pub(crate) auth_hashes: AuthHashes,
+    pub(crate) login_view: Option<LoginView>,
+    pub(crate) refresh_view: Option<LoginView>,
 }
 
 impl Policy {
+    /// A page to log in at, by these settings.
+    pub(crate) fn view(settings: &RuleSettings, view: &str) -> LoginView {
+        let force_host = settings.force_host.as_deref();
+        LoginView::new(view, &settings.next_field, force_host)
+    }
+
     /// The names of all cookies.
     pub(crate) fn cookie_names(&self) -> impl Iterator<Item = &str> {
         let session = self.session_cookie.names();
@@ -25,11 +33,8 @@ impl Policy {
 
     /// Safe to go to, and not the login page again.
     pub(crate) fn is_safe_next(&self, next: &str) -> bool {
-        let views = [&self.settings.login_view, &self.settings.refresh_view];
-        let is_login_page = views
-            .into_iter()
-            .flatten()
-            .any(|view| path_of(view) == path_of(next));
+        let views = [&self.login_view, &self.refresh_view];
+        let is_login_page = views.into_iter().flatten().any(|view| view.is_at(next));
         self.settings.next_origins.is_safe_target(next) && !is_login_page
     }
 }

@@ -1,36 +1,30 @@
 //! Requests whose answer no person may ever see.
 
-use http::HeaderName;
-
 use crate::head::Head;
 
 /// htmx's preload extension.
-const HX_PRELOADED: HeaderName = HeaderName::from_static("hx-preloaded");
-
-/// What browsers, Turbo and others say that a request is made for.
-static PURPOSES: [HeaderName; 6] = [
-    HeaderName::from_static("sec-purpose"),
-    HeaderName::from_static("x-sec-purpose"),
-    HeaderName::from_static("purpose"),
-    HeaderName::from_static("x-purpose"),
-    HeaderName::from_static("x-moz"),
-    HX_PRELOADED,
-];
+const HX_PRELOADED: &str = "hx-preloaded";
 
 /// Whether a page is fetched before anybody wants to see it (prefetch, prerender, preview), or only asked about (HEAD). A
 /// page that is fetched in advance may be shown later, or never.
 pub(crate) fn is_unseen(request: &impl Head) -> bool {
-    let in_advance = |word: &[u8]| {
-        [&b"prefetch"[..], b"prerender", b"preview"]
-            .iter()
-            .any(|purpose| word.eq_ignore_ascii_case(purpose))
-    };
-    let says = |name: &HeaderName, value: &[u8]| {
+    let mut is_unseen = request.method() == "HEAD";
+    request.each(|name, value| is_unseen |= says_unseen(name, value));
+    is_unseen
+}
+
+/// Whether a field says so, by its name in lower case: what browsers, Turbo and others say that a request is made for.
+pub(crate) fn says_unseen(name: &str, value: &[u8]) -> bool {
+    let says = |is: &dyn Fn(&[u8]) -> bool| {
         let mut words = value.split(|byte| matches!(byte, b',' | b';'));
-        words.any(|word| match *name == HX_PRELOADED {
-            true => word.trim_ascii().eq_ignore_ascii_case(b"true"),
-            false => in_advance(word.trim_ascii()),
-        })
+        words.any(|word| is(word.trim_ascii()))
     };
-    request.method() == "HEAD" || request.any(&PURPOSES, says)
+    match name {
+        "sec-purpose" | "x-sec-purpose" | "purpose" | "x-purpose" | "x-moz" => says(&|word| {
+            let in_advance = [&b"prefetch"[..], b"prerender", b"preview"];
+            in_advance.iter().any(|it| word.eq_ignore_ascii_case(it))
+        }),
+        HX_PRELOADED => says(&|word| word.eq_ignore_ascii_case(b"true")),
+        _ => false,
+    }
 }

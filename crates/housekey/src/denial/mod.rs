@@ -30,6 +30,7 @@ pub(crate) use discard::worth_discarding;
 pub use scope::{Preflight, Scope};
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -37,7 +38,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
 use crate::head::{Head, text};
-use crate::next_url::{build_login_url, path_of};
+use crate::next_url::LoginView;
 use crate::origin::Origin;
 use crate::policy::Policy;
 use crate::session::FlashMessage;
@@ -107,6 +108,23 @@ const PLAIN_PAGE: Content = Content::Page { hx_redirect: None };
 struct LoginPage<'a> {
     url: HeaderValue,
     next: Option<Cow<'a, str>>,
+}
+
+/// The page to go to: the manager's, or one of some of the routes.
+enum Ready<'a> {
+    Own(&'a LoginView),
+    Scoped(LoginView),
+}
+
+impl Deref for Ready<'_> {
+    type Target = LoginView;
+
+    fn deref(&self) -> &LoginView {
+        match self {
+            Self::Own(view) => view,
+            Self::Scoped(view) => view,
+        }
+    }
 }
 
 impl<'a, H: Head> Question<'a, H> {
@@ -187,38 +205,35 @@ impl<'a, H: Head> Question<'a, H> {
 
     /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
     /// would not help.
-    fn view(&self) -> Option<&'a str> {
+    fn view(&self) -> Option<Ready<'a>> {
         self.page().filter(|view| !self.is_here(view))
     }
 
     /// The page that helps: to log in, or to prove oneself again.
-    fn page(&self) -> Option<&'a str> {
-        let settings = &self.policy.settings;
+    fn page(&self) -> Option<Ready<'a>> {
         let (scoped, own) = match self.denied {
-            Denied::LoginRequired => (&self.scope.login_view, &settings.login_view),
-            Denied::FreshLoginRequired { .. } => (&self.scope.refresh_view, &settings.refresh_view),
+            Denied::LoginRequired => (&self.scope.login_view, &self.policy.login_view),
+            Denied::FreshLoginRequired { .. } => {
+                (&self.scope.refresh_view, &self.policy.refresh_view)
+            }
             Denied::Forbidden => return None,
         };
         match scoped {
-            Some(View::At(view)) => Some(view),
+            Some(View::At(view)) => Some(Ready::Scoped(Policy::view(&self.policy.settings, view))),
             Some(View::Nowhere) => None,
-            None => own.as_deref(),
+            None => own.as_ref().map(Ready::Own),
         }
     }
 
     /// Whether the request is for the page that would help.
     pub(crate) fn is_for_its_page(&self) -> bool {
-        self.page().is_some_and(|page| self.is_here(page))
+        self.page().is_some_and(|page| self.is_here(&page))
     }
 
     /// Whether a view is the page that was asked for, whatever its query and its fragment say.
-    fn is_here(&self, view: &str) -> bool {
-        let path = match Origin::split(view) {
-            Some((origin, _)) if !origin.is_called_by(self.request) => return false,
-            Some((_, rest)) => path_of(rest),
-            None => path_of(view),
-        };
-        slashed(path) == slashed(self.target.map_or("", |target| target.path()))
+    fn is_here(&self, view: &Ready<'_>) -> bool {
+        let here = self.target.map_or("", |target| target.path());
+        view.is_page(here, |origin| origin.is_called_by(self.request))
     }
 
     /// Nothing is said that nobody hears: the next page would say it out of place.
@@ -240,10 +255,8 @@ impl<'a, H: Head> Question<'a, H> {
             true => (None, next.filter(|_| !self.unseen)),
             false => (next, None),
         };
-        let force_host = settings.force_host.as_deref();
-        let url = build_login_url(view, in_url.as_deref(), &settings.next_field, force_host);
         Some(LoginPage {
-            url: HeaderValue::try_from(url).ok()?,
+            url: HeaderValue::try_from(view.url(in_url.as_deref())).ok()?,
             next: kept,
         })
     }
@@ -284,14 +297,6 @@ impl<'a, H: Head> Question<'a, H> {
             false => format!("/{target}"),
         };
         origin.is_called_by(self.request).then_some(path)
-    }
-}
-
-/// A path that stands behind a host may be left out.
-fn slashed(path: &str) -> &str {
-    match path {
-        "" => "/",
-        path => path,
     }
 }
 

@@ -7,11 +7,9 @@ use http::{Response, StatusCode};
 
 use super::{Content, Denial, Denied};
 use crate::error::CHALLENGE;
+use crate::head::VARY_OF_DENIAL;
 
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
-
-/// What a negotiated answer depends on: how it came out that nobody is there, and who is asking.
-const VARY: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
 
 impl Denial<'_> {
     pub(crate) fn render(self) -> Response<String> {
@@ -44,7 +42,7 @@ impl Denial<'_> {
             headers.insert(name, url);
         }
         if self.is_negotiated {
-            headers.insert(header::VARY, HeaderValue::from_static(VARY));
+            headers.insert(header::VARY, HeaderValue::from_static(VARY_OF_DENIAL));
         }
         response
     }

@@ -104,6 +104,20 @@ impl Scope {
         }
     }
 
+    /// Whether nothing is set, so that everything is as outside.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let Self {
+            login_view,
+            refresh_view,
+            answer_as,
+            lets_preflights_pass,
+        } = self;
+        login_view.is_none()
+            && refresh_view.is_none()
+            && answer_as.is_none()
+            && !lets_preflights_pass
+    }
+
     /// This scope inside another one.
     #[must_use]
     pub fn within(&self, outer: &Self) -> Self {

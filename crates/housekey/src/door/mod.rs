@@ -2,7 +2,7 @@
 //! framework's responses.
 //!
 //! A door keeps [`Visits`] with each request that comes through a manager's layer, and a [`ScopeFor`] with each that comes
-//! through a guard. A guard is [`GuardRules`] in the framework's clothes; an extractor that denies is a [`Requirement`]. What an
+//! through a guard with settings of its own. A guard is [`GuardRules`] in the framework's clothes; an extractor that denies is a [`Requirement`]. What an
 //! application sees of both has the same names and methods at every door: [`guard`], [`extractors`] and [`errors`] write them, and
 //! the door says how its framework asks for them.
 //!
@@ -22,7 +22,7 @@ mod macros;
 
 pub use crate::cookie::SetCookie;
 pub use crate::csrf::CsrfRules;
-pub use crate::head::{Fields, ForeignHead, Head, Translated};
+pub use crate::head::{COMMON_VALUES, Fields, ForeignHead, Head, Translated};
 pub use crate::next_url::{build_login_url, make_next_param};
 pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};
 pub use crate::session::SessionChanges;

@@ -28,7 +28,6 @@ impl View<'_> {
 
     /// Does what follows from the session's being from this browser or from another. `true` when the login was ended.
     pub(crate) fn follow(&mut self, protection: Protection, user_id: &str) -> bool {
-        let was_fresh = self.session.is_true(keys::FRESH);
         let ended = match protection {
             Protection::Fits => return false,
             Protection::Unbound => {
@@ -39,6 +38,7 @@ impl View<'_> {
             Protection::Stales => false,
             Protection::Ends => true,
         };
+        let was_fresh = self.session.is_true(keys::FRESH);
         if ended {
             match self.policy.settings.strong_keeps_values {
                 true => self.forget_login(),

@@ -612,9 +612,15 @@ impl<U: User> LoginManagerBuilder<U> {
         if let Some(records) = &records {
             fingerprints.extend(records.rules.digests.fingerprints());
         }
+        let ready = |view: &Option<String>| {
+            let view = view.as_deref();
+            view.map(|view| Policy::view(&settings.rules, view))
+        };
         let shared = Shared {
             records,
             policy: Policy {
+                login_view: ready(&settings.rules.login_view),
+                refresh_view: ready(&settings.rules.refresh_view),
                 settings: settings.rules,
                 session_cookie,
                 remember,

@@ -33,33 +33,74 @@ pub fn build_login_url(
     next_field: &str,
     force_host: Option<&str>,
 ) -> String {
-    let login = UrlParts::split(login_view);
-    let Some(next_url) = next_url else {
-        return login.join(login.query, force_host);
-    };
-    let next = login.relative_to_me(next_url);
-    let mut query = String::with_capacity(
-        login.query.len() + next_field.len() + next.len() + "=%2F%3F%3D".len(),
-    );
-    let mut is_in = false;
-    for (name, value) in parse_query(login.query) {
-        let replaced = !is_in && name == next_field;
-        is_in |= replaced;
-        push_pair(&mut query, &name, if replaced { next } else { &value });
-    }
-    if !is_in {
-        push_pair(&mut query, next_field, next);
-    }
-    login.join(&query, force_host)
+    LoginUrl::new(login_view, next_field, force_host).with(next_url)
 }
 
-fn push_pair(query: &mut String, name: &str, value: &str) {
+/// The URL of a login page, made ready to have a way back put into it.
+#[derive(Clone, Debug)]
+pub(crate) struct LoginUrl {
+    scheme: String,
+    host: String,
+    /// Without a way back.
+    plain: String,
+    /// What stands before the way back.
+    before: String,
+    /// And behind it.
+    after: String,
+}
+
+impl LoginUrl {
+    /// As [`build_login_url`].
+    pub(crate) fn new(login_view: &str, next_field: &str, force_host: Option<&str>) -> Self {
+        let login = UrlParts::split(login_view);
+        let mut queries = [String::new(), String::new()];
+        let mut is_in = false;
+        for (name, value) in parse_query(login.query) {
+            let replaced = !is_in && name == next_field;
+            push_name(&mut queries[usize::from(is_in)], &name);
+            is_in |= replaced;
+            if !replaced {
+                push_quoted(&mut queries[usize::from(is_in)], &value);
+            }
+        }
+        let [mut before, after] = queries;
+        if !is_in {
+            push_name(&mut before, next_field);
+        }
+        // What follows a parameter that was replaced begins anew.
+        let separator = if after.is_empty() { "" } else { "&" };
+        Self {
+            scheme: login.scheme.to_owned(),
+            host: login.host.to_owned(),
+            plain: login.start(login.query, force_host) + &login.end(),
+            before: login.start(&before, force_host),
+            after: format!("{separator}{after}{}", login.end()),
+        }
+    }
+
+    /// With this way back in it, or without any.
+    pub(crate) fn with(&self, next_url: Option<&str>) -> String {
+        let Some(next_url) = next_url else {
+            return self.plain.clone();
+        };
+        let next = relative_to(&self.scheme, &self.host, next_url);
+        // Each byte may become three.
+        let length = self.before.len() + self.after.len() + 3 * next.len();
+        let mut url = String::with_capacity(length);
+        url.push_str(&self.before);
+        push_quoted(&mut url, next);
+        url.push_str(&self.after);
+        url
+    }
+}
+
+/// A name of a query, which its value follows.
+fn push_name(query: &mut String, name: &str) {
     if !query.is_empty() {
         query.push('&');
     }
     push_quoted(query, name);
     query.push('=');
-    push_quoted(query, value);
 }
 
 /// Flask-Login's `make_next_param`: the way back without scheme and host, where they are the login page's own.
@@ -71,7 +112,8 @@ fn push_pair(query: &mut String, name: &str, value: &str) {
 /// assert_eq!(make_next_param("https://sso.example/", "https://example.com/p"), "https://example.com/p");
 /// ```
 pub fn make_next_param<'a>(login_url: &str, next_url: &'a str) -> &'a str {
-    UrlParts::split(login_url).relative_to_me(next_url)
+    let login = UrlParts::split(login_url);
+    relative_to(login.scheme, login.host, next_url)
 }
 
 /// A URL as Python's `urlsplit` takes it apart, which is how Flask-Login looks at it.
@@ -90,14 +132,15 @@ struct UrlParts<'a> {
 impl<'a> UrlParts<'a> {
     fn split(url: &'a str) -> Self {
         let is_scheme = |text: &str| {
-            text.starts_with(|c: char| c.is_ascii_alphabetic())
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         };
-        let (scheme, rest) = match url.split_once(':') {
-            Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
-            _ => ("", url),
+        let (scheme, rest) = match url.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            true => match url.split_once(':') {
+                Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+                _ => ("", url),
+            },
+            false => ("", url),
         };
         let (host, rest) = match rest.strip_prefix("//") {
             Some(rest) => rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())),
@@ -115,26 +158,13 @@ impl<'a> UrlParts<'a> {
         }
     }
 
-    /// Flask-Login's `make_next_param`.
-    fn relative_to_me<'b>(&self, next_url: &'b str) -> &'b str {
-        let next = UrlParts::split(next_url);
-        let same_scheme = self.scheme.is_empty() || self.scheme == next.scheme;
-        let same_host = self.host.is_empty() || self.host == next.host;
-        if same_scheme && same_host {
-            next.path_and_query
-        } else {
-            next_url
-        }
-    }
-
-    fn join(&self, query: &str, force_host: Option<&str>) -> String {
+    /// All that stands before the fragment, with this query.
+    fn start(&self, query: &str, force_host: Option<&str>) -> String {
         let host = match force_host {
             Some(forced) if self.host.is_empty() => forced,
             _ => self.host,
         };
-        let parts = [self.scheme, host, self.path, query, self.fragment];
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        let mut url = String::with_capacity(length + "://?#".len());
+        let mut url = String::new();
         if !self.scheme.is_empty() {
             url.push_str(self.scheme);
             url.push(':');
@@ -148,11 +178,27 @@ impl<'a> UrlParts<'a> {
             url.push('?');
             url.push_str(query);
         }
-        if !self.fragment.is_empty() {
-            url.push('#');
-            url.push_str(self.fragment);
-        }
         url
+    }
+
+    /// The fragment, with what it begins with.
+    fn end(&self) -> String {
+        match self.fragment.is_empty() {
+            true => String::new(),
+            false => format!("#{}", self.fragment),
+        }
+    }
+}
+
+/// Flask-Login's `make_next_param`, with the scheme and the host of the login page.
+fn relative_to<'a>(scheme: &str, host: &str, next_url: &'a str) -> &'a str {
+    let next = UrlParts::split(next_url);
+    let same_scheme = scheme.is_empty() || scheme == next.scheme;
+    let same_host = host.is_empty() || host == next.host;
+    if same_scheme && same_host {
+        next.path_and_query
+    } else {
+        next_url
     }
 }
 

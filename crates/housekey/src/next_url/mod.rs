@@ -15,7 +15,9 @@
 
 mod login_url;
 mod safe;
+mod view;
 
 pub(crate) use login_url::query_value;
 pub use login_url::{build_login_url, login_url, make_next_param};
-pub(crate) use safe::{check_view, for_location, path_of};
+pub(crate) use safe::{check_view, for_location};
+pub(crate) use view::LoginView;

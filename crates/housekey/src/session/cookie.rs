@@ -195,6 +195,15 @@ impl SessionCookie {
         arrival: &Arrival,
         now: u64,
     ) -> Result<[Change<'_>; 2], Error> {
+        // As nearly always.
+        let is_left = !session.is_modified() && !arrival.values.sent;
+        if is_left
+            && !self
+                .main
+                .is_sent_again(&arrival.main, arrival.again_if_due, session)
+        {
+            return Ok([Change::Keep, Change::Keep]);
+        }
         let Some(cookie) = &self.values else {
             let gone = session.is_modified() && arrival.main.sent;
             let write = self.is_main_written(session, arrival);
@@ -223,7 +232,7 @@ impl SessionCookie {
         let modified = session.are_values_modified()
             || (arrival.values.sent && session.owner() != arrival.values_owner);
         let values =
-            if modified || cookie.is_sent_again(&arrival.values, arrival.again_if_due, permanent) {
+            if modified || cookie.is_sent_again(&arrival.values, arrival.again_if_due, session) {
                 let part = session.values_part();
                 match part.is_empty() {
                     true if arrival.values.sent => Change::Delete,
@@ -244,7 +253,8 @@ impl SessionCookie {
         permanent: bool,
         now: u64,
     ) -> Result<Change<'a>, Error> {
-        let value = cookie.signer.sign(&payload::encode(&part.to_json()), now);
+        let payload = payload::encode(&part.to_json(), self.payload_room(cookie));
+        let value = cookie.signer.sign(&payload, now);
         let expires = permanent.then(|| expiry(now, cookie.kept_for));
         let length = cookie.attributes.name.len() + value.len();
         match cookie.attributes.set(&value, expires) {
@@ -267,7 +277,7 @@ impl SessionCookie {
         modified
             || self
                 .main
-                .is_sent_again(&arrival.main, arrival.again_if_due, session.is_permanent())
+                .is_sent_again(&arrival.main, arrival.again_if_due, session)
     }
 
     /// # Errors
@@ -285,12 +295,18 @@ impl SessionCookie {
     }
 
     fn part_must_fit(&self, cookie: &SignedCookie, part: &SessionMap) -> Result<(), Error> {
-        let length = payload::encode(&part.to_json()).len() + SIGNATURE_ROOM;
-        let length = cookie.attributes.name.len() + length;
+        let payload = payload::encode(&part.to_json(), self.payload_room(cookie));
+        let length = cookie.attributes.name.len() + payload.len() + SIGNATURE_ROOM;
         match length > self.max_size {
             true => Err(self.too_large(length)),
             false => Ok(()),
         }
+    }
+
+    /// How long the first part of a cookie may be.
+    fn payload_room(&self, cookie: &SignedCookie) -> usize {
+        let others = cookie.attributes.name.len() + SIGNATURE_ROOM;
+        self.max_size.saturating_sub(others)
     }
 
     fn too_large(&self, length: usize) -> Error {
@@ -307,10 +323,15 @@ impl SessionCookie {
 
 impl SignedCookie {
     /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
-    fn is_sent_again(&self, arrival: &CookieArrival, again_if_due: bool, permanent: bool) -> bool {
+    fn is_sent_again(
+        &self,
+        arrival: &CookieArrival,
+        again_if_due: bool,
+        session: &SessionMap,
+    ) -> bool {
         let due = match self.refresh {
             SessionRefresh::Never => false,
-            SessionRefresh::PermanentEachRequest => permanent,
+            SessionRefresh::PermanentEachRequest => session.is_permanent(),
             SessionRefresh::OlderThan(age) => arrival.age >= age,
         };
         arrival.sent && (due && again_if_due || arrival.fallback_key)

@@ -1,5 +1,7 @@
 //! The first part of a session cookie: JSON text in base64, behind a dot when it was compressed with zlib.
 
+use std::cell::RefCell;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{base64_decode, base64_encode};
@@ -7,13 +9,11 @@ use super::{base64_decode, base64_encode};
 /// The most text that a cookie may unfold into. A signed cookie of 4 KiB of zeros would give 4 MiB.
 const LONGEST_TEXT: usize = 64 * 1024;
 
-/// Text longer than this is compressed if that makes it shorter. Reading it back costs ten times what verifying the
-/// signature does, so an ordinary session stays as it is; Flask compresses whatever gets shorter by a byte.
-const COMPRESS_FROM: usize = 1024;
-
-/// Text for the cookie.
-pub(crate) fn encode(text: &str) -> String {
-    if text.len() >= COMPRESS_FROM
+/// Text for the cookie, which has room for so many bytes. It is compressed only if it does not fit otherwise: reading it back
+/// costs ten times what verifying the signature does. Flask compresses whatever gets shorter by a byte.
+pub(crate) fn encode(text: &str, room: usize) -> String {
+    let plain_length = (text.len() * 4).div_ceil(3);
+    if plain_length > room
         && let Some(compressed) = deflate(text.as_bytes())
         && compressed.len() + 1 < text.len()
     {
@@ -43,7 +43,17 @@ fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut stream = Decompress::new(true);
+    thread_local! {
+        /// Made when the thread meets its first compressed session: to clear its tables takes longer than to inflate.
+        static STREAM: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+    }
+    STREAM.with_borrow_mut(|stream| {
+        stream.reset(true);
+        inflate_with(stream, bytes)
+    })
+}
+
+fn inflate_with(stream: &mut Decompress, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity((bytes.len() * 4).min(LONGEST_TEXT));
     loop {
         let consumed = usize::try_from(stream.total_in()).ok()?;
@@ -65,12 +75,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_text_stays_plain_and_long_text_is_compressed_when_that_helps() {
-        assert_eq!(encode("{}"), "e30");
+    fn only_text_that_does_not_fit_is_compressed_and_only_when_that_helps() {
+        assert_eq!(encode("{}", 3), "e30");
+        assert_eq!(encode("{}", 2), "e30");
         let long = format!("{{\"k\":\"{}\"}}", "a".repeat(2000));
-        let encoded = encode(&long);
-        assert!(encoded.starts_with('.') && encoded.len() < 100);
-        assert_eq!(decode(encoded.as_bytes()).as_deref(), Some(long.as_str()));
+        let plain = encode(&long, 4000);
+        assert!(!plain.starts_with('.'));
+        assert_eq!(encode(&long, plain.len()), plain);
+        let compressed = encode(&long, plain.len() - 1);
+        assert!(compressed.starts_with('.') && compressed.len() < 100);
+        for encoded in [plain, compressed] {
+            assert_eq!(decode(encoded.as_bytes()).as_deref(), Some(long.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_was_inflated_before_on_this_thread_makes_no_difference() {
+        let texts = [b"abcdefgh".repeat(100), b"hgfedcba".repeat(90)];
+        let [one, other] = texts.each_ref().map(|text| deflate(text).unwrap());
+        for _ in 0..3 {
+            assert_eq!(inflate(&one).as_ref(), Some(&texts[0]));
+            assert_eq!(inflate(&one[..one.len() / 2]), None);
+            assert_eq!(inflate(b"no stream"), None);
+            assert_eq!(inflate(&other).as_ref(), Some(&texts[1]));
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn who_sends(manager: &LoginManager<Member>, cookie: impl AsRef<[u8]>) -> Option
 }
 
 /// The values of one cookie of a request.
-fn values<'a>(request: &'a Parts, name: &str) -> Values<'a> {
+fn values<'a>(request: &'a Parts, name: &'a str) -> Values<'a> {
     let [values] = Values::of(request, [name]);
     values
 }

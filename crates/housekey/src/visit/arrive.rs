@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 
 use crate::client::{Client, forwarded_for};
-use crate::cookie::Values;
+use crate::cookie::{Cookies, Values};
 use crate::head::{Head, text};
 use crate::login::state::{VisitState, Who};
-use crate::purpose::is_unseen;
+use crate::origin::is_to_websocket;
+use crate::purpose::{is_unseen, says_unseen};
 use crate::remember::RememberState;
 use crate::session::{Arrival, Flashes, SessionMap};
 use crate::signing::timed::time_of;
@@ -64,7 +66,9 @@ impl Incoming {
     #[must_use]
     pub fn client(mut self, user_agent: Option<&[u8]>, address: Option<IpAddr>) -> Self {
         self.client = Some(Client {
-            user_agent: user_agent.and_then(|bytes| HeaderValue::from_bytes(bytes).ok()),
+            user_agent: user_agent
+                .filter(|bytes| HeaderValue::from_bytes(bytes).is_ok())
+                .map(Arc::from),
             address,
             identity: None,
         });
@@ -81,15 +85,49 @@ impl fmt::Debug for Incoming {
     }
 }
 
+/// What every visit wants to know of a request's fields, found in one pass.
+pub(crate) struct Brought<'a> {
+    /// The session's, its values', the remember token's.
+    cookies: Cookies<'a, 3>,
+    user_agent: Option<&'a [u8]>,
+    is_unseen: bool,
+    /// Whether it is the opening of a WebSocket.
+    pub(super) opens_websocket: bool,
+}
+
+impl<'a> Brought<'a> {
+    pub(crate) fn by(request: &'a impl Head, shared: &'a Shared) -> Self {
+        let [session, values] = shared.session_cookie.names();
+        let method = request.method();
+        let mut brought = Self {
+            cookies: Cookies::named([session, values, &shared.remember.attributes.name]),
+            user_agent: None,
+            is_unseen: method == "HEAD",
+            opens_websocket: method == "CONNECT",
+        };
+        request.each(|name, value| match name {
+            "cookie" => brought.cookies.add(value),
+            "user-agent" => brought.user_agent = brought.user_agent.or(Some(value)),
+            "upgrade" => brought.opens_websocket |= is_to_websocket(value),
+            _ => brought.is_unseen |= says_unseen(name, value),
+        });
+        brought
+    }
+}
+
 impl Shared {
     pub(super) fn client(&self, request: &impl Head) -> Client {
+        self.client_with(request, request.field(&header::USER_AGENT))
+    }
+
+    fn client_with(&self, request: &impl Head, user_agent: Option<&[u8]>) -> Client {
         let settings = &self.settings;
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
         };
         Client {
-            user_agent: request.value(&header::USER_AGENT),
+            user_agent: user_agent.map(Arc::from),
             address: address.or_else(|| settings.client_address.as_ref()?(request.parts())),
             identity: None,
         }
@@ -110,14 +148,21 @@ impl Shared {
 
 impl VisitState {
     /// With the session that the cookies hold.
-    pub(crate) fn read(shared: &Shared, request: &impl Head) -> Self {
+    pub(crate) fn read(shared: &Shared, request: &impl Head, brought: Brought<'_>) -> Self {
         let now = shared.now();
-        let [session, values] = shared.session_cookie.names();
-        let names = [session, values, &shared.remember.attributes.name];
-        let [sessions, values, remember_tokens] = Values::of(request, names);
-        let session = shared.session_cookie.read(&sessions, &values, now);
-        let client = shared.client(request);
-        Self::new(shared, request, now, session, &remember_tokens, client)
+        let [sessions, values, remember_tokens] = &brought.cookies.values;
+        let session = shared.session_cookie.read(sessions, values, now);
+        let client = shared.client_with(request, brought.user_agent);
+        let unseen = brought.is_unseen;
+        Self::new(
+            shared,
+            request,
+            now,
+            session,
+            remember_tokens,
+            client,
+            unseen,
+        )
     }
 
     /// With the session that a door brings.
@@ -140,7 +185,16 @@ impl VisitState {
         let signed_at = arrival.main.value.as_deref().and_then(time_of);
         arrival.main.age = Duration::from_secs(now.saturating_sub(signed_at.unwrap_or(0)));
         let session = (incoming.session, arrival);
-        Self::new(shared, request, now, session, &remember_tokens, client)
+        let unseen = is_unseen(request);
+        Self::new(
+            shared,
+            request,
+            now,
+            session,
+            &remember_tokens,
+            client,
+            unseen,
+        )
     }
 
     fn new(
@@ -150,6 +204,7 @@ impl VisitState {
         (session, arrival): (SessionMap, Arrival),
         remember_tokens: &Values<'_>,
         client: Client,
+        unseen: bool,
     ) -> Self {
         Self {
             now,
@@ -160,7 +215,7 @@ impl VisitState {
             live: None,
             reads_only: false,
             flashes: Flashes::default(),
-            unseen: is_unseen(request),
+            unseen,
             who: Who::NotAsked,
             generation: 0,
             accessed: false,

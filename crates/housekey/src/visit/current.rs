@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::{Current, OpenVisit};
 use crate::error::{Error, ErrorKind};
@@ -13,6 +14,27 @@ use crate::user::{User, downcast};
 /// Who is there; `None` is an anonymous visitor.
 type Known<U> = Result<Option<Current<U>>, Error>;
 
+/// Which login counts as fresh.
+#[derive(Clone, Copy)]
+pub(super) enum Fresh {
+    /// By the manager's rule.
+    ByRule,
+    /// One that is no older than this.
+    Within(Duration),
+    /// None: nobody wants to know, as on nearly every page.
+    NotAsked,
+}
+
+impl Fresh {
+    fn is(self, view: &View<'_>) -> bool {
+        match self {
+            Self::ByRule => view.is_fresh(view.policy.settings.fresh_within),
+            Self::Within(within) => view.is_fresh(Some(within)),
+            Self::NotAsked => false,
+        }
+    }
+}
+
 impl OpenVisit {
     /// Who is there: found at the first call, remembered for the others. `None` is an anonymous visitor.
     ///
@@ -21,10 +43,15 @@ impl OpenVisit {
     /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] when that is not known at the moment. Nothing is remembered of
     /// it: the next call asks again.
     pub async fn current_user<U: User>(&self, request: &impl Head) -> Known<U> {
+        self.find_user(request, Fresh::ByRule).await
+    }
+
+    /// The same, with another word on which login is fresh.
+    pub(super) async fn find_user<U: User>(&self, request: &impl Head, fresh: Fresh) -> Known<U> {
         let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
         let (found, is_first) = self.with(|view| {
             view.ask(without_use);
-            match known(view) {
+            match known(view, fresh) {
                 Some(found) => (Some(found), false),
                 None => (None, !std::mem::replace(&mut view.accessed, true)),
             }
@@ -39,7 +66,7 @@ impl OpenVisit {
         loop {
             self.search(request).await?;
             // Not known if somebody has logged in or out since.
-            if let Some(found) = self.with(|view| known(view)) {
+            if let Some(found) = self.with(|view| known(view, fresh)) {
                 return found;
             }
         }
@@ -91,7 +118,7 @@ impl OpenVisit {
 }
 
 /// Who is there, if the search for them is over.
-fn known<U: User>(view: &View<'_>) -> Option<Known<U>> {
+fn known<U: User>(view: &View<'_>, fresh: Fresh) -> Option<Known<U>> {
     let (user, source) = match &view.who {
         Who::NotAsked => return None,
         Who::Nobody => return Some(Ok(None)),
@@ -106,6 +133,6 @@ fn known<U: User>(view: &View<'_>) -> Option<Known<U>> {
     Some(Ok(Some(Current {
         user,
         source,
-        fresh: view.is_fresh(view.policy.settings.fresh_within),
+        fresh: fresh.is(view),
     })))
 }

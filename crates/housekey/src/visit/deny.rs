@@ -6,7 +6,7 @@ use http::header::{self, HeaderValue};
 use super::{OpenVisit, Visit};
 use crate::denial::{Denial, Denied, Question, Scope};
 use crate::event::Event;
-use crate::head::Head;
+use crate::head::{Head, NOT_STORED};
 use crate::session::keys;
 
 impl Visit {
@@ -58,7 +58,7 @@ impl OpenVisit {
         };
         let headers = response.headers_mut();
         if !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NOT_STORED));
         }
         response
     }

@@ -41,14 +41,13 @@ use http::header::HeaderMap;
 use http::uri::PathAndQuery;
 use http::{Response, StatusCode};
 
-use self::arrive::Incoming;
+use self::arrive::{Brought, Incoming};
 use self::flash::Flash;
 use self::next_url::NextUrl;
 use self::respond::Outcome;
 use self::session::Session;
 use self::shared::{Shared, Tell};
 use self::turn::{Turn, Turns};
-use crate::client::Client;
 use crate::cookie::SetCookie;
 use crate::denial::worth_discarding;
 use crate::error::{Error, ErrorKind};
@@ -164,11 +163,17 @@ impl Visit {
     /// the visitor for it. The door answers 403.
     pub fn open(&self, request: &impl Head) -> Result<OpenVisit, Error> {
         let shared = &self.inner.shared;
-        self.open_as(
-            request,
-            || shared.client(request),
-            || VisitState::read(shared, request),
-        )
+        if self.is_open() {
+            self.refuse_foreign_handshake(request)?;
+            return Ok(OpenVisit {
+                visit: self.clone(),
+            });
+        }
+        let brought = Brought::by(request, shared);
+        if brought.opens_websocket {
+            self.refuse_foreign_handshake(request)?;
+        }
+        Ok(self.opened(|| VisitState::read(shared, request, brought)))
     }
 
     /// Opens the visit where the session is somebody else's: it comes as a value, no cookie of it is read or written, and
@@ -218,34 +223,30 @@ impl Visit {
     ///
     /// As [`open`](Self::open).
     pub fn open_with(&self, request: &impl Head, incoming: Incoming) -> Result<OpenVisit, Error> {
+        self.refuse_foreign_handshake(request)?;
         let shared = &self.inner.shared;
-        self.open_as(
-            request,
-            || shared.client(request),
-            || VisitState::read_with(shared, request, incoming),
-        )
+        Ok(self.opened(|| VisitState::read_with(shared, request, incoming)))
     }
 
-    fn open_as(
-        &self,
-        request: &impl Head,
-        client: impl FnOnce() -> Client,
-        read: impl FnOnce() -> VisitState,
-    ) -> Result<OpenVisit, Error> {
+    fn refuse_foreign_handshake(&self, request: &impl Head) -> Result<(), Error> {
         let shared = &self.inner.shared;
-        if shared.settings.websocket_origins.refuse_handshake(request) {
-            shared.deliver(&Event::ForeignHandshake, EventClient::of(&client()));
-            return Err(Error::new(
-                ErrorKind::ForeignOrigin,
-                "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
-            ));
+        if !shared.settings.websocket_origins.refuse_handshake(request) {
+            return Ok(());
         }
-        self.inner
-            .state
-            .get_or_init(|| Box::new(Mutex::new(read())));
-        Ok(OpenVisit {
+        let client = shared.client(request);
+        shared.deliver(&Event::ForeignHandshake, EventClient::of(&client));
+        Err(Error::new(
+            ErrorKind::ForeignOrigin,
+            "a page of another origin may not open a WebSocket here; allow_websocket_origin lists those that may",
+        ))
+    }
+
+    fn opened(&self, read: impl FnOnce() -> VisitState) -> OpenVisit {
+        let state = &self.inner.state;
+        state.get_or_init(|| Box::new(Mutex::new(read())));
+        OpenVisit {
             visit: self.clone(),
-        })
+        }
     }
 
     /// [`finish`](Self::finish) for a whole response, which stays as it is when all is well. Where the session cannot be

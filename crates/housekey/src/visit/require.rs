@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Response;
 
 use super::OpenVisit;
+use super::current::Fresh;
 use super::public::PublicRoutes;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
@@ -101,14 +102,13 @@ impl OpenVisit {
         requirement: &Requirement<U>,
         scope: Option<&ScopeFor<U>>,
     ) -> Result<Arc<U>, Refusal> {
-        let current = self.current_user::<U>(request).await?;
-        let found = current.map(|current| {
-            let is_fresh = match requirement.fresh {
-                Some(Some(within)) => self.is_fresh_within(within),
-                Some(None) | None => current.fresh,
-            };
-            (current.user, is_fresh)
-        });
+        let fresh = match requirement.fresh {
+            Some(Some(within)) => Fresh::Within(within),
+            Some(None) => Fresh::ByRule,
+            None => Fresh::NotAsked,
+        };
+        let found = self.find_user::<U>(request, fresh).await?;
+        let found = found.map(|current| (current.user, current.fresh));
         requirement.admit(found).map_err(|denied| {
             let response = match scope {
                 Some(scope) => self.deny(request, denied, &scope.scope),
@@ -284,32 +284,38 @@ impl<U: User> GuardRules<U> {
     }
 
     /// The scope of a request from here on: what this guard says, and inside of `outer`. Of several managers it is about the
-    /// innermost for users of its type.
-    pub fn enter(&self, visits: Option<&Visits>, outer: Option<&ScopeFor<U>>) -> ScopeFor<U> {
+    /// innermost for users of its type. `None` when the guard says nothing of its own: what held outside goes on.
+    pub fn enter(
+        &self,
+        visits: Option<&Visits>,
+        outer: Option<&ScopeFor<U>>,
+    ) -> Option<ScopeFor<U>> {
         if self.without_use
             && let Some(visit) = visits.and_then(|them| them.iter().find(|it| it.is_for::<U>()))
         {
             visit.without_use(true);
         }
-        ScopeFor {
+        (!self.scope.says_nothing()).then(|| ScopeFor {
             scope: match outer {
                 Some(outer) => self.scope.within(&outer.scope),
                 None => self.scope.clone(),
             },
             user: PhantomData,
-        }
+        })
     }
 
     /// What becomes of a request before anybody asks who is there. One that nothing is required of passes.
-    pub fn preflight(&self, scope: &ScopeFor<U>, request: &impl Head) -> Preflight {
-        match self.requirement {
-            Some(_) => scope.scope.preflight(request),
-            None => Preflight::Passes,
+    pub fn preflight(&self, scope: Option<&ScopeFor<U>>, request: &impl Head) -> Preflight {
+        match (&self.requirement, scope) {
+            (Some(_), Some(scope)) => scope.scope.preflight(request),
+            (Some(_), None) => Scope::new().preflight(request),
+            (None, _) => Preflight::Passes,
         }
     }
 
-    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter), `route`
-    /// the pattern by which the request was routed, where that matters ([`has_exceptions`](Self::has_exceptions)) and is known.
+    /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter),
+    /// or else what held outside; `route` the pattern by which the request was routed, where that matters
+    /// ([`has_exceptions`](Self::has_exceptions)) and is known.
     ///
     /// # Errors
     ///
@@ -319,7 +325,7 @@ impl<U: User> GuardRules<U> {
         visits: Option<&Visits>,
         request: &impl Head,
         route: Option<&str>,
-        scope: &ScopeFor<U>,
+        scope: Option<&ScopeFor<U>>,
         remedy: &str,
     ) -> Result<(), Refusal> {
         if self.is_public(visits, request, route, scope) {
@@ -328,7 +334,7 @@ impl<U: User> GuardRules<U> {
         match (self.preflight(scope, request), &self.requirement) {
             (Preflight::Refused(response), _) => Err(Refusal::Denied(response)),
             (Preflight::No, Some(requirement)) => {
-                Visits::require(visits, request, requirement, Some(scope), remedy)
+                Visits::require(visits, request, requirement, scope, remedy)
                     .await
                     .map(drop)
             }
@@ -342,10 +348,11 @@ impl<U: User> GuardRules<U> {
         visits: Option<&Visits>,
         request: &impl Head,
         route: Option<&str>,
-        scope: &ScopeFor<U>,
+        scope: Option<&ScopeFor<U>>,
     ) -> bool {
         let visit = || visits?.iter().find(|visit| visit.is_for::<U>());
-        let is_login_page = || visit().is_some_and(|it| it.is_login_page(request, &scope.scope));
+        let scope = || scope.map_or_else(Scope::new, |scope| scope.scope.clone());
+        let is_login_page = || visit().is_some_and(|it| it.is_login_page(request, &scope()));
         let public = self.public.as_ref();
         public.is_some_and(|public| public.admits(request, route) || is_login_page())
     }
@@ -533,10 +540,11 @@ mod tests {
             (open.clone(), Some(login()), ["Passes", "Passes"]),
         ];
         for (rules, outer, expected) in cases {
-            let outer = outer.map(|outer| outer.enter(None, None));
+            let outer = outer.and_then(|outer| outer.enter(None, None));
             let scope = rules.enter(None, outer.as_ref());
+            let scope = scope.as_ref().or(outer.as_ref());
             for (request, expected) in [&plain, &preflight].into_iter().zip(expected) {
-                let preflight = rules.preflight(&scope, request);
+                let preflight = rules.preflight(scope, request);
                 let found = match preflight {
                     Preflight::No => "No",
                     Preflight::Passes => "Passes",
@@ -547,7 +555,7 @@ mod tests {
                 };
                 assert_eq!(found, expected, "{rules:?} {}", request.method);
                 // Where somebody has to be asked there is no manager to ask.
-                let admitted = rules.admit(None, request, None, &scope, "add a layer");
+                let admitted = rules.admit(None, request, None, scope, "add a layer");
                 let admitted = match futures_lite::future::block_on(admitted) {
                     Ok(()) => "Passes",
                     Err(Refusal::Denied(response)) => {
@@ -571,8 +579,8 @@ mod tests {
         let inner = rules().scope(|scope| scope.login_view("/inner"));
         let silent = rules();
         let scope = outer.enter(None, None);
-        let scope = inner.enter(None, Some(&scope));
-        let scope = silent.enter(None, Some(&scope));
+        let scope = inner.enter(None, scope.as_ref());
+        assert!(silent.enter(None, scope.as_ref()).is_none());
         let text = format!("{scope:?}");
         assert!(text.contains("/inner") && text.contains("/again"), "{text}");
         assert!(!text.contains("/outer"), "{text}");

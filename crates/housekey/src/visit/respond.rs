@@ -5,7 +5,7 @@ use http::header::{self, HeaderValue};
 
 use crate::cookie::{Attributes, SetCookie};
 use crate::error::Error;
-use crate::head::{Fields, text};
+use crate::head::{Fields, PRIVATE, VARY_COOKIE, VARY_OF_DENIAL, text};
 use crate::login::state::{VisitState, Who};
 use crate::policy::Policy;
 use crate::session::{Change, Flashes, SessionChanges};
@@ -136,7 +136,7 @@ impl VisitState {
     fn vary(&self) -> &'static str {
         match self.asked_request {
             true => "Cookie, Authorization",
-            false => "Cookie",
+            false => VARY_COOKIE,
         }
     }
 
@@ -156,6 +156,9 @@ impl VisitState {
             self.view(policy).refresh_remember_token(&id);
         }
         let mut sent = Vec::new();
+        if !self.remember.is_changed() {
+            return sent;
+        }
         let change = self.remember.write(&policy.remember, self.now);
         self.send(cookie, self.remember.was_sent(), change, is_set, &mut sent);
         self.remember.written();
@@ -234,9 +237,16 @@ fn sets_cookie(headers: &impl Fields, name: &str) -> bool {
 
 /// Adds these field names to `Vary`, unless that is `*` or has them.
 fn add_to_vary(headers: &mut impl Fields, names: &'static str) {
-    if headers.values(&header::VARY).next().is_none() {
-        headers.append(header::VARY, HeaderValue::from_static(names));
-        return;
+    // That of a denial has them all.
+    let present = headers.values(&header::VARY).next();
+    let present = present.map(|field| field == VARY_OF_DENIAL.as_bytes());
+    match present {
+        None => {
+            headers.append(header::VARY, HeaderValue::from_static(names));
+            return;
+        }
+        Some(true) => return,
+        Some(false) => {}
     }
     for name in names.split(", ") {
         let present = list(headers, &header::VARY)
@@ -255,7 +265,7 @@ fn keep_private(headers: &mut impl Fields, sets_cookies: bool) {
         close_targeted_caches(headers);
     }
     if headers.values(&header::CACHE_CONTROL).next().is_none() {
-        let value = HeaderValue::from_static("private, no-store");
+        let value = HeaderValue::from_static(PRIVATE);
         headers.append(header::CACHE_CONTROL, value);
         return;
     }

@@ -29,6 +29,7 @@ use crate::records::secret::LoginSecret;
 use crate::records::{LoginId, LoginRecord, Touch, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::keys;
+use crate::signing::json;
 use crate::user::User;
 
 /// What the search needs next. A question carries the rest of the search, which takes the answer, so that no answer can go to
@@ -111,10 +112,12 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             self.event(Event::SessionRejected { reason });
         }
         // A peer's response hook did not run: its instruction still holds.
-        if self.session.text(keys::REMEMBER).as_deref() == Some("clear") {
-            self.remember.delete();
+        if let Some(instruction) = self.session.get(keys::REMEMBER) {
+            if json::as_text(instruction).as_deref() == Some("clear") {
+                self.remember.delete();
+            }
+            self.session.remove(keys::REMEMBER);
         }
-        self.session.remove(keys::REMEMBER);
 
         let user_id = self.session_user_id();
         self.search_session(user_id)

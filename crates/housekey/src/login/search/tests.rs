@@ -9,6 +9,7 @@ use crate::login::actions::LoginOptions;
 use crate::records::MemoryLoginStore;
 use crate::records::data::{LoginData, Previous, Spent};
 use crate::records::marks::{ending, marker_id};
+use crate::visit::arrive::Brought;
 use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys};
 
 const NOW: u64 = 1_700_000_000;
@@ -81,7 +82,9 @@ fn arrive(manager: &LoginManager<Member>, cookies: &[String], user_agent: &str) 
         .header(header::USER_AGENT, user_agent)
         .header(header::COOKIE, cookies.join("; "));
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let mut state = VisitState::read(manager.visit(&parts.uri).shared(), &parts);
+    let visit = manager.visit(&parts.uri);
+    let shared = visit.shared();
+    let mut state = VisitState::read(shared, &parts, Brought::by(&parts, shared));
     state.is_used = true;
     state
 }
@@ -600,7 +603,7 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
     let records = shared.records.as_ref().unwrap();
     let session = {
         let signer = &shared.session_cookie.main.signer;
-        let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
+        let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#, 4000);
         signer.sign(&payload, NOW)
     };
     let of_session = LoginSecret::of_peers_session(session.as_bytes());
@@ -941,7 +944,7 @@ fn a_peers_session_whose_login_was_renewed_reads_only() {
     let visit = manager.visit(&http::Uri::from_static("/"));
     let shared = visit.shared();
     let rules = &shared.records.as_ref().unwrap().rules;
-    let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#);
+    let payload = crate::signing::payload::encode(r#"{"_fresh":true,"_user_id":"mia"}"#, 4000);
     let cookie = shared.session_cookie.main.signer.sign(&payload, NOW);
     let token = LoginSecret::of_peers_session(cookie.as_bytes());
     let client = crate::client::Client::default();

@@ -3,13 +3,16 @@
 //! A session may hold what other programs wrote: tuples, dates, integers of any size, `NaN`. Values are therefore kept
 //! as the text they came as; only the names of the outermost object are looked at. What is taken out is converted
 //! then, and what is put in is written as Python would write it.
+mod few;
 mod scanner;
 mod values;
 
 pub(crate) use values::{from_raw, is_raw, python_float, to_raw, write_string};
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use few::Few;
 use scanner::{scan_array, scan_object};
 
 /// The names that mark a one-key object as a tagged value: dict, tuple, bytes, markup, UUID, datetime.
@@ -19,9 +22,23 @@ const TAG_DICT: &str = " di";
 /// An object whose values are raw JSON text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
-    /// What it was read from; the entries point into it, so that reading costs two allocations.
+    /// What it was read from; the entries point into it, so that reading costs one allocation.
     source: String,
-    entries: Vec<Entry>,
+    entries: Entries,
+}
+
+/// The entries, in their order. All say the same of either kind: the small one is a quicker way to read.
+#[derive(Clone, Debug)]
+enum Entries {
+    /// As they came, and few.
+    Few(Few),
+    All(Vec<Entry>),
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -47,18 +64,23 @@ impl Object {
     /// Reads what Flask or housekey wrote. `None` when it is no JSON object once Flask's tags are taken off.
     pub(crate) fn parse(source: String) -> Option<Self> {
         let mut object = Self::parse_untagged(source)?;
-        let [only] = object.entries.as_slice() else {
+        if !object.has_one_entry() {
             return Some(object);
+        }
+        let entries = object.all();
+        let [only] = &*entries else {
+            return None;
         };
         match object.name(only) {
             Some(TAG_DICT) => {
                 let inner = Self::parse_untagged(object.value(only).to_owned())?;
-                let [wrapped] = inner.entries.as_slice() else {
+                let entries = inner.all();
+                let [wrapped] = &*entries else {
                     return None;
                 };
                 let name = inner.name(wrapped)?.strip_suffix("__")?.to_owned();
                 let value = inner.value(wrapped).to_owned();
-                object.entries.clear();
+                object = Self::default();
                 object.set(&name, value);
                 Some(object)
             }
@@ -68,29 +90,37 @@ impl Object {
     }
 
     fn parse_untagged(source: String) -> Option<Self> {
-        let mut object = Self {
-            source: String::new(),
-            // A login and a little more.
-            entries: Vec::with_capacity(8),
-        };
+        let mut entries = Entries::Few(Few::default());
         scan_object(&source, |name, value| {
-            let range = name.range;
-            let name = if name.is_escaped {
-                // With its quotation marks, it is a JSON string.
-                match serde_json::from_str::<String>(&source[range.start - 1..range.end + 1]) {
-                    Ok(decoded) => Name::Text(Text::Owned(decoded.into())),
-                    Err(_) => Name::Undecodable(range),
-                }
-            } else {
-                Name::Text(Text::Borrowed(range))
+            if let Entries::Few(few) = &mut entries
+                && few.push(&name, &value)
+            {
+                return;
+            }
+            let name = match name.is_escaped {
+                true => decode_name(&source, name.range),
+                false => Name::Text(Text::Borrowed(name.range)),
             };
-            object.entries.push(Entry {
+            entries.all_mut().push(Entry {
                 name,
                 value: Text::Borrowed(value),
             });
         })?;
-        object.source = source;
-        Some(object)
+        Some(Self { source, entries })
+    }
+
+    fn has_one_entry(&self) -> bool {
+        match &self.entries {
+            Entries::Few(few) => few.len() == 1,
+            Entries::All(all) => all.len() == 1,
+        }
+    }
+
+    fn all(&self) -> Cow<'_, [Entry]> {
+        match &self.entries {
+            Entries::Few(few) => entries_of(few).into(),
+            Entries::All(all) => all.into(),
+        }
     }
 
     fn text<'a>(&'a self, text: &'a Text) -> &'a str {
@@ -125,17 +155,19 @@ impl Object {
 
     /// The raw value under this name. Of several, the last, as in Python.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let entry = self
-            .entries
-            .iter()
-            .rev()
-            .find(|entry| self.is_named(entry, name))?;
-        Some(self.value(entry))
+        match &self.entries {
+            Entries::Few(few) => few.find(&self.source, name),
+            Entries::All(all) => {
+                let mut all = all.iter().rev();
+                let entry = all.find(|entry| self.is_named(entry, name))?;
+                Some(self.value(entry))
+            }
+        }
     }
 
     pub(crate) fn set(&mut self, name: &str, raw: String) {
         self.remove(name);
-        self.entries.push(Entry {
+        self.entries.all_mut().push(Entry {
             name: Name::Text(Text::Owned(name.into())),
             value: Text::Owned(raw.into()),
         });
@@ -143,14 +175,16 @@ impl Object {
 
     /// Whether there was such a name.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
-        let before = self.entries.len();
+        if self.get(name).is_none() {
+            return false;
+        }
         let source = &self.source;
-        self.entries.retain(|entry| match &entry.name {
+        self.entries.all_mut().retain(|entry| match &entry.name {
             Name::Text(Text::Borrowed(range)) => &source[range.clone()] != name,
             Name::Text(Text::Owned(text)) => **text != *name,
             Name::Undecodable(_) => true,
         });
-        self.entries.len() != before
+        true
     }
 
     /// Removes all for which `keep` says no.
@@ -160,20 +194,22 @@ impl Object {
                 self.remove(&name);
             }
         }
-        self.entries
-            .retain(|entry| matches!(entry.name, Name::Text(_)));
+        let entries = self.entries.all_mut();
+        entries.retain(|entry| matches!(entry.name, Name::Text(_)));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        match &self.entries {
+            Entries::Few(few) => few.len() == 0,
+            Entries::All(all) => all.is_empty(),
+        }
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self
-            .entries
+            .all()
             .iter()
-            .filter_map(|entry| self.name(entry))
-            .map(str::to_owned)
+            .filter_map(|entry| self.name(entry).map(str::to_owned))
             .collect();
         names.sort();
         names.dedup();
@@ -182,8 +218,9 @@ impl Object {
 
     /// The text as Flask writes it: names in code-point order, no white space, ASCII only.
     pub(crate) fn to_json(&self) -> String {
-        let mut entries: Vec<((bool, &str), &Entry)> = Vec::with_capacity(self.entries.len());
-        for entry in self.entries.iter().rev() {
+        let all = self.all();
+        let mut entries: Vec<((bool, &str), &Entry)> = Vec::with_capacity(all.len());
+        for entry in all.iter().rev() {
             // A lone surrogate comes after nearly all text in Python's order.
             let name = match &entry.name {
                 Name::Text(text) => (false, self.text(text)),
@@ -218,6 +255,36 @@ impl Object {
     }
 }
 
+impl Entries {
+    /// All of them, to be changed.
+    fn all_mut(&mut self) -> &mut Vec<Entry> {
+        if let Self::Few(few) = self {
+            *self = Self::All(entries_of(few));
+        }
+        match self {
+            Self::All(all) => all,
+            Self::Few(_) => unreachable!("there are none but these two"),
+        }
+    }
+}
+
+fn entries_of(few: &Few) -> Vec<Entry> {
+    let entry = |(name, value)| Entry {
+        name: Name::Text(Text::Borrowed(name)),
+        value: Text::Borrowed(value),
+    };
+    few.iter().map(entry).collect()
+}
+
+#[cold]
+fn decode_name(source: &str, range: Range<usize>) -> Name {
+    // With its quotation marks, it is a JSON string.
+    match serde_json::from_str::<String>(&source[range.start - 1..range.end + 1]) {
+        Ok(decoded) => Name::Text(Text::Owned(decoded.into())),
+        Err(_) => Name::Undecodable(range),
+    }
+}
+
 /// The elements of a raw array, each raw. `None` when it is no array.
 pub(crate) fn elements(raw: &str) -> Option<Vec<&str>> {
     let mut elements = Vec::new();
@@ -226,7 +293,7 @@ pub(crate) fn elements(raw: &str) -> Option<Vec<&str>> {
 }
 
 /// The text of a raw string.
-pub(crate) fn as_text(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
+pub(crate) fn as_text(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         return serde_json::from_str::<String>(raw).ok().map(Into::into);
@@ -237,6 +304,7 @@ pub(crate) fn as_text(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     #[test]
@@ -259,6 +327,58 @@ mod tests {
         assert_eq!(object.to_json(), r#"{"a":3,"b":2}"#);
         assert!(object.remove("a"));
         assert_eq!(object.to_json(), r#"{"b":2}"#);
+    }
+
+    /// Reads with all entries in a list, whatever there are.
+    fn read_in_full(text: &str) -> Option<Object> {
+        let mut object = Object::parse(text.to_owned())?;
+        object.entries.all_mut();
+        Some(object)
+    }
+
+    proptest! {
+        #[test]
+        fn a_small_object_says_the_same_as_the_list_of_its_entries(
+            text in "[{]((\"(a|b|_user_id| t| di|\\\\u0061|é|)\":(1|\"x\"|[{]\"a\":2[}]|[\\[]3[\\]]),?){0,3}){0,4}[}]",
+            removed in "a|b|c",
+        ) {
+            let both = (Object::parse(text.clone()), read_in_full(&text));
+            let (Some(mut few), Some(mut all)) = both else { return Ok(()) };
+            for step in 0..3 {
+                prop_assert_eq!(few.names(), all.names());
+                prop_assert_eq!(few.to_json(), all.to_json());
+                prop_assert_eq!(few.is_empty(), all.is_empty());
+                for name in ["a", "b", "_user_id", " t", "é", "", "\"", "a\":1,\"b"] {
+                    prop_assert_eq!(few.get(name), all.get(name));
+                }
+                match step {
+                    0 => prop_assert_eq!(few.remove(&removed), all.remove(&removed)),
+                    1 => {
+                        few.set("b", "4".to_owned());
+                        all.set("b", "4".to_owned());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_ordinary_session_takes_the_short_way_and_others_the_long_one() {
+        let is_few = |text: &str| {
+            let object = Object::parse(text.to_owned()).unwrap();
+            matches!(object.entries, Entries::Few(_))
+        };
+        assert!(is_few(r#"{"_fresh":true,"_user_id":"1","next":null}"#));
+        let nine: Vec<_> = (0..9).map(|number| format!("\"{number}\":1")).collect();
+        assert!(!is_few(&format!("{{{}}}", nine.join(","))));
+        assert!(is_few(&format!("{{{}}}", nine[1..].join(","))));
+        assert!(!is_few(r#"{"\u0061":1}"#));
+        for length in [65_000, 70_000] {
+            let long = format!("{{\"a\":\"{}\",\"b\":2}}", "x".repeat(length));
+            assert_eq!(is_few(&long), length == 65_000);
+            assert_eq!(Object::parse(long).unwrap().get("b"), Some("2"));
+        }
     }
 
     #[test]

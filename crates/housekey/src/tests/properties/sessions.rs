@@ -151,7 +151,7 @@ fn a_session_that_a_peer_made_too_large_to_be_sent_again_is_read_and_left_alone(
     let manager = flask_manager();
     let session = |length: usize| {
         let session = json!({"_permanent": true, "_user_id": "1", "a": noise(length)});
-        pair_signed(manager, &payload::encode(&session.to_string()))
+        pair_signed(manager, &payload::encode(&session.to_string(), 4000))
     };
     let pair = (3000..)
         .map(session)
