@@ -68,8 +68,8 @@ enum Reaction {
     Moved(Address),
     /// The slot is moving, and this key is at another node already.
     Ask(Address),
-    /// It was not carried out, and may be soon.
-    Later,
+    /// It was not carried out, and may be soon: by this node, or after one was replaced by another.
+    Later { elsewhere: bool },
     /// It was not carried out, and will not be by this node.
     Elsewhere,
     /// Nobody knows whether it was carried out.
@@ -110,8 +110,10 @@ impl Cluster {
             match reaction(&failure, &node) {
                 Reaction::Moved(address) => self.moved(question.slot, &address)?,
                 Reaction::Ask(address) => asked = Some(self.node_at(&address)?),
-                Reaction::Later => {
-                    self.doubt(number);
+                Reaction::Later { elsewhere } => {
+                    if elsewhere {
+                        self.doubt(number);
+                    }
                     if time.left() <= PAUSE {
                         return Err(failure);
                     }
@@ -334,9 +336,8 @@ fn reaction(failure: &Failure, node: &Node) -> Reaction {
         ErrorKind::Server(ServerErrorKind::Ask) => {
             redirected().map_or(Reaction::Answer, Reaction::Ask)
         }
-        ErrorKind::Server(ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown) => {
-            Reaction::Later
-        }
+        ErrorKind::Server(ServerErrorKind::TryAgain) => Reaction::Later { elsewhere: false },
+        ErrorKind::Server(ServerErrorKind::ClusterDown) => Reaction::Later { elsewhere: true },
         ErrorKind::Server(_) | ErrorKind::Extension => Reaction::Answer,
         _ if failure.was_sent => Reaction::Unknown,
         _ => Reaction::Elsewhere,

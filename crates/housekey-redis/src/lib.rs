@@ -4,6 +4,7 @@ mod cluster;
 mod fault;
 mod greeting;
 mod link;
+mod making;
 mod node;
 mod places;
 mod question;

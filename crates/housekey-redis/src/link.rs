@@ -122,6 +122,9 @@ impl Link {
     }
 
     async fn connected(&self, time: Time) -> Result<Numbered, Failure> {
+        if let Some(current) = self.current().clone() {
+            return Ok(current);
+        }
         let connected = timeout_at(time.until, self.connection(time)).await;
         connected
             .unwrap_or(Err(Fault::TooLate(time.limit)))
@@ -129,9 +132,6 @@ impl Link {
     }
 
     async fn connection(&self, time: Time) -> Result<Numbered, Fault> {
-        if let Some(current) = self.current().clone() {
-            return Ok(current);
-        }
         let _turn = self.connecting.lock().await;
         if let Some(current) = self.current().clone() {
             return Ok(current);

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use housekey::{BoxError, Error};
-use housekey_statements::redis::{
-    DEFAULT_PREFIX, LARGEST_BATCH, SWEPT, long_expired, number, pointer, seconds_to_keep,
-};
+use housekey_statements::redis::{DEFAULT_PREFIX, LARGEST_BATCH, number, pointer, seconds_to_keep};
 use redis::Client;
 
+use crate::making::{Making, add_record};
 use crate::node::Servers;
-use crate::question::{Question, Time};
+use crate::question::Time;
 use crate::records::{Claimed, Records, Scripts};
 
 /// Keeps login records in Redis. Clones are the same store.
@@ -198,7 +197,7 @@ impl LoginStore for RedisLoginStore {
                 return Ok(Created::Taken);
             }
             // What is not created takes nothing away from the other one.
-            let made = self.make(making, true, time).await?;
+            let made = records.make(making, true, time).await?;
             if let Some(answer) = made.answer {
                 return Ok(answer);
             }
@@ -207,7 +206,7 @@ impl LoginStore for RedisLoginStore {
             }
             expected = others;
         };
-        let made = self.make(making, false, time).await?;
+        let made = records.make(making, false, time).await?;
         let Some(answer) = made.answer else {
             return Err(records.unreadable().into());
         };
@@ -364,58 +363,7 @@ impl LoginStore for RedisLoginStore {
     }
 }
 
-/// A record that is being made.
-#[derive(Clone, Copy)]
-struct Making<'a> {
-    new: &'a LoginRecord,
-    replacing: &'a [LoginId],
-    limit: Limit,
-    claim: &'a str,
-}
-
-/// What became of it.
-struct Made {
-    /// `None` when there is room for it, and nothing was done.
-    answer: Option<Created>,
-    /// The ids of the user's records that are gone.
-    gone: Vec<String>,
-}
-
 impl RedisLoginStore {
-    /// Writes a record, or only looks whether it could.
-    async fn make(&self, making: Making<'_>, looks: bool, time: Time) -> Result<Made, Error> {
-        let (records, limit, new) = (&self.records, making.limit, making.new);
-        let question = records
-            .of_user(&records.scripts.create, &new.user_id)
-            .arg(new.id.to_string())
-            .arg(making.claim);
-        let question = add_record(question, new)
-            .arg(long_expired(new.last_seen_at))
-            .arg(SWEPT)
-            .arg(number(limit.count as u64))
-            .arg(number(limit.now))
-            .arg(number(limit.spared_since))
-            .arg(limit.looks_at(making.replacing.len()))
-            .arg(u8::from(looks))
-            .args(making.replacing.iter().map(LoginId::to_string))
-            .kept_by(records.replicas);
-        let (what, ended, gone): (String, Vec<String>, Vec<(String, String)>) =
-            records.ask(&question, time).await?;
-        records.release(&new.user_id, &gone, time).await;
-        let ended = ended.iter().map(|id| records.id(id));
-        let ended = ended.collect::<Result<_, _>>()?;
-        let answer = match what.as_str() {
-            "done" => Some(Created::Done { ended }),
-            "crowded" => Some(Created::Crowded { ended }),
-            "full" => Some(Created::Full),
-            "taken" => Some(Created::Taken),
-            "free" => None,
-            _ => return Err(records.unreadable()),
-        };
-        let gone = gone.into_iter().map(|(id, _)| id).collect();
-        Ok(Made { answer, gone })
-    }
-
     async fn delete_at(&self, id: &LoginId, time: Time) -> Result<bool, Error> {
         let records = &self.records;
         let mut place = None;
@@ -434,15 +382,4 @@ impl RedisLoginStore {
         }
         Ok(false)
     }
-}
-
-/// The record but for its id and its user, and how long Redis is to keep it.
-fn add_record<'a>(question: Question<'a>, record: &LoginRecord) -> Question<'a> {
-    question
-        .arg(number(record.version))
-        .arg(number(record.created_at))
-        .arg(number(record.last_seen_at))
-        .arg(number(record.expires_at))
-        .arg(&record.data)
-        .arg(seconds_to_keep(record.last_seen_at, record.expires_at))
 }

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._core import Created, Limit, LoginRecord, LoginStoreError, RedisScripts, Touch, Updated
-from .redis_link import Question, Script, servers, unreadable
+from .redis_errors import unreadable
+from .redis_link import Question, Script, servers
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -67,9 +67,9 @@ pub fn long_expired(now: u64) -> u64 {
 
 /// The keys of the scripts about a user: records, order, index by expiry.
 pub fn keys_of_user(prefix: &str, user_id: &str) -> [String; 3] {
-    let bucket = slots::crc16(user_id.as_bytes()) % BUCKETS;
+    let bucket = bucket_of(user_id);
     [
-        format!("{prefix}{{{bucket}}}:logins:{user_id}"),
+        logins_key(prefix, user_id),
         format!("{prefix}{{{bucket}}}:seen:{user_id}"),
         expiry_key(prefix, bucket),
     ]
@@ -77,8 +77,12 @@ pub fn keys_of_user(prefix: &str, user_id: &str) -> [String; 3] {
 
 /// Where the records of a user are.
 pub fn logins_key(prefix: &str, user_id: &str) -> String {
-    let [logins, ..] = keys_of_user(prefix, user_id);
-    logins
+    let bucket = bucket_of(user_id);
+    format!("{prefix}{{{bucket}}}:logins:{user_id}")
+}
+
+fn bucket_of(user_id: &str) -> u16 {
+    slots::crc16(user_id.as_bytes()) % BUCKETS
 }
 
 /// The index by expiry of a bucket.

@@ -1,0 +1,88 @@
+"""What can go wrong with Redis, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._core import LoginStoreError
+
+WRITTEN_BY_OTHERS = "another program writes keys with this prefix; give the store a prefix of its own"
+CREDENTIALS = "see which user and password the client was given"
+READ_ONLY = "the client leads to a server that only reads; it must lead to the one that writes"
+
+
+class Replica(Exception):
+    """A server that does not write."""
+
+
+class TooFew(Exception):
+    """Too few replicas have what was changed."""
+
+
+class NotConnected(Exception):
+    """There was no connection to ask over. It has the reason as its cause."""
+
+
+def is_read_only(exceptions: Any, error: Exception) -> bool:
+    """Redis before 7.0 says it of a script in the words of the script's error."""
+    return isinstance(error, (exceptions.ReadOnlyError, exceptions.MasterDownError)) or "-READONLY" in str(error)
+
+
+def failure(exceptions: Any, error: Exception, server: str) -> LoginStoreError:
+    if isinstance(error, NotConnected) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    words, advice = _said(exceptions, error)
+    return LoginStoreError(f"{server}: {words or error}; {advice}")
+
+
+def cause(exceptions: Any, error: Exception) -> Exception | None:
+    """The server repeats what it was sent, where it does not know the command."""
+    words, _ = _said(exceptions, error)
+    return error if words is None else None
+
+
+def unreadable(server: str) -> LoginStoreError:
+    return LoginStoreError(f"{server}: its answer cannot be read; {WRITTEN_BY_OTHERS}")
+
+
+def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
+    """Words in place of its own, if those must not be said, and what to do."""
+    text = str(error)
+    code = text.split(" ", 1)[0]
+    if "unknown command" in text:
+        words = "it does not know a command that the store needs"
+        return words, "it needs HELLO or ROLE, EVALSHA, SCRIPT LOAD, GET and HGET under these names"
+    if "unreadable" in text:
+        return "its answer cannot be read", WRITTEN_BY_OTHERS
+    if isinstance(error, Replica):
+        if "Sentinel" in text:
+            return None, "ask the Sentinel for its master_for(…), and give the store that client"
+        return None, READ_ONLY
+    if isinstance(error, TooFew):
+        return None, "see whether its replicas run and follow it, or ask for fewer of them"
+    refused = (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)
+    if isinstance(error, refused) or code in ("NOAUTH", "WRONGPASS") or "unauthenticated" in text:
+        return None, CREDENTIALS
+    if isinstance(error, exceptions.TimeoutError):
+        return None, "see whether it runs, whether it is overloaded, and whether the way to it is open"
+    if is_read_only(exceptions, error):
+        return None, READ_ONLY
+    if isinstance(error, exceptions.BusyLoadingError):
+        return None, "the server starts and reads its data; the store tries again by itself"
+    if isinstance(error, exceptions.NoPermissionError):
+        return None, "let the client's user use the keys with the store's prefix, and scripts"
+    if code == "CROSSSLOT" or isinstance(error, exceptions.ClusterCrossSlotError):
+        return None, "the prefix must not have `{}` in it"
+    if isinstance(error, exceptions.AskError) or code in ("MOVED", "ASK"):
+        return None, "it belongs to a Redis Cluster: give the store a redis.cluster.RedisCluster"
+    if isinstance(error, (exceptions.ClusterError, exceptions.ClusterDownError, exceptions.RedisClusterException)):
+        return None, "the cluster is changing; see `redis-cli --cluster check` if that lasts"
+    if isinstance(error, (exceptions.ConnectionError, OSError)):
+        return None, "see whether it runs; the store connects again by itself"
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return None, "give it more memory, or set maxmemory higher"
+    if code == "MISCONF":
+        return None, "it cannot write to its disk; see its log"
+    if code == "WRONGTYPE":
+        return None, WRITTEN_BY_OTHERS
+    return None, "the server's log may say more"
