@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use housekey::records::{Limit, LoginRecord, LoginStore as _, conformance};
 use housekey_postgres::PostgresLoginStore;
-use sqlx::Executor as _;
-use store_tests::{NOW, list, races, record, rules};
+use sqlx::{ConnectOptions as _, Executor as _};
+use store_tests::{NOW, create, list, races, record, rules};
 
 use super::common::{OwnTable, with};
 
@@ -95,4 +95,19 @@ async fn a_nul_character_is_in_no_record() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// An application keeps its pool of sqlx's, and gives the store the pool's own URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_of_sqlx_lives_beside_the_store_and_names_its_server() {
+    let table = OwnTable::created().await;
+    let pool = table.pool();
+    let url = pool.connect_options().to_url_lossy();
+    let store = table.store_at(url.as_str());
+    let count = format!("SELECT count(*) FROM \"{}\"", table.name);
+    for expected in 1..=3_i64 {
+        create(&*store, &record("mia")).await;
+        let counted = sqlx::query_scalar(sqlx::AssertSqlSafe(count.as_str()));
+        assert_eq!(counted.fetch_one(&pool).await.ok(), Some(expected));
+    }
 }
