@@ -5,6 +5,7 @@ import threading
 import traceback
 import uuid
 import weakref
+from enum import Enum
 
 import flask_housekey
 import pytest
@@ -552,3 +553,20 @@ def test_login_views_may_be_set_one_by_one():
     assert client.get("/shop").location == "/shop/login?next=%2Fshop"
     assert client.get("/guarded").location == "/other?next=%2Fguarded"
     assert client.get("/blog").location == "/other?next=%2Fblog"
+
+
+def test_an_id_is_the_text_that_a_user_gives_whatever_a_subclass_makes_of_it(kind):
+    class Id(str, Enum):
+        MIA = "x"
+
+    class Exact(User):
+        def get_id(self):
+            return self.id
+
+    app = site(kind=kind, users={"x": Exact(Id.MIA), "bad": Exact("\ud800")})
+    client = app.test_client()
+    client.get("/login/x")
+    assert client.get("/guarded").text == "guarded"
+    assert app.asked == ["x"]
+    with pytest.raises(ValueError):
+        client.get("/login/bad")
