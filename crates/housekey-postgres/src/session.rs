@@ -13,7 +13,6 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use crate::address::Address;
 use crate::fault::Fault;
-use crate::tls::Tls;
 use crate::value::Value;
 use crate::words::{Which, Words};
 
@@ -222,33 +221,41 @@ impl Session {
         let _ = self.client.check_connection().await;
     }
 
-    /// Gives up all that waits for an answer over this connection: first at the server, since a pooler forgets what a client was
-    /// at when that is gone.
+    /// Gives up all that waits for an answer over this connection, at the server too.
     pub(crate) fn hang_up(&self) {
-        let (token, tls) = (self.client.cancel_token(), self.tls());
+        let cancel = self.cancel();
         let driver = self.driver.abort_handle();
         tokio::spawn(async move {
-            let _ = timeout(GRACE, token.cancel_query(tls.connector())).await;
+            cancel.await;
             driver.abort();
         });
     }
 
     /// The same for one that nobody else uses, and waits until the server has given it up too, or soon without that.
     pub(crate) async fn call_off(self) {
-        let (token, tls) = (self.client.cancel_token(), self.tls());
+        let cancel = self.cancel();
         let Self {
             client,
             driver,
             _open: open,
             ..
         } = self;
-        let _ = timeout(GRACE, token.cancel_query(tls.connector())).await;
+        cancel.await;
         drop((client, open));
         let _ = driver.await;
     }
 
-    fn tls(&self) -> Tls {
-        self.server.address.tls.clone()
+    /// Asks the server to end what it is at for this connection. A pooler is not asked: PgBouncer 1.18 and 1.19 may end when they
+    /// are, with everybody's connections.
+    fn cancel(&self) -> impl Future<Output = ()> + Send + use<> {
+        let is_pooled = self.server.is_pooled.load(Ordering::Relaxed);
+        let token = (!is_pooled).then(|| self.client.cancel_token());
+        let tls = self.server.address.tls.clone();
+        async move {
+            if let Some(token) = token {
+                let _ = timeout(GRACE, token.cancel_query(tls.connector())).await;
+            }
+        }
     }
 }
 
