@@ -156,3 +156,16 @@ assert LoginManager is flask_housekey.LoginManager
 print("the same")
 """
     assert run(program) == "the same\n"
+
+
+def test_a_program_that_has_flask_login_already_is_warned():
+    program = """
+import sys, types, warnings
+sys.modules["flask_login"] = types.ModuleType("flask_login")
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    import flask_housekey.as_flask_login
+assert "was imported before" in str(told[0].message)
+print("told")
+"""
+    assert run(program) == "told\n"

@@ -190,9 +190,11 @@ def deferred_attribute(name: str | None) -> str:
 def renew_session_id(visit: _core.Visit) -> None:
     """Gives the session of another interface a new id after a login, where that can be done: somebody may have planted the one that
     is there, and would be logged in with it."""
-    kept_in: Any = request_context().session
     regenerate = getattr(current_app.session_interface, "regenerate", None)
-    if regenerate is None or not hasattr(kept_in, "sid") or not visit.is_kept_in(kept_in):
+    if regenerate is None:
+        return
+    kept_in: Any = request_context().session
+    if not hasattr(kept_in, "sid") or not visit.is_kept_in(kept_in):
         return
     try:
         regenerate(kept_in)
