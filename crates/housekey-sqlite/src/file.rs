@@ -93,7 +93,7 @@ impl File {
         }
         let (entry, connection) = self.connection(mode)?;
         // Opens the log, so that it is there. Another process may be closing the file, and has it to itself for that long.
-        connection.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        wait_until(&connection, deadline)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         connection.busy_timeout(self.waits(mode))?;
         self.log.remember(&self.path, &identity);
@@ -151,6 +151,15 @@ impl File {
         }
         Ok((entry, connection))
     }
+}
+
+/// Has a connection wait for locks until then, in whole milliseconds, which is what SQLite counts in: rather one more than one less.
+pub(crate) fn wait_until(connection: &Connection, deadline: Instant) -> rusqlite::Result<()> {
+    let rest = deadline.saturating_duration_since(Instant::now());
+    let millis = rest.as_micros().div_ceil(1000);
+    connection.busy_timeout(Duration::from_millis(
+        u64::try_from(millis).unwrap_or(u64::MAX),
+    ))
 }
 
 impl Deref for Open {

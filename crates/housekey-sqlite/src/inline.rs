@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::fault::Fault;
-use crate::file::{File, Mode, Open};
+use crate::file::{File, Mode, Open, wait_until};
 
 /// How long to wait before looking again for a slot: a look-up takes less.
 const PAUSE: Duration = Duration::from_micros(500);
@@ -96,7 +96,7 @@ fn use_one<T>(
         Mode::Write => Fault::NoWriter,
     })?;
     let mut open = file.reuse(turn.idle(), mode, deadline)?;
-    open.busy_timeout(deadline.saturating_duration_since(Instant::now()))?;
+    wait_until(&open, deadline)?;
     let answer = work(&mut open)?;
     turn.give_back(open);
     Ok(answer)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::fault::Fault;
-use crate::file::{File, Mode, Open};
+use crate::file::{File, Mode, Open, wait_until};
 
 /// A few connections, each used by one thread at a time. They are opened when they are first needed, and closed when
 /// something went wrong with them.
@@ -61,8 +61,7 @@ impl Readers {
     ) -> Result<T, Fault> {
         let (turn, idle) = self.wait_until(deadline)?;
         let open = file.reuse(idle, Mode::Read, deadline)?;
-        let rest = deadline.saturating_duration_since(Instant::now());
-        open.busy_timeout(rest)?;
+        wait_until(&open, deadline)?;
         let answer = read(&open)?;
         open.busy_timeout(Duration::ZERO)?;
         turn.give_back(open);

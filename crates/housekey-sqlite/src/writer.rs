@@ -16,7 +16,7 @@ use housekey::Error;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::fault::{Fault, is_busy};
-use crate::file::{File, Mode, Open};
+use crate::file::{File, Mode, Open, wait_until};
 use crate::table::Table;
 
 /// How many writes share a transaction at most: few enough that other processes get their turn.
@@ -28,7 +28,7 @@ pub(crate) const QUEUE: usize = 4096;
 /// For how much longer than for a lock a write waits for those before it.
 const IN_LINE: Duration = Duration::from_secs(1);
 
-/// The shortest time that SQLite can wait.
+/// How long to pause before asking for a lock again that SQLite did not wait for.
 const INSTANT: Duration = Duration::from_millis(1);
 
 pub(crate) struct Writer {
@@ -170,14 +170,14 @@ impl Thread {
     /// Does them, and answers each.
     fn settle(&mut self, mut group: Vec<Box<dyn Job>>) {
         while let Some(first) = group.first() {
-            let rest = first.deadline().saturating_duration_since(Instant::now());
-            match self.transaction(&mut group, rest) {
+            let deadline = first.deadline();
+            match self.transaction(&mut group, deadline) {
                 Err(Failed::Job(_)) if group.len() > 1 => {
                     return group.into_iter().for_each(|job| self.settle(vec![job]));
                 }
                 Err(Failed::Locked(fault)) => {
-                    let soon = Instant::now() + INSTANT;
-                    self.give_up(&mut group, &fault, |job| job.deadline() <= soon);
+                    let now = Instant::now();
+                    self.give_up(&mut group, &fault, |job| job.deadline() <= now);
                     if !group.is_empty() {
                         std::thread::sleep(INSTANT);
                     }
@@ -207,19 +207,14 @@ impl Thread {
     }
 
     /// Does them all, or nothing. Afterwards they are on the disk.
-    fn transaction(
-        &mut self,
-        group: &mut [Box<dyn Job>],
-        patience: Duration,
-    ) -> Result<(), Failed> {
+    fn transaction(&mut self, group: &mut [Box<dyn Job>], deadline: Instant) -> Result<(), Failed> {
         // Taken out, and only put back when all went well.
-        let deadline = Instant::now() + patience;
         let open = self.file.reuse(self.open.take(), Mode::Write, deadline);
         let mut open = open.map_err(Failed::Everything)?;
         let table = &self.file.table;
         let done = catch_unwind(AssertUnwindSafe(|| {
             let everything = |error| Failed::Everything(Fault::Sqlite(error));
-            open.busy_timeout(patience).map_err(everything)?;
+            wait_until(&open, deadline).map_err(everything)?;
             let transaction = open
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(|error| match is_busy(&error) {
