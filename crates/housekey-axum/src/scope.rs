@@ -58,8 +58,8 @@ pub(crate) async fn admit<U: User>(
     parts: &Parts,
 ) -> Result<(), LoginRejection> {
     let scope = parts.extensions.get();
-    let route = parts.extensions.get::<MatchedPath>();
-    let route = route.map(MatchedPath::as_str);
+    let route = rules.has_exceptions().then(|| parts.extensions.get());
+    let route = route.flatten().map(MatchedPath::as_str);
     let admitted = rules.admit(visits(parts), parts, route, scope, ADD_LAYER);
     admitted.await.map_err(LoginRejection::of)
 }

@@ -64,7 +64,7 @@ impl PostgresLoginStore {
     ///   `read-write`; with `any`, a standby may answer too, which may still know logins that have ended, and which none can be
     ///   made on.
     /// - `host=/var/run/postgresql`: a Unix socket.
-    /// - `sslmode`: `disable`, `prefer` (encrypted if the server can; so it is without this), `require` (encrypted; but whoever is
+    /// - `sslmode`: `disable`, `prefer` (encrypted if the server can; so it is without this), `require` (encrypted; but anybody
     ///   in between can be the server), `verify-ca` (with a certificate of somebody who is trusted), `verify-full` (for this
     ///   host). `sslrootcert` is a file with those who are trusted, in place of the system's; `sslcert` and `sslkey` are what this
     ///   program shows.

@@ -3,7 +3,7 @@
 /// What is asked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// Whoever is in between can be the server.
+    /// Anybody on the way can pose as the server.
     Nothing,
     /// That it was signed by somebody who is trusted.
     Signature,

@@ -80,7 +80,7 @@ class Login(Generic[UserT]):
             seconds = duration.total_seconds()
         deferred = getattr(g, deferred_attribute(self._name), None)
         if deferred is not None:
-            # A loader logs in the user whom it has found, and is to return them first.
+            # A loader logs in the user it has found. It has to return that user first.
             deferred.append(partial(self.login_user, user, remember, duration, force, fresh))
             return True
         visit = self._visit()

@@ -152,7 +152,7 @@ async fn given_up<T>(request: impl Future<Output = T>) {
     }
 }
 
-/// Whoever looks after the server does this (SIGTERM for the process of each connection).
+/// An administrator does this (SIGTERM for the process of each connection).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_server_ends_costs_nobody_an_answer() {
     let named = Named::new().await;

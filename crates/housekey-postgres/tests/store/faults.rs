@@ -35,7 +35,7 @@ async fn a_server_that_is_killed_or_stopped_in_mid_traffic_loses_no_answer() {
     all_is_well(&store).await;
 }
 
-/// Whoever looks after the server does this (SIGTERM for the process of each connection), and so does a failover.
+/// An administrator does this (SIGTERM for the process of each connection), and so does a failover.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_server_ends_in_mid_traffic_lose_no_answer() {
     let server = Server::start(Kind::Postgres);

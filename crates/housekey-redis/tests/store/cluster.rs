@@ -59,7 +59,7 @@ async fn slots_that_move_in_mid_traffic_lose_no_answer() {
     traffic.end(&store).await;
     let loaded = store.load(&old.id, NOW).await.unwrap();
     assert_eq!(loaded, Some(old));
-    // Whoever comes later finds it as well.
+    // Later ones find it as well.
     operations::every_one_works(&store_on(&cluster)).await;
 }
 

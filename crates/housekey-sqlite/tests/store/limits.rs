@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::future::Future;
+use std::path::Path;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,12 @@ use store_tests::{NOW, create, list};
 
 use super::{Threads, Way, file, id, record};
 
-const LOCK: &str = "BEGIN IMMEDIATE";
+/// Another program that keeps the file locked until it says COMMIT.
+fn locked(path: &Path) -> Connection {
+    let other = Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other
+}
 
 /// All of them, polled in turns.
 async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
@@ -51,8 +57,7 @@ fn behind_a_lock_the_last_of_many_waits_as_long_as_the_first_and_nothing_is_done
         .busy_timeout(patience)
         .open()
         .unwrap();
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch(LOCK).unwrap();
+    let other = locked(&path);
     let began = Instant::now();
     let waited = block_on(all((0..1280)
         .map(|number| {
@@ -77,8 +82,7 @@ async fn a_login_whose_browser_has_gone_is_not_made_and_a_logout_is_carried_out(
     let (_folder, path) = file();
     let store = Threads.open(&path);
     create(&store, &record(1, "mia")).await;
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch(LOCK).unwrap();
+    let other = locked(&path);
     assert!(poll_once(log_in(&store, 2)).await.is_none());
     assert!(poll_once(store.delete(&id(1))).await.is_none());
     other.execute_batch("COMMIT").unwrap();
@@ -96,8 +100,7 @@ async fn more_than_can_wait_are_refused_at_once_and_the_others_go_on() {
         .busy_timeout(patience)
         .open()
         .unwrap();
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch(LOCK).unwrap();
+    let other = locked(&path);
     let mut waiting = Vec::new();
     let refused = loop {
         let mut asked = Box::pin(log_in(&store, waiting.len() as u64));

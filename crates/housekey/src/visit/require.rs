@@ -350,11 +350,13 @@ impl<U: User> GuardRules<U> {
         route: Option<&str>,
         scope: Option<&ScopeFor<U>>,
     ) -> bool {
+        let Some(public) = &self.public else {
+            return false;
+        };
+        let nothing = Scope::new();
+        let scope = scope.map_or(&nothing, |scope| &scope.scope);
         let visit = || visits?.iter().find(|visit| visit.is_for::<U>());
-        let scope = || scope.map_or_else(Scope::new, |scope| scope.scope.clone());
-        let is_login_page = || visit().is_some_and(|it| it.is_login_page(request, &scope()));
-        let public = self.public.as_ref();
-        public.is_some_and(|public| public.admits(request, route) || is_login_page())
+        public.admits(request, route) || visit().is_some_and(|it| it.is_login_page(request, scope))
     }
 
     /// What is required.
