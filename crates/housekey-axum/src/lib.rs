@@ -3,8 +3,6 @@
 mod error;
 mod extract;
 mod guard;
-#[cfg(doctest)]
-mod guides;
 mod layer;
 mod scope;
 mod unread;
