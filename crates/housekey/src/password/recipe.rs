@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::argon2id::Argon2id;
 use super::bcrypt::Bcrypt;
+use super::text::Parts;
 use super::werkzeug::{Method, Pbkdf2, Scrypt};
 use crate::error::Error;
 
@@ -47,6 +48,16 @@ impl From<Method> for Recipe {
         match method {
             Method::Scrypt(scrypt) => scrypt.into(),
             Method::Pbkdf2(pbkdf2) => pbkdf2.into(),
+        }
+    }
+}
+
+impl<C: Into<Recipe>> Parts<C> {
+    pub(super) fn of_recipe(self) -> Parts<Recipe> {
+        Parts {
+            cost: self.cost.into(),
+            salt: self.salt,
+            key: self.key,
         }
     }
 }

@@ -1,22 +1,10 @@
 //! What the formats of stored hashes have in common, as texts.
 
-use super::recipe::Recipe;
-
 /// A stored text taken apart, by the costs that its format has.
 pub(super) struct Parts<C> {
     pub(super) cost: C,
     pub(super) salt: Vec<u8>,
     pub(super) key: Vec<u8>,
-}
-
-impl<C: Into<Recipe>> Parts<C> {
-    pub(super) fn of_recipe(self) -> Parts<Recipe> {
-        Parts {
-            cost: self.cost.into(),
-            salt: self.salt,
-            key: self.key,
-        }
-    }
 }
 
 /// Why a stored text cannot be verified.
