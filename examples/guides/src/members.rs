@@ -1,4 +1,4 @@
-//! An invented users table, and two pages. Your program has its own.
+//! An sample users table, and two pages. Your program has its own.
 
 use housekey_axum::{BoxError, Error, User, UserLoader};
 
