@@ -1,4 +1,4 @@
-//! An sample users table, and two pages. Your program has its own.
+//! A sample users table, and two pages. Your program has its own.
 
 use housekey_axum::{BoxError, Error, User, UserLoader};
 
