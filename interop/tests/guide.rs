@@ -49,7 +49,10 @@ fn the_guide_shows_both_small_programs_whole_and_in_their_order() {
         let shown: Vec<_> = shown.into_iter().filter(blank).collect();
         let written: Vec<_> = program.lines().filter(blank).collect();
         for (shown, written) in shown.iter().zip(&written) {
-            assert_eq!(shown, written, "copy interop/small into docs/from-flask-side-by-side.md");
+            assert_eq!(
+                shown, written,
+                "copy interop/small into docs/from-flask-side-by-side.md"
+            );
         }
         assert_eq!(shown.len(), written.len());
     }
