@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(dead_code)] // They are parts of programs.
 
+mod links;
 #[allow(unreachable_pub)] // As a program would write it.
 mod members;
 
