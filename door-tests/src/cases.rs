@@ -350,6 +350,11 @@ macro_rules! suite {
                 use $crate::behaviour::key_rotation as cases;
                 $crate::behaviour_key_rotation!();
             }
+            mod mounted {
+                use super::*;
+                use $crate::behaviour::mounted as cases;
+                $crate::behaviour_mounted!();
+            }
             mod polling {
                 use super::*;
                 use $crate::behaviour::polling as cases;

@@ -16,10 +16,11 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// A page to log in at, by these settings.
+    /// A page to log in at, by these settings, at its public address.
     pub(crate) fn view(settings: &RuleSettings, view: &str) -> LoginView {
         let force_host = settings.force_host.as_deref();
-        LoginView::new(view, &settings.next_field, force_host)
+        let view = settings.mount.public(view);
+        LoginView::new(&view, &settings.next_field, force_host)
     }
 
     /// The names of all cookies.
@@ -35,6 +36,8 @@ impl Policy {
     pub(crate) fn is_safe_next(&self, next: &str) -> bool {
         let views = [&self.login_view, &self.refresh_view];
         let is_login_page = views.into_iter().flatten().any(|view| view.is_at(next));
-        self.settings.next_origins.is_safe_target(next) && !is_login_page
+        self.settings.next_origins.is_safe_target(next)
+            && self.settings.mount.contains(next)
+            && !is_login_page
     }
 }

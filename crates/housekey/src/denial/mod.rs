@@ -69,7 +69,7 @@ pub enum Denied {
 pub(crate) struct Question<'a, H> {
     pub(crate) policy: &'a Policy,
     pub(crate) request: &'a H,
-    /// Where the request wanted to go, before any router took a prefix off.
+    /// Where the request wanted to go, as its client wrote it: before a router or a proxy took a prefix off.
     pub(crate) target: Option<&'a PathAndQuery>,
     /// Whether no person may ever see the answer.
     pub(crate) unseen: bool,

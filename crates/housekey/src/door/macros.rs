@@ -162,7 +162,8 @@ macro_rules! door_extractors {
             }
 
             /// Goes there, or to `default` when there is no address or it is not safe. `default` is the application's and is
-            /// not checked.
+            /// not checked. A path in it is the program's own, so a prefix ([`mounted_at`](housekey::LoginManagerBuilder::mounted_at))
+            /// is put in front of it.
             ///
             /// # Errors
             ///

@@ -18,6 +18,7 @@ use crate::client::SessionIdentifier;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
 use crate::error::Error;
 use crate::event::{Event, EventClient};
+use crate::next_url::Mount;
 use crate::policy::Policy;
 use crate::records::rules::{MaxLogins, RecordRules, WhenFull};
 use crate::records::secret::Digests;
@@ -320,6 +321,35 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// Denials.
 impl<U: User> LoginManagerBuilder<U> {
+    /// The prefix of the program's public addresses, for instance `/app`, where a proxy strips it before a request arrives here:
+    /// WSGI's `SCRIPT_NAME`, FastAPI's `root_path`. Empty by default, which `/` means too. Only for a proxy that strips it:
+    /// where the program sees the prefix, this would put it in front twice.
+    ///
+    /// - The paths that this manager, its scopes and guards and [`NextUrl::or`](crate::NextUrl::or) are given stay the program's own,
+    ///   as its router knows them: `login_view("/login")` sends people to `/app/login`. Absolute URLs stay as they are.
+    /// - The way back is public too: `next` is `/app/page`. An address of this host that is not below the prefix is refused:
+    ///   `/`, `/application`, `/app/../admin`, in any encoding.
+    /// - Cookies keep their path, `/` by default. Programs below other prefixes of one host get them too, and two with the same cookie
+    ///   names and different keys overwrite each other's: give them different names.
+    ///
+    /// No header of a request changes it. What the application writes itself, such as links, forms and redirects, it writes with
+    /// the prefix.
+    ///
+    /// ```
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// let manager = LoginManager::new(SecretKeys::generate(), loader)
+    ///     .mounted_at("/app")
+    ///     .login_view("/login") // people are sent to /app/login?next=%2Fapp%2F…
+    ///     .build()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn mounted_at(mut self, prefix: impl Into<String>) -> Self {
+        self.settings.rules.mount = Mount::new(prefix.into());
+        self
+    }
+
     /// Where people are sent who have to log in: a path of this site, or an absolute URL. Without one they get a 401.
     pub fn login_view(mut self, view: impl Into<String>) -> Self {
         self.settings.rules.login_view = Some(view.into());

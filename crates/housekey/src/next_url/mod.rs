@@ -10,14 +10,17 @@
 //! 3. The same after percent-decoding the path: no `//` and no `/\` at the beginning, no control characters inside;
 //!    and not both a doubled slash and a `.` or `..` anywhere, which may be resolved to a `//` at the beginning.
 //! 4. Or an absolute `http` or `https` URL whose origin the application listed, without user information.
+//! 5. Where the program is mounted below a prefix: a path below it, without a `.` or `..` in the decoded path.
 //!
 //! It is checked when the address is written and again when it is used.
 
 mod login_url;
+mod mount;
 mod safe;
 mod view;
 
 pub(crate) use login_url::query_value;
 pub use login_url::{build_login_url, login_url, make_next_param};
+pub(crate) use mount::Mount;
 pub(crate) use safe::{check_view, for_location};
 pub(crate) use view::LoginView;

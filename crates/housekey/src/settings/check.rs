@@ -78,6 +78,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
             settings.max_cookie_size
         )));
     }
+    settings.rules.mount.check()?;
     check_view("login_view", settings.rules.login_view.as_deref())?;
     check_view("refresh_view", settings.rules.refresh_view.as_deref())?;
     let field = &settings.rules.next_field;

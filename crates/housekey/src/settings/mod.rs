@@ -13,6 +13,7 @@ use crate::auth_hash::AuthHash;
 use crate::client::SessionIdentifier;
 use crate::cookie::{Attributes, SameSite, without_prefixes};
 use crate::error::Error;
+use crate::next_url::Mount;
 use crate::origin::Origins;
 use crate::records::rules::MaxLogins;
 use crate::records::timeouts::LoginTimeouts;
@@ -156,6 +157,8 @@ pub(crate) struct RuleSettings {
     /// The verdict on a session without the digest that its user calls for.
     pub(crate) missing_auth_hash: AuthHash,
     pub(crate) anonymous_data: AnonymousData,
+    /// The prefix of the public addresses, which a proxy strips.
+    pub(crate) mount: Mount,
     pub(crate) login_view: Option<String>,
     pub(crate) refresh_view: Option<String>,
     pub(crate) login_message: Option<FlashMessage>,
@@ -209,6 +212,7 @@ impl Settings {
                 trust_fresh_flag: false,
                 missing_auth_hash: AuthHash::Changed,
                 anonymous_data: AnonymousData::Drop { except: Vec::new() },
+                mount: Mount::default(),
                 login_view: None,
                 refresh_view: None,
                 login_message: None,

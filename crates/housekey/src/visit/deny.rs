@@ -13,11 +13,12 @@ impl Visit {
     /// Whether a request is for the page to log in or to prove oneself again.
     pub(super) fn is_login_page(&self, request: &impl Head, scope: &Scope) -> bool {
         let stale = Denied::FreshLoginRequired { within: None };
+        let target = self.target();
         [Denied::LoginRequired, stale].into_iter().any(|denied| {
             let question = Question {
                 policy: &self.shared().policy,
                 request,
-                target: self.target(),
+                target: target.as_deref(),
                 unseen: false,
                 denied,
                 scope,
@@ -43,10 +44,11 @@ impl OpenVisit {
         let mut response = match handler {
             Some(handler) => handler(request.parts()),
             None => {
+                let target = self.visit().target();
                 let question = Question {
                     policy,
                     request,
-                    target: self.visit().target(),
+                    target: target.as_deref(),
                     unseen: self.with(|view| view.unseen),
                     denied,
                     scope,

@@ -31,6 +31,7 @@ pub(crate) mod watch;
 pub(crate) mod watched;
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,8 +145,10 @@ impl Visit {
         &self.inner.shared
     }
 
-    pub(crate) fn target(&self) -> Option<&PathAndQuery> {
-        self.inner.target.as_ref()
+    /// Where the request wanted to go, as its client wrote it.
+    pub(crate) fn target(&self) -> Option<Cow<'_, PathAndQuery>> {
+        let own = self.inner.target.as_ref()?;
+        self.shared().settings.mount.public_target(own)
     }
 
     /// What is read of the body of a request with these headers, if it is denied. `None` when it is not worth beginning: the

@@ -52,6 +52,9 @@ impl NextUrl {
     /// The address, or `default` when there is none or it is not safe, as it can stand in a `Location` header. A
     /// `next` in the session is used up.
     ///
+    /// `default` is the application's and is not checked. A path in it is the program's own: where the program is
+    /// [mounted](crate::LoginManagerBuilder::mounted_at) below a prefix, that is put in front of it, and not of the address, which has it.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: it could not be used up.
@@ -65,6 +68,7 @@ impl NextUrl {
             (None, Some(_)) => self.visit.deliver(&Event::NextRejected),
             (None, None) => {}
         }
-        Ok(default.to_owned())
+        let mount = &self.visit.visit().shared().settings.mount;
+        Ok(mount.public(default).into_owned())
     }
 }
