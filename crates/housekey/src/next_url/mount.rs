@@ -111,6 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn the_prefix_comes_in_front_of_paths_and_of_nothing_else() {
+        let mount = Mount::new("/app".to_owned());
+        for (own, public) in [
+            ("/", "/app/"),
+            ("/login?a=b#c", "/app/login?a=b#c"),
+            ("/app/login", "/app/app/login"),
+            ("https://site.example/login", "https://site.example/login"),
+            ("//cdn.example/x", "//cdn.example/x"),
+            ("page", "page"),
+            ("?tab=1", "?tab=1"),
+            ("", ""),
+        ] {
+            assert_eq!(mount.public(own), public);
+            assert_eq!(Mount::new("/".to_owned()).public(own), own);
+        }
+    }
+
+    #[test]
     fn a_request_without_a_path_is_for_the_first_page() {
         let mount = Mount::new("/app".to_owned());
         let public = |own: &'static str| {

@@ -73,7 +73,47 @@ fn stays(next: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Paths that begin with a prefix, or with what looks like one.
+fn path_below_app() -> impl Strategy<Value = String> {
+    let piece = one_of(&[
+        "/", "/", "/", "app", ".", "..", "..", "%2f", "%2F", "%2e", "%2E", "%5c", "\\", "\t", "a",
+        "?", "#", "%",
+    ]);
+    let begin = one_of(&["/app", "/app/", "/app%2f", "/%61pp/", "/App/", "/"]);
+    (begin, vec(piece, 0..8)).prop_map(|(begin, pieces)| format!("{begin}{}", pieces.concat()))
+}
+
+/// What a proxy that decodes a path and then resolves its dots makes of it.
+fn resolved(path: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let mut segments = Vec::new();
+    for segment in decoded.split(['/', '\\']).skip(1) {
+        match segment {
+            ".." => drop(segments.pop()),
+            "." => {}
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
 proptest! {
+    /// As the browser resolves the address, and as a proxy does that decodes it first.
+    #[test]
+    fn no_next_leads_out_of_a_prefix(next in prop_oneof![path_below_app(), next(), winding_path()]) {
+        static MANAGER: OnceLock<LoginManager<Member>> = OnceLock::new();
+        let manager = MANAGER.get_or_init(|| safe().mounted_at("/app").build().unwrap());
+        let base = Url::parse("https://testserver/app/login").unwrap();
+        let request = request::<&str>(&[]);
+        let next_url = open(manager, &request).next_url(&request).or_field(Some(&next));
+        let location = next_url.or("/default").unwrap();
+        let target = base.join(&location).unwrap();
+        prop_assert_eq!(target.origin(), base.origin());
+        for path in [target.path().to_owned(), resolved(target.path())] {
+            prop_assert!(path == "/app" || path.starts_with("/app/"), "{:?} leads to {}", next, path);
+        }
+    }
+
     #[test]
     fn no_next_leads_away(next in next()) {
         stays(&next)?;
