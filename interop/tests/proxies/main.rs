@@ -126,7 +126,7 @@ fn a_login_leads_back_to_where_the_person_was_going(proxy: &Proxy, prefix: &str)
 
 fn the_client_has_its_own_address_whatever_it_says(proxy: &Proxy, prefix: &str) {
     let forged = "X-Forwarded-For: 203.0.113.9\r\nx-forwarded-for: 203.0.113.10, 203.0.113.11\r\n\
-        X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: http\r\nForwarded: for=203.0.113.9;host=evil.example\r\n";
+        X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Prefix: /evil\r\nForwarded: for=203.0.113.9;host=evil.example\r\n";
     for fields in ["", forged] {
         let mut browser = Browser::of(proxy).sending(fields);
         browser.post(&format!("{prefix}/login"), "name=mia");
