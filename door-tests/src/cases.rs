@@ -365,6 +365,11 @@ macro_rules! suite {
                 use $crate::behaviour::remember as cases;
                 $crate::behaviour_remember!();
             }
+            mod second_step {
+                use super::*;
+                use $crate::behaviour::second_step as cases;
+                $crate::behaviour_second_step!();
+            }
             mod secrets_in_logs {
                 use super::*;
                 use $crate::behaviour::secrets_in_logs as cases;

@@ -15,6 +15,7 @@ pub mod key_rotation;
 pub mod polling;
 pub mod protection;
 pub mod remember;
+pub mod second_step;
 pub mod secrets_in_logs;
 pub mod sessions;
 pub mod user_types;

@@ -8,7 +8,7 @@ use crate::auth_hash::{self, AuthHash};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::records::rules::{Issued, Renewed};
+use crate::records::rules::{Issued, Renewal, Renewed};
 use crate::records::secret::LoginSecret;
 use crate::remember::NewToken;
 use crate::session::keys;
@@ -123,18 +123,28 @@ impl View<'_> {
         self.event(Event::LoggedOut { user_id });
     }
 
-    /// Makes the login of this user fresh: they have just proved themselves again.
-    /// `renewed` has the new secret of their record.
-    pub(crate) fn confirm(
+    /// Carries the login of this user over a proof, or a change of their auth hash.
+    pub(crate) fn renew(
         &mut self,
         user: &dyn User,
+        renewal: Renewal,
         renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
+        match renewal {
+            Renewal::Confirm => self.confirm(user, renewed),
+            Renewal::AuthHash => self.update_auth_hash(user, renewed),
+        }
+    }
+
+    /// Makes the login of this user fresh: they have just proved themselves again.
+    /// `renewed` has the new secret of their record.
+    fn confirm(&mut self, user: &dyn User, renewed: Option<&Renewed>) -> Result<(), Error> {
         let id = self.logged_in_as(user)?;
         self.if_it_fits(|view| {
             view.write_renewed(&id, renewed);
             view.make_fresh();
             view.bind_to_client();
+            view.session.remove(keys::PENDING);
         })?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
@@ -160,7 +170,7 @@ impl View<'_> {
     }
 
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
-    pub(crate) fn update_auth_hash(
+    fn update_auth_hash(
         &mut self,
         user: &dyn User,
         renewed: Option<&Renewed>,
@@ -341,7 +351,7 @@ impl View<'_> {
     }
 
     /// The next question for the user has to look again.
-    fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.generation += 1;
         self.who = Who::NotAsked;
         self.live = None;

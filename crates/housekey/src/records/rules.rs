@@ -340,6 +340,11 @@ impl RecordRules {
         marker(id, now, LAST_DATE.as_secs())
     }
 
+    /// That a login which had begun is over: for as long as it could have been finished.
+    pub(crate) fn pending_marker(&self, id: &LoginId, ends_at: u64, now: u64) -> LoginRecord {
+        marker(id, now, ends_at.saturating_add(self.clock_tolerance))
+    }
+
     /// The number of the mark that all sessions of a user which peers have signed are over.
     pub(crate) fn sessions_mark(&self, realm: &str, user_id: &str) -> LoginId {
         marker_id(&sessions_of_peers(realm, user_id))

@@ -18,6 +18,9 @@ pub(crate) const FRESH_AT: &str = "_fresh_at";
 /// The digest of the user's auth hash. Ours; Flask-Login ignores it.
 pub(crate) const AUTH_HASH: &str = "_auth_hash";
 
+/// A login that has begun and waits for its second step. Ours; Flask-Login ignores it.
+pub(crate) const PENDING: &str = "_pending_login";
+
 /// Which record the login has, and the secret that proves it. Ours; Flask-Login ignores it.
 pub(crate) const TOKEN: &str = "_login";
 
@@ -35,7 +38,7 @@ pub(crate) const LOGIN: [&str; 8] = [
 
 /// All keys whose values the rules look at or write. Those of a session that has another home go in with their values
 /// ([`Incoming`](crate::door::Incoming)).
-pub const SESSION_KEYS: [&str; 12] = [
+pub const SESSION_KEYS: [&str; 13] = [
     USER_ID,
     FRESH,
     IDENTIFIER,
@@ -45,6 +48,7 @@ pub const SESSION_KEYS: [&str; 12] = [
     FRESH_AT,
     AUTH_HASH,
     TOKEN,
+    PENDING,
     super::PERMANENT,
     super::FLASHES,
     super::OWNER,

@@ -175,6 +175,10 @@ impl<U: User> Login<U> {
         self.visit.end_other_logins().await
     }
 
+    pub(super) fn visit(&self) -> &OpenVisit {
+        &self.visit
+    }
+
     /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
     /// who is there, ask for the current user.
     pub fn user_id(&self) -> Option<String> {
