@@ -350,6 +350,11 @@ macro_rules! suite {
                 use $crate::behaviour::key_rotation as cases;
                 $crate::behaviour_key_rotation!();
             }
+            mod lifetimes {
+                use super::*;
+                use $crate::behaviour::lifetimes as cases;
+                $crate::behaviour_lifetimes!();
+            }
             mod polling {
                 use super::*;
                 use $crate::behaviour::polling as cases;

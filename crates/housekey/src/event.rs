@@ -167,6 +167,9 @@ pub enum EndReason {
     Idle,
     /// The user last proved themselves longer ago than the absolute timeout.
     TooOld,
+    /// It was to last until now and no longer: it had a [lifetime](crate::LoginUser::lifetime) of its own. Where logins have
+    /// records, such a one has expired by then, and it is [`RecordGone`](Self::RecordGone).
+    LifetimeOver,
     /// The user has logged in elsewhere, and had as many logins as they may.
     TooManyLogins,
     /// The user ended it from another login.
@@ -345,6 +348,7 @@ impl EndReason {
             Self::CookieReplaced => "cookie_replaced",
             Self::Idle => "idle",
             Self::TooOld => "too_old",
+            Self::LifetimeOver => "lifetime_over",
             Self::TooManyLogins => "too_many_logins",
             Self::EndedByUser => "ended_by_user",
             Self::EndedByApplication => "ended_by_application",

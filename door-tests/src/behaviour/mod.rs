@@ -12,6 +12,7 @@ pub mod flash;
 pub mod freshness;
 pub mod identity;
 pub mod key_rotation;
+pub mod lifetimes;
 pub mod polling;
 pub mod protection;
 pub mod remember;

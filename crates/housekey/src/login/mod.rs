@@ -6,10 +6,12 @@
 //! - [`actions`]: log in, log out, confirm.
 //! - [`pending`]: a login that has begun, and waits for its second step.
 //! - [`plan`]: what a login, a logout, a renewal or a list of logins asks of the store.
+//! - [`lifetime`]: when a login ends that has a lifetime of its own.
 //! - [`freshness`]: whether the user proved themselves lately.
 
 pub(crate) mod actions;
 mod freshness;
+mod lifetime;
 pub(crate) mod pending;
 pub(crate) mod plan;
 mod protection;

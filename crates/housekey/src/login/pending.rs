@@ -63,6 +63,11 @@ pub(crate) struct Pending {
     /// `Some` when the browser is to be remembered; how many seconds, or 0 for as long as the manager says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remember: Option<u64>,
+    /// How long the login lasts at most, in seconds, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifetime: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
 }
@@ -92,6 +97,8 @@ impl Pending {
             remember: self
                 .remember
                 .map(|seconds| (seconds > 0).then(|| Duration::from_secs(seconds))),
+            lifetime: self.lifetime.map(Duration::from_secs),
+            until: self.until,
             ..LoginOptions::default()
         }
     }
@@ -147,7 +154,14 @@ impl View<'_> {
         let user_id = match options.kind {
             PendingKind::Login => {
                 // A token that rotates is made with its record, at the end.
-                self.could_log_in(user, LoginOptions::default(), None)?;
+                let login = LoginOptions {
+                    remember: options
+                        .login
+                        .remember
+                        .filter(|_| !self.policy.remember.rotates()),
+                    ..options.login
+                };
+                self.could_log_in(user, login, None)?;
                 user.id()
             }
             PendingKind::Confirmation => self.logged_in_as(user)?,
@@ -164,6 +178,8 @@ impl View<'_> {
                 .login
                 .remember
                 .map(|duration| duration.map_or(0, |it| it.as_secs())),
+            lifetime: options.login.lifetime.map(|it| it.as_secs()),
+            until: options.login.until,
             next: options.next.clone(),
         })
     }

@@ -277,7 +277,9 @@ impl View<'_> {
             .filter(|_| self.policy.remember.rotates())
             .map(|duration| duration.unwrap_or(self.policy.remember.duration));
         let digest = self.policy.auth_hashes.digest(user);
-        let new = rules.issue(&user.id(), digest, remember_for, &self.client, self.now);
+        let now = self.now;
+        let new = rules.issue(&user.id(), digest, remember_for, &self.client, now);
+        let new = rules.with_times(new, options.proved_at(now), options.ends_at(now), now);
         self.could_log_in(user, options, Some(&new))?;
         Ok(new)
     }

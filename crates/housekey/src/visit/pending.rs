@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::OpenVisit;
 use super::driver::Begun;
-use super::login::Login;
+use super::login::{Login, seconds};
 use crate::cookie::check_duration;
 use crate::error::{Error, ErrorKind};
 use crate::login::actions::LoginOptions;
@@ -148,6 +148,18 @@ impl<U: User> BeginLogin<'_, U> {
         self
     }
 
+    /// How long the login lasts at most, from when it is finished: see [`LoginUser::lifetime`](crate::LoginUser::lifetime).
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.options.login.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Until when it lasts at most: see [`LoginUser::until`](crate::LoginUser::until).
+    pub fn until(mut self, until: SystemTime) -> Self {
+        self.options.login.until = Some(seconds(until));
+        self
+    }
+
     /// For how long, in whole seconds: see [`LoginUser::remember_for`](crate::LoginUser::remember_for).
     pub fn remember_for(mut self, duration: Duration) -> Self {
         self.options.login.remember = Some(Some(duration));
@@ -199,6 +211,9 @@ begun! { BeginLogin BeginConfirmation }
 fn check(options: &PendingOptions) -> Result<(), Error> {
     if let Some(Some(duration)) = options.login.remember {
         check_duration("remember_for", duration)?;
+    }
+    if let Some(lifetime) = options.login.lifetime {
+        check_duration("lifetime", lifetime)?;
     }
     check_duration("expires_in", options.lifetime)?;
     match options.lifetime > LONGEST_LIFETIME {
