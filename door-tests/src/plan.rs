@@ -126,6 +126,8 @@ pub enum Extractor {
     OptionalLoginRequired,
     /// The id.
     FreshLoginRequired,
+    /// The id, and `to confirm` if it is a proof.
+    PendingLogin,
     /// Nothing.
     Login,
     /// The keys, with spaces between them.
@@ -165,6 +167,8 @@ pub enum Requires {
     Login,
     /// `fresh_login_required`.
     FreshLogin,
+    /// `pending_login_required`.
+    PendingLogin,
 }
 
 /// A method of a guard.
@@ -293,6 +297,10 @@ pub(crate) fn login_required() -> Guard {
 
 pub(crate) fn fresh_login_required() -> Guard {
     Guard::new(Requires::FreshLogin)
+}
+
+pub(crate) fn pending_login_required() -> Guard {
+    Guard::new(Requires::PendingLogin)
 }
 
 pub(crate) fn login_scope() -> Guard {

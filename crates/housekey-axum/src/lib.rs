@@ -18,10 +18,11 @@ pub use housekey::Error as CoreError;
 
 pub use error::{Error, LoginRejection};
 pub use extract::{
-    AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther,
-    Session, WithoutUse,
+    AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, PendingLogin,
+    SeeOther, Session, WithoutUse,
 };
 pub use guard::{
     Guard, GuardFuture, GuardService, fresh_login_required, login_required, login_scope,
+    pending_login_required,
 };
 pub use layer::{LoginLayer, LoginManagerExt, LoginService, ResponseFuture};

@@ -119,6 +119,10 @@ macro_rules! door_extractors {
         /// remember token. Others are sent to prove themselves again (`refresh_view`); nobody is logged out by it.
         pub struct FreshLoginRequired<U>(pub ::std::sync::Arc<U>);
 
+        /// Somebody who has taken the first step of a login and not the second, for the pages of the second step: see
+        /// [`housekey::PendingLogin`]. **They are not logged in.** Others are denied, and people sent to the login page.
+        pub struct PendingLogin<U>(::housekey::PendingLogin<U>);
+
         $(#[$without_use])*
         #[derive(Clone, Copy, Debug)]
         pub struct WithoutUse<E>(pub E);
@@ -187,6 +191,7 @@ macro_rules! door_extractors {
             CurrentUser(inside): ::housekey::CurrentUser<U>, it => Self(it.0.clone());
             LoginRequired(inside): U, it => Self(::std::sync::Arc::clone(&it.0));
             FreshLoginRequired(inside): U, it => Self(::std::sync::Arc::clone(&it.0));
+            PendingLogin(inside): ::housekey::PendingLogin<U>, it => Self(it.0.clone());
             Login(inside): ::housekey::Login<U>, it => Self(it.0.clone());
             Session(inside): ::housekey::Session, it => Self(it.0.clone(), it.1);
             Flash(inside): ::housekey::Flash, it => Self(it.0.clone(), it.1);

@@ -32,9 +32,12 @@ impl View<'_> {
     }
 
     pub(crate) fn make_fresh(&mut self) {
+        self.make_fresh_since(self.now);
+    }
+
+    pub(crate) fn make_fresh_since(&mut self, proved_at: u64) {
         self.session.set(keys::FRESH, "true".to_owned());
-        let now = self.now.to_string();
-        self.session.set(keys::FRESH_AT, now);
+        self.session.set(keys::FRESH_AT, proved_at.to_string());
     }
 
     pub(crate) fn make_stale(&mut self) {

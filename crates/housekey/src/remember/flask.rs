@@ -55,6 +55,7 @@ impl FlaskTokens {
             issued_at: None,
             duration: None,
             remaining: None,
+            ends_at: None,
             outdated: key == KeyUsed::Fallback,
         })
     }

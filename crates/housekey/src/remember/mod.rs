@@ -76,6 +76,8 @@ pub(crate) struct Claims {
     pub(crate) duration: Option<Duration>,
     /// How long it still has to live.
     pub(crate) remaining: Option<Duration>,
+    /// When the login itself ends, if it has a lifetime of its own, in seconds since 1970.
+    pub(crate) ends_at: Option<u64>,
     /// Whether it is to be replaced: signed with an older key, or in the format that is being left behind.
     pub(crate) outdated: bool,
 }
@@ -169,16 +171,17 @@ impl RememberCookie {
     }
 
     fn set(&self, token: &NewToken, now: u64) -> Option<SetCookie<'_>> {
-        let duration = token.duration.unwrap_or(self.duration);
+        let mut duration = token.duration.unwrap_or(self.duration);
+        if let Some(ends_at) = token.ends_at {
+            duration = duration.min(Duration::from_secs(ends_at.saturating_sub(now)));
+        }
         let value = match self.format {
             RememberFormat::FlaskLogin => self.flask.issue(&token.user_id),
             RememberFormat::Rotating => {
                 self.rotating
                     .issue(&token.user_id, token.login.as_ref()?, now)
             }
-            _ => self
-                .timed
-                .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
+            _ => self.timed.issue(token, duration, now),
         };
         self.attributes.set(&value, Some(expiry(now, duration)))
     }
@@ -213,6 +216,8 @@ pub(crate) struct NewToken {
     pub(crate) auth_digest: Option<String>,
     /// `None` for the manager's.
     pub(crate) duration: Option<Duration>,
+    /// When the login itself ends, if it has a lifetime of its own: no token outlives that.
+    pub(crate) ends_at: Option<u64>,
     /// Which record it belongs to, where tokens rotate.
     pub(crate) login: Option<LoginSecret>,
 }
@@ -334,6 +339,7 @@ impl RememberState {
                 user_id,
                 auth_digest,
                 duration: claims.remaining,
+                ends_at: claims.ends_at,
                 login: None,
             });
         }

@@ -36,6 +36,7 @@ impl RotatingTokens {
             issued_at: Some(signed_at),
             duration: None,
             remaining: None,
+            ends_at: None,
             outdated: false,
         })
     }

@@ -9,6 +9,7 @@ use http::Response;
 
 use super::OpenVisit;
 use super::current::Fresh;
+use super::pending::PendingLogin;
 use super::public::PublicRoutes;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
@@ -18,9 +19,18 @@ use crate::user::User;
 
 /// What is required of a visitor who wants to pass: a login, one that is fresh, a user for whom something holds.
 pub struct Requirement<U> {
-    /// `Some` when the login has to be fresh; the age if it differs from the manager's.
-    fresh: Option<Option<Duration>>,
+    needs: Needs,
     test: Option<Arc<Test<U>>>,
+}
+
+/// Which login is required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Login,
+    /// With the age that it may have, if that differs from the manager's.
+    FreshLogin(Option<Duration>),
+    /// One that has begun and waits for its second step, and no login.
+    PendingLogin,
 }
 
 type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
@@ -28,25 +38,32 @@ type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
 impl<U> Requirement<U> {
     /// A login.
     pub const fn login() -> Self {
-        Self {
-            fresh: None,
-            test: None,
-        }
+        Self::needing(Needs::Login)
     }
 
     /// A login that is fresh: no older than this, or else by the manager's rule.
     pub const fn fresh_login(within: Option<Duration>) -> Self {
-        Self {
-            fresh: Some(within),
-            test: None,
-        }
+        Self::needing(Needs::FreshLogin(within))
+    }
+
+    /// A login that has begun and waits for its second step. Somebody who is logged in has none.
+    pub const fn pending_login() -> Self {
+        Self::needing(Needs::PendingLogin)
+    }
+
+    const fn needing(needs: Needs) -> Self {
+        Self { needs, test: None }
     }
 
     /// The user, if they may pass, or else which denial follows. `found` is who is there, and whether their login is as fresh
     /// as this asks for.
     fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
-        let (user, is_fresh) = found.ok_or(Denied::LoginRequired)?;
-        if let (Some(within), false) = (self.fresh, is_fresh) {
+        let nobody = match self.needs {
+            Needs::Login | Needs::FreshLogin(_) => Denied::LoginRequired,
+            Needs::PendingLogin => Denied::PendingLoginRequired,
+        };
+        let (user, is_fresh) = found.ok_or(nobody)?;
+        if let (Needs::FreshLogin(within), false) = (self.needs, is_fresh) {
             return Err(Denied::FreshLoginRequired { within });
         }
         match &self.test {
@@ -74,7 +91,7 @@ impl<U: 'static> Requirement<U> {
 impl<U> Clone for Requirement<U> {
     fn clone(&self) -> Self {
         Self {
-            fresh: self.fresh,
+            needs: self.needs,
             test: self.test.clone(),
         }
     }
@@ -83,7 +100,7 @@ impl<U> Clone for Requirement<U> {
 impl<U> fmt::Debug for Requirement<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requirement")
-            .field("fresh", &self.fresh)
+            .field("needs", &self.needs)
             .field("test", &self.test.is_some())
             .finish()
     }
@@ -102,20 +119,66 @@ impl OpenVisit {
         requirement: &Requirement<U>,
         scope: Option<&ScopeFor<U>>,
     ) -> Result<Arc<U>, Refusal> {
-        let fresh = match requirement.fresh {
-            Some(Some(within)) => Fresh::Within(within),
-            Some(None) => Fresh::ByRule,
-            None => Fresh::NotAsked,
+        let fresh = match requirement.needs {
+            Needs::FreshLogin(Some(within)) => Fresh::Within(within),
+            Needs::FreshLogin(None) => Fresh::ByRule,
+            Needs::Login => Fresh::NotAsked,
+            Needs::PendingLogin => {
+                let found = self.find_pending::<U>(request).await?;
+                let found = found.map(|pending| (Arc::clone(pending.user()), false));
+                return requirement
+                    .admit(found)
+                    .map_err(|denied| self.refused(request, denied, scope));
+            }
         };
         let found = self.find_user::<U>(request, fresh).await?;
         let found = found.map(|current| (current.user, current.fresh));
-        requirement.admit(found).map_err(|denied| {
-            let response = match scope {
-                Some(scope) => self.deny(request, denied, &scope.scope),
-                None => self.deny(request, denied, &Scope::new()),
-            };
-            Refusal::Denied(Box::new(response))
-        })
+        requirement
+            .admit(found)
+            .map_err(|denied| self.refused(request, denied, scope))
+    }
+
+    /// The login that has begun and waits for its second step.
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub async fn require_pending<U: User>(
+        &self,
+        request: &impl Head,
+        scope: Option<&ScopeFor<U>>,
+    ) -> Result<PendingLogin<U>, Refusal> {
+        let found = self.find_pending::<U>(request).await?;
+        found.ok_or_else(|| self.refused(request, Denied::PendingLoginRequired, scope))
+    }
+
+    /// What has begun. A proof is nothing without the login that it is of.
+    async fn find_pending<U: User>(
+        &self,
+        request: &impl Head,
+    ) -> Result<Option<PendingLogin<U>>, Error> {
+        let Some(pending) = PendingLogin::<U>::of(self).await? else {
+            return Ok(None);
+        };
+        if !pending.is_confirmation() {
+            return Ok(Some(pending));
+        }
+        let current = self.find_user::<U>(request, Fresh::NotAsked).await?;
+        let is_theirs = current.is_some_and(|current| current.user.id() == pending.user().id());
+        Ok(is_theirs.then_some(pending))
+    }
+
+    fn refused<U>(
+        &self,
+        request: &impl Head,
+        denied: Denied,
+        scope: Option<&ScopeFor<U>>,
+    ) -> Refusal {
+        let response = match scope {
+            Some(scope) => self.deny(request, denied, &scope.scope),
+            None => self.deny(request, denied, &Scope::new()),
+        };
+        Refusal::Denied(Box::new(response))
     }
 }
 
@@ -134,6 +197,21 @@ impl Visits {
     ) -> Result<Arc<U>, Refusal> {
         let visit = Self::of::<U>(visits, request, remedy)?;
         visit.require(request, requirement, scope).await
+    }
+
+    /// [`OpenVisit::require_pending`], of the manager for users of this type.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`of`](Self::of) besides.
+    pub async fn require_pending<U: User>(
+        visits: Option<&Self>,
+        request: &impl Head,
+        scope: Option<&ScopeFor<U>>,
+        remedy: &str,
+    ) -> Result<PendingLogin<U>, Refusal> {
+        let visit = Self::of::<U>(visits, request, remedy)?;
+        visit.require_pending(request, scope).await
     }
 }
 
@@ -232,7 +310,7 @@ impl<U: User> GuardRules<U> {
         let test = self.requirement.and_then(|before| before.test);
         Self {
             requirement: Some(Requirement {
-                fresh: Some(Some(within)),
+                needs: Needs::FreshLogin(Some(within)),
                 test,
             }),
             ..self
@@ -512,14 +590,26 @@ mod tests {
         assert!(rules().requirement().is_none());
         let of = |rules: GuardRules<Member>| {
             let requirement = rules.requirement().unwrap().clone();
-            (requirement.fresh, requirement.test.is_some())
+            (requirement.needs, requirement.test.is_some())
         };
-        assert_eq!(of(rules().fresh_within(HOUR)), (Some(Some(HOUR)), false));
-        assert_eq!(of(rules().require(|_| true)), (None, true));
+        assert_eq!(
+            of(rules().fresh_within(HOUR)),
+            (Needs::FreshLogin(Some(HOUR)), false)
+        );
+        assert_eq!(of(rules().require(|_| true)), (Needs::Login, true));
         let tested_then_fresh = rules().require(|_| true).fresh_within(HOUR);
-        assert_eq!(of(tested_then_fresh), (Some(Some(HOUR)), true));
+        assert_eq!(of(tested_then_fresh), (Needs::FreshLogin(Some(HOUR)), true));
         let fresh = GuardRules::new(Some(Requirement::fresh_login(None)));
-        assert_eq!(of(fresh.require(|_| true)), (Some(None), true));
+        assert_eq!(of(fresh.require(|_| true)), (Needs::FreshLogin(None), true));
+        let pending = GuardRules::new(Some(Requirement::pending_login()));
+        assert_eq!(
+            of(pending.clone().require(|_| true)),
+            (Needs::PendingLogin, true)
+        );
+        assert_eq!(
+            of(pending.except(&PublicRoutes::new())),
+            (Needs::PendingLogin, false)
+        );
     }
 
     #[test]
