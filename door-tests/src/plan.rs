@@ -178,6 +178,8 @@ pub enum Rule {
     FreshWithin(Duration),
     /// `require`.
     Require(fn(&Member) -> bool),
+    /// `require_async`, which gets this answer.
+    RequireAsync(fn(&Member) -> Result<bool, &'static str>),
     /// `login_view`.
     LoginView(&'static str),
     /// `no_login_view`.
@@ -324,6 +326,10 @@ impl Guard {
 
     pub(crate) fn require(self, test: fn(&Member) -> bool) -> Self {
         self.with(Rule::Require(test))
+    }
+
+    pub(crate) fn require_async(self, ask: fn(&Member) -> Result<bool, &'static str>) -> Self {
+        self.with(Rule::RequireAsync(ask))
     }
 
     pub(crate) fn login_view(self, view: &'static str) -> Self {

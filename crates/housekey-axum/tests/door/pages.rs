@@ -1,6 +1,7 @@
 //! The pages that a case adds to a site.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -78,6 +79,9 @@ pub(crate) fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
     guard.rules.iter().fold(begun, |guard, rule| match *rule {
         Rule::FreshWithin(within) => guard.fresh_within(within),
         Rule::Require(test) => guard.require(test),
+        Rule::RequireAsync(ask) => {
+            guard.require_async(move |member: Arc<Member>| async move { Ok(ask(&member)?) })
+        }
         Rule::LoginView(view) => guard.login_view(view),
         Rule::NoLoginView => guard.no_login_view(),
         Rule::RefreshView(view) => guard.refresh_view(view),

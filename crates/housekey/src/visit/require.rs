@@ -1,7 +1,9 @@
 //! Who may pass: what a guard or an extractor requires, and which denial follows.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +15,15 @@ use super::pending::PendingLogin;
 use super::public::PublicRoutes;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
-use crate::error::Error;
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::head::Head;
 use crate::user::User;
 
 /// What is required of a visitor who wants to pass: a login, one that is fresh, a user for whom something holds.
 pub struct Requirement<U> {
     needs: Needs,
-    test: Option<Arc<Test<U>>>,
+    /// All of these must hold of the user.
+    tests: Vec<Test<U>>,
 }
 
 /// Which login is required.
@@ -33,7 +36,13 @@ enum Needs {
     PendingLogin,
 }
 
-type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
+enum Test<U> {
+    Known(Arc<dyn Fn(&U) -> bool + Send + Sync>),
+    Asked(Arc<Ask<U>>),
+}
+
+type Ask<U> = dyn Fn(Arc<U>) -> Answer + Send + Sync;
+type Answer = Pin<Box<dyn Future<Output = Result<bool, BoxError>> + Send>>;
 
 impl<U> Requirement<U> {
     /// A login.
@@ -52,12 +61,33 @@ impl<U> Requirement<U> {
     }
 
     const fn needing(needs: Needs) -> Self {
-        Self { needs, test: None }
+        Self {
+            needs,
+            tests: Vec::new(),
+        }
     }
 
     /// The user, if they may pass, or else which denial follows. `found` is who is there, and whether their login is as fresh
     /// as this asks for.
-    fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
+    async fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Result<Arc<U>, Denied>, Error> {
+        let user = match self.logged_in(found) {
+            Ok(user) => user,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        for test in &self.tests {
+            let holds = match test {
+                Test::Known(test) => test(&user),
+                Test::Asked(ask) => ask(Arc::clone(&user)).await.map_err(permission_unknown)?,
+            };
+            if !holds {
+                return Ok(Err(Denied::Forbidden));
+            }
+        }
+        Ok(Ok(user))
+    }
+
+    /// [`admit`](Self::admit), but for the tests.
+    fn logged_in(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
         let nobody = match self.needs {
             Needs::Login | Needs::FreshLogin(_) => Denied::LoginRequired,
             Needs::PendingLogin => Denied::PendingLoginRequired,
@@ -66,24 +96,42 @@ impl<U> Requirement<U> {
         if let (Needs::FreshLogin(within), false) = (self.needs, is_fresh) {
             return Err(Denied::FreshLoginRequired { within });
         }
-        match &self.test {
-            Some(test) if !test(&user) => Err(Denied::Forbidden),
-            _ => Ok(user),
-        }
+        Ok(user)
     }
 }
 
 impl<U: 'static> Requirement<U> {
     /// Besides, this must hold of the user. Others are denied with 403.
     #[must_use]
-    pub fn and(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
-        let test: Arc<Test<U>> = match self.test {
-            Some(before) => Arc::new(move |user| before(user) && test(user)),
-            None => Arc::new(test),
-        };
-        Self {
-            test: Some(test),
-            ..self
+    pub fn and(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
+        self.tests.push(Test::Known(Arc::new(test)));
+        self
+    }
+
+    /// As [`and`](Self::and), for what has to be asked somewhere: a permission in a table. An error is an error for the client
+    /// too, and neither allowed nor denied.
+    #[must_use]
+    pub fn and_asked<F, A>(mut self, ask: F) -> Self
+    where
+        F: Fn(Arc<U>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<bool, BoxError>> + Send + 'static,
+    {
+        let ask = move |user| -> Answer { Box::pin(ask(user)) };
+        self.tests.push(Test::Asked(Arc::new(ask)));
+        self
+    }
+}
+
+fn permission_unknown(error: BoxError) -> Error {
+    let message = "whether this is allowed cannot be told at the moment";
+    Error::new(ErrorKind::LoaderFailed, message).caused_by(error)
+}
+
+impl<U> Clone for Test<U> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Known(test) => Self::Known(Arc::clone(test)),
+            Self::Asked(ask) => Self::Asked(Arc::clone(ask)),
         }
     }
 }
@@ -92,7 +140,7 @@ impl<U> Clone for Requirement<U> {
     fn clone(&self) -> Self {
         Self {
             needs: self.needs,
-            test: self.test.clone(),
+            tests: self.tests.clone(),
         }
     }
 }
@@ -101,7 +149,7 @@ impl<U> fmt::Debug for Requirement<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requirement")
             .field("needs", &self.needs)
-            .field("test", &self.test.is_some())
+            .field("tests", &self.tests.len())
             .finish()
     }
 }
@@ -126,16 +174,14 @@ impl OpenVisit {
             Needs::PendingLogin => {
                 let found = self.find_pending::<U>(request).await?;
                 let found = found.map(|pending| (Arc::clone(pending.user()), false));
-                return requirement
-                    .admit(found)
-                    .map_err(|denied| self.refused(request, denied, scope));
+                let admitted = requirement.admit(found).await?;
+                return admitted.map_err(|denied| self.refused(request, denied, scope));
             }
         };
         let found = self.find_user::<U>(request, fresh).await?;
         let found = found.map(|current| (current.user, current.fresh));
-        requirement
-            .admit(found)
-            .map_err(|denied| self.refused(request, denied, scope))
+        let admitted = requirement.admit(found).await?;
+        admitted.map_err(|denied| self.refused(request, denied, scope))
     }
 
     /// The login that has begun and waits for its second step.
@@ -307,11 +353,11 @@ impl<U: User> GuardRules<U> {
     /// Requires a login that is fresh and no older than this, in place of what was required before. A test stays.
     #[must_use]
     pub fn fresh_within(self, within: Duration) -> Self {
-        let test = self.requirement.and_then(|before| before.test);
+        let tests = self.requirement.map_or(Vec::new(), |before| before.tests);
         Self {
             requirement: Some(Requirement {
                 needs: Needs::FreshLogin(Some(within)),
-                test,
+                tests,
             }),
             ..self
         }
@@ -323,6 +369,20 @@ impl<U: User> GuardRules<U> {
         let before = self.requirement.unwrap_or(const { Requirement::login() });
         Self {
             requirement: Some(before.and(test)),
+            ..self
+        }
+    }
+
+    /// As [`require`](Self::require), for what has to be asked somewhere: see [`Requirement::and_asked`].
+    #[must_use]
+    pub fn require_async<F, A>(self, ask: F) -> Self
+    where
+        F: Fn(Arc<U>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<bool, BoxError>> + Send + 'static,
+    {
+        let before = self.requirement.unwrap_or(const { Requirement::login() });
+        Self {
+            requirement: Some(before.and_asked(ask)),
             ..self
         }
     }
@@ -467,6 +527,8 @@ impl<U> fmt::Debug for GuardRules<U> {
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::block_on;
+
     use super::*;
 
     struct Member {
@@ -554,8 +616,40 @@ mod tests {
             for (found, expected) in cases {
                 let found_as = format!("{requirement:?} {found:?}");
                 let found = found.map(|(is_admin, fresh)| (Arc::new(Member { is_admin }), fresh));
-                assert_eq!(requirement.admit(found).err(), expected, "{found_as}");
+                let admitted = block_on(requirement.admit(found)).unwrap();
+                assert_eq!(admitted.err(), expected, "{found_as}");
             }
+        }
+    }
+
+    #[test]
+    fn a_permission_that_is_asked_for_is_granted_denied_or_not_known() {
+        let asking = |answer: Result<bool, &'static str>| {
+            Requirement::login()
+                .and(|member: &Member| member.is_admin)
+                .and_asked(move |_| async move { Ok(answer?) })
+        };
+        let admit = |requirement: Requirement<Member>, found: Found| {
+            let found = found.map(|(is_admin, fresh)| (Arc::new(Member { is_admin }), fresh));
+            let admitted = block_on(requirement.admit(found));
+            admitted
+                .map(|admitted| admitted.err())
+                .map_err(|error| error.kind())
+        };
+        let unknown = Err(ErrorKind::LoaderFailed);
+        for (answer, found, expected) in [
+            (Ok(true), FRESH_ADMIN, Ok(None)),
+            (Ok(false), FRESH_ADMIN, Ok(Some(Denied::Forbidden))),
+            (Err("the database is away"), FRESH_ADMIN, unknown),
+            // Nobody is asked for somebody who may not pass anyway.
+            (Err("it is asked"), FRESH, Ok(Some(Denied::Forbidden))),
+            (Err("it is asked"), NOBODY, Ok(Some(Denied::LoginRequired))),
+        ] {
+            assert_eq!(
+                admit(asking(answer), found),
+                expected,
+                "{answer:?} {found:?}"
+            );
         }
     }
 
@@ -590,25 +684,25 @@ mod tests {
         assert!(rules().requirement().is_none());
         let of = |rules: GuardRules<Member>| {
             let requirement = rules.requirement().unwrap().clone();
-            (requirement.needs, requirement.test.is_some())
+            (requirement.needs, requirement.tests.len())
         };
         assert_eq!(
             of(rules().fresh_within(HOUR)),
-            (Needs::FreshLogin(Some(HOUR)), false)
+            (Needs::FreshLogin(Some(HOUR)), 0)
         );
-        assert_eq!(of(rules().require(|_| true)), (Needs::Login, true));
+        assert_eq!(of(rules().require(|_| true)), (Needs::Login, 1));
         let tested_then_fresh = rules().require(|_| true).fresh_within(HOUR);
-        assert_eq!(of(tested_then_fresh), (Needs::FreshLogin(Some(HOUR)), true));
+        assert_eq!(of(tested_then_fresh), (Needs::FreshLogin(Some(HOUR)), 1));
         let fresh = GuardRules::new(Some(Requirement::fresh_login(None)));
-        assert_eq!(of(fresh.require(|_| true)), (Needs::FreshLogin(None), true));
+        assert_eq!(of(fresh.require(|_| true)), (Needs::FreshLogin(None), 1));
         let pending = GuardRules::new(Some(Requirement::pending_login()));
         assert_eq!(
             of(pending.clone().require(|_| true)),
-            (Needs::PendingLogin, true)
+            (Needs::PendingLogin, 1)
         );
         assert_eq!(
             of(pending.except(&PublicRoutes::new())),
-            (Needs::PendingLogin, false)
+            (Needs::PendingLogin, 0)
         );
     }
 
