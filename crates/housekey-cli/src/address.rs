@@ -35,6 +35,10 @@ impl Address {
         let Some(rest) = rest.strip_prefix("//") else {
             return Err(unknown(scheme));
         };
+        // It would be taken for options, of which messages speak.
+        if rest.find('?').is_some_and(|at| rest[at..].contains('@')) {
+            return Err("there is a ? before the @: in a password it is written %3F".to_owned());
+        }
         // Behind the plus, SQLAlchemy has its driver.
         match scheme.split_once('+').unwrap_or((scheme, "")) {
             ("postgres" | "postgresql", _) => Ok(Self::Postgres(format!("postgres://{rest}"))),
@@ -231,6 +235,7 @@ mod tests {
             "redis+sentinel://u:hunter2@h/",
             "redis+sentinel://u:hunter2@h/m?password=hunter2",
             "redis+sentinel://h/m?sentinel_username=hunter2",
+            "postgres://u:a?hunter2=b@h/x",
             "memory:",
             "a b:hunter2",
         ] {

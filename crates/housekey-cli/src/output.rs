@@ -1,6 +1,5 @@
 //! What goes to standard output and standard error: nothing that a terminal would obey, no password, no panic at a closed pipe.
 
-use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{ErrorKind, Write as _, stderr, stdout};
 use std::time::SystemTime;
@@ -116,25 +115,20 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// A message without the user and the password of any address in it, nor a password behind a question mark.
-fn without_passwords(message: &str) -> Cow<'_, str> {
-    let mut cleaned = String::new();
-    let mut rest = message;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        cleaned.push_str(before);
-        let end = after.find([' ', '\'', '"', '`']).unwrap_or(after.len());
-        let (address, behind) = after.split_at(end);
-        let address = match address.rsplit_once('@') {
-            Some((_, host)) => format!("…@{host}"),
-            None => address.to_owned(),
+fn without_passwords(message: &str) -> String {
+    let words = message.split_inclusive([' ', '\'', '"', '`']);
+    let clean = |word: &str| {
+        let word = match word.rsplit_once('@') {
+            // One of mail has no colon there.
+            Some((user, host)) if user.contains(':') => match user.split_once("://") {
+                Some((scheme, _)) => format!("{scheme}://…@{host}"),
+                None => format!("…@{host}"),
+            },
+            _ => word.to_owned(),
         };
-        cleaned.push_str(&without_parameters(&address));
-        rest = behind;
-    }
-    match cleaned.is_empty() {
-        true => Cow::Borrowed(message),
-        false => Cow::Owned(cleaned + rest),
-    }
+        without_parameters(&word)
+    };
+    words.map(clean).collect()
 }
 
 fn without_parameters(address: &str) -> String {
@@ -142,7 +136,11 @@ fn without_parameters(address: &str) -> String {
         return address.to_owned();
     };
     let clean = |parameter: &str| match parameter.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("password") => format!("{name}=…"),
+        Some((name, value)) if name.to_ascii_lowercase().contains("password") => {
+            // The word may end with a mark.
+            let end = value.trim_start_matches(|c| !matches!(c, ' ' | '\'' | '"' | '`'));
+            format!("{name}=…{end}")
+        }
         _ => parameter.to_owned(),
     };
     let parameters: Vec<_> = parameters.split('&').map(clean).collect();
@@ -204,6 +202,8 @@ mod tests {
             ("'postgres://u:hunter2@db/x' is", "'postgres://…@db/x' is"),
             ("redis://:hunter2@h:1/0", "redis://…@h:1/0"),
             ("a://u:h@nter2@h b://u:hunter2@h", "a://…@h b://…@h"),
+            ("'mia:hunter2@h/x' found", "'…@h/x' found"),
+            ("user mia@example.com: no", "user mia@example.com: no"),
             (
                 "postgres://db/x?user=u&password=hunter2&sslmode=disable",
                 "postgres://db/x?user=u&password=…&sslmode=disable",

@@ -5,7 +5,9 @@ mod report;
 
 use std::io::{IsTerminal as _, stdin};
 
-use housekey::{CookieReading, ErrorKind, LoginManager, LoginManagerBuilder, SecretKeys};
+use housekey::{
+    CookieReading, ErrorKind, LoginManager, LoginManagerBuilder, SecretKeys, SessionRefresh,
+};
 
 use self::input::Cookie;
 use self::report::Report;
@@ -142,7 +144,9 @@ impl<'a> Site<'a> {
     }
 
     fn builder(&self, preset: Preset) -> LoginManagerBuilder<Nobody> {
-        let mut builder = site::builder(preset, self.keys.clone());
+        // Nothing is sent again.
+        let mut builder =
+            site::builder(preset, self.keys.clone()).session_refresh(SessionRefresh::Never);
         if let Some(lifetime) = self.options.session_lifetime {
             builder = builder.session_lifetime(lifetime);
         }
