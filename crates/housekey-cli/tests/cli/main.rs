@@ -5,6 +5,7 @@ mod attacks;
 mod cookies;
 mod logins;
 mod pages;
+mod servers;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
