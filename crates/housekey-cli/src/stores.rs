@@ -1,5 +1,8 @@
 //! The store that an address names, opened so that nothing is made.
 
+#[cfg(not(any(feature = "postgres", feature = "redis", feature = "sqlite")))]
+compile_error!("housekey needs a store: one of the features sqlite, postgres and redis");
+
 use housekey::LoginManagerBuilder;
 #[cfg(feature = "postgres")]
 use housekey_postgres::PostgresLoginStore;
