@@ -66,7 +66,8 @@ pub(crate) enum CookieCommand {
     /// Reads cookies from standard input and says what they say, and whether they count
     ///
     /// It takes a value alone; name=value, also several with semicolons between them; lines with Cookie: or Set-Cookie:; and the
-    /// lines of a browser's "Copy as cURL". At a terminal, paste it, and end with Enter and Ctrl-D.
+    /// lines of a browser's "Copy as cURL". At a terminal, paste it, and end with Enter and Ctrl-D; one of more than 4,000 bytes
+    /// a terminal cuts off, so put that into a file.
     ///
     /// The key is SECRET_KEY in the environment, with the older ones in SECRET_KEY_FALLBACKS, separated by commas
     /// (HOUSEKEY_SECRET_KEY and HOUSEKEY_SECRET_KEY_FALLBACKS go before them), or in a file. It verifies the signature before it

@@ -115,9 +115,8 @@ fn cookie(pair: &[u8]) -> Option<Cookie> {
     }
     let named = pair.iter().position(|byte| *byte == b'=').and_then(|at| {
         let (name, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
-        let is_name = !name.is_empty() && name.iter().all(|byte| is_of_name(*byte));
-        let name = is_name.then(|| String::from_utf8_lossy(name).into_owned())?;
-        Some((Some(name), value))
+        let text = || String::from_utf8_lossy(name).into_owned();
+        (!name.is_empty()).then(|| (Some(text()), value))
     });
     let (name, value) = named.unwrap_or((None, pair));
     Some(Cookie {
@@ -125,11 +124,6 @@ fn cookie(pair: &[u8]) -> Option<Cookie> {
         value: value.to_vec(),
         whole: None,
     })
-}
-
-/// RFC 6265: what a cookie's name may have, which is HTTP's token.
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ mod report;
 use std::io::{IsTerminal as _, stdin};
 
 use housekey::{
-    CookieReading, ErrorKind, LoginManager, LoginManagerBuilder, SecretKeys, SessionRefresh,
+    CookieKind, CookieReading, CookieVerdict, ErrorKind, LoginManager, LoginManagerBuilder,
+    Rejection, RememberFormat, SecretKeys, SessionRefresh,
 };
 
 use self::input::Cookie;
@@ -86,15 +87,21 @@ fn show(options: &ReadOptions, reports: &[Report]) -> Result<i32, Failure> {
     Ok(i32::from(shown_ones.iter().any(|report| report.is_bad())))
 }
 
-/// What is tried on each cookie.
+/// What is known of the site.
 struct Site<'a> {
     options: &'a ReadOptions,
     keys: SecretKeys,
     store: Option<Store>,
-    flask: Option<LoginManager<Nobody>>,
+    presets: Vec<Preset>,
     /// Why the safe preset is not tried.
     not_safe: Option<String>,
-    tries_safe: bool,
+}
+
+/// A login manager that may have written a cookie, by the name that it would have.
+struct Try {
+    preset: Preset,
+    manager: LoginManager<Nobody>,
+    name: Option<String>,
 }
 
 impl<'a> Site<'a> {
@@ -103,52 +110,52 @@ impl<'a> Site<'a> {
         keys: SecretKeys,
         store: Option<Store>,
     ) -> Result<Self, Failure> {
-        let wants = |preset| options.preset.is_none_or(|wanted| wanted == preset);
+        if options.salt.is_some() && options.preset == Some(Preset::Safe) {
+            return Err(Failure::Usage("--salt is for the flask preset".to_owned()));
+        }
         let mut site = Self {
             options,
             keys,
             store,
-            flask: None,
+            presets: Vec::new(),
             not_safe: None,
-            tries_safe: wants(Preset::Safe),
         };
-        if options.salt.is_some() && options.preset == Some(Preset::Safe) {
-            return Err(Failure::Usage("--salt is for the flask preset".to_owned()));
-        }
-        if wants(Preset::Flask) {
-            let builder = site.builder(Preset::Flask);
-            let builder = match &options.salt {
-                Some(salt) => builder.session_salt(salt),
-                None => builder,
-            };
-            // Its cookies have no place for a realm, so that it is about the records.
-            let builder = match site.store.is_some() {
-                true => builder.realm(&options.realm),
-                false => builder,
-            };
-            site.flask = Some(builder.build().map_err(|error| Failure::of(&error))?);
-        }
-        if site.tries_safe
-            && let Err(error) = site.builder(Preset::Safe).realm(&options.realm).build()
-        {
-            match error.kind() {
+        for preset in [Preset::Flask, Preset::Safe] {
+            if options.preset.is_some_and(|wanted| wanted != preset) {
+                continue;
+            }
+            match site.builder(preset, None).build() {
+                Ok(_) => site.presets.push(preset),
                 // No site has such a key there.
-                ErrorKind::SecretKey if options.preset.is_none() => {
-                    site.tries_safe = false;
+                Err(error) if error.kind() == ErrorKind::SecretKey && options.preset.is_none() => {
                     site.not_safe = Some(error.to_string());
                 }
-                _ => return Err(Failure::of(&error)),
+                Err(error) => return Err(Failure::of(&error)),
             }
         }
         Ok(site)
     }
 
-    fn builder(&self, preset: Preset) -> LoginManagerBuilder<Nobody> {
+    fn builder(
+        &self,
+        preset: Preset,
+        format: Option<RememberFormat>,
+    ) -> LoginManagerBuilder<Nobody> {
         // Nothing is sent again.
         let mut builder =
             site::builder(preset, self.keys.clone()).session_refresh(SessionRefresh::Never);
+        // The flask preset's cookies have no place for a realm, so that there it is about the records.
+        if preset == Preset::Safe || self.store.is_some() {
+            builder = builder.realm(&self.options.realm);
+        }
+        if let (Preset::Flask, Some(salt)) = (preset, &self.options.salt) {
+            builder = builder.session_salt(salt);
+        }
         if let Some(lifetime) = self.options.session_lifetime {
             builder = builder.session_lifetime(lifetime);
+        }
+        if let Some(format) = format {
+            builder = builder.remember_format(format);
         }
         match &self.store {
             Some(store) => store
@@ -181,52 +188,76 @@ impl<'a> Site<'a> {
         name: Option<&str>,
         value: &[u8],
     ) -> Result<Option<(Preset, CookieReading)>, Failure> {
-        if let Some(flask) = &self.flask
-            && let Some(reading) = read(flask, None, value).await?
-        {
-            return Ok(Some((Preset::Flask, reading)));
-        }
-        if !self.tries_safe {
+        let Some(found) = self.find_by(name, value, None).await? else {
             return Ok(None);
+        };
+        // Who has given out a token reads it, if that can be set there.
+        if let CookieKind::RememberToken(format) = found.1.kind
+            && found.1.verdict == CookieVerdict::Rejected(Rejection::BadPayload)
+            && let Some(again) = self.find_by(name, value, Some(format)).await?
+        {
+            return Ok(Some(again));
         }
-        let given = name.or(self.options.name.as_deref());
-        let names = given.as_ref().map_or(&SAFE[..], std::slice::from_ref);
-        for name in names {
-            for manager in self.safe(name) {
-                if let Some(reading) = read(&manager, Some(name), value).await? {
-                    return Ok(Some((Preset::Safe, reading)));
-                }
+        Ok(Some(found))
+    }
+
+    async fn find_by(
+        &self,
+        name: Option<&str>,
+        value: &[u8],
+        format: Option<RememberFormat>,
+    ) -> Result<Option<(Preset, CookieReading)>, Failure> {
+        for Try {
+            preset,
+            manager,
+            name,
+        } in self.tries(name.or(self.options.name.as_deref()), format)
+        {
+            let reading = manager.read_cookie(name.as_deref(), value).await;
+            if let Some(reading) = reading.map_err(|error| Failure::of(&error))? {
+                return Ok(Some((preset, reading)));
             }
         }
         Ok(None)
     }
 
-    /// The managers of the safe preset which write a cookie of this name. None for what cannot be one.
-    fn safe(&self, name: &str) -> impl Iterator<Item = LoginManager<Nobody>> {
-        let builder = || self.builder(Preset::Safe).realm(&self.options.realm);
-        let of_session = |session: &str| {
-            builder()
-                .session_cookie(|cookie| cookie.name(session))
-                .remember_cookie(|cookie| cookie.name(NO_NAME))
-                .build()
-        };
-        let of_token = builder()
-            .session_cookie(|cookie| cookie.name(NO_NAME))
-            .remember_cookie(|cookie| cookie.name(name))
-            .build();
-        let of_values = name.strip_suffix("-values").map(of_session);
-        [Some(of_session(name)), of_values, Some(of_token)]
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok)
+    /// What may have written a cookie of this name, or of one of the presets' names. None for what can be no cookie's name.
+    fn tries(&self, name: Option<&str>, format: Option<RememberFormat>) -> Vec<Try> {
+        let mut tries = Vec::new();
+        for preset in &self.presets {
+            let mut add = |session: &str, token: &str, name: Option<&str>| {
+                let builder = self.builder(*preset, format);
+                let builder = builder
+                    .session_cookie(|cookie| cookie.name(session).secure())
+                    .remember_cookie(|cookie| cookie.name(token).secure());
+                if let Ok(manager) = builder.build() {
+                    let name = name.map(str::to_owned);
+                    tries.push(Try {
+                        preset: *preset,
+                        manager,
+                        name,
+                    });
+                }
+            };
+            let names = name.as_ref().map_or(&SAFE[..], std::slice::from_ref);
+            match preset {
+                // Flask's own cookies are signed for no name, and housekey's tokens for theirs.
+                Preset::Flask => {
+                    for token in names.iter().chain([&"remember_token"]) {
+                        add(NO_NAME, token, None);
+                    }
+                }
+                Preset::Safe => {
+                    for name in names {
+                        add(name, NO_NAME, Some(name));
+                        add(NO_NAME, name, Some(name));
+                        if let Some(session) = name.strip_suffix("-values") {
+                            add(session, NO_NAME, Some(name));
+                        }
+                    }
+                }
+            }
+        }
+        tries
     }
-}
-
-async fn read(
-    manager: &LoginManager<Nobody>,
-    name: Option<&str>,
-    value: &[u8],
-) -> Result<Option<CookieReading>, Failure> {
-    let reading = manager.read_cookie(name, value).await;
-    reading.map_err(|error| Failure::of(&error))
 }

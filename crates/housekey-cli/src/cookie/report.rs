@@ -40,7 +40,8 @@ impl Report {
         let Some((preset, reading)) = &self.found else {
             let mut text = format!(
                 "{name}: none of the keys signed this, so nothing in it is shown.\n  The key may be another one, the value cut \
-                 off; or the site has given the cookie a name (say --name, or name=value), a salt (--salt) or a realm (--realm).\n"
+                 off, or the session on the server (Flask-Session);\n  or the site has given the cookie a name (say --name, or \
+                 name=value), a salt (--salt) or a realm (--realm).\n"
             );
             if let Some(why) = &self.not_safe {
                 let why = shown(why);
@@ -142,9 +143,12 @@ impl Report {
             CookieKind::RememberToken(format) => ("remember_token", Some(format_name(format))),
             _ => ("other", None),
         };
-        let preset = match preset {
-            Preset::Safe => "safe",
-            Preset::Flask => "flask",
+        let preset = match (preset, reading.kind) {
+            (_, CookieKind::RememberToken(RememberFormat::FlaskLogin)) => Some("flask"),
+            // The other tokens are the same in both.
+            (_, CookieKind::RememberToken(_)) => None,
+            (Preset::Safe, _) => Some("safe"),
+            (Preset::Flask, _) => Some("flask"),
         };
         let time = |time: Option<SystemTime>| time.and_then(rfc3339);
         json!({

@@ -212,6 +212,19 @@ fn cookies_of_other_names_realms_and_salts_are_found() {
     read(&cookies, &[]).done().exits(1).hides("mia");
     read(&cookies, &["--realm", "staff"]).done().exits(0);
 
+    let prefixed = site(Preset::Flask, &clock)
+        .session_cookie(|cookie| cookie.name("__Host-sid").secure())
+        .build()
+        .unwrap();
+    let mut browser = browser_of(&prefixed, "mia");
+    for name in ["__Host-sid", "a(b", "\u{e9}"] {
+        let value = browser.jar().value("__Host-sid").unwrap();
+        read(format!("{name}={value}"), &[])
+            .done()
+            .exits(0)
+            .says("mia");
+    }
+
     let salted = site(Preset::Flask, &clock)
         .session_salt("pepper")
         .build()
@@ -226,6 +239,41 @@ fn cookies_of_other_names_realms_and_salts_are_found() {
     read(&cookies, &["--salt", "pepper", "--preset", "safe"])
         .done()
         .exits(2);
+}
+
+#[test]
+fn every_remember_token_is_read_under_every_name_and_judged_by_a_site_that_reads_it() {
+    use housekey::RememberFormat::{FlaskLogin, Rotating, Timed};
+    for preset in Preset::BOTH {
+        for (format, words) in [
+            (Timed, "timed"),
+            (Rotating, "rotating"),
+            (FlaskLogin, "flask_login"),
+        ] {
+            for token_name in ["remember_token", "keep"] {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("logins.db");
+                let clock = clock(10);
+                let mut builder = site(preset, &clock)
+                    .remember_cookie(|cookie| cookie.name(token_name))
+                    .remember_format(format);
+                let mut arguments = vec!["--json".to_owned()];
+                if format == Rotating {
+                    builder = builder.login_store(sqlite(&path));
+                    arguments.push(format!("--store=sqlite:{}", path.display()));
+                }
+                let mut browser = browser_of(&builder.build().unwrap(), "mia");
+                let value = browser.jar().value(token_name).unwrap().to_owned();
+                let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+                let done = read(format!("{token_name}={value}"), &arguments)
+                    .done()
+                    .exits(0);
+                let found = &done.json()[0];
+                assert_eq!(found["format"], words, "{preset:?}, {token_name}");
+                assert_eq!(found["verdict"], "counts", "{preset:?}, {token_name}");
+            }
+        }
+    }
 }
 
 #[test]
