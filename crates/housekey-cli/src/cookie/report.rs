@@ -306,6 +306,9 @@ fn until(preset: Preset, asked_store: bool, reading: &CookieReading) -> Option<S
         _ => ", by --session-lifetime (31 days unless said); the site's may differ",
     };
     match (reading.ends_at, reading.kind) {
+        (Some(at), CookieKind::Session | CookieKind::SessionValues) if !reading.permanent => {
+            Some(format!("the browser closes, or {}{by}", at_second(at)))
+        }
         (Some(at), _) => Some(format!("{}{by}", at_second(at))),
         (None, CookieKind::RememberToken(RememberFormat::FlaskLogin)) => {
             Some("for ever: it counts as long as the secret key does".to_owned())

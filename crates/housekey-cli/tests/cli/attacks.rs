@@ -114,7 +114,7 @@ fn odd_bytes_are_no_cookie_and_no_panic() {
 #[test]
 fn a_bomb_does_not_go_off() {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
-    let text = format!(r#"{{"_user_id":"1","x":"{}"}}"#, "a".repeat(40_000_000));
+    let text = format!(r#"{{"_user_id":"1","x":"{}"}}"#, "a".repeat(5_000_000));
     packed.write_all(text.as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
     let signed = flask_signed(&format!(".{}", base64(&packed)));
