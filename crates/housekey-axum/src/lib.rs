@@ -1,10 +1,11 @@
+// The first definition of a link counts, so that here the README's lead to the repository.
+#![doc = concat!("[guides]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/docs/README.md")]
+#![doc = concat!("[security]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/SECURITY.md\n")]
 #![doc = include_str!("../README.md")]
 
 mod error;
 mod extract;
 mod guard;
-#[cfg(doctest)]
-mod guides;
 mod layer;
 mod scope;
 mod unread;
