@@ -32,6 +32,8 @@ struct Run {
 fn housekey(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_housekey"));
     command.args(arguments).env_clear();
+    // Without which Windows has no network.
+    command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
     let pipes = [Stdio::piped(), Stdio::piped(), Stdio::piped()];
     let [stdin, stdout, stderr] = pipes;
     command.stdin(stdin).stdout(stdout).stderr(stderr);
