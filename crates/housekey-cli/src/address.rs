@@ -78,13 +78,13 @@ fn sqlite(rest: &str) -> Result<PathBuf, String> {
     };
     match path {
         "" | ":memory:" => Err(
-            "sqlite:FILE names a file; what a program keeps in memory, it alone sees".to_owned(),
+            "sqlite:FILE names a file; nobody else sees what a program keeps in memory".to_owned(),
         ),
         _ => Ok(PathBuf::from(path)),
     }
 }
 
-/// Who asks, whom, and for what: `USER:PASSWORD@HOST,HOST/PATH?QUERY`.
+/// An address in its parts: `USER:PASSWORD@HOST,HOST/PATH?QUERY`.
 struct Parts<'a> {
     user: &'a str,
     hosts: Vec<&'a str>,

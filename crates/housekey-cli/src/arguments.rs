@@ -66,8 +66,8 @@ pub(crate) enum CookieCommand {
     /// Reads cookies from standard input and says what they say, and whether they count
     ///
     /// It takes a value alone; name=value, also several with semicolons between them; lines with Cookie: or Set-Cookie:; and the
-    /// lines of a browser's "Copy as cURL". At a terminal, paste it, and end with Enter and Ctrl-D; one of more than 4,000 bytes
-    /// a terminal cuts off, so put that into a file.
+    /// lines of a browser's "Copy as cURL". At a terminal, paste it, and end with Enter and Ctrl-D. Terminals cut off lines of more
+    /// than 4,000 bytes, so put a longer one into a file.
     ///
     /// The key is SECRET_KEY in the environment, with the older ones in SECRET_KEY_FALLBACKS, separated by commas
     /// (HOUSEKEY_SECRET_KEY and HOUSEKEY_SECRET_KEY_FALLBACKS go before them), or in a file. It verifies the signature before it
@@ -174,7 +174,8 @@ pub(crate) struct StoreOptions {
     /// (rediss+sentinel:// for TLS), where the user and the password are the master's, and behind a ? may follow
     /// sentinel_username=…&sentinel_password=….
     ///
-    /// An address with a password is better set in the environment, since others can see the arguments of a command.
+    /// An address with a password is better set in the environment, since others can see the arguments of a command. An empty
+    /// address is none.
     #[arg(
         long,
         global = true,
@@ -250,7 +251,7 @@ pub(crate) enum LoginsCommand {
     /// kept for them. Flask itself does not look at it. With --preset safe there is no mark, for a site that has no Flask
     /// beside it.
     ///
-    /// Somebody who knows the password can log in again: change that first.
+    /// Anybody with the password can log in again: change it first.
     EndAll {
         /// What the site's User::id returns, in Flask get_id; one that begins with - goes behind --
         #[arg(value_name = "USER")]
@@ -268,7 +269,7 @@ pub(crate) enum LoginsCommand {
     Purge,
     /// Counts the logins of a user, to a thousand
     ///
-    /// How many there are of all users, no store can say without looking at all of them.
+    /// No store can count the logins of all users without looking at each of them.
     Count {
         /// What the site's User::id returns, in Flask get_id; one that begins with - goes behind --
         #[arg(value_name = "USER")]

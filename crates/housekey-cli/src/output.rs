@@ -14,7 +14,7 @@ pub(crate) enum Failure {
     Failed(String),
     /// The command line cannot be what somebody meant.
     Usage(String),
-    /// Who was to read the answer has gone.
+    /// The reader of the answer has gone.
     NobodyReads,
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&line)
 }
 
-/// Writes a message to standard error, without what a terminal would obey and without passwords. Who does not read it, does not.
+/// Writes a message to standard error, without what a terminal would obey and without passwords.
 pub(crate) fn complain(message: &str) {
     let lines = message
         .lines()

@@ -5,7 +5,7 @@ use housekey::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys, User};
 use crate::arguments::Preset;
 use crate::output::Failure;
 
-/// Whom the site's own user loader would find.
+/// In place of the users that the site's own loader finds.
 pub(crate) struct Nobody;
 
 impl User for Nobody {

@@ -34,8 +34,8 @@ const NO_NAME: &str = "housekey-none";
 pub(crate) fn run(CookieCommand::Read(options): CookieCommand) -> Result<i32, Failure> {
     if !options.cookies.is_empty() {
         return Err(Failure::Usage(
-            "cookies come from standard input, for instance: housekey cookie read < FILE. What stands in a command, all users of \
-             the machine can see, and a shell keeps it: end that login"
+            "cookies come from standard input, for instance: housekey cookie read < FILE. All users of the machine can see what \
+             stands in a command, and the shell keeps it: end that login"
                 .to_owned(),
         ));
     }
@@ -191,7 +191,7 @@ impl<'a> Site<'a> {
         let Some(found) = self.find_by(name, value, None).await? else {
             return Ok(None);
         };
-        // Who has given out a token reads it, if that can be set there.
+        // A site that gives out such tokens reads them, if that can be set there.
         if let CookieKind::RememberToken(format) = found.1.kind
             && found.1.verdict == CookieVerdict::Rejected(Rejection::BadPayload)
             && let Some(again) = self.find_by(name, value, Some(format)).await?

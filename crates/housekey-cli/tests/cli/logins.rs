@@ -269,7 +269,7 @@ fn a_file_that_stays_locked_is_a_failure_in_time() {
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     let run = site.run(["end-all", "mia", "-y", "--timeout", "200ms"]);
     run.done().exits(1).complains("keeps it locked");
-    // Who only looks does not wait.
+    // Looking does not wait.
     site.run(["count", "mia"]).done().exits(0).says("1\n");
     writer.execute_batch("ROLLBACK").unwrap();
     let store = sqlite(&site.path);

@@ -40,7 +40,7 @@ impl FlaskTokens {
         Some((payload, key))
     }
 
-    /// Who signed a token. `None` when none of the keys did.
+    /// Which key signed a token. `None` when none of the keys did.
     pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
         let value = werkzeug_unquote(value)?;
         let (payload, digest) = value.rsplit_once('|')?;

@@ -123,7 +123,7 @@ impl RememberCookie {
         })
     }
 
-    /// In which format a token is, accepted or not, and who signed it. `None` when none of the keys did.
+    /// In which format a token is, accepted or not, and which key signed it. `None` when none of the keys did.
     pub(crate) fn signature_of(&self, value: &[u8]) -> Option<(RememberFormat, Signature)> {
         let timed = |value| Some((RememberFormat::Timed, self.timed.signature_of(value)?));
         let rotating = |value| Some((RememberFormat::Rotating, self.rotating.signature_of(value)?));

@@ -73,7 +73,7 @@ impl TimedSigner {
         Ok(verified)
     }
 
-    /// Who signed a value and when. `None` when none of the keys did.
+    /// Which key signed a value, and when. `None` when none of the keys did.
     pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
         let (signed, signature) = split_at_last_dot(value)?;
         let matches = |tag: &Tag| tag.is_base64(signature);
@@ -103,7 +103,7 @@ impl TimedSigner {
     }
 }
 
-/// Who signed a value and when, whatever it says and however old it is.
+/// Which key signed a value and when, whatever it says and however old it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     /// The key's number: the one that signs is 0.
