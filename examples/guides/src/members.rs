@@ -1,4 +1,4 @@
-//! A users table that is made up, and two pages. Your program has its own.
+//! A sample users table, and two pages. Your program has its own.
 
 use housekey_axum::{BoxError, Error, User, UserLoader};
 
@@ -26,7 +26,7 @@ impl User for Member {
     }
 }
 
-/// Asks your database, where this one finds nobody.
+/// Asks your database. This one finds nobody.
 #[derive(Clone)]
 pub struct Members;
 
