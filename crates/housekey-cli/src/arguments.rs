@@ -9,14 +9,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use housekey::LoginTimeouts;
 use housekey::records::LoginId;
 
-/// Looks after the logins of sites that use housekey, and of the Flask programs beside them: makes secret keys, says what a
-/// cookie says, lists logins and ends them.
+/// Administers logins of sites that use housekey, and of Flask programs that share their cookies: makes secret keys, reads cookies,
+/// lists and ends logins.
 ///
-/// No secret is taken as an argument, since all users of a machine can see those and a shell keeps them: keys come from the
-/// environment or from a file, cookies from standard input.
+/// No secret is an argument, because other users of the machine can see arguments, and the shell keeps them. Keys come from the
+/// environment or from files, cookies from standard input.
 ///
-/// It exits with 0 when all went well; with 1 when something failed, a cookie does not count or a login is not there; and with 2
-/// when the command line cannot be what somebody meant.
+/// The exit code is 0 for success; 1 if something failed, a cookie does not count, or there is no such login; 2 if the command line
+/// is wrong.
 #[derive(Debug, Parser)]
 #[command(
     name = "housekey",
@@ -31,63 +31,62 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Makes secret keys
+    /// Make secret keys
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Says what a cookie says
+    /// Read cookies
     #[command(subcommand)]
     Cookie(CookieCommand),
-    /// Lists logins and ends them
+    /// List and end logins
     Logins(LoginsOptions),
-    /// Prints what a shell needs to complete this command
+    /// Print completions for a shell
     ///
     /// For bash: housekey completions bash > /usr/local/share/bash-completion/completions/housekey
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// Prints the man page
+    /// Print the man page
     ///
-    /// To read it at once: housekey man | man -l -
+    /// To read it: housekey man | man -l -
     Man,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Prints a new secret key: 32 bytes that nobody can guess, in hexadecimal
+    /// Print a new secret key: 32 random bytes in hexadecimal
     ///
-    /// Give it to all servers of the site, by their environment: SECRET_KEY. To change the key of a site that is running, keep the
-    /// old one as a fallback (SECRET_KEY_FALLBACKS), or everybody is signed out.
+    /// Give it to all servers of the site as SECRET_KEY in their environment. If the site is running, keep the old key as a fallback
+    /// (SECRET_KEY_FALLBACKS), or everybody is signed out.
     New,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CookieCommand {
-    /// Reads cookies from standard input and says what they say, and whether they count
+    /// Read cookies from standard input, and show their contents and whether they count
     ///
-    /// It takes a value alone; name=value, also several with semicolons between them; lines with Cookie: or Set-Cookie:; and the
-    /// lines of a browser's "Copy as cURL". At a terminal, paste it, and end with Enter and Ctrl-D. Terminals cut off lines of more
-    /// than 4,000 bytes, so put a longer one into a file.
+    /// The input is a value alone; name=value, or several of them separated by semicolons; lines with Cookie: or Set-Cookie:; or a
+    /// browser's "Copy as cURL". At a terminal, paste it, then press Enter and Ctrl-D. Terminals cut off lines of more than 4,000 bytes,
+    /// so put a longer one into a file.
     ///
-    /// The key is SECRET_KEY in the environment, with the older ones in SECRET_KEY_FALLBACKS, separated by commas
-    /// (HOUSEKEY_SECRET_KEY and HOUSEKEY_SECRET_KEY_FALLBACKS go before them), or in a file. It verifies the signature before it
-    /// looks at anything else: of a cookie that none of the keys signed, nothing is shown.
+    /// The key is SECRET_KEY in the environment, the older ones are SECRET_KEY_FALLBACKS, separated by commas. HOUSEKEY_SECRET_KEY and
+    /// HOUSEKEY_SECRET_KEY_FALLBACKS take precedence, and --key-file over both. The command verifies the signature first. If none of the
+    /// keys signed a cookie, it shows nothing of it.
     ///
-    /// What it cannot know, it says: whether the user is still there and active, whether they have changed their password, and
-    /// which browser the cookie comes from. Without --store it does not know either whether the login was ended.
+    /// It says what it cannot know: whether the user still exists and is active, whether their password has changed, and which browser
+    /// the cookie comes from. Without --store it does not know whether the login was ended.
     ///
-    /// It changes nothing: no use is noted, and a remember token is not used up. With --json it prints one object a line, with
-    /// times as in RFC 3339.
+    /// Reading changes nothing. It does not count as use of the login, and does not use up a remember token.
     Read(ReadOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReadOptions {
-    /// Which settings the site has, where one is to be tried alone
+    /// Try only this preset
     #[arg(long, value_enum)]
     pub(crate) preset: Option<Preset>,
 
-    /// The name of a cookie whose value comes alone, if it is not one of the presets'
+    /// The cookie's name, if the input is a value alone and the site has changed the name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
@@ -99,32 +98,32 @@ pub(crate) struct ReadOptions {
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) realm: String,
 
-    /// A file with the secret key, in place of the environment
+    /// A file with the secret key, instead of the environment
     ///
-    /// The end of its last line does not count. There is no option for the key itself.
+    /// A line break at its end is ignored. There is no option for the key itself: others could see it.
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
-    /// A file with an older key that still verifies; for several, give it several times, the newest first
+    /// A file with an older key. Repeat it for several keys, the newest first
     #[arg(long = "fallback-key-file", value_name = "FILE", requires = "key_file")]
     pub(crate) fallback_key_files: Vec<PathBuf>,
 
-    /// How long a session lives at the site, if not for the preset's time: 1day safe, 31days flask
+    /// How long the site's sessions live, if not 1day (safe) or 31days (flask)
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) session_lifetime: Option<Duration>,
 
-    /// When logins with a record end by themselves: everyday, sensitive, critical, or IDLE,ABSOLUTE as in 1h,12h
+    /// The site's login timeouts, with a store: everyday, sensitive, critical, or IDLE,ABSOLUTE such as 1h,12h
     #[arg(long, value_name = "TIMEOUTS", default_value = "everyday")]
     pub(crate) login_timeouts: Timeouts,
 
     #[command(flatten)]
     pub(crate) store: StoreOptions,
 
-    /// Print one JSON object for each cookie, each on a line
+    /// Print one JSON object per cookie, each on a line, with times in RFC 3339
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// What somebody has put here is answered with why it does not belong here.
+    /// A cookie in the wrong place, which is an error that says so.
     #[arg(hide = true)]
     pub(crate) cookies: Vec<OsString>,
 }
@@ -174,8 +173,8 @@ pub(crate) struct StoreOptions {
     /// (rediss+sentinel:// for TLS), where the user and the password are the master's, and behind a ? may follow
     /// sentinel_username=…&sentinel_password=….
     ///
-    /// An address with a password is better set in the environment, since others can see the arguments of a command. An empty
-    /// address is none.
+    /// Put an address with a password into the environment, because others can see the arguments of a command. An empty address
+    /// means no store.
     #[arg(
         long,
         global = true,
@@ -189,15 +188,15 @@ pub(crate) struct StoreOptions {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) table: Option<String>,
 
-    /// What Redis's keys start with, if it is not housekey:
+    /// The prefix of Redis's keys, if it is not housekey:
     #[arg(long, global = true, value_name = "PREFIX")]
     pub(crate) prefix: Option<String>,
 
-    /// How many replicas of Redis must have a change before it counts as done
+    /// How many Redis replicas must confirm a change
     #[arg(long, global = true, value_name = "NUMBER")]
     pub(crate) replicas: Option<usize>,
 
-    /// How long one operation of the store may take
+    /// How long one operation on the store may take
     #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = patience)]
     pub(crate) timeout: Duration,
 }
@@ -223,55 +222,54 @@ pub(crate) struct LoginsOptions {
     #[arg(long, global = true, default_value = "", hide_default_value = true)]
     pub(crate) realm: String,
 
-    /// Print JSON: one object a line, with times as in RFC 3339
+    /// Print JSON: one object per line, with times in RFC 3339
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LoginsCommand {
-    /// Lists the logins of a user, the one last used first: at most a thousand
+    /// List the logins of a user, the last used first, at most 1,000
     ///
-    /// Each has its id, by which it can be ended and which is not a secret; when it was last seen and when it was made; from which
-    /// address, if the site knows addresses; whether it is remembered; and the browser's own words for itself.
+    /// Each line has the login's id, which ends it and is not a secret; when it was last seen and when it was made; the address, if the
+    /// site knows it; whether it is remembered; and what the browser calls itself.
     List {
-        /// What the site's User::id returns, in Flask get_id; one that begins with - goes behind --
+        /// The user's id at the site: User::id, in Flask get_id. Put -- before one that begins with -
         #[arg(value_name = "USER")]
         user_id: String,
     },
-    /// Ends a login by its id; it is out at its next request
+    /// End a login by its id; it is out at its next request
     End {
-        /// The id, as list shows it
+        /// The login's id, as list shows it
         #[arg(value_name = "ID")]
         login_id: String,
     },
-    /// Ends all logins of a user; they are out at their next request
+    /// End all logins of a user; they are out at their next request
     ///
-    /// Those are ended too that a Flask program beside the site has signed and that never came to the store: a mark that says so is
-    /// kept for them. Flask itself does not look at it. With --preset safe there is no mark, for a site that has no Flask
-    /// beside it.
+    /// This includes sessions that a Flask program has signed and the store has never seen: a mark in the store ends them. Flask itself
+    /// does not look at it. --preset safe omits the mark, for a site without Flask.
     ///
     /// Anybody with the password can log in again: change it first.
     EndAll {
-        /// What the site's User::id returns, in Flask get_id; one that begins with - goes behind --
+        /// The user's id at the site: User::id, in Flask get_id. Put -- before one that begins with -
         #[arg(value_name = "USER")]
         user_id: String,
 
-        /// Do not ask; without a terminal to ask at, it is needed
+        /// Do not ask for confirmation. Required without a terminal
         #[arg(long, short)]
         yes: bool,
 
-        /// Which settings the site has
+        /// The site's preset
         #[arg(long, value_enum, default_value_t = Preset::Flask)]
         preset: Preset,
     },
-    /// Deletes the records of logins that have expired; they count for nothing before as well
+    /// Delete the records of expired logins, which no longer count anyway
     Purge,
-    /// Counts the logins of a user, to a thousand
+    /// Count the logins of a user, up to 1,000
     ///
-    /// No store can count the logins of all users without looking at each of them.
+    /// No store can count the logins of all users without reading each of them.
     Count {
-        /// What the site's User::id returns, in Flask get_id; one that begins with - goes behind --
+        /// The user's id at the site: User::id, in Flask get_id. Put -- before one that begins with -
         #[arg(value_name = "USER")]
         user_id: String,
     },
