@@ -83,7 +83,7 @@ pub use denial::{Denied, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorAnswer, ErrorKind};
 pub use event::{EndReason, Event, EventClient, PendingRefusal, Rejection};
 pub use login::state::LoginSource;
-pub use manager::{LoginManager, LoginManagerBuilder};
+pub use manager::{CookieKind, CookieReading, CookieVerdict, LoginManager, LoginManagerBuilder};
 pub use next_url::login_url;
 pub use password::Passwords;
 pub use records::info::LoginInfo;

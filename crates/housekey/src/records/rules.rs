@@ -668,11 +668,16 @@ impl RecordRules {
         self.digests.verify(token, purpose, digest).is_some()
     }
 
+    /// Until when the login's session counts unless it is used.
+    pub(crate) fn session_ends_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
+        end(last_seen_at, self.timeouts.idle())
+            .min(end(data.started_at, self.timeouts.absolute()))
+            .min(data.ends_at.unwrap_or(u64::MAX))
+    }
+
     /// When neither of the login's cookies can count any more.
     fn expires_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
-        let session = end(last_seen_at, self.timeouts.idle())
-            .min(end(data.started_at, self.timeouts.absolute()))
-            .min(data.ends_at.unwrap_or(u64::MAX));
+        let session = self.session_ends_at(data, last_seen_at);
         let remembered = data.remember.as_ref().map_or(0, |it| it.expires_at);
         session.max(remembered)
     }

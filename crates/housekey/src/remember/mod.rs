@@ -21,7 +21,7 @@ use crate::cookie::{Attributes, SetCookie, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
-use crate::signing::timed::Refused;
+use crate::signing::timed::{Refused, Signature};
 
 use crate::records::LoginId;
 use crate::records::secret::LoginSecret;
@@ -112,22 +112,50 @@ impl RememberCookie {
     }
 
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
-        match self.format {
-            RememberFormat::Timed => self.timed.verify(value, now),
+        let claims = self.claims(self.format, value, now);
+        if self.format != RememberFormat::TimedReplacingFlaskLogin {
+            return claims;
+        }
+        claims.or_else(|refused| match self.flask.verify(value) {
+            Some(claims) => Ok(Claims {
+                outdated: true,
+                ..claims
+            }),
+            None => Err(refused),
+        })
+    }
+
+    /// In which format a token is, accepted or not, and which key signed it. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<(RememberFormat, Signature)> {
+        let timed = |value| Some((RememberFormat::Timed, self.timed.signature_of(value)?));
+        let rotating = |value| Some((RememberFormat::Rotating, self.rotating.signature_of(value)?));
+        let flask = |value| Some((RememberFormat::FlaskLogin, self.flask.signature_of(value)?));
+        timed(value)
+            .or_else(|| rotating(value))
+            .or_else(|| flask(value))
+    }
+
+    /// What a token of this format says, accepted or not.
+    pub(crate) fn claims(
+        &self,
+        format: RememberFormat,
+        value: &[u8],
+        now: u64,
+    ) -> Result<Claims, Refused> {
+        match format {
+            RememberFormat::Timed | RememberFormat::TimedReplacingFlaskLogin => {
+                self.timed.verify(value, now)
+            }
             RememberFormat::Rotating => self.rotating.verify(value, now),
             RememberFormat::FlaskLogin => self.flask.verify(value).ok_or(Refused::BadSignature),
-            RememberFormat::TimedReplacingFlaskLogin => {
-                self.timed
-                    .verify(value, now)
-                    .or_else(|refused| match self.flask.verify(value) {
-                        Some(claims) => Ok(Claims {
-                            outdated: true,
-                            ..claims
-                        }),
-                        None => Err(refused),
-                    })
-            }
         }
+    }
+
+    /// Whether tokens of this format are accepted.
+    pub(crate) fn reads(&self, format: RememberFormat) -> bool {
+        use RememberFormat::{FlaskLogin, Timed, TimedReplacingFlaskLogin};
+        self.format == format
+            || self.format == TimedReplacingFlaskLogin && matches!(format, Timed | FlaskLogin)
     }
 
     /// The fingerprints of all keys whose tokens are accepted.

@@ -6,7 +6,7 @@
 
 use super::{Claims, ClaimsKind};
 use crate::records::secret::LoginSecret;
-use crate::signing::timed::{Refused, TimedSigner};
+use crate::signing::timed::{Refused, Signature, TimedSigner};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
 pub(crate) struct RotatingTokens(TimedSigner);
@@ -25,6 +25,11 @@ impl RotatingTokens {
     pub(crate) fn issue(&self, user_id: &str, token: &LoginSecret, now: u64) -> String {
         let user_id = base64_encode(user_id.as_bytes());
         self.0.sign(&format!("{user_id}~{}", token.to_text()), now)
+    }
+
+    /// As [`TimedSigner::signature_of`].
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        self.0.signature_of(value)
     }
 
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Claims, ClaimsKind, NewToken};
 use crate::signing::keys::KeyUsed;
-use crate::signing::timed::{Refused, TimedSigner};
+use crate::signing::timed::{Refused, Signature, TimedSigner};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
 pub(crate) struct TimedTokens(TimedSigner);
@@ -36,6 +36,11 @@ impl TimedTokens {
             payload += &format!("~{ends_at}");
         }
         self.0.sign(&payload, now)
+    }
+
+    /// As [`TimedSigner::signature_of`].
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        self.0.signature_of(value)
     }
 
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
