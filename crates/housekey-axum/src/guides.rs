@@ -12,6 +12,7 @@ guides! {
     protect_routes: "protect-routes.md",
     remember_me: "remember-me.md",
     fresh_login: "fresh-login.md",
+    second_step: "second-step.md",
     session_protection: "session-protection.md",
     apis_and_htmx: "apis-and-htmx.md",
     passwords: "passwords.md",

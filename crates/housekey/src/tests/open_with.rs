@@ -1,6 +1,7 @@
 //! A session that is somebody else's counts and changes as one in cookies does.
 
 use std::collections::BTreeMap;
+use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -950,5 +951,47 @@ fn the_safe_preset_with_a_store_takes_no_session_that_a_peer_made() {
         let there = with_peers_session(&manager, &mut kept, cookie, |_| {});
         assert_eq!(there, None, "{cookie:?}");
         assert_eq!(block_on(manager.logins_of("1")).unwrap(), []);
+    }
+}
+
+/// As Python's `json` writes what it has read: sorted, with spaces.
+fn through_python(kept: &mut BTreeMap<String, String>) {
+    for raw in kept.values_mut() {
+        let value: serde_json::Value = serde_json::from_str(raw).unwrap();
+        *raw = serde_json::to_string_pretty(&value).unwrap();
+    }
+}
+
+#[test]
+fn what_has_begun_or_ends_survives_a_home_that_writes_its_json_anew() {
+    for manager in [
+        flask(FLASK_KEY),
+        safe().login_store(MemoryLoginStore::new()),
+    ] {
+        let manager = manager.build().unwrap();
+        let mut kept = values(&[("cart", "[1, 2]")]);
+        let mia = member("1");
+        let there = with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            let begin = login.begin(&mia).next(Some("/cart"));
+            block_on(begin.lifetime(Duration::from_secs(60)).into_future()).unwrap();
+        });
+        assert_eq!(there, None);
+        assert!(kept.contains_key(keys::PENDING) && kept.contains_key("cart"));
+        through_python(&mut kept);
+        let there = with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            let pending = block_on(login.pending()).unwrap().unwrap();
+            assert_eq!(
+                (pending.user().id.as_str(), pending.next()),
+                ("1", Some("/cart"))
+            );
+            block_on(login.finish()).unwrap();
+        });
+        assert_eq!(there, None);
+        assert!(!kept.contains_key(keys::PENDING));
+        through_python(&mut kept);
+        let there = with_peers_session(&manager, &mut kept, None, |_| {});
+        assert_eq!(there.as_deref(), Some("1"));
     }
 }
