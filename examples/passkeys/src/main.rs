@@ -65,7 +65,8 @@ fn refused(why: &'static str) -> Response {
 
 async fn home(LoginRequired(member): LoginRequired<Member>) -> Html<String> {
     let count = member.with(|passkeys| passkeys.len());
-    let body = format!("<p>Your passkeys: {count}. <a href=/passkeys>Add one</a></p>{SIGN_OUT}");
+    let mut body = format!("<p>Your passkeys: {count}. <a href=/passkeys>Add one</a></p>");
+    body += SIGN_OUT;
     page(&format!("Hello, {}", member.name), &body)
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::door::{Incoming, Outcome, SessionOutcome};
 use crate::records::MemoryLoginStore;
 use crate::session::{PERMANENT, keys};
-use crate::{Denied, ErrorKind, Scope};
+use crate::{Denied, ErrorKind, PendingRefusal, Scope};
 
 /// One request of a browser's, and what is asked of the visit in it.
 #[derive(Clone, Copy, Debug)]
@@ -993,5 +993,31 @@ fn what_has_begun_or_ends_survives_a_home_that_writes_its_json_anew() {
         through_python(&mut kept);
         let there = with_peers_session(&manager, &mut kept, None, |_| {});
         assert_eq!(there.as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn what_was_begun_ahead_of_the_clock_counts_for_nothing() {
+    let (manager, log) = logged(flask(FLASK_KEY));
+    for (ahead, counts) in [(60, true), (61, false)] {
+        let mut kept = BTreeMap::new();
+        with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            block_on(login.begin(&member("1")).into_future()).unwrap();
+        });
+        let pending = kept.get_mut(keys::PENDING).unwrap();
+        *pending = pending.replace(&NOW.to_string(), &(NOW + ahead).to_string());
+        log.lock().unwrap().clear();
+        with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            let pending = block_on(login.pending()).unwrap();
+            assert_eq!(pending.is_some(), counts, "{ahead}");
+        });
+        let refused = Event::PendingLoginRefused {
+            user_id: "1".to_owned(),
+            reason: PendingRefusal::FromTheFuture,
+        };
+        assert_eq!(log.lock().unwrap().contains(&refused), !counts);
+        assert_eq!(kept.contains_key(keys::PENDING), counts);
     }
 }
