@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::actions::LoginOptions;
 use super::state::{View, VisitState, Who};
 use crate::auth_hash::AuthHash;
-use crate::error::Error;
+use crate::cookie::LONGEST_LIFE;
+use crate::error::{Error, ErrorKind};
 use crate::event::{Event, PendingRefusal};
 use crate::records::LoginId;
 use crate::records::secret::LoginSecret;
@@ -94,9 +95,9 @@ impl Pending {
     /// How the login is made in the end.
     pub(crate) fn options(&self) -> LoginOptions {
         LoginOptions {
-            remember: self
-                .remember
-                .map(|seconds| (seconds > 0).then(|| Duration::from_secs(seconds))),
+            remember: self.remember.map(|seconds| {
+                (seconds > 0).then(|| Duration::from_secs(seconds).min(LONGEST_LIFE))
+            }),
             lifetime: self.lifetime.map(Duration::from_secs),
             until: self.until,
             ..LoginOptions::default()
@@ -197,7 +198,7 @@ impl View<'_> {
     fn write_pending(&mut self, pending: &Pending, clears: bool) -> Result<(), Error> {
         let raw = json::to_raw(pending).map_err(|error| {
             Error::new(
-                crate::error::ErrorKind::SessionValue,
+                ErrorKind::SessionValue,
                 "a login that has begun cannot be written as JSON",
             )
             .caused_by(error.into())

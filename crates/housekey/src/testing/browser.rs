@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, header};
 use super::Jar;
 use crate::cookie::Attributes;
 use crate::error::Error;
+use crate::login::pending::Pending;
 use crate::manager::LoginManager;
 use crate::session::{SessionMap, keys};
 use crate::user::User;
@@ -85,13 +86,31 @@ impl<U: User> Browser<U> {
         user: &U,
         options: impl for<'a> FnOnce(LoginUser<'a, U>) -> LoginUser<'a, U>,
     ) -> Result<String, Error> {
+        self.changing(async |login| options(login.login_user(user)).into_future().await)
+            .await
+    }
+
+    /// Lets this user take the first step of a login in two, and no more ([`Login::begin`]): they are half logged in, for a test of
+    /// the page that follows. Says what the browser has got: `pending login of mia`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Login::begin`].
+    pub async fn begin(&mut self, user: &U) -> Result<String, Error> {
+        self.changing(async |login| login.begin(user).into_future().await)
+            .await
+    }
+
+    async fn changing(
+        &mut self,
+        change: impl AsyncFnOnce(Login<U>) -> Result<(), Error>,
+    ) -> Result<String, Error> {
         let mut request = self.like.clone();
         if let Ok(cookies) = self.cookies().parse() {
             request.headers.insert(header::COOKIE, cookies);
         }
         let visit = self.manager.visit(&request.uri);
-        let login = Login::<U>::new(visit.open(&request)?);
-        options(login.login_user(user)).into_future().await?;
+        change(Login::new(visit.open(&request)?)).await?;
         let mut answer = HeaderMap::new();
         visit.finish(&mut answer)?;
         Ok(self.receive(answer.get_all(header::SET_COOKIE)))
@@ -160,7 +179,10 @@ impl<U: User> Browser<U> {
                 let claims = policy.remember.verify(value, self.now()).ok();
                 claims.map(|claims| format!("remember token of {}", claims.user_id))
             }
-            _ => Some(kind.to_owned()),
+            _ => values.and_then(|cookie| {
+                let (session, _) = cookie.open(value, self.now()).ok()?;
+                Some(pending_of(&session).unwrap_or(kind.to_owned()))
+            }),
         };
         text.unwrap_or_else(|| format!("{kind} that counts for nothing"))
     }
@@ -168,12 +190,17 @@ impl<U: User> Browser<U> {
 
 fn session_of<T>((session, _): (SessionMap, T)) -> String {
     let Some(user_id) = session.text(keys::USER_ID) else {
-        return "session of nobody".to_owned();
+        return pending_of(&session).unwrap_or("session of nobody".to_owned());
     };
     match session.is_true(keys::FRESH) {
         true => format!("session of {user_id}, fresh"),
         false => format!("session of {user_id}, not fresh"),
     }
+}
+
+fn pending_of(session: &SessionMap) -> Option<String> {
+    let pending = Pending::of(session)?;
+    Some(format!("pending login of {}", pending.user_id))
 }
 
 impl<U> fmt::Debug for Browser<U> {
@@ -255,6 +282,10 @@ mod tests {
             // A login without "remember me" deletes the token.
             let told = block_on(browser.log_in(&mia)).unwrap();
             assert!(told.contains("no remember token"), "{told}");
+
+            let told = block_on(browser.begin(&mia)).unwrap();
+            assert!(told.contains("pending login of mia"), "{told}");
+            assert_eq!(look(&mut browser, get()).0, "nobody");
             browser.jar().put("theme", "dark");
             assert_eq!(browser.receive(["theme=light; Path=/"]), "cookie theme");
             assert_eq!(browser.receive(["theme=light; Path=/"]), "");

@@ -272,7 +272,9 @@ impl<U: User> PendingLogin<U> {
 
     /// When it is over.
     pub fn expires_at(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.ends_at)
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(self.ends_at))
+            .unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Whether it makes the login fresh that is there ([`Login::begin_confirmation`]), and not a login.
