@@ -63,6 +63,11 @@ impl Feed {
         self.forget();
     }
 
+    /// Whether it was lost, so that it never vouches for anything again.
+    pub fn is_lost(&self) -> bool {
+        self.lease.lock().is_lost
+    }
+
     /// Whether it vouches for records now.
     pub fn is_live(&self) -> bool {
         let (now, limit) = ((self.cache.0.clock)(), self.cache.0.lease);
