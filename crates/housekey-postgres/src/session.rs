@@ -22,6 +22,9 @@ use crate::words::{Which, Words};
 /// A connection is replaced when it is so old, so that what the operators of a network change reaches it.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+/// The same for one that should say what changes, and cannot: it may be able to later.
+const LIFETIME_UNHEARD: Duration = Duration::from_secs(60);
+
 /// How long a connection has to take its leave, and a question that is called off to end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -153,7 +156,7 @@ impl Server {
         let (open, closed) = oneshot::channel::<()>();
         let end = Arc::new(SetOnce::new());
         let tells_end = Arc::clone(&end);
-        let hearing = hearing.cloned();
+        let (is_to_hear, hearing) = (hearing.is_some(), hearing.cloned());
         let driver = tokio::spawn(async move {
             let mut driving = pin!(drive(connection, hearing.as_deref()));
             let ended = tokio::select! {
@@ -171,6 +174,7 @@ impl Server {
             client,
             prepared: None,
             pulse: None,
+            is_to_hear,
             born: Instant::now(),
             end,
             driver,
@@ -207,6 +211,7 @@ pub(crate) struct Session {
     prepared: Option<[OnceCell<Statement>; Which::COUNT]>,
     /// What says which records change, if anything does.
     pulse: Option<Pulse>,
+    is_to_hear: bool,
     born: Instant,
     /// Why it has ended.
     end: Arc<SetOnce<Option<Fault>>>,
@@ -232,9 +237,12 @@ impl Session {
 
     /// Whether it can be used, as far as is known here.
     pub(crate) fn is_well(&self) -> bool {
-        let pulse = self.pulse.as_ref();
-        let is_silent = pulse.is_some_and(|pulse| pulse.hearing.feed.is_lost());
-        !self.client.is_closed() && !is_silent && self.born.elapsed() < LIFETIME
+        let lifetime = match &self.pulse {
+            Some(pulse) if pulse.hearing.feed.is_lost() => return false,
+            None if self.is_to_hear => LIFETIME_UNHEARD,
+            _ => LIFETIME,
+        };
+        !self.client.is_closed() && self.born.elapsed() < lifetime
     }
 
     /// Whether what is prepared stays so.

@@ -503,6 +503,12 @@ mod tests {
         assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
     }
 
+    #[test]
+    fn the_readme_shows_the_triggers_of_the_default_table() {
+        let sql = TableName::new(DEFAULT_TABLE).unwrap().triggers_sql();
+        assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
+    }
+
     /// As a machine has it that goes away in the middle, until the server notices.
     #[tokio::test]
     async fn whoever_has_a_users_lock_keeps_nobody_waiting_but_that_user_and_them_not_for_ever() {

@@ -102,7 +102,14 @@ impl Watch {
             hearing: Arc::clone(hearing),
             beat: OnceLock::new(),
         };
-        match self.beat(session, hearing, 1).await {
+        // So that there is time left for what the connection is for.
+        let patience = self.cache.lease().min(session.server().limit / 4);
+        let Ok(first) = timeout(patience, self.beat(session, hearing, 1)).await else {
+            return Ok(Err(format!(
+                "what it says by itself has not arrived within {patience:?}"
+            )));
+        };
+        match first {
             Ok(Some(asked)) => {
                 hearing.feed.answered(asked);
                 Ok(Ok(pulse))

@@ -7,19 +7,23 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
     Value,
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::fault::{Failure, Fault, is_read_only};
 use crate::greeting;
 use crate::question::{Question, Time, answers};
 use crate::sentinel::Watched;
 use crate::watch::{self, Pulse, Watch};
+
+/// How long a connection is used that cannot say what changes, and should.
+const UNHEARD: Duration = Duration::from_secs(60);
 
 /// Where the server is.
 #[derive(Debug)]
@@ -58,13 +62,17 @@ struct Numbered {
     number: u64,
     connection: MultiplexedConnection,
     pulse: Option<Arc<Pulse>>,
+    /// Until when it is used, where it should say what changes, and cannot: another one may be able to later.
+    until: Option<Instant>,
 }
 
 impl Numbered {
-    /// Whether it says what changes, if it is to.
+    /// Whether it says what changes, if it can.
     fn is_well(&self) -> bool {
-        let pulse = self.pulse.as_ref();
-        pulse.is_none_or(|pulse| !pulse.feed.is_lost())
+        match &self.pulse {
+            Some(pulse) => !pulse.feed.is_lost(),
+            None => self.until.is_none_or(|until| Instant::now() < until),
+        }
     }
 }
 
@@ -93,6 +101,7 @@ impl Link {
             number,
             connection,
             pulse,
+            ..
         } = self.connected(time).await?;
         let answer = question.put(connection, asking, time);
         let fault = match timeout_at(time.until, answer).await {
@@ -137,6 +146,7 @@ impl Link {
             number,
             mut connection,
             pulse,
+            ..
         } = self.connected(time).await?;
         let warnings = timeout_at(time.until, greeting::warnings(&mut connection)).await;
         let warnings = warnings.unwrap_or(Err(Fault::TooLate(time.limit)));
@@ -181,6 +191,7 @@ impl Link {
         }
         let connected = Numbered {
             connection,
+            until: self.watch.as_ref().map(|_| Instant::now() + UNHEARD),
             pulse,
             number: self.last_number.fetch_add(1, Ordering::Relaxed),
         };

@@ -24,7 +24,7 @@ pub const SAYS_CHANGES: &str = "SELECT (
 /// What a notification says has changed: an id in hexadecimal, or everything if there is none.
 pub fn read_changed(words: &str) -> Option<[u8; 16]> {
     let mut id = [0; 16];
-    if words.len() != 32 || !words.is_ascii() {
+    if words.len() != 32 || !words.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, at) in id.iter_mut().zip((0..).step_by(2)) {
