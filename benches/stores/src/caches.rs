@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bench_report::Figures;
-use housekey::records::{Limit, LoginStore, MemoryLoginStore, RecordCache};
+use housekey::records::{Limit, LoginId, LoginStore, MemoryLoginStore, RecordCache, SharedRecord};
 use store_tests::{RedisCluster, Server};
 
 use crate::BoxError;
@@ -62,19 +62,26 @@ pub(crate) async fn measure(places: &Places) -> Result<Vec<Cached>, BoxError> {
                 });
                 let through = places.postgres_at(&pooler.url(), "cached")?;
                 let mut pooled = Cached::of("PostgreSQL through PgBouncer");
-                pooled.looks(&through, None::<&MemoryLoginStore>, true).await?;
+                pooled
+                    .looks(&through, None::<&MemoryLoginStore>, true)
+                    .await?;
                 measured.push(pooled);
             }
             Kind::Redis => {
                 let [here, elsewhere] = [(); 2].map(|()| places.redis("cached"));
                 let (here, elsewhere) = (here?.store().clone(), elsewhere?.store().clone());
                 let mut one = Cached::of("Redis");
-                one.both(&here, &here.clone().cache_records(RecordCache::new())?, &elsewhere)
-                    .await?;
+                one.both(
+                    &here,
+                    &here.clone().cache_records(RecordCache::new())?,
+                    &elsewhere,
+                )
+                .await?;
                 measured.push(one);
                 let cluster = tokio::task::block_in_place(|| RedisCluster::start(0));
+                let urls = cluster.urls();
                 let store = || {
-                    let nodes = cluster.urls().into_iter().map(redis::Client::open);
+                    let nodes = urls.iter().map(|url| redis::Client::open(&**url));
                     let nodes: Result<Vec<_>, _> = nodes.collect();
                     Ok::<_, BoxError>(housekey_redis::RedisLoginStore::cluster(nodes?))
                 };
@@ -118,11 +125,8 @@ impl Cached {
             let (record, now) = (population.add(), population.now);
             plain.create(&record, &[], Limit::NONE).await?;
             if let Some(ready) = ready {
-                until(async || {
-                    let found = ready.look_up(&record.id, now).await?;
-                    Ok(found.is_some_and(|it| it.is_cached() || !is_cached))
-                })
-                .await?;
+                let is_so = if is_cached { is_kept } else { is_there };
+                until(ready, record.id, now, is_so).await?;
             }
             let (mut loads, mut hits) = (Vec::new(), Vec::new());
             for _ in 0..LOOKS {
@@ -149,22 +153,19 @@ impl Cached {
         here: &impl LoginStore,
         elsewhere: &impl LoginStore,
     ) -> Result<(), BoxError> {
-        let mut population = Population::new(1000);
+        // Others than those above.
+        let mut population = Population::new(2000);
         let mut progress = Progress::new(format!("ending logins of {}", self.name), ENDED as u64);
         let mut late = Vec::new();
         for _ in 0..ENDED {
             let (record, now) = (population.add(), population.now);
             elsewhere.create(&record, &[], Limit::NONE).await?;
-            until(async || {
-                let found = here.look_up(&record.id, now).await?;
-                Ok(found.is_some_and(|it| it.is_cached()))
-            })
-            .await?;
+            until(here, record.id, now, is_kept).await?;
             let ended = async {
                 elsewhere.delete(&record.id).await?;
                 Ok::<_, BoxError>(Instant::now())
             };
-            let refused = until(async || Ok(here.look_up(&record.id, now).await?.is_none()));
+            let refused = until(here, record.id, now, is_gone);
             let (ended, refused) = tokio::join!(ended, refused);
             late.push(refused?.saturating_duration_since(ended?));
             progress.step();
@@ -174,16 +175,31 @@ impl Cached {
     }
 }
 
-/// When it is so.
+/// When a look-up first says whether it is kept, or that there is nothing, as it is to be.
 async fn until(
-    mut is_so: impl AsyncFnMut() -> Result<bool, BoxError>,
+    store: &impl LoginStore,
+    id: LoginId,
+    now: u64,
+    is_so: fn(Option<SharedRecord>) -> bool,
 ) -> Result<Instant, BoxError> {
     let start = Instant::now();
-    while !is_so().await? {
+    while !is_so(store.look_up(&id, now).await?) {
         if start.elapsed() > PATIENCE {
             return Err("the cache does not come to know it".into());
         }
         tokio::task::yield_now().await;
     }
     Ok(Instant::now())
+}
+
+fn is_kept(found: Option<SharedRecord>) -> bool {
+    found.is_some_and(|found| found.is_cached())
+}
+
+fn is_there(found: Option<SharedRecord>) -> bool {
+    found.is_some()
+}
+
+fn is_gone(found: Option<SharedRecord>) -> bool {
+    found.is_none()
 }

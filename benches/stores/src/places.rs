@@ -84,7 +84,11 @@ impl Places {
     }
 
     /// A table that is there, by another way.
-    pub(crate) fn postgres_at(&self, url: &str, name: &str) -> Result<PostgresLoginStore, BoxError> {
+    pub(crate) fn postgres_at(
+        &self,
+        url: &str,
+        name: &str,
+    ) -> Result<PostgresLoginStore, BoxError> {
         let server = self.postgres.as_ref().ok_or("PostgreSQL was skipped")?;
         Ok(PostgresLoginStore::connect(url)?.table(&server.table(name))?)
     }
