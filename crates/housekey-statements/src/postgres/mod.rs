@@ -5,11 +5,13 @@
 //! Whoever locks several rows does so in the order of their ids, so that no two can wait for each other; or, when it
 //! purges, without waiting at all.
 
+mod changes;
 mod layout;
 mod table;
 
 use std::sync::Arc;
 
+pub use changes::{PULSE, SAYS_CHANGES, read_changed};
 pub use layout::{LAYOUT, Layout};
 pub use table::{InvalidName, TableName};
 
@@ -30,6 +32,12 @@ pub const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
 /// statements.
 pub fn create_table(table: &TableName) -> String {
     let create = table.create_sql();
+    format!("SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}")
+}
+
+/// Makes the triggers by which the server says what changes, while nobody else makes something. A transaction of its own.
+pub fn create_triggers(table: &TableName) -> String {
+    let create = table.triggers_sql();
     format!("SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}")
 }
 

@@ -13,7 +13,7 @@ const LONGEST_ENDING: &str = "_expires_at";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableName {
     schema: Option<String>,
-    table: String,
+    pub(super) table: String,
 }
 
 /// A name that cannot be a table's. Says what one can be.
@@ -60,6 +60,14 @@ impl TableName {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         hash.cast_signed()
+    }
+
+    /// Something in the same schema whose name is the table's with this behind it.
+    pub(super) fn with_ending(&self, ending: &str) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            table: format!("{}{ending}", self.table),
+        }
     }
 
     /// What makes the table and its indexes, unless they are there.

@@ -81,6 +81,18 @@ pub fn logins_key(prefix: &str, user_id: &str) -> String {
     format!("{prefix}{{{bucket}}}:logins:{user_id}")
 }
 
+/// What the keys of all users begin with, for somebody who wants to hear of their changes.
+pub fn prefix_of_users(prefix: &str) -> String {
+    format!("{prefix}{{")
+}
+
+/// Whose records are at this key, if it is the key of a user's records.
+pub fn user_of_key<'a>(prefix: &str, key: &'a [u8]) -> Option<&'a str> {
+    let key = std::str::from_utf8(key).ok()?.strip_prefix(prefix)?;
+    let (_, user_id) = key.strip_prefix('{')?.split_once("}:logins:")?;
+    Some(user_id)
+}
+
 fn bucket_of(user_id: &str) -> u16 {
     slots::crc16(user_id.as_bytes()) % BUCKETS
 }

@@ -34,7 +34,7 @@ pub(super) fn crc16(bytes: &[u8]) -> u16 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::{BUCKETS, expiry_key, keys_of_user};
+    use super::super::{BUCKETS, expiry_key, keys_of_user, prefix_of_users, user_of_key};
     use super::{SLOTS, crc16, slot_of};
 
     /// The numbers are those of the cluster's specification, and of a server's `CLUSTER KEYSLOT`.
@@ -65,6 +65,23 @@ mod tests {
             let slots = BTreeSet::from(keys.map(|key| slot_of(key.as_bytes())));
             assert_eq!(slots.len(), 1, "{user_id:?}");
         }
+    }
+
+    #[test]
+    fn a_users_records_are_known_by_their_key() {
+        for user_id in ["", "1", "}:logins:{", "佐藤", "(staff) 1"] {
+            let [logins, seen, expiry] = keys_of_user("housekey:", user_id);
+            for key in [&logins, &seen, &expiry] {
+                assert!(key.starts_with(&prefix_of_users("housekey:")), "{key}");
+            }
+            assert_eq!(user_of_key("housekey:", logins.as_bytes()), Some(user_id));
+            assert_eq!(user_of_key("other:", logins.as_bytes()), None);
+            assert_eq!(user_of_key("housekey:", expiry.as_bytes()), None);
+        }
+        let seen = &keys_of_user("housekey:", "1")[1];
+        assert_eq!(user_of_key("housekey:", seen.as_bytes()), None);
+        assert_eq!(user_of_key("housekey:", b"housekey:id:x"), None);
+        assert_eq!(user_of_key("housekey:", b"housekey:{1}:logins:\xFF"), None);
     }
 
     /// Whichever way a cluster's slots are cut into ranges.

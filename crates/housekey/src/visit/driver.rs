@@ -102,6 +102,10 @@ impl OpenVisit {
                 let found = records.store.load(&id, now).await?;
                 self.go_on(generation, |search| then(search, found))
             }
+            Step::LookUp(records, id, then) => {
+                let found = records.store.look_up(&id, now).await?;
+                self.go_on(generation, |search| then(search, found))
+            }
             Step::Change(records, RecordChange::Touch(login, touch, then)) => {
                 records.store.touch(&login, touch).await?;
                 self.go_on(generation, |search| then(search, ()))

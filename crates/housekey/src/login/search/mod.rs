@@ -26,7 +26,7 @@ use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
 use crate::records::rules::{Live, RecordRules};
 use crate::records::secret::LoginSecret;
-use crate::records::{LoginId, LoginRecord, Touch, Updated};
+use crate::records::{LoginId, LoginRecord, SharedRecord, Touch, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::keys;
 use crate::signing::json;
@@ -41,6 +41,8 @@ pub(crate) enum Step<'r, S> {
     RequestUser(Then<'r, S, FoundUser>),
     /// A record.
     Record(&'r S, LoginId, Then<'r, S, Option<LoginRecord>>),
+    /// The same, perhaps as a cache has it: it may let a login go on, and is not enough to end one.
+    LookUp(&'r S, LoginId, Then<'r, S, Option<SharedRecord>>),
     /// The store is to do something before the search goes on.
     Change(&'r S, RecordChange<'r, S>),
     /// It is over; [`VisitState::who`] has the result.
@@ -190,6 +192,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     /// The session's login is no good, and its record, if it has one, has to go first.
     fn end_login(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
         match (self.records, &self.live) {
+            (Some(records), Some(live)) if live.is_cached => self.ask_store(records, Some(user_id)),
             (Some(records), Some(live)) if !self.reads_only => {
                 let login = live.record.id;
                 delete(records, login, move |search| {
@@ -405,6 +408,11 @@ impl<S> TokenLogin<'_, S> {
             Self::Shared(_, _, live) => live.as_deref(),
         }
     }
+}
+
+/// The login's record, for the store.
+fn owned(live: &Live) -> LoginRecord {
+    LoginRecord::clone(&live.record)
 }
 
 /// Goes on once a record is deleted.
