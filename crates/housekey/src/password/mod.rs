@@ -8,9 +8,9 @@
 //!    stored hash, a dummy hash with the current parameters is verified instead, and the answer is `false`. A cheaper
 //!    stored hash gets a dummy for the missing work. So the time of the answer does not reveal which names have an account.
 //! 4. Parameters inside a stored hash are **bounded** before any work is done (Werkzeug takes them as they come).
-//! 5. Hashing runs on **a few blocking threads**, on any async runtime; the rest of a storm of logins waits its turn
-//!    5. Hashing runs on **a few blocking threads**, on any async runtime. In a storm of logins the rest waits in turn, and
-//!       every other request is served meanwhile. The queue is **bounded**: once it is full, the answer is "busy", at once.
+//! 5. Hashing runs on **a few blocking threads**, on any async runtime. In a storm of logins the rest waits in turn, and
+//!    every other request is served meanwhile. The queue is **bounded**: once it is full, the answer is "busy", at once.
+//! 6. A password is its UTF-8 bytes: not trimmed, not normalised, not cut at 72 bytes or at a NUL. One longer than
 //!    4096 bytes is refused before it is hashed ([ASVS 6.2.8, 6.2.9][asvs]).
 //!
 //! ```
