@@ -1,4 +1,4 @@
-//! What a request carries for the rules, in its extensions: its visits, and the scope of the route that it came to.
+//! What a request carries in its extensions for the rules: its visits, and the scope of its route.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use http::request::Parts;
 
 use crate::error::{Error, LoginRejection};
 
-/// What to do about a route without a layer.
+/// How to fix a route without a layer.
 const ADD_LAYER: &str = "add `.layer(manager.layer())` to the router, after all its routes";
 
 pub(crate) fn visits(parts: &Parts) -> Option<&Visits> {
@@ -24,17 +24,17 @@ pub(crate) fn push(extensions: &mut Extensions, visit: Visit) {
     }
 }
 
-/// The visit of the manager for users of this type, opened.
+/// The opened visit of the manager for users of this type.
 pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
     Ok(Visits::of::<U>(visits(parts), parts, ADD_LAYER)?)
 }
 
-/// The visit of the only manager, opened, for an extractor of this name.
+/// The opened visit of the only manager, for an extractor of this name.
 pub(crate) fn only_visit(parts: &Parts, extractor: &str) -> Result<OpenVisit, Error> {
     Ok(Visits::only(visits(parts), parts, extractor, ADD_LAYER)?)
 }
 
-/// Gives a request the scope that it has from a guard on.
+/// Gives a request the scope that a guard sets.
 pub(crate) fn enter<U: User>(rules: &GuardRules<U>, parts: &mut Parts) {
     if let Some(scope) = rules.enter(visits(parts), parts.extensions.get()) {
         parts.extensions.insert(scope);

@@ -1,9 +1,9 @@
-//! Hash slots, as a Redis Cluster counts them.
+//! Hash slots, as Redis Cluster counts them.
 
-/// How many there are.
+/// The number of slots.
 pub const SLOTS: u16 = 16_384;
 
-/// The slot of a key: of what is between its first `{` and the next `}`, if that is anything.
+/// The slot of a key: of the part between its first `{` and the next `}`, unless that is empty.
 pub fn slot_of(key: &[u8]) -> u16 {
     let position = |of: u8, from: usize| {
         let found = key.get(from..)?.iter().position(|byte| *byte == of)?;
@@ -16,7 +16,7 @@ pub fn slot_of(key: &[u8]) -> u16 {
     crc16(tag.unwrap_or(key)) % SLOTS
 }
 
-/// CRC-16 as XMODEM has it.
+/// CRC-16 in the XMODEM variant.
 pub(super) fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(user_of_key("housekey:", b"housekey:{1}:logins:\xFF"), None);
     }
 
-    /// Whichever way a cluster's slots are cut into ranges.
+    /// However a cluster's slots are divided into ranges.
     #[test]
     fn buckets_are_spread_over_all_slots() {
         let slots: BTreeSet<_> = (0..BUCKETS)

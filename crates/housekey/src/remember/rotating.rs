@@ -1,8 +1,8 @@
-//! The remember token of a login that has a record: who, which login, and a secret that is good for one use.
+//! The remember token of a login that has a record: the user, the login, and a secret that is valid for one use.
 //!
-//! `user~number.secret.timestamp.signature`: the user's id in base64, then what [`LoginSecret`] spells. The signature
-//! keeps the store from being asked about anything that was not given out here; what the token is good for, and until
-//! when, is in the record.
+//! `user~id.secret.timestamp.signature`: the user's id in base64, then the spelling of [`LoginSecret`]. Because of the
+//! signature, the store is asked only about tokens that were issued here. The record says what the token is good for, and
+//! until when.
 
 use super::{Claims, ClaimsKind};
 use crate::records::secret::LoginSecret;

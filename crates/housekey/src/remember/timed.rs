@@ -1,9 +1,9 @@
-//! housekey's remember token: who, until when, and under which auth hash.
+//! housekey's remember token: the user, the end, and the auth hash.
 //!
-//! `user~digest~seconds.timestamp.signature`: the user's id in base64, the digest of the auth hash (empty when the
-//! user has none), and how long the token lives from its timestamp. One of a login with a lifetime of its own has a fourth part:
-//! when that ends, in seconds since 1970. The signing key is derived for remember tokens
-//! under this very cookie name, so that neither a session cookie nor the token of another cookie passes for it.
+//! `user~digest~seconds.timestamp.signature`: the user's id in base64, the digest of the auth hash (empty when the user has
+//! none), and the token's lifetime from its timestamp. The token of a login with a lifetime of its own has a fourth part:
+//! the login's end, in seconds since 1970. The signing key is derived for remember tokens under this very cookie name, so
+//! that neither a session cookie nor another cookie's token passes for it.
 
 use std::time::Duration;
 
