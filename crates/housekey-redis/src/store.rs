@@ -38,7 +38,7 @@ use crate::records::{Claimed, Loaded, Records, Scripts};
 pub struct RedisLoginStore {
     records: Records,
     timeout: Duration,
-    at: Ways,
+    at: Arc<Ways>,
     cache: Option<(RecordCache, CachedRecords)>,
 }
 
@@ -106,7 +106,7 @@ impl RedisLoginStore {
                 scripts: Arc::new(Scripts::new()),
             },
             timeout: Self::DEFAULT_TIMEOUT,
-            at,
+            at: Arc::new(at),
             cache: None,
         }
     }
