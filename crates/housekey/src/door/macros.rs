@@ -144,6 +144,7 @@ macro_rules! door_extractors {
         pub struct WithoutUse<E>(pub E);
 
         /// Logs users in and out: see [`housekey::Login`] for all that it can do. Loads nobody.
+        #[doc(alias("login_user", "logout_user", "confirm_login", "update_auth_hash", "logins", "end_login"))]
         pub struct Login<U>(::housekey::Login<U>);
 
         /// Stands for the user type where only one login manager covers the route, as on most sites.
