@@ -1,4 +1,4 @@
-"""What scripts/check-upstream compares: the tables, Flask-Login's source distribution, the list of Rust tests."""
+"""Does the comparison for scripts/check-upstream: the tables, Flask-Login's source distribution, the list of Rust tests."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ import sys
 import tarfile
 from collections import Counter
 
-# Those of this module are written for the tables, so each of them is in one.
+# The tests of this module are written for the tables, so each of them is in one.
 OWN = "flask_login::"
 
 
@@ -25,14 +25,14 @@ def upstream_tests(archive):
 
 
 def rust_tests(listing):
-    """The tests that are there, as `cargo test -- --list` prints them."""
+    """The existing tests, as `cargo test -- --list` prints them."""
     with open(listing, encoding="utf-8") as lines:
         return {line.removesuffix(": test\n") for line in lines if line.endswith(": test\n")}
 
 
 def table_rows(page):
-    """Each row under a class's name is `Class.test`; a row of the last table is its first cell. With its line, the Rust
-    tests that it names, and its verdict."""
+    """Each row under a class's name is `Class.test`; a row of the last table is its first cell. Comes with its line, the
+    Rust tests that it names, and its verdict."""
     with open(page, encoding="utf-8") as lines:
         lines = list(enumerate(lines.read().split("\n"), start=1))
     heading = ""
@@ -62,7 +62,7 @@ def main():
             found[theirs] += 1
             if theirs not in upstream:
                 complaints.append(f"{at}: Flask-Login has no such test")
-        complaints += [f"{at}: there is no Rust test {test}" for test in ours if test not in rust]
+        complaints += [f"{at}: the Rust test {test} does not exist" for test in ours if test not in rust]
         if verdict != "same" and not verdict.startswith(("different: ", "absent: ")):
             complaints.append(f'{at}: {verdict!r} is neither "same" nor "different: why" nor "absent: why"')
         if not ours and not verdict.startswith("absent: "):

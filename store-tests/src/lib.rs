@@ -4,10 +4,11 @@
 //!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
 //! - [`RedisCluster`] and [`Watched`]: several of Redis's that belong together.
 //! - [`rules`]: what holds for every store; [`faults`]: what happens when its server does not answer; [`races`]: two processes
-//!   at one store.
+//!   at one store; [`caches`]: records that are kept in the process.
 //! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
 //! - [`Crowd`]: many at once who do something again and again, for traffic of other kinds.
 
+pub mod caches;
 mod crowd;
 pub mod faults;
 mod network;

@@ -5,6 +5,7 @@
 //! meets all of it.
 
 mod backends;
+mod caches;
 mod operations;
 mod options;
 mod places;
@@ -88,6 +89,9 @@ async fn bench(places: Arc<Places>, options: Arc<Options>) -> Result<(), BoxErro
     }
     report.push('\n');
     report.push_str(&report::purges(live, expired, &purged));
+
+    report.push('\n');
+    report.push_str(&report::caches(&caches::measure(&places).await?));
 
     print!("{report}");
     eprintln!("measured in {} seconds", start.elapsed().as_secs());

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::BoxError;
 
 pub(crate) const HELP: &str = "\
-What an operation of a login store takes, with few records and with many, and while a million expired ones are purged.
+What an operation of a login store takes, with few records and with many, and while a million expired ones are purged;
+and with records that are kept in the process.
 
   --store NAME       only this store: memory, sqlite, postgres or redis; may be given several times (default: all)
   --records N,M      how many records there are, the fewest first (default 10000,1000000)

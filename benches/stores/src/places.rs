@@ -1,5 +1,6 @@
 //! Where the stores are made.
 
+use housekey_postgres::PostgresLoginStore;
 use tempfile::TempDir;
 
 use crate::BoxError;
@@ -80,6 +81,16 @@ impl Places {
     pub(crate) async fn postgres(&self, name: &str) -> Result<Postgres, BoxError> {
         let server = self.postgres.as_ref().ok_or("PostgreSQL was skipped")?;
         server.open(name).await
+    }
+
+    /// A table that is there, by another way.
+    pub(crate) fn postgres_at(
+        &self,
+        url: &str,
+        name: &str,
+    ) -> Result<PostgresLoginStore, BoxError> {
+        let server = self.postgres.as_ref().ok_or("PostgreSQL was skipped")?;
+        Ok(PostgresLoginStore::connect(url)?.table(&server.table(name))?)
     }
 
     pub(crate) fn redis(&self, name: &str) -> Result<Redis, BoxError> {

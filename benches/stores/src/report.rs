@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use bench_report::{Figures, counted, three_digits, written};
 
+use crate::caches::Cached;
 use crate::purge::Purged;
 
 /// What one store took for its operations.
@@ -73,6 +74,28 @@ pub(crate) fn purges(live: u64, expired: u64, stores: &[(&'static str, Purged)])
         let rate = (expired as f64 / took.as_secs_f64()) as u64;
         let (took, rate) = (written(Some(took)), counted(rate));
         let _ = write!(table, "\n| {store} | {took} | {rate} |");
+    }
+    table + "\n"
+}
+
+/// What a record takes that was read before, and how late its end is known.
+pub(crate) fn caches(ways: &[Cached]) -> String {
+    let mut table = "| | load, median | p99 | look up, kept in the process, median | p99 \
+         | ended in another process until refused here, median | p99 | longest |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+        .to_owned();
+    for way in ways {
+        let _ = write!(table, "\n| {} |", way.name);
+        for figure in [
+            way.loads.median(),
+            way.loads.p99(),
+            way.hits.median(),
+            way.hits.p99(),
+            way.late.median(),
+            way.late.p99(),
+            way.late.max(),
+        ] {
+            let _ = write!(table, " {} |", written(figure));
+        }
     }
     table + "\n"
 }

@@ -1,4 +1,4 @@
-//! The guard against what pages of other origins have their visitors send.
+//! The guard against requests that pages of other origins make their visitors send.
 
 use std::rc::Rc;
 
@@ -9,10 +9,11 @@ use crate::error::Error;
 use crate::head::head;
 use crate::wrap::{Answer, middleware};
 
-/// A middleware that refuses what a page of another origin has its visitor's browser send (cross-site request forgery), by what
-/// browsers say of each request. [`CsrfRules`] says what passes; there are no tokens, and forms stay as they are.
+/// A middleware that refuses cross-site request forgery: requests that a page of another origin makes its visitor's browser
+/// send. It goes by what browsers say about each request, and [`CsrfRules`] says what passes. There are no tokens, and
+/// forms stay as they are.
 ///
-/// It belongs outside of everything, and so after all other `wrap`s:
+/// It belongs outside everything else, so add it after all other `wrap`s:
 ///
 /// ```
 /// # use actix_web::App;
@@ -27,30 +28,30 @@ use crate::wrap::{Answer, middleware};
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// What it refuses is a 403 with a line of text. Where nothing changes by GET, that is all that a site with forms needs; the
-/// opening of a WebSocket, which is a GET, extractors and guards look at.
+/// It answers a refused request with 403 and a line of text. If nothing changes by GET, a site with forms needs no more
+/// than this. Extractors and guards check the opening of a WebSocket, which is a GET.
 #[derive(Clone, Debug, Default)]
 #[must_use = "it refuses nothing until an application is wrapped in it"]
 pub struct CsrfGuard(CsrfRules);
 
 impl CsrfGuard {
-    /// One that trusts no other origin.
+    /// A guard that trusts no other origin.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets pages of this origin send what they like: `https://shop.example`, `http://127.0.0.1:8080`.
+    /// Lets pages of this origin send any request: `https://shop.example`, `http://127.0.0.1:8080`.
     ///
     /// # Errors
     ///
-    /// [`Setting`](housekey::ErrorKind::Setting) when it is not `http(s)://host[:port]` and nothing else.
+    /// [`Setting`](housekey::ErrorKind::Setting) unless it is exactly `http(s)://host[:port]`.
     pub fn trust_origin(self, origin: &str) -> Result<Self, housekey::Error> {
         self.0.trust_origin(origin).map(Self)
     }
 
-    /// Lets everybody send to paths of which this is true, for what is called from elsewhere and has proof of its own, such as
-    /// the signature of a webhook. The path is as the client sent it, so compare the whole: what begins like it can lead
-    /// somewhere else. Of several calls each exempts.
+    /// Lets anybody send to the paths that this accepts: for endpoints that are called from elsewhere and have their own
+    /// proof, such as the signature of a webhook. It gets the path as the client sent it, so compare the whole path: one
+    /// that merely begins the same can lead elsewhere. Several calls add up.
     pub fn exempt(self, is_exempt: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Self(self.0.exempt(is_exempt))
     }
@@ -58,7 +59,7 @@ impl CsrfGuard {
 
 middleware! {
     CsrfGuard, admit,
-    /// What [`CsrfGuard`] makes of a service.
+    /// The service that [`CsrfGuard`] makes.
     CsrfService
 }
 

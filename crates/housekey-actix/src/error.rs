@@ -7,11 +7,11 @@ use housekey::door::Refusal;
 use crate::head::from_response;
 
 housekey::door::errors! {
-    /// [`housekey::Error`] as a [`ResponseError`], so that a handler can return `Result<_, Error>` and use `?`. Which status it
-    /// has, [`answer`](housekey::Error::answer) says.
+    /// [`housekey::Error`] as a [`ResponseError`], so that a handler can return `Result<_, Error>` and use `?`.
+    /// [`answer`](housekey::Error::answer) lists the statuses.
 }
 
-/// In the extensions of a response with which this crate denied something or failed.
+/// In the extensions of a response with which this crate denied a request or reported an error.
 pub(crate) struct Refused;
 
 impl ResponseError for Error {

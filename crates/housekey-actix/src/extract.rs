@@ -1,4 +1,4 @@
-//! What a handler may ask for.
+//! The extractors that a handler can use.
 
 use std::future::{Future, poll_fn, ready};
 use std::marker::PhantomData;
@@ -13,11 +13,11 @@ use housekey::{LoginWatch, User};
 
 use crate::error::{Error, LoginRejection};
 use crate::head::head;
-use crate::scope::{only_visit, require, visit_for, visits};
+use crate::scope::{only_visit, require, require_pending, visit_for, visits};
 
 housekey::door::extractors! {
-    /// The current user, who may be nobody: see [`housekey::CurrentUser`] for what there is to know of them. Denies nobody; a
-    /// loader that fails is a 503.
+    /// The current user, or nobody: see [`housekey::CurrentUser`] for all that it knows. Denies nobody. If the loader
+    /// fails, the answer is 503.
     ///
     /// ```
     /// use housekey_actix::CurrentUser;
@@ -32,22 +32,22 @@ housekey::door::extractors! {
     /// }
     /// ```
     ///
-    /// This is what to ask for where somebody may be logged in or not. **Not `Option<LoginRequired<U>>`, nor an `Option` of
-    /// any extractor here**: actix-web makes `None` of every error that an extractor in an `Option` has, so that a loader that
-    /// fails would make everybody a stranger, and a denial leaves its message in the session. `Either` does the same.
+    /// Use this where the visitor may or may not be logged in. **Do not use `Option<LoginRequired<U>>`, nor an `Option` of
+    /// any extractor here**: actix-web turns every error of an extractor in an `Option` into `None`, so a failing loader
+    /// would make everybody anonymous, and a denial leaves its message in the session. `Either` does the same.
     CurrentUser,
-    /// The current user of a route that needs one. An anonymous visitor is sent to the login page, or told so in the way
-    /// that suits who is asking.
+    /// The current user of a route that needs one. An anonymous visitor is sent to the login page, or denied in the way
+    /// that suits the client.
     ///
-    /// `Result<LoginRequired<U>, _>` is a denial that was made already, with its message and its event: do not use it, nor
-    /// `Option<LoginRequired<U>>`, to let the visitor pass all the same. [`CurrentUser`] denies nobody.
+    /// `Result<LoginRequired<U>, _>` is an `Err` after the denial, with its message and its event: do not use it, nor
+    /// `Option<LoginRequired<U>>`, to let the visitor pass anyway. [`CurrentUser`] denies nobody.
     ///
-    /// actix-web runs the extractors of a handler side by side: while the user is being looked for, a body is being read, and
-    /// what is wrong with the form may be answered to somebody who is not logged in. A
-    /// [guard](crate::login_required) asks before anything is read.
+    /// actix-web runs the extractors of a handler side by side: while the user is looked up, a body is read, and an error
+    /// in the form may be reported to a visitor who is not logged in. A [guard](crate::login_required) looks up the user
+    /// before anything is read.
     LoginRequired,
-    /// An extractor that asks who is there without using their login: for what a page polls. No timeout is put off by it, the
-    /// session is not sent again because of its age, and a remember token is left for a request that a person makes.
+    /// Wraps an extractor so that it looks up the user without using the login: for requests that a page polls. It extends
+    /// no timeout, does not send an old session again, and leaves a remember token for a request that a person makes.
     ///
     /// ```
     /// use housekey_actix::{CurrentUser, WithoutUse};
@@ -57,18 +57,18 @@ housekey::door::extractors! {
     /// async fn unread_messages(WithoutUse(current_user): WithoutUse<CurrentUser<Member>>) -> &'static str {
     ///     match current_user.is_authenticated() {
     ///         true => "3",
-    ///         false => "signed out",
+    ///         false => "logged out",
     ///     }
     /// }
     /// ```
     ///
-    /// Another extractor or guard of the request that asks without this uses the login all the same.
+    /// Another extractor or guard on the same request that looks up the user without this still uses the login.
     WithoutUse
 }
 
 impl<U: User> CurrentUser<U> {
-    /// A watch over this login, for a WebSocket or a stream of events, which goes on after the request: it should end when
-    /// the login does.
+    /// A watch over this login, for a WebSocket or an event stream, which outlives the request and should end with the
+    /// login.
     ///
     /// ```
     /// use std::time::Duration;
@@ -100,8 +100,8 @@ impl<U: User> CurrentUser<U> {
     ///
     /// # Errors
     ///
-    /// [`NoLoginStore`](housekey::ErrorKind::NoLoginStore), [`NotLoggedIn`](housekey::ErrorKind::NotLoggedIn) when nobody is
-    /// there or an API key proved it.
+    /// [`NoLoginStore`](housekey::ErrorKind::NoLoginStore), or [`NotLoggedIn`](housekey::ErrorKind::NotLoggedIn) when
+    /// nobody is logged in or an API key proved the user.
     pub fn watch(&self) -> Result<LoginWatch, Error> {
         Ok(self.0.watch()?)
     }
@@ -147,6 +147,10 @@ from_request! {
         let user = require(request, Requirement::fresh_login(None));
         async move { user.await.map(Self) }
     };
+    PendingLogin<U> or LoginRejection: |request| {
+        let pending = require_pending(request);
+        async move { pending.await.map(Self) }
+    };
 }
 
 from_request! { at once:
@@ -173,7 +177,7 @@ impl<E: FromRequest + 'static> FromRequest for WithoutUse<E> {
         drop(without_use);
         Box::pin(async move {
             let mut asking = pin!(asking);
-            // Only while this one asks: the extractors of a handler run side by side.
+            // Only while this extractor asks: those of a handler run side by side.
             let found = poll_fn(|cx| {
                 let _without_use = Visits::without_use(visits.as_ref());
                 asking.as_mut().poll(cx)
@@ -183,7 +187,7 @@ impl<E: FromRequest + 'static> FromRequest for WithoutUse<E> {
     }
 }
 
-/// For a handler that returns a [`HttpResponse`]. 500 when the address cannot stand in a header.
+/// For a handler that returns a [`HttpResponse`]. 500 when the address is not valid in a header.
 impl From<SeeOther> for HttpResponse {
     fn from(to: SeeOther) -> Self {
         let location = (header::LOCATION, to.0);

@@ -9,7 +9,7 @@ use housekey::door::Requirement;
 use crate::scope::admit;
 use crate::wrap::{Answer, middleware};
 
-/// Lets only users who are logged in reach what it wraps.
+/// Lets only logged-in users reach what it wraps.
 ///
 /// ```
 /// # use actix_web::{App, web};
@@ -27,39 +27,47 @@ use crate::wrap::{Answer, middleware};
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// What it lets pass without a login, [`Guard`] says.
+/// [`Guard`] says what passes without a login.
 pub fn login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::login()))
 }
 
-/// Lets only users whose login is fresh reach what it wraps: proved lately, in this session. Others who are logged in are
-/// sent to the `refresh_view`. [`fresh_within`](Guard::fresh_within) sets another age than the manager's.
+/// Lets only users with a fresh login reach what it wraps: they logged in or confirmed the login recently, in this session.
+/// Other logged-in users are sent to the `refresh_view`. [`fresh_within`](Guard::fresh_within) sets another age than the
+/// manager's.
 pub fn fresh_login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::fresh_login(None)))
 }
 
-/// Denies nobody by itself: settings for the extractors and guards below it, for instance another login page for a
-/// part of the site, or 401 for everything under `/api`. The innermost scope that says something wins.
+/// For the pages of the second step of a login: lets only users pass who have taken the first step and not the second
+/// ([`Login::begin`](housekey::Login::begin)). They are not logged in, and no other guard lets them pass. Other visitors
+/// are denied as by [`login_required`]; a logged-in user has nothing to do there and is denied too.
+pub fn pending_login_required<U: User>() -> Guard<U> {
+    Guard::requiring(Some(Requirement::pending_login()))
+}
+
+/// Denies nobody by itself: holds settings for the extractors and guards below it, for instance another login page for a
+/// part of the site, or 401 for everything under `/api`. The innermost scope that sets something wins.
 pub fn login_scope<U: User>() -> Guard<U> {
     Guard::requiring(None)
 }
 
 housekey::door::guard! {
-    /// A middleware that protects routes, and says how denied requests are answered. Not one of actix-web's own guards,
-    /// which choose a route.
+    /// A middleware that protects routes and sets how denied requests are answered. It is not one of actix-web's own
+    /// guards, which choose a route.
     ///
-    /// It covers all that it is a `wrap` of, whatever the order: every route of a scope, and its unknown paths too, which are
-    /// denied like any other and not 404. It asks before anything of the body is read.
+    /// It covers everything that it wraps, in any order: every route of a scope, and its unknown paths too, which are
+    /// denied like any other instead of 404. It looks up the user before any of the body is read.
     ///
     /// No method is exempt. A CORS preflight (an OPTIONS request with `Origin` and `Access-Control-Request-Method`) comes
-    /// without cookies, and the guard answers it itself: 403 without a CORS header. A CORS middleware outside of the guard
+    /// without cookies, and the guard answers it itself: 403 without a CORS header. A CORS middleware outside the guard
     /// answers preflights first; one inside needs [`let_preflights_pass`](Self::let_preflights_pass).
     #[must_use = "a guard protects nothing until something is wrapped in it"]
 }
 
 middleware! {
     Guard<U: User>, guard,
-    /// What [`Guard`] makes of a service.
+    /// The service that [`Guard`] makes.
     GuardService
 }
 

@@ -1,4 +1,4 @@
-//! What actix-web says in the types of `http` 0.2, as the rules read and write it.
+//! actix-web's `http` 0.2 types, as the rules read and write them.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use housekey::door::{COMMON_VALUES, Fields, ForeignHead, Translated};
 use http::{Extensions, HeaderName, HeaderValue, Response, Version};
 
-/// The head of a request, as it is now: a middleware may still change it.
+/// The head of a request in its present state: a middleware may still change it.
 pub(crate) type Head = Translated<ActixHead>;
 
 pub(crate) fn head(request: &HttpRequest) -> Head {
@@ -74,7 +74,7 @@ impl ActixFields<'_> {
     }
 }
 
-/// What the rules say again and again takes no memory.
+/// Values that the rules send again and again need no allocation.
 fn actix_value(value: &HeaderValue) -> Option<ActixValue> {
     let is = |known: &&&str| known.as_bytes() == value.as_bytes();
     match COMMON_VALUES.iter().find(is) {
@@ -83,7 +83,7 @@ fn actix_value(value: &HeaderValue) -> Option<ActixValue> {
     }
 }
 
-/// Those that nearly every answer of the rules has need no reading.
+/// Names in nearly every response of the rules need no parsing.
 fn actix_name(name: &HeaderName) -> Option<ActixName> {
     use actix_web::http::header as actix;
     use http::header;
@@ -117,7 +117,7 @@ impl Fields for ActixFields<'_> {
     }
 }
 
-/// A response of the rules'.
+/// A response of the rules.
 pub(crate) fn from_response(response: &Response<String>) -> HttpResponse {
     let status = StatusCode::from_u16(response.status().as_u16());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -13,16 +13,16 @@ use crate::scope::push;
 use crate::unread::Unread;
 use crate::wrap::{Answer, middleware};
 
-/// Makes a middleware of a manager.
+/// Makes a middleware from a manager.
 pub trait LoginManagerExt<U> {
-    /// The middleware that every route needs which asks who is there: `App::new().wrap(manager.middleware())`, outside of
-    /// all guards, and so after them: of several `wrap`s the last is the outermost.
+    /// The middleware that every route needs if it asks for the current user: `App::new().wrap(manager.middleware())`. It
+    /// belongs outside all guards, so add it after them: the last of several `wrap`s is the outermost.
     ///
-    /// A route below it that asks nothing costs a few allocations: no cookie is read, no header set.
+    /// A route below it that asks nothing costs a few allocations: no cookie is read and no header set.
     ///
-    /// Build the manager once, outside of the closure that `HttpServer` runs for each of its workers, and clone it in
-    /// there: a clone is the same manager. With [`SecretKeys::generate`](housekey::SecretKeys::generate) inside of the closure
-    /// no worker would know the logins of another.
+    /// Build the manager once, outside the closure that `HttpServer` runs for each of its workers, and clone it inside: a
+    /// clone is the same manager. With [`SecretKeys::generate`](housekey::SecretKeys::generate) inside the closure, no
+    /// worker would know another's logins.
     fn middleware(&self) -> LoginMiddleware<U>;
 }
 
@@ -37,19 +37,19 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 /// Gives each request its [`Visit`](housekey::Visit). Made by [`LoginManagerExt::middleware`]. A second one of the same
 /// manager, further inside, does nothing.
 ///
-/// The response of a handler, of an error and of a middleware further inside that fails takes the cookies along. What a
-/// middleware further *outside* answers in their place does not.
+/// The response of a handler, of an error and of a failing middleware further inside carries the cookies. A response that a
+/// middleware further *outside* sends instead does not.
 ///
-/// It reads what is left of the body of a request that is denied
-/// ([`discard_denied_body`](housekey::LoginManagerBuilder::discard_denied_body)), for which it needs tokio's timer, as
-/// actix-web's server does. Where there is no tokio it reads nothing. actix-web closes the connection after a body that
-/// was not read to its end, and goes on reading for as long as `HttpServer::client_disconnect_timeout` says, a second.
+/// It reads the rest of the body of a denied request
+/// ([`discard_denied_body`](housekey::LoginManagerBuilder::discard_denied_body)), which needs tokio's timer, as actix-web's
+/// server does. Without tokio it reads nothing. actix-web closes the connection after a body that was not read to its end,
+/// and goes on reading for the time that `HttpServer::client_disconnect_timeout` allows, one second by default.
 ///
-/// Two managers, for two types of users, are two middlewares, and need cookies of different names; in the `flask` preset,
-/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
-/// The extractors find theirs by the user type that they name, so name it for [`Session`](crate::Session),
-/// [`Flash`](crate::Flash) and [`NextUrl`](crate::NextUrl) too: each manager keeps its own, and its users' logins and logouts
-/// empty them. Without a type they answer 500 where two middlewares cover the route.
+/// Two managers, for two types of users, are two middlewares, and need different cookie names; in the `flask` preset, whose
+/// signatures are valid under every name, also different secret keys. Otherwise every extractor and guard answers 500. The
+/// extractors find their manager by the user type that they name, so name it for [`Session`](crate::Session),
+/// [`Flash`](crate::Flash) and [`NextUrl`](crate::NextUrl) too: each manager keeps its own, and its users' logins and
+/// logouts empty them. Without a type they answer 500 where two middlewares cover the route.
 pub struct LoginMiddleware<U> {
     manager: LoginManager<U>,
 }
@@ -70,7 +70,7 @@ impl<U> fmt::Debug for LoginMiddleware<U> {
 
 middleware! {
     LoginMiddleware<U: User>, give_visit,
-    /// What [`LoginMiddleware`] makes of a service.
+    /// The service that [`LoginMiddleware`] makes.
     LoginService
 }
 
@@ -101,7 +101,7 @@ where
             };
             (Ok(response), refused.is_some())
         }
-        // The request is gone, without which no response can be made here.
+        // The request is gone, and a response cannot be made here without it.
         Err(mut error) => {
             let visit = visit.clone();
             error.add_response_mapper(move |mut response| {

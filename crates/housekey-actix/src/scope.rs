@@ -1,19 +1,19 @@
-//! What a request carries for the rules, in its extensions: its visits, and the scope of the route that it came to.
+//! What a request carries in its extensions for the rules: its visits, and the scope of its route.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use housekey::door::{GuardRules, Requirement, Visits};
-use housekey::{OpenVisit, User, Visit};
+use housekey::{OpenVisit, PendingLogin, User, Visit};
 
 use crate::error::{Error, LoginRejection};
 use crate::head::{Head, head};
 
-/// What to do about a route without a middleware.
+/// How to fix a route without a middleware.
 const WRAP: &str = "add `.wrap(manager.middleware())` to the App, after its guards";
 
-/// A clone of what a request carries of this type.
+/// A clone of the value of this type that a request carries.
 fn carried<T: Clone + 'static>(request: &HttpRequest) -> Option<T> {
     request.extensions().get::<T>().cloned()
 }
@@ -32,12 +32,12 @@ pub(crate) fn push(request: &HttpRequest, visit: Visit) -> bool {
     is_new
 }
 
-/// The visit of the manager for users of this type, opened.
+/// The opened visit of the manager for users of this type.
 pub(crate) fn visit_for<U: User>(request: &HttpRequest, head: &Head) -> Result<OpenVisit, Error> {
     Ok(Visits::of::<U>(visits(request).as_ref(), head, WRAP)?)
 }
 
-/// The visit of the only manager, opened, for an extractor of this name.
+/// The opened visit of the only manager, for an extractor of this name.
 pub(crate) fn only_visit(request: &HttpRequest, extractor: &str) -> Result<OpenVisit, Error> {
     let visits = visits(request);
     Ok(Visits::only(
@@ -48,7 +48,7 @@ pub(crate) fn only_visit(request: &HttpRequest, extractor: &str) -> Result<OpenV
     )?)
 }
 
-/// Whether a request may pass a guard, whose scope it has from then on.
+/// Whether a request may pass a guard. Sets the guard's scope on the request.
 pub(crate) async fn admit<U: User>(
     rules: &GuardRules<U>,
     request: &HttpRequest,
@@ -70,7 +70,7 @@ pub(crate) async fn admit<U: User>(
     admitted.await.map_err(LoginRejection::of)
 }
 
-/// The current user, if they may pass. What it returns holds no clone of the request, which actix-web would not route then.
+/// The current user, if they may pass. The result holds no clone of the request, or actix-web could not route it.
 pub(crate) fn require<U: User>(
     request: &HttpRequest,
     requirement: Requirement<U>,
@@ -78,6 +78,18 @@ pub(crate) fn require<U: User>(
     let (head, visits, scope) = (head(request), visits(request), carried(request));
     async move {
         Visits::require(visits.as_ref(), &head, &requirement, scope.as_ref(), WRAP)
+            .await
+            .map_err(LoginRejection::of)
+    }
+}
+
+/// The login that has begun, for the pages of its second step. Like [`require`], it holds no clone of the request.
+pub(crate) fn require_pending<U: User>(
+    request: &HttpRequest,
+) -> impl Future<Output = Result<PendingLogin<U>, LoginRejection>> + use<U> {
+    let (head, visits, scope) = (head(request), visits(request), carried(request));
+    async move {
+        Visits::require_pending(visits.as_ref(), &head, scope.as_ref(), WRAP)
             .await
             .map_err(LoginRejection::of)
     }

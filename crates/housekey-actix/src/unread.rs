@@ -1,9 +1,9 @@
-//! The body of a request that was denied before anybody read it.
+//! The body of a request that was denied before anything read it.
 //!
-//! A server that answers and closes while the client is still sending resets the connection, and the client loses the
-//! answer: a browser shows an error in place of the login page, nginx a 502. actix-web's server goes on reading after such an
-//! answer, but for a second only. So the middleware lends the body to what is below it, gets it back when that drops it, and
-//! reads what is left before the answer goes out, throwing it away.
+//! If a server answers and closes while the client is still sending, the connection is reset and the client loses the
+//! answer: a browser shows an error instead of the login page, nginx a 502. actix-web's server goes on reading after such
+//! an answer, but only for a second. So the middleware lends the body to the service below, gets it back when that drops
+//! it, and reads and discards the rest before the response goes out.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -22,16 +22,16 @@ use tokio::runtime::Handle;
 
 type Rest = Rc<RefCell<Option<Payload>>>;
 
-/// A body that was lent.
+/// A lent body.
 pub(crate) struct Unread {
     rest: Rest,
-    /// How long it says that it is.
+    /// Its declared length.
     length: Option<HeaderValue>,
 }
 
 impl Unread {
-    /// Lends the body of a request, if it has one. What comes on the connection of a WebSocket is none. Over HTTP/2 a body
-    /// that nobody reads does no harm.
+    /// Lends the body of a request, if it has one. The data on a WebSocket's connection is not a body. Over HTTP/2 an
+    /// unread body does no harm.
     pub(crate) fn lend(request: &mut ServiceRequest) -> Option<Self> {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -51,9 +51,9 @@ impl Unread {
         Some(Self { rest, length })
     }
 
-    /// Reads what is left. actix-web closes the connection when that was not all.
+    /// Reads the rest. actix-web closes the connection if there was still more.
     pub(crate) async fn discard(self, visit: &Visit) {
-        // A client that waits to be asked for the body has been asked by the server.
+        // If the client waits to be asked for the body, the server has asked it already.
         let headers = self
             .length
             .map(|length| (http::header::CONTENT_LENGTH, length));
@@ -66,7 +66,7 @@ impl Unread {
     }
 }
 
-/// Reads to the end of a body, or until it was more than this many bytes.
+/// Reads a body to its end, or until it exceeds this many bytes.
 async fn read(mut body: Payload, mut left: u64) {
     while let Some(Ok(piece)) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
         match left.checked_sub(piece.len() as u64) {
@@ -76,7 +76,7 @@ async fn read(mut body: Payload, mut left: u64) {
     }
 }
 
-/// Gives the rest back when it is dropped.
+/// Gives the rest back when dropped.
 struct Lent {
     /// `None` after its end.
     body: Option<Payload>,

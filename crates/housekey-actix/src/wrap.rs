@@ -1,12 +1,12 @@
-//! A middleware of actix-web's, made of a function around the service below it.
+//! An actix-web middleware, made from a function around the service below it.
 
 use actix_web::body::EitherBody;
 use actix_web::dev::ServiceResponse;
 
-/// What a service answers that may be answered in its place.
+/// The answer of a service that another may replace.
 pub(crate) type Answer<B> = Result<ServiceResponse<EitherBody<B>>, actix_web::Error>;
 
-/// Makes a middleware of `$name`, by an async function that takes it, the service below and the request.
+/// Makes a middleware of `$name` from an async function that takes it, the service below and the request.
 macro_rules! middleware {
     ($name:ident $(<$user:ident: User>)?, $around:path, $(#[$doc:meta])* $service:ident) => {
         impl<S, B $(, $user: housekey::User)?> actix_web::dev::Transform<S, ServiceRequest> for $name $(<$user>)?

@@ -7,8 +7,8 @@ use housekey::door::Refusal;
 use crate::unread::denial;
 
 housekey::door::errors! {
-    /// [`housekey::Error`] as a response, so that a handler can return `Result<_, Error>` and use `?`. Which status it has,
-    /// [`answer`](housekey::Error::answer) says.
+    /// [`housekey::Error`] as a response, so that a handler can return `Result<_, Error>` and use `?`.
+    /// [`answer`](housekey::Error::answer) lists the statuses.
 }
 
 impl IntoResponse for Error {
@@ -26,9 +26,9 @@ impl IntoResponse for LoginRejection {
     }
 }
 
-/// A response of the rules' in which a request is denied or has failed.
+/// A response of the rules that denies a request or reports an error.
 fn refusal(response: http::Response<String>) -> Response {
-    // A redirect has no text, and an empty body spares an allocation.
+    // A redirect has no text, and an empty body saves an allocation.
     denial(response.map(|text| match text.is_empty() {
         true => Body::empty(),
         false => Body::from(text),

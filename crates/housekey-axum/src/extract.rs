@@ -1,4 +1,4 @@
-//! What a handler may ask for.
+//! The extractors that a handler can use.
 
 use std::marker::PhantomData;
 
@@ -11,11 +11,11 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, LoginRejection};
-use crate::scope::{only_visit, require, visit_for, visits};
+use crate::scope::{only_visit, require, require_pending, visit_for, visits};
 
 housekey::door::extractors! {
-    /// The current user, who may be nobody: see [`housekey::CurrentUser`] for what there is to know of them. Denies nobody; a
-    /// loader that fails is a 503.
+    /// The current user, or nobody: see [`housekey::CurrentUser`] for all that it knows. Denies nobody. If the loader
+    /// fails, the answer is 503.
     ///
     /// ```
     /// use housekey_axum::CurrentUser;
@@ -30,7 +30,7 @@ housekey::door::extractors! {
     /// }
     /// ```
     ///
-    /// A WebSocket or a stream of events goes on after the request, and should end when the login does:
+    /// A WebSocket or an event stream outlives the request, and should end with the login:
     ///
     /// ```
     /// use std::time::Duration;
@@ -54,14 +54,14 @@ housekey::door::extractors! {
     /// }
     /// ```
     CurrentUser,
-    /// The current user of a route that needs one. An anonymous visitor is sent to the login page, or told so in the way
-    /// that suits who is asking.
+    /// The current user of a route that needs one. An anonymous visitor is sent to the login page, or denied in the way
+    /// that suits the client.
     ///
-    /// `Option<LoginRequired<U>>` is `None` where this would have denied. `Result<LoginRequired<U>, _>` is a denial that was
-    /// made already, with its message and its event: do not use it to let the visitor pass all the same.
+    /// `Option<LoginRequired<U>>` is `None` where this would deny. `Result<LoginRequired<U>, _>` is an `Err` after the
+    /// denial, with its message and its event: do not use it to let the visitor pass anyway.
     LoginRequired,
-    /// An extractor that asks who is there without using their login: for what a page polls. No timeout is put off by it, the
-    /// session is not sent again because of its age, and a remember token is left for a request that a person makes.
+    /// Wraps an extractor so that it looks up the user without using the login: for requests that a page polls. It extends
+    /// no timeout, does not send an old session again, and leaves a remember token for a request that a person makes.
     ///
     /// ```
     /// use housekey_axum::{CurrentUser, WithoutUse};
@@ -71,12 +71,12 @@ housekey::door::extractors! {
     /// async fn unread_messages(WithoutUse(current_user): WithoutUse<CurrentUser<Member>>) -> &'static str {
     ///     match current_user.is_authenticated() {
     ///         true => "3",
-    ///         false => "signed out",
+    ///         false => "logged out",
     ///     }
     /// }
     /// ```
     ///
-    /// Another extractor or guard of the request that asks without this uses the login all the same.
+    /// Another extractor or guard on the same request that looks up the user without this still uses the login.
     WithoutUse
 }
 
@@ -101,6 +101,7 @@ from_parts! {
     FreshLoginRequired<U> or LoginRejection: |parts| {
         Self(require(parts, &Requirement::fresh_login(None)).await?)
     };
+    PendingLogin<U> or LoginRejection: |parts| Self(require_pending(parts).await?);
     Login<U> or Error: |parts| Self(housekey::Login::new(visit_for::<U>(parts)?));
     Session<U> or Error: |parts| Self(visit_for::<U>(parts)?.session(), PhantomData);
     Session or Error: |parts| Self(only_visit(parts, "Session")?.session(), PhantomData);

@@ -17,9 +17,9 @@ use tower_service::Service;
 
 use crate::scope::{admit, enter};
 
-/// Lets only users who are logged in reach the routes below it.
+/// Lets only logged-in users reach the routes below it.
 ///
-/// Put it on a router with `route_layer`, so that unknown paths stay 404, and inside of the manager's layer:
+/// Put it on a router with `route_layer`, so that unknown paths stay 404, and inside the manager's layer:
 ///
 /// ```
 /// # use axum::{Router, routing::get};
@@ -37,30 +37,38 @@ use crate::scope::{admit, enter};
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// What it lets pass without a login, [`Guard`] says.
+/// [`Guard`] says what passes without a login.
 pub fn login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::login()))
 }
 
-/// Lets only users whose login is fresh reach the routes below it: proved lately, in this session. Others who are logged
-/// in are sent to the `refresh_view`. [`fresh_within`](Guard::fresh_within) sets another age than the manager's.
+/// Lets only users with a fresh login reach the routes below it: they logged in or confirmed the login recently, in this
+/// session. Other logged-in users are sent to the `refresh_view`. [`fresh_within`](Guard::fresh_within) sets another age
+/// than the manager's.
 pub fn fresh_login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::fresh_login(None)))
 }
 
-/// Denies nobody by itself: settings for the extractors and guards below it, for instance another login page for a
-/// part of the site, or 401 for everything under `/api`. The innermost scope that says something wins.
+/// For the pages of the second step of a login: lets only users pass who have taken the first step and not the second
+/// ([`Login::begin`](housekey::Login::begin)). They are not logged in, and no other guard lets them pass. Other visitors
+/// are denied as by [`login_required`]; a logged-in user has nothing to do there and is denied too.
+pub fn pending_login_required<U: User>() -> Guard<U> {
+    Guard::requiring(Some(Requirement::pending_login()))
+}
+
+/// Denies nobody by itself: holds settings for the extractors and guards below it, for instance another login page for a
+/// part of the site, or 401 for everything under `/api`. The innermost scope that sets something wins.
 pub fn login_scope<U: User>() -> Guard<U> {
     Guard::requiring(None)
 }
 
 housekey::door::guard! {
-    /// A layer that protects routes, and says how denied requests are answered.
+    /// A layer that protects routes and sets how denied requests are answered.
     ///
-    /// It covers the routes that are in the router when it is added, so it belongs last; routes added afterwards are open.
+    /// It covers the routes that are in the router when you add it, so add it last; routes added afterwards are open.
     ///
     /// No method is exempt. A CORS preflight (an OPTIONS request with `Origin` and `Access-Control-Request-Method`) comes
-    /// without cookies, and the guard answers it itself: 403 without a CORS header. A `CorsLayer` outside of the guard answers
+    /// without cookies, and the guard answers it itself: 403 without a CORS header. A `CorsLayer` outside the guard answers
     /// preflights first; one inside needs [`let_preflights_pass`](Self::let_preflights_pass).
     #[must_use = "a guard protects nothing until it is a layer of a router"]
 }
@@ -76,7 +84,7 @@ impl<S, U> Layer<S> for Guard<U> {
     }
 }
 
-/// What [`Guard`] makes of a service.
+/// The service that [`Guard`] makes.
 pub struct GuardService<S, U> {
     inner: S,
     guard: Arc<Guard<U>>,
@@ -129,7 +137,7 @@ where
                 Err(rejection) => Err(rejection.into_response()),
             }
         });
-        // The service that was polled ready is the one to be called.
+        // The service that was polled ready must be the one that is called.
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
         GuardFuture {

@@ -16,14 +16,14 @@ use tower_service::Service;
 use crate::scope;
 use crate::unread::{Denial, Unread};
 
-/// Makes a layer of a manager.
+/// Makes a layer from a manager.
 pub trait LoginManagerExt<U> {
-    /// The layer that every route needs which asks who is there: `router.layer(manager.layer())`, outside of all
+    /// The layer that every route needs if it asks for the current user: `router.layer(manager.layer())`, outside all
     /// guards.
     ///
-    /// A route below it that asks nothing costs an allocation: no cookie is read, no header set. Put it on the
-    /// outermost router, where it sees the whole path; inside a nested one it would send people back to a path
-    /// without the prefix.
+    /// A route below it that asks nothing costs one allocation: no cookie is read and no header set. Put it on the
+    /// outermost router, where it sees the whole path; inside a nested one it would send users back to a path without the
+    /// prefix.
     fn layer(&self) -> LoginLayer<U>;
 }
 
@@ -38,15 +38,15 @@ impl<U: User> LoginManagerExt<U> for LoginManager<U> {
 /// Gives each request its [`Visit`]. Made by [`LoginManagerExt::layer`]. A second layer of the same manager, further
 /// inside, does nothing.
 ///
-/// It reads what is left of the body of a request that is denied
-/// ([`discard_denied_body`](housekey::LoginManagerBuilder::discard_denied_body)), for which it needs tokio's timer, as axum's
-/// server does. Where there is no tokio it reads nothing.
+/// It reads the rest of the body of a denied request
+/// ([`discard_denied_body`](housekey::LoginManagerBuilder::discard_denied_body)), which needs tokio's timer, as axum's
+/// server does. Without tokio it reads nothing.
 ///
-/// Two managers, for two types of users, are two layers, and need cookies of different names; in the `flask` preset,
-/// whose signatures hold for every name, also different secret keys. Otherwise every extractor and guard answers 500.
-/// The extractors find theirs by the user type that they name, so name it for [`Session`](crate::Session),
-/// [`Flash`](crate::Flash) and [`NextUrl`](crate::NextUrl) too: each manager keeps its own, and its users' logins and logouts
-/// empty them. Without a type they answer 500 where two layers cover the route.
+/// Two managers, for two types of users, are two layers, and need different cookie names; in the `flask` preset, whose
+/// signatures are valid under every name, also different secret keys. Otherwise every extractor and guard answers 500. The
+/// extractors find their manager by the user type that they name, so name it for [`Session`](crate::Session),
+/// [`Flash`](crate::Flash) and [`NextUrl`](crate::NextUrl) too: each manager keeps its own, and its users' logins and
+/// logouts empty them. Without a type they answer 500 where two layers cover the route.
 #[derive(Debug)]
 pub struct LoginLayer<U> {
     manager: LoginManager<U>,
@@ -71,7 +71,7 @@ impl<S, U> Layer<S> for LoginLayer<U> {
     }
 }
 
-/// What [`LoginLayer`] makes of a service.
+/// The service that [`LoginLayer`] makes.
 pub struct LoginService<S, U> {
     inner: S,
     manager: LoginManager<U>,
@@ -137,7 +137,7 @@ pin_project! {
             visit: Visit,
             unread: Option<Unread>,
         },
-        /// What is left of the request is read before the answer goes out.
+        /// Reads the rest of the request before the response goes out.
         Discarding {
             response: Option<Response<ResBody>>,
             discarding: Discarding,

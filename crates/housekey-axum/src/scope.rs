@@ -1,16 +1,16 @@
-//! What a request carries for the rules, in its extensions: its visits, and the scope of the route that it came to.
+//! What a request carries in its extensions for the rules: its visits, and the scope of its route.
 
 use std::sync::Arc;
 
 use axum::extract::MatchedPath;
 use housekey::door::{GuardRules, Requirement, Visits};
-use housekey::{OpenVisit, User, Visit};
+use housekey::{OpenVisit, PendingLogin, User, Visit};
 use http::Extensions;
 use http::request::Parts;
 
 use crate::error::{Error, LoginRejection};
 
-/// What to do about a route without a layer.
+/// How to fix a route without a layer.
 const ADD_LAYER: &str = "add `.layer(manager.layer())` to the router, after all its routes";
 
 pub(crate) fn visits(parts: &Parts) -> Option<&Visits> {
@@ -24,17 +24,17 @@ pub(crate) fn push(extensions: &mut Extensions, visit: Visit) {
     }
 }
 
-/// The visit of the manager for users of this type, opened.
+/// The opened visit of the manager for users of this type.
 pub(crate) fn visit_for<U: User>(parts: &Parts) -> Result<OpenVisit, Error> {
     Ok(Visits::of::<U>(visits(parts), parts, ADD_LAYER)?)
 }
 
-/// The visit of the only manager, opened, for an extractor of this name.
+/// The opened visit of the only manager, for an extractor of this name.
 pub(crate) fn only_visit(parts: &Parts, extractor: &str) -> Result<OpenVisit, Error> {
     Ok(Visits::only(visits(parts), parts, extractor, ADD_LAYER)?)
 }
 
-/// Gives a request the scope that it has from a guard on.
+/// Gives a request the scope that a guard sets.
 pub(crate) fn enter<U: User>(rules: &GuardRules<U>, parts: &mut Parts) {
     if let Some(scope) = rules.enter(visits(parts), parts.extensions.get()) {
         parts.extensions.insert(scope);
@@ -48,6 +48,16 @@ pub(crate) async fn require<U: User>(
 ) -> Result<Arc<U>, LoginRejection> {
     let scope = parts.extensions.get();
     Visits::require(visits(parts), parts, requirement, scope, ADD_LAYER)
+        .await
+        .map_err(LoginRejection::of)
+}
+
+/// The login that has begun, for the pages of its second step.
+pub(crate) async fn require_pending<U: User>(
+    parts: &Parts,
+) -> Result<PendingLogin<U>, LoginRejection> {
+    let scope = parts.extensions.get();
+    Visits::require_pending(visits(parts), parts, scope, ADD_LAYER)
         .await
         .map_err(LoginRejection::of)
 }

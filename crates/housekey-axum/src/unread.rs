@@ -1,8 +1,8 @@
-//! The body of a request that was denied before anybody read it.
+//! The body of a request that was denied before anything read it.
 //!
-//! A server that answers and closes while the client is still sending resets the connection, and the client loses the
-//! answer: a browser shows an error in place of the login page, nginx a 502. So the layer lends the body to what is below
-//! it, gets it back when that drops it, and reads what is left before the answer goes out, throwing it away.
+//! If a server answers and closes while the client is still sending, the connection is reset and the client loses the
+//! answer: a browser shows an error instead of the login page, nginx a 502. So the layer lends the body to the service
+//! below, gets it back when that drops it, and reads and discards the rest before the response goes out.
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,11 @@ use http::{Request, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::runtime::Handle;
 
-/// In the extensions of a response with which this crate denied something or failed.
+/// In the extensions of a response with which this crate denied a request or reported an error.
 #[derive(Clone)]
 pub(crate) struct Denial;
 
-/// Marks a response, so that the layer reads what is left of the request.
+/// Marks a response, so that the layer reads the rest of the request.
 pub(crate) fn denial(mut response: Response) -> Response {
     response.extensions_mut().insert(Denial);
     response
@@ -29,7 +29,7 @@ pub(crate) fn denial(mut response: Response) -> Response {
 
 type Rest = Arc<Mutex<Option<Body>>>;
 
-/// A body that was lent.
+/// A lent body.
 pub(crate) struct Unread {
     rest: Rest,
     discard: Option<Discard>,
@@ -37,7 +37,7 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// Lends the body of a request, if it has one. The request stays where it is, since it is too large to be moved for nothing.
+    /// Lends the body of a request, if it has one. The request stays in place, since it is too large to move for nothing.
     pub(crate) fn lend(
         request: &mut Request<Body>,
         discard: impl FnOnce(&HeaderMap) -> Option<Discard>,
@@ -56,7 +56,7 @@ impl Unread {
         Some(unread)
     }
 
-    /// Reads what is left, and says what the response has to say when that was not all.
+    /// Reads the rest, and returns the header that the response needs if there was still more.
     pub(crate) async fn discard(self) -> Option<HeaderValue> {
         let rest = self
             .rest
@@ -76,7 +76,7 @@ impl Unread {
     }
 }
 
-/// Whether the body comes to its end before more than this many bytes.
+/// Whether the body ends within this many bytes.
 async fn read(body: Body, mut left: u64) -> bool {
     let mut body = pin!(body);
     loop {
@@ -94,7 +94,7 @@ async fn read(body: Body, mut left: u64) -> bool {
     }
 }
 
-/// Gives the rest back when it is dropped.
+/// Gives the rest back when dropped.
 struct Lent {
     body: Body,
     rest: Rest,

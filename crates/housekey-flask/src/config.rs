@@ -1,4 +1,4 @@
-//! Flask's configuration, as it is read.
+//! Reads Flask's configuration.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
 use crate::errors::exception;
 
-/// The configuration keys that a login manager is built from: Flask's and Flask-Login's, and from `OURS` on housekey's.
+/// The configuration keys that a login manager is built from: Flask's and Flask-Login's, then housekey's, from `OURS` on.
 const KEYS: [&str; OURS + 17] = [
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
@@ -50,31 +50,31 @@ const KEYS: [&str; OURS + 17] = [
     "HOUSEKEY_MAX_LOGINS",
     "HOUSEKEY_WHEN_FULL",
     "HOUSEKEY_REMEMBER_FORMAT",
-    // Python's own affair: which views need a login.
+    // Python handles these itself: which views need a login,
     "HOUSEKEY_REQUIRE_LOGIN",
-    // And what `CsrfGuard` lets pass.
+    // and which origins `CsrfGuard` lets pass.
     "HOUSEKEY_TRUSTED_ORIGINS",
 ];
 const OURS: usize = 24;
-/// Where `SECRET_KEY_FALLBACKS` is among them.
+/// The index of `SECRET_KEY_FALLBACKS` among them.
 const FALLBACKS: usize = 1;
 const PREFIX: &str = "HOUSEKEY_";
 
 const DAY: f64 = 86_400.0;
-/// Browsers keep no cookie for longer.
+/// Browsers do not keep a cookie for longer.
 const LONGEST: f64 = 400.0 * DAY;
 
-/// What the keys of one login manager are called in the configuration of its app.
+/// The names of one login manager's keys in its app's configuration.
 pub(crate) struct Names(Vec<Name>);
 
 struct Name {
     own: Py<PyString>,
-    /// The app's own login manager's, where it holds for the others as well.
+    /// The key of the app's own login manager, where it applies to the others as well.
     general: Option<Py<PyString>>,
 }
 
 impl Names {
-    /// Those of the app's own login manager, or of one that has a name.
+    /// The keys of the app's own login manager, or of a named one.
     pub(crate) fn of(py: Python<'_>, manager: Option<&str>) -> Self {
         let intern = |key: &str| PyString::intern(py, key).unbind();
         let name = |key: &str| match manager {
@@ -102,7 +102,7 @@ impl Name {
 }
 
 impl Names {
-    /// Whether the configuration has the very same values, and in them the same fallback keys.
+    /// Whether the configuration holds the very same values, with the same fallback keys in them.
     pub(crate) fn are_as_before(
         &self,
         config: &Bound<'_, PyDict>,
@@ -118,7 +118,7 @@ impl Names {
                 return Ok(false);
             }
         }
-        // Those may be changed in place.
+        // The list may be changed in place.
         let Some(list) = values.get(FALLBACKS).and_then(Option::as_ref) else {
             return Ok(true);
         };
@@ -136,13 +136,13 @@ impl Names {
     }
 }
 
-/// The key of a login manager that has a name.
+/// The key of a named login manager.
 fn own_key(manager: &str, key: &str) -> String {
     let rest = key.strip_prefix(PREFIX).unwrap_or(key);
     format!("{PREFIX}{}_{rest}", manager.to_uppercase())
 }
 
-/// The keys that hold for one login manager alone.
+/// The keys that apply to one login manager alone.
 const IS_OF_ONE: [&str; 4] = [
     "SESSION_COOKIE_NAME",
     "REMEMBER_COOKIE_NAME",
@@ -150,7 +150,7 @@ const IS_OF_ONE: [&str; 4] = [
     "HOUSEKEY_REQUIRE_LOGIN",
 ];
 
-/// The values of [`KEYS`], `None` where there is none.
+/// The values of [`KEYS`], `None` where a key is missing.
 pub(crate) struct Config<'py> {
     py: Python<'py>,
     values: Vec<Option<Bound<'py, PyAny>>>,
@@ -165,7 +165,7 @@ impl<'py> Config<'py> {
         })
     }
 
-    /// Refuses a key that looks like one of ours and is none: a setting that was misspelled must not be one that is not there.
+    /// Refuses a key that looks like one of ours and is not: a misspelled setting must not pass for a missing one.
     pub(crate) fn check_names(config: &Bound<'py, PyDict>, managers: &[String]) -> PyResult<()> {
         let is_of = |manager: &String, key: &str| KEYS.iter().any(|it| own_key(manager, it) == key);
         for key in config.keys() {
@@ -191,9 +191,9 @@ impl<'py> Config<'py> {
     /// The fallback keys, which may be changed in place.
     pub(crate) fn fallbacks(&self) -> PyResult<Vec<Bound<'py, PyAny>>> {
         match self.get("SECRET_KEY_FALLBACKS") {
-            // Its letters would each be a key.
+            // Each of its letters would be a key.
             Some(key) if bytes_of(key).is_some() => Err(PyTypeError::new_err(
-                "SECRET_KEY_FALLBACKS must be a list of keys, also where there is one",
+                "SECRET_KEY_FALLBACKS must be a list of keys, even of a single one",
             )),
             Some(keys) => keys.try_iter()?.collect(),
             None => Ok(Vec::new()),
@@ -205,7 +205,7 @@ impl<'py> Config<'py> {
         self.values[index].as_ref()
     }
 
-    /// The value of a key, unless it is `None` or `False`, which Flask takes for the same.
+    /// The value of a key, unless it is `None` or `False`, which mean the same to Flask.
     pub(crate) fn get(&self, key: &str) -> Option<&Bound<'py, PyAny>> {
         let value = self.entry(key)?;
         let is_false = value.cast::<PyBool>().is_ok_and(|value| !value.is_true());
@@ -222,7 +222,7 @@ impl<'py> Config<'py> {
 
     pub(crate) fn is_on(&self, key: &str, default: bool) -> PyResult<bool> {
         match self.entry(key) {
-            // "False" and "0" would be true.
+            // As text, "False" and "0" would be true.
             Some(value) if value.cast::<PyString>().is_ok() => {
                 Err(self.wrong(key, "True or False"))
             }
@@ -231,7 +231,7 @@ impl<'py> Config<'py> {
         }
     }
 
-    /// A duration in seconds: a timedelta's, or a number of them.
+    /// A duration in seconds: from a timedelta or a number.
     pub(crate) fn seconds(&self, key: &str) -> PyResult<Option<f64>> {
         let Some(value) = self.entry(key) else {
             return Ok(None);
@@ -243,8 +243,8 @@ impl<'py> Config<'py> {
         }
     }
 
-    /// The keys that sign and verify. Those of a login manager that has a name follow from the app's, so that neither takes the
-    /// other's logins.
+    /// The keys that sign and verify. Those of a named login manager are derived from the app's, so that neither accepts
+    /// the other's logins.
     pub(crate) fn secret_keys(&self, manager: Option<&str>) -> PyResult<Option<SecretKeys>> {
         let key = match self.get("SECRET_KEY") {
             Some(key) if key.is_truthy()? => key,
@@ -266,7 +266,7 @@ impl<'py> Config<'py> {
             if let Some(manager) = manager {
                 bytes = self.derived(manager, &bytes)?;
             }
-            // An empty one, or one that is there twice, changes nothing.
+            // An empty or repeated key changes nothing.
             if let Ok(added) = keys.clone().fallback(bytes) {
                 keys = added;
             }
@@ -281,7 +281,7 @@ impl<'py> Config<'py> {
             .extract()
     }
 
-    /// A duration of ours, in seconds.
+    /// A duration under one of our keys, in seconds.
     pub(crate) fn duration(&self, key: &str) -> PyResult<Option<Duration>> {
         let Some(value) = self.entry(key).filter(|value| !value.is_none()) else {
             return Ok(None);
@@ -298,7 +298,7 @@ impl<'py> Config<'py> {
         }
     }
 
-    /// A whole number of ours.
+    /// A whole number under one of our keys.
     pub(crate) fn whole(&self, key: &str) -> PyResult<Option<usize>> {
         let Some(value) = self.entry(key).filter(|value| !value.is_none()) else {
             return Ok(None);
@@ -326,12 +326,12 @@ impl<'py> Config<'py> {
         }
     }
 
-    /// A list of texts of ours.
+    /// A list of texts under one of our keys.
     pub(crate) fn texts(&self, key: &str) -> PyResult<Vec<String>> {
         let Some(value) = self.get(key) else {
             return Ok(Vec::new());
         };
-        // A text is a list of texts in Python.
+        // In Python, a text is a list of texts too.
         let is_list = value.cast::<PyString>().is_err();
         let texts: Option<Vec<String>> = match (is_list, value.try_iter()) {
             (true, Ok(texts)) => texts

@@ -22,7 +22,7 @@ impl CsrfRules {
         Ok(Self(rules))
     }
 
-    /// Raises `ForeignOrigin` for a request that a page of another origin had its visitor send.
+    /// Raises `ForeignOrigin` for a request that a page of another origin made its visitor send.
     fn admit(&self, environ: &Bound<'_, PyDict>) -> PyResult<()> {
         let admitted = self.0.admit(&whole_head(environ, "/")?);
         admitted.map_err(|error| exception(environ.py(), &error))

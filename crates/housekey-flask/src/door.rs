@@ -18,12 +18,12 @@ use crate::settings::Settings;
 use crate::store::StoreHandle;
 use crate::user::PyLoader;
 
-/// The rules of one app under one login manager. Both are held by weak references, since they lead here.
+/// The rules of one app under one login manager. Both are held by weak references, since they refer back to this.
 #[pyclass(frozen, module = "flask_housekey._core")]
 pub(crate) struct Door {
     app: Py<PyAny>,
     manager: Py<PyAny>,
-    /// The salt of Flask's session interface, where it was this one's place.
+    /// The salt of Flask's session interface, if this one replaced it.
     salt: Option<String>,
     /// `None` for the app's own login manager.
     name: Option<String>,
@@ -31,20 +31,20 @@ pub(crate) struct Door {
     built: Mutex<Option<Arc<Built>>>,
 }
 
-/// What was built, and what from.
+/// The built manager, and what it was built from.
 pub(crate) struct Built {
     pub(crate) settings: Settings,
-    /// Whether nothing can be signed.
+    /// Whether there is no key to sign with.
     pub(crate) is_keyless: bool,
     pub(crate) keeps_private: bool,
-    /// Where login records are kept, and what was said of it.
+    /// The login record store, and the setting that it was made from.
     pub(crate) store: Option<(Py<PyAny>, StoreHandle)>,
     values: Vec<Option<Py<PyAny>>>,
     fallbacks: Vec<Py<PyAny>>,
     of_manager: OfManager,
 }
 
-/// What the login manager itself is set to.
+/// The settings on the login manager itself.
 struct OfManager {
     protection: Py<PyAny>,
     user_loader: Py<PyAny>,
@@ -96,28 +96,28 @@ impl Door {
         self.manager(py)
     }
 
-    /// A user's logins, the one last used first.
+    /// A user's logins, most recently used first.
     fn logins_of(&self, py: Python<'_>, user_id: &str) -> PyResult<Vec<PyLoginInfo>> {
         let built = self.built(py)?;
         let logins = drive(py, built.settings.manager.logins_of(user_id));
         logins.map(listed).map_err(|error| exception(py, &error))
     }
 
-    /// Ends any user's login, and says which user's. `None` if no login has this id.
+    /// Ends any user's login and returns that user's id. `None` if no login has this id.
     fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<Option<String>> {
         let (built, login) = (self.built(py)?, login_id(py, login)?);
         let ended = drive(py, built.settings.manager.end_login(&login));
         ended.map_err(|error| exception(py, &error))
     }
 
-    /// Ends all logins of a user, and says how many there were.
+    /// Ends all logins of a user and returns how many there were.
     fn end_logins_of(&self, py: Python<'_>, user_id: &str) -> PyResult<usize> {
         let built = self.built(py)?;
         let ended = drive(py, built.settings.manager.end_logins_of(user_id));
         ended.map_err(|error| exception(py, &error))
     }
 
-    /// Deletes the records of logins that have expired, and says how many there were.
+    /// Deletes the records of expired logins and returns how many there were.
     fn delete_expired_logins(&self, py: Python<'_>) -> PyResult<usize> {
         let built = self.built(py)?;
         look_at_clock(py)?;
@@ -127,7 +127,7 @@ impl Door {
 }
 
 impl Door {
-    /// What the configuration says by now.
+    /// What the configuration says at this moment.
     pub(crate) fn built(&self, py: Python<'_>) -> PyResult<Arc<Built>> {
         let manager = self.manager(py)?;
         let app = self.app.bind(py).call0()?;
@@ -155,7 +155,7 @@ impl Door {
         let said = config.get("HOUSEKEY_LOGIN_STORE").cloned();
         let said = said.unwrap_or_else(|| of_manager.store.bind(py).clone());
         let store = match known.as_ref().and_then(|known| known.store.as_ref()) {
-            // It may have connections.
+            // It may have open connections.
             Some((before, store)) if said.is(before) => Some(store.clone()),
             _ if said.is_none() => None,
             _ => {
@@ -196,7 +196,7 @@ impl Door {
             of_manager,
         });
         let before = self.lock().replace(Arc::clone(&built));
-        // Without the lock: what is dropped may be Python objects.
+        // Outside the lock, since this may drop Python objects.
         drop(before);
         Ok(built)
     }
@@ -212,7 +212,7 @@ impl Door {
         }
     }
 
-    /// What the program's own formula makes of the client of this request, if it has one.
+    /// What the program's own formula returns for the client of this request, if it has one.
     pub(crate) fn own_identity(&self, py: Python<'_>) -> PyResult<Option<String>> {
         static OURS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let ours = OURS.import(py, "flask_housekey.utils", "_create_identifier")?;
@@ -229,10 +229,10 @@ impl Door {
     }
 }
 
-/// Seconds since 1970, where a test has put another clock in the place of the system's.
+/// Seconds since 1970, where a test has replaced the system's clock.
 static OTHER_CLOCK: AtomicU64 = AtomicU64::new(0);
 
-/// The time of the rules.
+/// The time that the rules use.
 pub(crate) fn now() -> SystemTime {
     match OTHER_CLOCK.load(Ordering::Relaxed) {
         0 => SystemTime::now(),
@@ -240,7 +240,7 @@ pub(crate) fn now() -> SystemTime {
     }
 }
 
-/// Looks at the clock that programs' tests patch: `datetime` in `login_manager`, as in Flask-Login. By freezegun or by hand.
+/// Reads the clock that programs' tests patch: `datetime` in `login_manager`, as in Flask-Login. By freezegun or by hand.
 pub(crate) fn look_at_clock(py: Python<'_>) -> PyResult<()> {
     static MODULE: PyOnceLock<(Py<PyModule>, Py<PyAny>)> = PyOnceLock::new();
     let (module, ours) = MODULE.get_or_try_init(py, || {

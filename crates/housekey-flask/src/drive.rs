@@ -1,4 +1,4 @@
-//! Waiting for the rules: they are async, and the work is done on this thread.
+//! Waits for the rules: they are async, and the work runs on this thread.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-/// Runs a future to its end. It is ready at once, unless another thread takes the turn of the same request at this very moment:
-/// then the interpreter is free for that one while this one waits.
+/// Runs a future to its end. It is ready at once, unless another thread is handling the same request at this very moment:
+/// then this one waits and leaves the interpreter to the other.
 pub(crate) fn drive<F: Future + Send>(py: Python<'_>, future: F) -> F::Output
 where
     F::Output: Send,
@@ -26,12 +26,12 @@ where
     }
 }
 
-/// How long somebody waits for another one who looks for the user of the same request, and how long they sleep in between.
+/// How long one caller waits while another looks up the user of the same request, and how long it sleeps in between.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: f64 = 0.001;
 
-/// Waits for another thread or greenlet. By Python's own `sleep`, which lets greenlets go on where it is patched: the other one
-/// may be a greenlet of this very thread.
+/// Waits for another thread or greenlet. Uses Python's own `sleep`, which lets greenlets run where it is patched: the other
+/// caller may be a greenlet of this very thread.
 pub(crate) fn wait_while(py: Python<'_>, is_so: impl Fn() -> bool) -> PyResult<()> {
     let end = Instant::now() + PATIENCE;
     let sleep = intern!(py, "sleep");
@@ -46,8 +46,8 @@ pub(crate) fn wait_while(py: Python<'_>, is_so: impl Fn() -> bool) -> PyResult<(
     Ok(())
 }
 
-/// Says that this is done for a visit, until it is left. Known by Python's context, and not by the thread: an async loader runs on
-/// another one, and under gevent a thread does several requests at once.
+/// Marks this work as in progress for a visit, until it is dropped. The mark is in Python's context, not the thread: an
+/// async loader runs on another thread, and under gevent a thread handles several requests at once.
 pub(crate) struct Loading<'py> {
     variable: &'py Bound<'py, PyAny>,
     token: Bound<'py, PyAny>,
@@ -56,7 +56,7 @@ pub(crate) struct Loading<'py> {
 impl<'py> Loading<'py> {
     pub(crate) fn enter(py: Python<'py>, visit: usize) -> PyResult<Self> {
         let variable = variable(py)?;
-        // One app may call another in the middle of a request.
+        // One app may call another during a request.
         let around = variable.call_method0(intern!(py, "get"))?;
         let token = variable.call_method1(intern!(py, "set"), ((visit, around),))?;
         Ok(Self { variable, token })
@@ -67,7 +67,7 @@ impl<'py> Loading<'py> {
         self.variable.call_method1(reset, (self.token,)).map(drop)
     }
 
-    /// Whether this very code was called by what is done for this visit.
+    /// Whether this very code was called by the work in progress for this visit.
     pub(crate) fn is_under_way(py: Python<'_>, visit: usize) -> PyResult<bool> {
         let mut around = variable(py)?.call_method0(intern!(py, "get"))?;
         while !around.is_none() {

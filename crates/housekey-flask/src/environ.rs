@@ -1,4 +1,4 @@
-//! What a WSGI request brings.
+//! What a WSGI request contains.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-/// The address of the client as Flask-Login 0.6.3 takes it, as an extension of the request: the first one that was forwarded, or
+/// The client's address as Flask-Login 0.6.3 determines it, as an extension of the request: the first forwarded address, or
 /// the connection's.
 #[derive(Clone, Copy)]
 pub(crate) struct Address(pub(crate) IpAddr);
@@ -21,7 +21,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 const COUNT: usize = 6;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The header fields that the rules look at, by their names in the environment.
+/// The header fields that the rules read, with their names in the environment.
 const FIELDS: [(&str, HeaderName); COUNT] = [
     ("HTTP_COOKIE", header::COOKIE),
     ("HTTP_USER_AGENT", header::USER_AGENT),
@@ -31,7 +31,7 @@ const FIELDS: [(&str, HeaderName); COUNT] = [
     ("HTTP_X_FORWARDED_FOR", FORWARDED_FOR),
 ];
 
-/// What is taken out of the environment: not the environment itself, which holds the visit.
+/// The parts taken from the environment: not the environment itself, which holds the visit.
 pub(crate) struct Head {
     fields: [Option<Py<PyString>>; COUNT],
     address: Option<Py<PyString>>,
@@ -57,7 +57,7 @@ impl Head {
         })
     }
 
-    /// The head of the request, as far as the rules look at it. What no header can hold is left out.
+    /// The head of the request, as far as the rules read it. Leaves out what a header cannot hold.
     pub(crate) fn parts(&self, py: Python<'_>) -> Parts {
         let (mut parts, ()) = http::Request::new(()).into_parts();
         for ((_, name), field) in FIELDS.into_iter().zip(&self.fields) {
@@ -83,7 +83,8 @@ impl Head {
     }
 }
 
-/// The whole head of a request, for an answer that depends on more than on who is there. `target` is the path with its query.
+/// The whole head of a request, for an answer that depends on more than the current user. `target` is the path with its
+/// query.
 pub(crate) fn whole_head(environ: &Bound<'_, PyDict>, target: &str) -> PyResult<Parts> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.uri = target.parse().unwrap_or_default();
@@ -108,7 +109,7 @@ pub(crate) fn whole_head(environ: &Bound<'_, PyDict>, target: &str) -> PyResult<
     Ok(parts)
 }
 
-/// WSGI hands each byte on as a character of Latin-1. Others do not come from a server; they are taken as UTF-8.
+/// WSGI passes each byte as a character of Latin-1. Servers send no other characters; any others are taken as UTF-8.
 fn bytes(text: &Bound<'_, PyString>) -> Vec<u8> {
     let text = text.to_string_lossy();
     let latin1: Option<Vec<u8>> = text
@@ -118,7 +119,7 @@ fn bytes(text: &Bound<'_, PyString>) -> Vec<u8> {
     latin1.unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
-/// One cookie that cannot stand in a header does not take the others with it.
+/// A cookie that is not valid in a header does not affect the others.
 fn header_value(bytes: Vec<u8>, is_cookie: bool) -> Option<HeaderValue> {
     let is_value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).is_ok();
     if is_cookie && !is_value(&bytes) {

@@ -1,4 +1,4 @@
-//! What Python is told of an error.
+//! How errors appear in Python.
 
 use housekey::{Error, ErrorKind};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
@@ -8,19 +8,19 @@ pyo3::create_exception!(
     flask_housekey._core,
     CurrentUserAsked,
     PyRuntimeError,
-    "Something asked for the current user that is called to find them."
+    "Code that is called to find the current user asked for the current user."
 );
 
-/// The exception for an error. One of the application's own loader comes out as it went in, with its traceback.
+/// The exception for an error. An exception from the application's own loader comes out unchanged, with its traceback.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let source = std::error::Error::source(error);
     let raised = source.and_then(|source| source.downcast_ref::<PyErr>());
     let message = in_pythons_words(&error.to_string());
     match (error.kind(), raised) {
         (ErrorKind::LoaderFailed, Some(raised)) => raised.clone_ref(py),
-        // A greenlet that is out of time, or a worker that is told to end.
+        // A greenlet that has run out of time, or a worker that has to stop.
         (_, Some(raised)) if !raised.is_instance_of::<PyException>(py) => raised.clone_ref(py),
-        // A fault of the program's, which trying again does not mend.
+        // A fault in the program, which a retry does not fix.
         (ErrorKind::StoreFailed, Some(raised)) if raised.is_instance_of::<CurrentUserAsked>(py) => {
             raised.clone_ref(py)
         }
@@ -48,7 +48,7 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     }
 }
 
-/// The class in `flask_housekey.errors`, for what is not the program's own fault. Flask answers it by itself.
+/// The class in `flask_housekey.errors`, for errors that are not the program's own fault. Flask answers them by itself.
 fn class_of(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::StoreFailed => "StoreUnavailable",
@@ -61,7 +61,7 @@ fn class_of(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
-/// The rules speak of settings by the names of their builder.
+/// The rules call settings by the names of their builder.
 fn in_pythons_words(message: &str) -> String {
     const NAMES: [(&str, &str); 4] = [
         ("trust_origin", "HOUSEKEY_TRUSTED_ORIGINS"),
@@ -84,7 +84,7 @@ fn http_exception(py: Python<'_>, class: &str, error: &Error) -> PyErr {
     }
 }
 
-/// Flask answers a 503 without a word in the log.
+/// Flask answers a 503 without logging anything.
 fn tell_of_failure(py: Python<'_>, cause: &PyErr) {
     let told = py
         .import("flask_housekey.events")

@@ -1,11 +1,11 @@
-//! The response's headers: Werkzeug's in, Werkzeug's out.
+//! The response's headers: reads Werkzeug's and writes Werkzeug's.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-/// Copies a response's header fields, but for those that are none.
+/// Copies a response's header fields, except invalid ones.
 pub(crate) fn read(response: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     let mut map = HeaderMap::new();
     for_each(response, |name, value| {
@@ -17,7 +17,7 @@ pub(crate) fn read(response: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     Ok(map)
 }
 
-/// Whether a response sets a cookie of this name already.
+/// Whether a response already sets a cookie of this name.
 pub(crate) fn sets_cookie(response: &Bound<'_, PyAny>, cookie: &str) -> PyResult<bool> {
     let mut is_set = false;
     for_each(response, |name, value| {
@@ -40,7 +40,7 @@ pub(crate) fn add(response: &Bound<'_, PyAny>, name: &str, value: &str) -> PyRes
 fn for_each(response: &Bound<'_, PyAny>, mut act: impl FnMut(&str, &str)) -> PyResult<()> {
     let py = response.py();
     let headers = response.getattr(intern!(py, "headers"))?;
-    // Where Werkzeug has them. Its iterator is written in Python.
+    // Where Werkzeug keeps them. Its iterator is slower: it is written in Python.
     let fields = match headers.getattr_opt(intern!(py, "_list"))? {
         Some(list) if list.is_exact_instance_of::<PyList>() => list,
         _ => headers,
@@ -52,7 +52,7 @@ fn for_each(response: &Bound<'_, PyAny>, mut act: impl FnMut(&str, &str)) -> PyR
     Ok(())
 }
 
-/// What has become of them.
+/// What the rules have changed in them.
 pub(crate) struct Written {
     before: HeaderMap,
     pub(crate) after: HeaderMap,
@@ -66,7 +66,7 @@ impl Written {
         }
     }
 
-    /// The cookies that have joined.
+    /// The added cookies.
     pub(crate) fn cookies(&self) -> impl Iterator<Item = &str> {
         let before = self.before.get_all(header::SET_COOKIE).iter().count();
         let cookies = self.after.get_all(header::SET_COOKIE).iter();
@@ -75,7 +75,7 @@ impl Written {
             .filter_map(|cookie| cookie.to_str().ok())
     }
 
-    /// Whether a cookie of this name has joined that does not delete it.
+    /// Whether a cookie of this name was added that does not delete it.
     pub(crate) fn sets(&self, name: &str) -> bool {
         self.cookies().any(|cookie| {
             let rest = cookie.strip_prefix(name);
@@ -84,7 +84,7 @@ impl Written {
         })
     }
 
-    /// Puts into the response what is new. `keeps_private` says whether shared caches are told of it.
+    /// Puts the new fields into the response. `keeps_private` says whether to tell shared caches.
     pub(crate) fn put_into(
         &self,
         response: &Bound<'_, PyAny>,
@@ -117,7 +117,7 @@ impl Written {
     }
 }
 
-/// A field's name as people write it.
+/// A field's name in its usual spelling.
 pub(crate) fn spelled(name: &HeaderName) -> String {
     let mut upper = true;
     let spell = |letter: char| {

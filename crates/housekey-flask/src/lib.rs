@@ -1,18 +1,18 @@
-//! The Flask door: what the Python package `flask_housekey` does by housekey's rules.
+//! The Flask door: the part of the Python package `flask_housekey` that follows housekey's rules.
 //!
-//! The package calls everything in Flask that is called by name; this crate keeps the session, reads and writes the cookies,
-//! and decides who is there.
+//! The package makes every call into Flask that goes by name. This crate keeps the session, reads and writes the cookies,
+//! and finds the current user.
 //!
-//! - `visit`: one request, its session and its login. `mapping` is the session as Python has it.
-//! - `door`: the login manager of one app, rebuilt when the app's configuration changes. `config` reads that, and `settings`
-//!   makes housekey's settings of it.
-//! - `store`: where login records are kept; `logins`: a login as people see it.
-//! - `user`: the application's user objects, and its loaders.
-//! - `csrf`: what pages of other origins have their visitors send.
-//! - `environ`: what a WSGI request brings; `headers`: what goes back.
-//! - `drive`: waiting, for a caller that does not wait. `errors`: what Python is told. `text`: Flask-Login's helpers.
+//! - `visit`: one request, its session and its login. `mapping` is the session as Python sees it.
+//! - `door`: the login manager of one app, rebuilt when the app's configuration changes. `config` reads that, and
+//!   `settings` turns it into housekey's settings.
+//! - `store`: where login records are kept; `logins`: a login as users see it.
+//! - `user`: the application's user objects and its loaders.
+//! - `csrf`: requests that pages of other origins make their visitors send.
+//! - `environ`: what a WSGI request contains; `headers`: what goes back.
+//! - `drive`: waiting, for a synchronous caller. `errors`: how errors appear in Python. `text`: Flask-Login's helpers.
 //!
-//! No lock of this crate is held while Python is called: another thread, or another greenlet of this one, may want it.
+//! This crate holds no lock while it calls Python: another thread, or another greenlet of this one, may need it.
 
 mod config;
 mod csrf;

@@ -1,4 +1,4 @@
-//! A login as people see it.
+//! A login as users see it.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ pub(crate) struct PyLoginInfo(LoginInfo);
 
 #[pymethods]
 impl PyLoginInfo {
-    /// Its number, by which it can be ended.
+    /// Its id, by which it can be ended.
     #[getter]
     fn id(&self) -> String {
         self.0.id.to_string()
@@ -33,13 +33,13 @@ impl PyLoginInfo {
         self.0.last_seen_at
     }
 
-    /// From where it was made, or last restored by a remember token.
+    /// The address that it was made from, or last restored from by a remember token.
     #[getter]
     fn address(&self) -> Option<String> {
         self.0.address.map(|address| address.to_string())
     }
 
-    /// With which program: the client's own words, 256 bytes at most.
+    /// The client's program in its own words, 256 bytes at most.
     #[getter]
     fn user_agent(&self) -> Option<&str> {
         self.0.user_agent.as_deref()
@@ -51,7 +51,7 @@ impl PyLoginInfo {
         self.0.remembered
     }
 
-    /// Whether it is the one that asks.
+    /// Whether it is the login of this request.
     #[getter]
     fn current(&self) -> bool {
         self.0.current
@@ -64,12 +64,12 @@ impl PyLoginInfo {
     }
 }
 
-/// Logins as Python has them.
+/// Converts logins for Python.
 pub(crate) fn listed(logins: Vec<LoginInfo>) -> Vec<PyLoginInfo> {
     logins.into_iter().map(PyLoginInfo).collect()
 }
 
-/// The number that somebody typed.
+/// The id that a person typed.
 pub(crate) fn login_id(py: Python<'_>, text: &str) -> PyResult<LoginId> {
     text.parse().map_err(|error| exception(py, &error))
 }

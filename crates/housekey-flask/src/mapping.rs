@@ -1,7 +1,7 @@
-//! The session as Python has it, beside the one that the rules have.
+//! The session as Python sees it, beside the one that the rules have.
 //!
-//! Before a rule runs, what Python has made of the login's keys goes in; afterwards, what the rule has changed comes out. Of
-//! other keys the rules know no more than which of those that came are still there.
+//! Before a rule runs, Python's changes to the login's keys go in; afterwards, the rule's changes come out. Of other keys,
+//! the rules only know which of those that came are still there.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,16 +14,16 @@ use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use crate::errors::exception;
 
-/// The key of flashed messages, which are Flask's own affair.
+/// The key of flashed messages, which Flask handles itself.
 const FLASHES: &str = "_flashes";
 
-/// Python's values that the rules have, and the JSON that they have for each.
+/// Python's values that the rules have, and their JSON in the rules.
 #[derive(Default)]
 pub(crate) struct Known(Mutex<Entries>);
 
 type Entries = HashMap<String, (Option<Py<PyAny>>, String)>;
 
-/// Where Python has the session.
+/// Where Python keeps the session.
 pub(crate) enum Mapping<'a, 'py> {
     /// In the dict that a session of this crate was decoded into.
     Own(&'a Bound<'py, PyDict>),
@@ -34,7 +34,7 @@ pub(crate) enum Mapping<'a, 'py> {
 type Values<'py> = Vec<(String, Option<Bound<'py, PyAny>>, String)>;
 
 impl Known {
-    /// Remembers a session that was just decoded.
+    /// Records a session that was just decoded.
     pub(crate) fn begin(
         &self,
         dict: &Bound<'_, PyDict>,
@@ -49,12 +49,12 @@ impl Known {
         Ok(())
     }
 
-    /// The session as the rules may see it: the login's keys with their values, the others with what is known of them.
+    /// The session as the rules may see it: the login's keys with their values, and what is known of the others.
     pub(crate) fn read<'py>(&self, mapping: &Mapping<'_, 'py>) -> PyResult<Values<'py>> {
         let mut values = Vec::with_capacity(SESSION_KEYS.len());
         match mapping {
             Mapping::Own(dict) => {
-                // All of them before Python runs, which may change the dict.
+                // Collected before Python runs, since that may change the dict.
                 let there: Vec<_> = dict.iter().collect();
                 for (key, value) in there {
                     let Ok(key) = key.extract::<String>() else {
@@ -79,7 +79,7 @@ impl Known {
         Ok(values)
     }
 
-    /// Hands to the rules what Python has changed.
+    /// Passes Python's changes to the rules.
     pub(crate) fn hand_in(
         &self,
         py: Python<'_>,
@@ -94,7 +94,7 @@ impl Known {
             .iter()
             .map(|(key, _, json)| (key.clone(), json.clone()));
         match open.replace_session(json.collect::<Vec<_>>()) {
-            // Nothing of it goes anywhere any more, but it can still be looked at.
+            // It is not sent any more, but can still be read.
             Err(error) if error.kind() == housekey::ErrorKind::TooLate => return Ok(()),
             result => result.map_err(|error| exception(py, &error))?,
         }
@@ -102,7 +102,7 @@ impl Known {
         Ok(())
     }
 
-    /// Remembers what the rules were given.
+    /// Records the values that the rules were given.
     pub(crate) fn remember(&self, values: Values<'_>) {
         let known = values.into_iter();
         self.put(
@@ -112,7 +112,7 @@ impl Known {
         );
     }
 
-    /// Puts into the mapping what the rules have changed. `true` if that is something.
+    /// Puts the rules' changes into the mapping. `true` if there were any.
     pub(crate) fn take_out(
         &self,
         py: Python<'_>,
@@ -179,7 +179,7 @@ impl Known {
         drop(before);
     }
 
-    /// Does something quick, in which no Python runs.
+    /// Does something quick that runs no Python.
     fn with<T>(&self, act: impl FnOnce(&mut Entries) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -236,7 +236,7 @@ fn is_of_login(key: &str) -> bool {
     key != FLASHES && SESSION_KEYS.contains(&key)
 }
 
-/// The text of a value or of a whole session, as Flask writes it, tags and all.
+/// The text of a value or a whole session, as Flask writes it, including tags.
 pub(crate) fn dumps(value: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Some(json) = plain(value) {
         return Ok(json);
@@ -245,7 +245,7 @@ pub(crate) fn dumps(value: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(text.cast::<PyString>()?.to_str()?.to_owned())
 }
 
-/// The text of what a login's keys hold at nearly every request.
+/// The text of the values that a login's keys nearly always hold.
 fn plain(value: &Bound<'_, PyAny>) -> Option<String> {
     if let Ok(truth) = value.cast_exact::<PyBool>() {
         return Some(truth.is_true().to_string());

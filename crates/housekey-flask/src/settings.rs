@@ -1,6 +1,6 @@
 //! The configuration as housekey's settings.
 //!
-//! What Flask would complain of only when it sends a cookie is complained of only then: see [`Cookies`].
+//! Flask complains about some values only when it sends a cookie, and so does this: see [`Cookies`].
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::environ::{Address, Peer};
 use crate::store::StoreHandle;
 use crate::user::{PyLoader, PyUser};
 
-/// The names of the cookies unless the configuration has others.
+/// The cookies' names, unless the configuration sets others.
 const SESSION: &str = "session";
 const REMEMBER: &str = "remember_token";
 
-/// What the rules call a setting, and the key that sets it here.
+/// The rules' name of a setting, and the configuration key for it.
 const KEYS_OF: [(&str, &str); 9] = [
     ("login_timeouts: the idle timeout", "HOUSEKEY_IDLE_TIMEOUT"),
     ("login_timeouts: idle", "HOUSEKEY_IDLE_TIMEOUT"),
@@ -37,17 +37,17 @@ const KEYS_OF: [(&str, &str); 9] = [
     ("session_lifetime", "PERMANENT_SESSION_LIFETIME"),
 ];
 
-/// Which of the two cookies are as the configuration says. The other ones cannot be written.
+/// Which of the two cookies follow the configuration. The others cannot be written.
 #[derive(Clone, Copy)]
 struct Cookies {
     session: bool,
     remember: bool,
 }
 
-/// A manager, and why a cookie of its cannot be written.
+/// A manager, and why one of its cookies cannot be written.
 pub(crate) struct Settings {
     pub(crate) manager: LoginManager<PyUser>,
-    /// Whether a login grows stale by itself. Otherwise the session says whether it is fresh.
+    /// Whether a login becomes stale with time. Otherwise the session says whether it is fresh.
     pub(crate) has_fresh_age: bool,
     pub(crate) session_cookie_name: String,
     pub(crate) session_error: Option<String>,
@@ -66,7 +66,7 @@ impl<'py> Config<'py> {
             "basic" => Ok(SessionProtection::Basic),
             "strong" => Ok(SessionProtection::Strong),
             "" => Ok(SessionProtection::Off),
-            // Flask-Login takes "Strong" for none.
+            // Flask-Login takes "Strong" for no protection.
             _ => Err(PyValueError::new_err(format!(
                 "SESSION_PROTECTION, or the login manager's session_protection, is \"basic\", \"strong\" or None, and not {mode:?}"
             ))),
@@ -77,7 +77,7 @@ impl<'py> Config<'py> {
     ///
     /// # Errors
     ///
-    /// Values that Flask could not even look at, for instance a key of a wrong type.
+    /// Values that Flask could not even read, for instance a key of a wrong type.
     pub(crate) fn settings(
         &self,
         loader: impl Fn() -> PyLoader,
@@ -88,7 +88,7 @@ impl<'py> Config<'py> {
     ) -> PyResult<Settings> {
         let keys = self.secret_keys(name)?.unwrap_or_else(SecretKeys::generate);
         let strict = self.is_on("HOUSEKEY_STRICT", false)?;
-        // Python looks at it, at each request.
+        // Python reads this itself at each request.
         self.is_on("HOUSEKEY_REQUIRE_LOGIN", false)?;
         let build = |cookies: Cookies| -> PyResult<Result<LoginManager<PyUser>, Error>> {
             let builder = match strict {
@@ -133,8 +133,8 @@ impl<'py> Config<'py> {
         unreachable!("the last of them is built or is an error")
     }
 
-    /// `errors` is what was wrong with both cookies, with the session's, and with the remember token's, as far as that was
-    /// tried.
+    /// `errors` says what was wrong with both cookies, with the session's, and with the remember token's, as far as that
+    /// was tried.
     fn built(
         &self,
         manager: LoginManager<PyUser>,
@@ -206,7 +206,7 @@ impl<'py> Config<'py> {
         let size = self
             .get("MAX_COOKIE_SIZE")
             .and_then(|size| size.extract::<usize>().ok());
-        // Zero means that nobody wants to be warned. Browsers drop a larger one all the same.
+        // Zero turns the warning off. Browsers drop a larger cookie anyway.
         let size = size.filter(|size| *size > 0).unwrap_or(4093);
         builder = builder.max_cookie_size(size.clamp(512, 4096));
         for origin in self.texts("HOUSEKEY_WEBSOCKET_ORIGINS")? {
@@ -228,7 +228,7 @@ impl<'py> Config<'py> {
         }
         let answer = self.answer_as()?;
         if answer != AnswerAs::Flask {
-            // Flask-Login's own answers are made in Python.
+            // Python makes Flask-Login's own answers.
             if self.is_on("USE_SESSION_FOR_NEXT", false)? {
                 builder = builder.next_in_session();
             }
@@ -239,7 +239,7 @@ impl<'py> Config<'py> {
         Ok(builder.answer_as(answer))
     }
 
-    /// In which form those who may not pass are answered.
+    /// How visitors who may not pass are answered.
     pub(crate) fn answer_as(&self) -> PyResult<AnswerAs> {
         let words = [
             ("flask", AnswerAs::Flask),
@@ -251,7 +251,7 @@ impl<'py> Config<'py> {
         Ok(answer.unwrap_or(AnswerAs::Flask))
     }
 
-    /// What is about login records, and about remember tokens that have one.
+    /// The settings about login records and about remember tokens with a record.
     fn records(
         &self,
         mut builder: LoginManagerBuilder<PyUser>,
@@ -261,7 +261,7 @@ impl<'py> Config<'py> {
         if let Some(store) = store {
             builder = builder.login_store(store.clone());
         }
-        // Without records, its own key is what sets a manager with a name apart.
+        // Without records, its own key is what separates a named manager from the app's.
         let own = store.and(name).map(str::to_owned);
         if let Some(realm) = self.text("HOUSEKEY_REALM")?.or(own) {
             builder = builder.realm(realm);
@@ -271,7 +271,7 @@ impl<'py> Config<'py> {
         if store.is_some() || idle.is_some() || absolute.is_some() {
             let usual = LoginTimeouts::default();
             let absolute = absolute.unwrap_or(usual.absolute());
-            // A session's cookie that is gone sooner takes the login with it.
+            // A session cookie that expires sooner ends the login.
             let longest = self.seconds("PERMANENT_SESSION_LIFETIME")?.map(duration);
             let usual_idle = usual
                 .idle()
@@ -295,7 +295,7 @@ impl<'py> Config<'py> {
             ("timed", RememberFormat::Timed),
             ("rotating", RememberFormat::Rotating),
         ];
-        // Nobody else reads the tokens of one that has a name.
+        // Nothing else reads the tokens of a named manager.
         let own_format = name.map(|_| match store {
             Some(_) => RememberFormat::Rotating,
             None => RememberFormat::Timed,
@@ -309,7 +309,7 @@ impl<'py> Config<'py> {
         Ok(builder)
     }
 
-    /// Whether there is a key that signs.
+    /// Whether there is a key to sign with.
     pub(crate) fn has_key(&self) -> PyResult<bool> {
         Ok(self.secret_keys(None)?.is_some())
     }
@@ -368,7 +368,7 @@ impl<'py> Config<'py> {
         Ok(self.text(key)?.unwrap_or_else(usual))
     }
 
-    /// Whether shared caches are kept from what was made for one user.
+    /// Whether shared caches are kept from storing responses made for one user.
     pub(crate) fn keeps_private(&self) -> PyResult<bool> {
         self.is_on("HOUSEKEY_PRIVATE_RESPONSES", true)
     }
@@ -377,7 +377,7 @@ impl<'py> Config<'py> {
         Ok(self.text(key)?.map(|text| text.parse()))
     }
 
-    /// What Flask-Login says of a duration that is none.
+    /// Flask-Login's message about an invalid duration.
     fn wrong_duration(&self) -> PyResult<Option<String>> {
         let key = "REMEMBER_COOKIE_DURATION";
         let Some(value) = self.entry(key) else {
@@ -443,7 +443,7 @@ impl CheckedCookie {
     }
 }
 
-/// An error of the rules about a setting, which names it as the configuration does.
+/// The rules' error about a setting, with the name that the configuration uses.
 fn in_our_words(error: &Error) -> String {
     let text = error.to_string();
     let named = KEYS_OF

@@ -6,13 +6,13 @@ use pyo3::prelude::*;
 
 use crate::errors::exception;
 
-/// The text with its digest under this key, as a remember token has it.
+/// The text with its digest under this key, as in a remember token.
 #[pyfunction]
 pub(crate) fn encode_cookie(py: Python<'_>, payload: &str, key: &[u8]) -> PyResult<String> {
     Ok(encode_flask_cookie(payload, &keys(py, key)?))
 }
 
-/// What such a text says, None unless this key signed it.
+/// The contents of such a text, `None` unless this key signed it.
 #[pyfunction]
 pub(crate) fn decode_cookie(py: Python<'_>, cookie: &str, key: &[u8]) -> PyResult<Option<String>> {
     Ok(decode_flask_cookie(cookie, &keys(py, key)?))
@@ -22,7 +22,7 @@ fn keys(py: Python<'_>, key: &[u8]) -> PyResult<SecretKeys> {
     SecretKeys::flask_bytes(key).map_err(|error| exception(py, &error))
 }
 
-/// The way back, without scheme and host where they are the login page's own.
+/// The way back, without scheme and host if they are the login page's own.
 #[pyfunction]
 pub(crate) fn make_next_param<'a>(login_url: &str, current_url: &'a str) -> &'a str {
     door::make_next_param(login_url, current_url)

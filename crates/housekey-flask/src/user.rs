@@ -1,4 +1,4 @@
-//! The application's users, and how they are found: its `user_loader` and its `request_loader`.
+//! The application's users, and how to find them: its `user_loader` and its `request_loader`.
 
 use std::cell::RefCell;
 
@@ -14,16 +14,17 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 use crate::visit::Visit;
 
 thread_local! {
-    /// User objects that the rules have let go of on this thread, maybe while they held their lock: a `__del__` would run there.
+    /// User objects that the rules have released on this thread, maybe while they held their lock: a `__del__` would run
+    /// there.
     static LET_GO: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lets them go in earnest, whichever request they were of. For who holds no lock.
+/// Drops them for good, whichever request they belong to. Call it without a lock.
 pub(crate) fn let_go() {
     drop(LET_GO.take());
 }
 
-/// Does so when it is dropped: the last field of what holds users.
+/// Calls that when it is dropped: the last field of anything that holds users.
 pub(crate) struct LetsGo;
 
 impl Drop for LetsGo {
@@ -32,11 +33,11 @@ impl Drop for LetsGo {
     }
 }
 
-/// A user object of the application's. What the rules want to know is kept beside it, so that no Python runs while they hold
+/// An application's user object. The rules get their answers from a copy beside it, so that no Python runs while they hold
 /// their lock.
 pub(crate) struct PyUser {
     object: Option<Py<PyAny>>,
-    /// The signal that tells of them, where the request proved them.
+    /// The signal to send if the request proved the user.
     pub(crate) signal: Option<Py<PyAny>>,
     id: String,
     is_active: bool,
@@ -62,7 +63,7 @@ impl PyUser {
         self.is_active
     }
 
-    /// Shows Python's garbage collection what this leads to.
+    /// Shows Python's garbage collection the references.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.object)
     }
@@ -75,7 +76,7 @@ impl PyUser {
 impl Drop for PyUser {
     fn drop(&mut self) {
         let object = self.object.take();
-        // At the end of a thread there is no such list any more, and no lock either.
+        // When a thread ends, the list is gone, and so are the locks.
         let _ = LET_GO.try_with(|objects| objects.borrow_mut().extend(object));
     }
 }
@@ -94,7 +95,7 @@ impl User for PyUser {
     }
 }
 
-/// What the user's `session_auth_hash` is, or returns: text or bytes, `None` for nothing.
+/// The value or result of the user's `session_auth_hash`: text or bytes; `None` for nothing.
 fn auth_hash(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     let Some(mut hash) = object.getattr_opt(intern!(object.py(), "session_auth_hash"))? else {
         return Ok(None);
@@ -116,12 +117,12 @@ fn auth_hash(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     }
 }
 
-/// The loaders of a login manager. It asks Python while the rules hold no lock.
+/// The loaders of a login manager. It calls Python while the rules hold no lock.
 pub(crate) struct PyLoader {
-    /// A weak reference, since the login manager leads here.
+    /// A weak reference, since the login manager refers to this.
     pub(crate) manager: Py<PyAny>,
     pub(crate) name: Option<String>,
-    /// The `user_loader`, made one that does not wait if it is async.
+    /// The `user_loader`, made synchronous if it is async.
     pub(crate) by_id: Option<Py<PyAny>>,
 }
 
@@ -141,7 +142,7 @@ impl PyLoader {
         }
     }
 
-    /// The id as the number that the session of this request holds, if it holds one.
+    /// The id as an integer, if the session of this request holds it as one.
     fn number_in_session<'py>(
         &self,
         py: Python<'py>,

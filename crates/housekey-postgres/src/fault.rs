@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     Mixed(String),
     /// The table cannot keep logins: why, and what to do.
     Layout(String),
+    /// Records cannot be cached: why, and what to do.
+    Uncached(String),
 }
 
 impl Fault {
@@ -94,7 +96,7 @@ impl Fault {
                 "another program made that table or wrote into it; give the store a table of its own"
             }
             Self::Mixed(_) => postgres::advice(Some("26000")),
-            Self::Layout(_) => return String::new(),
+            Self::Layout(_) | Self::Uncached(_) => return String::new(),
         };
         format!("; {advice}")
     }
@@ -109,6 +111,7 @@ impl fmt::Display for Fault {
             | Self::NotALogin(what)
             | Self::Mixed(what)
             | Self::Layout(what) => f.write_str(what),
+            Self::Uncached(why) => write!(f, "records cannot be cached: {why}"),
             Self::Standby => f.write_str("it does not write"),
             Self::TooLate(limit) => write!(f, "it has not answered within {limit:?}"),
             Self::Nul(what) => write!(f, "{what} has a NUL character in it"),

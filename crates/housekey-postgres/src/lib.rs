@@ -10,6 +10,7 @@ mod session;
 mod store;
 mod tls;
 mod value;
+mod watch;
 mod words;
 
 pub use store::PostgresLoginStore;

@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::rows::not_from_standby;
 use crate::session::{Server, Session};
 use crate::value::Value;
+use crate::watch;
 use crate::words::Which;
 
 /// How many may wait for the server's answer at once. The others wait here.
@@ -38,6 +39,14 @@ struct Line {
 }
 
 impl Loads {
+    /// Connects anew.
+    pub(crate) async fn connect(&self) -> Result<(), Fault> {
+        let (limit, line) = (self.server.limit, self.line());
+        line.current().take();
+        let connected = timeout(limit, line.session(&self.server)).await;
+        connected.unwrap_or(Err(Fault::TooLate(limit))).map(drop)
+    }
+
     /// Nothing is asked of the server before the first look-up.
     pub(crate) fn new(server: Arc<Server>) -> Self {
         Self {
@@ -48,8 +57,12 @@ impl Loads {
         }
     }
 
-    /// The rows of a statement that changes nothing.
-    pub(crate) async fn rows(&self, which: Which, values: &[Value]) -> Result<Vec<Row>, Fault> {
+    /// The rows of a statement that changes nothing, and the connection that they came over.
+    pub(crate) async fn rows(
+        &self,
+        which: Which,
+        values: &[Value],
+    ) -> Result<(Vec<Row>, Arc<Session>), Fault> {
         let (limit, line) = (self.server.limit, self.line());
         let mut used = None;
         let asking = async {
@@ -64,7 +77,7 @@ impl Loads {
                 permit = seat.leave();
                 let rows = rows.map_err(Fault::from);
                 let fault = match rows.and_then(|rows| not_from_standby(rows, &self.server)) {
-                    Ok(rows) => return Ok(rows),
+                    Ok(rows) => return Ok((rows, session)),
                     Err(fault) => fault,
                 };
                 if !fault.is_broken() && !fault.is_of_the_connection() {
@@ -106,7 +119,8 @@ impl Line {
         if let Some(session) = self.well() {
             return Ok(session);
         }
-        let session = Arc::new(server.connect().await?);
+        let session = Arc::new(server.connect_watched().await?);
+        watch::go_on(&session);
         *self.current() = Some(Arc::clone(&session));
         Ok(session)
     }

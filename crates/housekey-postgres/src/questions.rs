@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use housekey::records::{Created, Limit, LoginId, LoginRecord, Room, Standing};
-use housekey_statements::postgres::{LAYOUT, Layout, begin};
+use housekey_statements::postgres::{LAYOUT, Layout, SAYS_CHANGES, begin};
 use tokio_postgres::Row;
 
 use crate::fault::Fault;
@@ -159,6 +159,22 @@ impl Question for Described {
             columns: get(row, 2)?,
             indexes: get(row, 3)?,
         })
+    }
+}
+
+/// Whether the table says which records change.
+pub(crate) struct SaysChanges {
+    pub(crate) table: String,
+    pub(crate) body: String,
+}
+
+impl Question for SaysChanges {
+    type Answer = bool;
+
+    async fn ask(&self, session: &Session) -> Result<bool, Fault> {
+        let values = [&self.table, &self.body].map(|text| Value::Text(text.clone()));
+        let rows = session.typed(SAYS_CHANGES, &values).await?;
+        get(only(&rows)?, 0)
     }
 }
 

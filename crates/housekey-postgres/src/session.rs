@@ -1,23 +1,29 @@
 //! A connection to the server.
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, SetOnce, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
+use tokio_postgres::{AsyncMessage, Client, Connection, Row, SimpleQueryMessage, Statement};
 
 use crate::address::Address;
 use crate::fault::Fault;
 use crate::value::Value;
+use crate::watch::{Hearing, Pulse, Watch};
 use crate::words::{Which, Words};
 
 /// A connection is replaced when it is so old, so that what the operators of a network change reaches it.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// The same for one that should say what changes, and cannot: it may be able to later.
+const LIFETIME_UNHEARD: Duration = Duration::from_secs(60);
 
 /// How long a connection has to take its leave, and a question that is called off to end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -31,13 +37,24 @@ pub(crate) struct Server {
     pub(crate) words: Words,
     /// How long an operation may take.
     pub(crate) limit: Duration,
+    /// Whether the connections of look-ups are to say what changes.
+    pub(crate) watch: Option<Watch>,
+    /// Why they do not, if they do not.
+    uncached: Mutex<Option<String>>,
     /// Something in between takes no settings for a connection, or forgets them.
     is_pooled: AtomicBool,
 }
 
 impl Server {
-    pub(crate) fn new(address: Address, words: Words, limit: Duration) -> Self {
+    pub(crate) fn new(
+        address: Address,
+        words: Words,
+        limit: Duration,
+        watch: Option<Watch>,
+    ) -> Self {
         Self {
+            watch,
+            uncached: Mutex::default(),
             address,
             words,
             limit,
@@ -57,25 +74,67 @@ impl Server {
     /// Connects. Of what is between this program and the server, a pooler that gives each transaction another connection has
     /// to be known: it has no settings for a connection, and mixes up what is prepared on one. It is known by that.
     pub(crate) async fn connect(self: &Arc<Self>) -> Result<Session, Fault> {
+        self.connect_hearing(None).await
+    }
+
+    /// The same for look-ups, whose answers may be cached if the connection says what changes. Everything works without.
+    pub(crate) async fn connect_watched(self: &Arc<Self>) -> Result<Session, Fault> {
+        let Some(watch) = &self.watch else {
+            return self.connect().await;
+        };
+        let hearing = watch.hearing();
+        let mut session = self.connect_hearing(Some(&hearing)).await?;
+        let begun = watch.begin(&session, &hearing).await;
+        let why = begun.map(|begun| match begun {
+            Ok(pulse) => {
+                session.pulse = Some(pulse);
+                None
+            }
+            Err(why) => Some(why),
+        })?;
+        let mut uncached = self.uncached.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once is enough.
+        if let Some(why) = why.as_ref().filter(|why| uncached.as_ref() != Some(why)) {
+            let server = self.address.server_name();
+            tracing::warn!(target: "housekey", "{server}: records are not cached: {why}");
+        }
+        *uncached = why;
+        drop(uncached);
+        Ok(session)
+    }
+
+    /// Why records are not cached, as far as is known.
+    pub(crate) fn why_uncached(&self) -> Option<String> {
+        let uncached = self.uncached.lock();
+        uncached.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn connect_hearing(
+        self: &Arc<Self>,
+        hearing: Option<&Arc<Hearing>>,
+    ) -> Result<Session, Fault> {
         if !self.is_pooled.load(Ordering::Relaxed) {
-            match self.connect_with_settings().await {
+            match self.connect_with_settings(hearing).await {
                 Err(fault) if fault.may_be_about_settings() => {
-                    let session = self.open(None).await?;
+                    let session = self.open(None, hearing).await?;
                     self.is_pooled.store(true, Ordering::Relaxed);
                     return Ok(session);
                 }
                 connected => return connected,
             }
         }
-        self.open(None).await
+        self.open(None, hearing).await
     }
 
     /// The server itself ends what takes too long, whatever becomes of this program.
-    async fn connect_with_settings(self: &Arc<Self>) -> Result<Session, Fault> {
+    async fn connect_with_settings(
+        self: &Arc<Self>,
+        hearing: Option<&Arc<Hearing>>,
+    ) -> Result<Session, Fault> {
         let wanted = self.address.config.get_options().unwrap_or_default();
         let limit = Self::milliseconds(self.limit);
         let options = format!("-c statement_timeout={limit} -c {DIRECT}=on {wanted}");
-        let mut session = self.open(Some(options.trim_end())).await?;
+        let mut session = self.open(Some(options.trim_end()), hearing).await?;
         if !session.is_direct().await? {
             self.is_pooled.store(true, Ordering::Relaxed);
         } else if self.address.keeps_statements {
@@ -84,7 +143,11 @@ impl Server {
         Ok(session)
     }
 
-    async fn open(self: &Arc<Self>, options: Option<&str>) -> Result<Session, Fault> {
+    async fn open(
+        self: &Arc<Self>,
+        options: Option<&str>,
+        hearing: Option<&Arc<Hearing>>,
+    ) -> Result<Session, Fault> {
         let mut config = self.address.config_within(self.limit);
         options.map(|options| config.options(options));
         let tls = &self.address.tls;
@@ -93,12 +156,16 @@ impl Server {
         let (open, closed) = oneshot::channel::<()>();
         let end = Arc::new(SetOnce::new());
         let tells_end = Arc::clone(&end);
+        let (is_to_hear, hearing) = (hearing.is_some(), hearing.cloned());
         let driver = tokio::spawn(async move {
-            let mut connection = pin!(connection);
+            let mut driving = pin!(drive(connection, hearing.as_deref()));
             let ended = tokio::select! {
-                ended = &mut connection => ended,
-                _ = closed => timeout(GRACE, &mut connection).await.unwrap_or(Ok(())),
+                ended = &mut driving => ended,
+                _ = closed => timeout(GRACE, &mut driving).await.unwrap_or(Ok(())),
             };
+            if let Some(hearing) = &hearing {
+                hearing.feed.lose();
+            }
             // Before those hear of it who wait for an answer: they do when the connection is dropped.
             let _ = tells_end.set(ended.err().map(Fault::from));
         });
@@ -106,6 +173,8 @@ impl Server {
             server: Arc::clone(self),
             client,
             prepared: None,
+            pulse: None,
+            is_to_hear,
             born: Instant::now(),
             end,
             driver,
@@ -114,12 +183,35 @@ impl Server {
     }
 }
 
+/// Moves what goes over a connection until that ends.
+async fn drive<S, T>(
+    mut connection: Connection<S, T>,
+    hearing: Option<&Hearing>,
+) -> Result<(), tokio_postgres::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(hearing) = hearing else {
+        return connection.await;
+    };
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(said) = message? {
+            hearing.hear(&said);
+        }
+    }
+    Ok(())
+}
+
 /// A connection. Dropped, it takes its leave of the server when what was asked over it is answered, or soon without that.
 pub(crate) struct Session {
     server: Arc<Server>,
     client: Client,
     /// What is prepared, by [`Which`]. `None` where nothing stays so.
     prepared: Option<[OnceCell<Statement>; Which::COUNT]>,
+    /// What says which records change, if anything does.
+    pulse: Option<Pulse>,
+    is_to_hear: bool,
     born: Instant,
     /// Why it has ended.
     end: Arc<SetOnce<Option<Fault>>>,
@@ -145,7 +237,21 @@ impl Session {
 
     /// Whether it can be used, as far as is known here.
     pub(crate) fn is_well(&self) -> bool {
-        !self.client.is_closed() && self.born.elapsed() < LIFETIME
+        let lifetime = match &self.pulse {
+            Some(pulse) if pulse.hearing.feed.is_lost() => return false,
+            None if self.is_to_hear => LIFETIME_UNHEARD,
+            _ => LIFETIME,
+        };
+        !self.client.is_closed() && self.born.elapsed() < lifetime
+    }
+
+    /// Whether what is prepared stays so.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.prepared.is_some()
+    }
+
+    pub(crate) fn pulse(&self) -> Option<&Pulse> {
+        self.pulse.as_ref()
     }
 
     /// What the server said when it ended the connection, in place of no answer: it says so to the one that it was about to

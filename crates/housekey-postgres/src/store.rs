@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
+use housekey::records::cache::{CachedRecords, Changing};
+use housekey::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, RecordCache, SharedRecord, Touch, Updated,
+};
 use housekey::{BoxError, Error, ErrorKind};
 use housekey_statements::postgres::{self, DEFAULT_TABLE, LARGEST_BATCH, Layout, TableName};
 use tokio_postgres::Row;
@@ -13,10 +16,13 @@ use crate::address::Address;
 use crate::fault::Fault;
 use crate::loads::Loads;
 use crate::pool::{Pool, Question};
-use crate::questions::{Creation, Described, Indexed, Script, Single, columns, patience};
+use crate::questions::{
+    Creation, Described, Indexed, SaysChanges, Script, Single, columns, patience,
+};
 use crate::rows::{self, column, get};
-use crate::session::Server;
+use crate::session::{Server, Session};
 use crate::value::Value;
+use crate::watch::Watch;
 use crate::words::{Which, Words};
 
 /// Keeps login records in a table of PostgreSQL. Clones are the same store, with the same connections.
@@ -41,6 +47,7 @@ use crate::words::{Which, Words};
 pub struct PostgresLoginStore {
     table: TableName,
     connections: usize,
+    cache: Option<(RecordCache, CachedRecords)>,
     server: Arc<Server>,
     loads: Arc<Loads>,
     pool: Pool,
@@ -87,14 +94,23 @@ impl PostgresLoginStore {
         })?;
         let table = TableName::new(DEFAULT_TABLE).expect("this is a name");
         let (limit, connections) = (Self::DEFAULT_TIMEOUT, Self::DEFAULT_MAX_CONNECTIONS);
-        Ok(Self::build(address, table, limit, connections))
+        Ok(Self::build(address, table, limit, connections, None))
     }
 
-    fn build(address: Address, table: TableName, limit: Duration, connections: usize) -> Self {
-        let server = Arc::new(Server::new(address, Words::new(&table), limit));
+    fn build(
+        address: Address,
+        table: TableName,
+        limit: Duration,
+        connections: usize,
+        cache: Option<(RecordCache, CachedRecords)>,
+    ) -> Self {
+        let records = cache.as_ref().map(|(_, records)| records);
+        let watch = records.map(|records| Watch::new(records.clone(), &table));
+        let server = Arc::new(Server::new(address, Words::new(&table), limit, watch));
         Self {
             table,
             connections,
+            cache,
             loads: Arc::new(Loads::new(Arc::clone(&server))),
             pool: Pool::new(Arc::clone(&server), connections),
             server,
@@ -120,28 +136,62 @@ impl PostgresLoginStore {
         let table = TableName::new(name);
         let table = table.map_err(|error| Error::new(ErrorKind::Setting, error.to_string()))?;
         let address = self.server.address.clone();
-        Ok(Self::build(
-            address,
-            table,
-            self.server.limit,
-            self.connections,
-        ))
+        let (limit, connections) = (self.server.limit, self.connections);
+        let store = Self::build(address, table, limit, connections, None);
+        match self.cache {
+            // Of other records than a clone of this store has.
+            Some((settings, _)) => store.cache_records(settings),
+            None => Ok(store),
+        }
+    }
+
+    /// Keeps records that were read in this process, so that most requests ask nothing of the server, which says by itself what
+    /// changes (`LISTEN`). A login that ended elsewhere is over here when that arrives, within milliseconds; should it be lost
+    /// unnoticed, within the [lease](RecordCache::lease).
+    ///
+    /// It takes triggers on the table, which [`create_table`](Self::create_table) and
+    /// [`create_table_sql`](Self::create_table_sql) make from then on, and a connection to the server itself: through PgBouncer in
+    /// transaction mode, and from a standby, nothing is cached. `create_table` then says so; later, the log does. A table with
+    /// partitions is not cached either.
+    ///
+    /// ```no_run
+    /// use housekey::records::RecordCache;
+    /// # use housekey_postgres::PostgresLoginStore;
+    ///
+    /// # async fn store(url: &str) -> Result<PostgresLoginStore, housekey::Error> {
+    /// let store = PostgresLoginStore::connect(url)?.cache_records(RecordCache::new())?;
+    /// store.create_table().await?;
+    /// # Ok(store)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the cache's settings make no sense.
+    pub fn cache_records(self, cache: RecordCache) -> Result<Self, Error> {
+        let records = cache.build()?;
+        let address = self.server.address.clone();
+        let (limit, connections) = (self.server.limit, self.connections);
+        let cache = Some((cache, records));
+        Ok(Self::build(address, self.table, limit, connections, cache))
     }
 
     /// How long an operation may take, with the wait for a connection and with connecting, before it is an error. The server
     /// ends what takes longer by itself, too.
     pub fn timeout(self, timeout: Duration) -> Self {
         let address = self.server.address.clone();
-        Self::build(address, self.table, timeout, self.connections)
+        Self::build(address, self.table, timeout, self.connections, self.cache)
     }
 
     /// How many connections there may be at once for everything but look-ups, 1 at least. Look-ups have one more, for all of them.
     pub fn max_connections(self, connections: usize) -> Self {
         let address = self.server.address.clone();
-        Self::build(address, self.table, self.server.limit, connections)
+        let limit = self.server.limit;
+        Self::build(address, self.table, limit, connections, self.cache)
     }
 
-    /// Makes the table and its indexes where they are missing. Several processes may do it at once. When everything is there, it
+    /// Makes the table and its indexes where they are missing, and, if records are to be [cached](Self::cache_records), the
+    /// triggers that this takes. Several processes may do it at once. When everything is there, it
     /// only looks.
     ///
     /// The server's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
@@ -149,21 +199,41 @@ impl PostgresLoginStore {
     /// # Errors
     ///
     /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) when the server cannot be reached, or refuses; or when there is
-    /// something else of this name, or the name of an index is taken. The message says which server, why, and what to do.
+    /// something else of this name, or the name of an index is taken; or when records are to be cached and cannot be. The message says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
         let layout = self.layout().await?;
         if layout.is_there() && layout.lacks_index().is_none() {
-            return Ok(());
+            return self.create_triggers().await;
         }
         self.answer(Script(postgres::create_table(&self.table)))
             .await?;
         match self.layout().await?.lacks_index() {
-            None => Ok(()),
+            None => self.create_triggers().await,
             Some((columns, purpose)) => Err(self.failed(Fault::Layout(format!(
                 "table {}: it has no index on ({columns}), without which {purpose} are slow, since another table has an index of \
                  the name that create_table_sql gives it; rename that one",
                 self.table
             )))),
+        }
+    }
+
+    async fn create_triggers(&self) -> Result<(), Error> {
+        if self.cache.is_none() {
+            return Ok(());
+        }
+        let question = || SaysChanges {
+            table: self.table.to_string(),
+            body: self.table.changed_body(),
+        };
+        if !self.answer(question()).await? {
+            let create = postgres::create_triggers(&self.table);
+            self.answer(Script(create)).await?;
+        }
+        let connected = self.loads.connect().await;
+        connected.map_err(|fault| self.failed(fault))?;
+        match self.server.why_uncached() {
+            None => Ok(()),
+            Some(why) => Err(self.failed(Fault::Uncached(why))),
         }
     }
 
@@ -177,7 +247,10 @@ impl PostgresLoginStore {
     /// # }
     /// ```
     pub fn create_table_sql(&self) -> String {
-        self.table.create_sql()
+        match self.cache {
+            None => self.table.create_sql(),
+            Some(_) => self.table.create_sql() + &self.table.triggers_sql(),
+        }
     }
 
     /// What the table is like, unless no logins can be kept there.
@@ -230,6 +303,28 @@ impl PostgresLoginStore {
         fault.at(&self.server.address.server_name())
     }
 
+    /// That these logins are about to be changed.
+    fn changing(&self, logins: impl IntoIterator<Item = LoginId>) -> Option<Changing> {
+        let (_, cache) = self.cache.as_ref()?;
+        Some(cache.changing(logins))
+    }
+
+    async fn loaded(
+        &self,
+        id: &LoginId,
+        now: u64,
+    ) -> Result<Option<(LoginRecord, Arc<Session>)>, Error> {
+        let values = [Value::Id(*id), Value::number(now)];
+        let (rows, session) = self.read(self.loads.rows(Which::Load, &values).await)?;
+        let record = self.read(rows::records(&rows))?.pop();
+        // As a pooler could give it, which the store has not noticed.
+        if record.as_ref().is_some_and(|record| record.id != *id) {
+            let other = "the answer is another record than was asked for";
+            return Err(self.failed(Fault::Mixed(other.to_owned())));
+        }
+        Ok(record.map(|record| (record, session)))
+    }
+
     fn check_texts(&self, record: &LoginRecord) -> Result<(), Error> {
         match (has_nul(&record.user_id), has_nul(&record.data)) {
             (true, _) => Err(self.failed(Fault::Nul("the user's id"))),
@@ -246,6 +341,7 @@ impl fmt::Debug for PostgresLoginStore {
             .field("table", &self.table.to_string())
             .field("timeout", &self.server.limit)
             .field("max_connections", &self.connections)
+            .field("cache", &self.cache.as_ref().map(|(settings, _)| settings))
             .finish_non_exhaustive()
     }
 }
@@ -265,23 +361,41 @@ impl LoginStore for PostgresLoginStore {
             replacing: replacing.to_vec(),
             limit,
         };
-        Ok(self.answer(creation).await?)
+        let mut changing = self.changing(replacing.iter().chain([&new.id]).copied());
+        let created = self.answer(creation).await?;
+        if let (Some(changing), Created::Done { ended } | Created::Crowded { ended }) =
+            (&mut changing, &created)
+        {
+            changing.also(ended);
+        }
+        Ok(created)
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
-        let values = [Value::Id(*id), Value::number(now)];
-        let rows = self.read(self.loads.rows(Which::Load, &values).await)?;
-        let record = self.read(rows::records(&rows))?.pop();
-        // As a pooler could give it, which the store has not noticed.
-        if record.as_ref().is_some_and(|record| record.id != *id) {
-            let other = "the answer is another record than was asked for";
-            return Err(self.failed(Fault::Mixed(other.to_owned())).into());
+        Ok(self.loaded(id, now).await?.map(|(record, _)| record))
+    }
+
+    async fn look_up(&self, id: &LoginId, now: u64) -> Result<Option<SharedRecord>, BoxError> {
+        let Some((_, cache)) = &self.cache else {
+            return Ok(self.load(id, now).await?.map(SharedRecord::new));
+        };
+        if let Some(known) = cache.get(id, now) {
+            return Ok(Some(known));
         }
-        Ok(record)
+        let loading = cache.loading();
+        let Some((record, session)) = self.loaded(id, now).await? else {
+            return Ok(None);
+        };
+        let record = SharedRecord::new(record);
+        if let Some(pulse) = session.pulse() {
+            loading.keep(&record, &pulse.hearing.feed);
+        }
+        Ok(Some(record))
     }
 
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
         self.check_texts(changed)?;
+        let _changing = self.changing([changed.id]);
         let values = columns(changed);
         let which = Which::Update;
         let rows = self.answer(Single { which, values }).await?;
@@ -300,10 +414,12 @@ impl LoginStore for PostgresLoginStore {
             Value::number(touch.unless_since),
             Value::number(touch.expires_at),
         ];
+        let _changing = self.changing([*id]);
         Ok(!self.single(Which::Touch, values).await?.is_empty())
     }
 
     async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
+        let _changing = self.changing([*id]);
         let rows = self.single(Which::Delete, [Value::Id(*id)]).await?;
         Ok(!rows.is_empty())
     }
@@ -314,6 +430,8 @@ impl LoginStore for PostgresLoginStore {
         except: Option<&LoginId>,
         limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
+        let cache = self.cache.as_ref();
+        let _changing = cache.map(|(_, cache)| cache.changing_those_of(user_id));
         let mut deleted = Vec::new();
         while deleted.len() < limit && !has_nul(user_id) {
             let batch = LARGEST_BATCH.min(limit - deleted.len());
@@ -382,6 +500,12 @@ mod tests {
     #[test]
     fn the_readme_shows_the_sql_of_the_default_table() {
         let sql = TableName::new(DEFAULT_TABLE).unwrap().create_sql();
+        assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
+    }
+
+    #[test]
+    fn the_readme_shows_the_triggers_of_the_default_table() {
+        let sql = TableName::new(DEFAULT_TABLE).unwrap().triggers_sql();
         assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
     }
 

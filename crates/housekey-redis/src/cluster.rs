@@ -15,10 +15,11 @@ use redis::{Client, ConnectionAddr, ErrorKind, ServerErrorKind, Value};
 use tokio::time::{sleep, timeout_at};
 
 use crate::fault::{Failure, Fault};
-use crate::link::{connect, server_name};
+use crate::link::{Answer, connect, server_name};
 use crate::node::Node;
 use crate::question::{Question, Time};
 use crate::sentinel::at;
+use crate::watch::Watch;
 
 /// How often a question is sent elsewhere.
 const MOST_REDIRECTIONS: usize = 200;
@@ -32,6 +33,8 @@ type Address = (String, u16);
 pub(crate) struct Cluster {
     /// The first says how every node is spoken to.
     seeds: Vec<Client>,
+    /// Whether its nodes are to say what changes.
+    watch: Option<Watch>,
     map: Mutex<Map>,
     /// Who holds it asks for the map; the others wait for that.
     refreshing: tokio::sync::Mutex<()>,
@@ -79,16 +82,17 @@ enum Reaction {
 }
 
 impl Cluster {
-    pub(crate) fn new(seeds: Vec<Client>) -> Self {
+    pub(crate) fn new(seeds: Vec<Client>, watch: Option<Watch>) -> Self {
         Self {
             seeds,
+            watch,
             map: Mutex::default(),
             refreshing: tokio::sync::Mutex::new(()),
             turn: AtomicUsize::new(0),
         }
     }
 
-    pub(crate) async fn ask(&self, question: &Question<'_>, time: Time) -> Result<Value, Failure> {
+    pub(crate) async fn ask(&self, question: &Question<'_>, time: Time) -> Result<Answer, Failure> {
         let mut asked: Option<Arc<Node>> = None;
         let mut unreachable: Option<(Arc<Node>, Failure)> = None;
         for _ in 0..MOST_REDIRECTIONS {
@@ -166,7 +170,7 @@ impl Cluster {
         for (question, found) in questions.iter().zip(found) {
             answers.push(match found {
                 Some(answer) => answer,
-                None => self.ask(question, time).await?,
+                None => self.ask(question, time).await?.value,
             });
         }
         Ok(answers)
@@ -283,7 +287,7 @@ impl Cluster {
 
     fn new_node(&self, (host, port): &Address) -> Result<Arc<Node>, Failure> {
         let client = self.client(host, *port)?;
-        Ok(Arc::new(Node::fixed(client)))
+        Ok(Arc::new(Node::fixed(client, self.watch.clone())))
     }
 
     fn client(&self, host: &str, port: u16) -> Result<Client, Failure> {

@@ -1,5 +1,7 @@
 //! What a server says of itself when a connection is made.
 
+use std::collections::HashMap;
+
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Pipeline, RedisError, Value};
 
@@ -83,13 +85,14 @@ pub(crate) async fn warnings(connection: &mut MultiplexedConnection) -> Result<V
             "maxmemory-policy is {policy}: when its memory is full it drops logins; set noeviction"
         ));
     }
-    let sync: Vec<String> = sync
+    // Pairs, in either protocol.
+    let sync: HashMap<String, String> = sync
         .ok()
         .and_then(|it| redis::from_redis_value(it).ok())
         .unwrap_or_default();
     match (
         line(&persistence, "aof_enabled"),
-        sync.get(1).map(String::as_str),
+        sync.get("appendfsync").map(String::as_str),
     ) {
         (Some("1"), Some("always")) => {}
         (Some("1"), Some(_)) => warnings.push(LATE_LOG.to_owned()),

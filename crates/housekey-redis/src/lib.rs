@@ -11,5 +11,6 @@ mod question;
 mod records;
 mod sentinel;
 mod store;
+mod watch;
 
 pub use store::RedisLoginStore;

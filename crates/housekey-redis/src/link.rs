@@ -6,19 +6,24 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
     Value,
 };
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::fault::{Failure, Fault, is_read_only};
 use crate::greeting;
 use crate::question::{Question, Time, answers};
 use crate::sentinel::Watched;
+use crate::watch::{self, Pulse, Watch};
+
+/// How long a connection is used that cannot say what changes, and should.
+const UNHEARD: Duration = Duration::from_secs(60);
 
 /// Where the server is.
 #[derive(Debug)]
@@ -29,15 +34,26 @@ pub(crate) enum Way {
     Watched(Watched),
 }
 
+/// What a server has answered.
+pub(crate) struct Answer {
+    pub(crate) value: Value,
+    /// What says whether that changes, if anything does.
+    pub(crate) pulse: Option<Arc<Pulse>>,
+}
+
 /// The way to the server that writes.
 pub(crate) struct Link {
     way: Way,
+    /// Whether it is to say what changes.
+    watch: Option<Watch>,
     current: Mutex<Option<Numbered>>,
     last_number: AtomicU64,
     /// Who holds it connects; the others wait for that.
     connecting: tokio::sync::Mutex<()>,
     /// Once is enough, and for one of the connections to a server.
     has_warned: AtomicBool,
+    /// Why it does not say what changes, if it does not.
+    uncached: Mutex<Option<String>>,
 }
 
 /// Which connection, so that nobody gives up the next one in its place.
@@ -45,17 +61,32 @@ pub(crate) struct Link {
 struct Numbered {
     number: u64,
     connection: MultiplexedConnection,
+    pulse: Option<Arc<Pulse>>,
+    /// Until when it is used, where it should say what changes, and cannot: another one may be able to later.
+    until: Option<Instant>,
+}
+
+impl Numbered {
+    /// Whether it says what changes, if it can.
+    fn is_well(&self) -> bool {
+        match &self.pulse {
+            Some(pulse) => !pulse.feed.is_lost(),
+            None => self.until.is_none_or(|until| Instant::now() < until),
+        }
+    }
 }
 
 impl Link {
     /// Nothing is asked of the server before the first operation.
-    pub(crate) fn new(way: Way, warns: bool) -> Self {
+    pub(crate) fn new(way: Way, warns: bool, watch: Option<Watch>) -> Self {
         Self {
             way,
+            watch,
             current: Mutex::new(None),
             last_number: AtomicU64::new(0),
             connecting: tokio::sync::Mutex::new(()),
             has_warned: AtomicBool::new(!warns),
+            uncached: Mutex::default(),
         }
     }
 
@@ -65,12 +96,16 @@ impl Link {
         question: &Question<'_>,
         asking: bool,
         time: Time,
-    ) -> Result<Value, Failure> {
-        let connected = self.connected(time).await?;
-        let number = connected.number;
-        let answer = question.put(connected.connection, asking, time);
+    ) -> Result<Answer, Failure> {
+        let Numbered {
+            number,
+            connection,
+            pulse,
+            ..
+        } = self.connected(time).await?;
+        let answer = question.put(connection, asking, time);
         let fault = match timeout_at(time.until, answer).await {
-            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Ok(value)) => return Ok(Answer { value, pulse }),
             Ok(Err(fault)) => fault,
             Err(_) => Fault::TooLate(time.limit),
         };
@@ -89,6 +124,7 @@ impl Link {
         let Numbered {
             number,
             mut connection,
+            ..
         } = self.connected(time).await?;
         let mut pipeline = Pipeline::with_capacity(questions.len());
         for question in questions {
@@ -109,9 +145,16 @@ impl Link {
         let Numbered {
             number,
             mut connection,
+            pulse,
+            ..
         } = self.connected(time).await?;
         let warnings = timeout_at(time.until, greeting::warnings(&mut connection)).await;
         let warnings = warnings.unwrap_or(Err(Fault::TooLate(time.limit)));
+        let uncached = match pulse {
+            None => self.uncached().clone(),
+            Some(_) => None,
+        };
+        let warnings = warnings.map(|it| it.into_iter().chain(uncached).collect::<Vec<_>>());
         match warnings {
             Ok(warnings) => Ok(warnings.iter().map(|it| format!("{self}: {it}")).collect()),
             Err(fault) => {
@@ -122,7 +165,7 @@ impl Link {
     }
 
     async fn connected(&self, time: Time) -> Result<Numbered, Failure> {
-        if let Some(current) = self.current().clone() {
+        if let Some(current) = self.usable() {
             return Ok(current);
         }
         let connected = timeout_at(time.until, self.connection(time)).await;
@@ -133,14 +176,13 @@ impl Link {
 
     async fn connection(&self, time: Time) -> Result<Numbered, Fault> {
         let _turn = self.connecting.lock().await;
-        if let Some(current) = self.current().clone() {
+        if let Some(current) = self.usable() {
             return Ok(current);
         }
-        let mut connection = match &self.way {
-            Way::Fixed(client) => connect(client).await?,
-            Way::Watched(watched) => connect(&watched.master(time).await?).await?,
+        let (mut connection, pulse) = match &self.way {
+            Way::Fixed(client) => self.open(client).await?,
+            Way::Watched(watched) => self.open(&watched.master(time).await?).await?,
         };
-        greeting::refuse_replicas(&mut connection).await?;
         if !self.has_warned.load(Ordering::Relaxed) {
             for warning in greeting::warnings(&mut connection).await? {
                 tracing::warn!(target: "housekey", "{self}: {warning}");
@@ -149,14 +191,46 @@ impl Link {
         }
         let connected = Numbered {
             connection,
+            until: self.watch.as_ref().map(|_| Instant::now() + UNHEARD),
+            pulse,
             number: self.last_number.fetch_add(1, Ordering::Relaxed),
         };
         *self.current() = Some(connected.clone());
         Ok(connected)
     }
 
+    async fn open(
+        &self,
+        client: &Client,
+    ) -> Result<(MultiplexedConnection, Option<Arc<Pulse>>), Fault> {
+        if let Some(watch) = &self.watch {
+            let fault = match watch.connect(client).await {
+                Ok((connection, pulse)) => return Ok((connection, Some(pulse))),
+                Err(fault) => fault,
+            };
+            let Some(why) = watch::cannot(&fault) else {
+                return Err(fault);
+            };
+            // Everything works without. Once is enough.
+            if self.uncached().replace(why.clone()).is_none() {
+                tracing::warn!(target: "housekey", "{self}: {why}");
+            }
+        }
+        let mut connection = connect(client).await?;
+        greeting::refuse_replicas(&mut connection).await?;
+        Ok((connection, None))
+    }
+
+    fn usable(&self) -> Option<Numbered> {
+        self.current().clone().filter(Numbered::is_well)
+    }
+
     fn give_up(&self, used: u64) {
         self.current().take_if(|current| current.number == used);
+    }
+
+    fn uncached(&self) -> MutexGuard<'_, Option<String>> {
+        self.uncached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Numbered>> {
@@ -166,12 +240,23 @@ impl Link {
 
 /// How long it may take is its caller's business.
 pub(crate) async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None);
+    connect_with(client, &settings()).await
+}
+
+/// The same with other settings.
+pub(crate) async fn connect_with(
+    client: &Client,
+    settings: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
     client
-        .get_multiplexed_async_connection_with_config(&config)
+        .get_multiplexed_async_connection_with_config(settings)
         .await
+}
+
+pub(crate) fn settings() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
 }
 
 /// A server, as messages name it.

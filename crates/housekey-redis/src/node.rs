@@ -1,14 +1,28 @@
 //! The servers of a store.
 
 use std::fmt;
+use std::sync::Arc;
 
+use housekey::records::cache::CachedRecords;
 use redis::{Client, RedisError, Value};
 
 use crate::cluster::{Cluster, host_of};
 use crate::fault::{Failure, Fault};
-use crate::link::{Link, Way};
+use crate::link::{Answer, Link, Way};
 use crate::question::{Question, Time};
 use crate::sentinel::Watched;
+use crate::watch::Watch;
+
+/// How the servers are found.
+#[derive(Clone)]
+pub(crate) enum Ways {
+    Fixed(Client),
+    Watched {
+        sentinels: Vec<Client>,
+        master: Client,
+    },
+    Cluster(Vec<Client>),
+}
 
 /// Where the records are.
 pub(crate) enum Servers {
@@ -17,20 +31,20 @@ pub(crate) enum Servers {
 }
 
 impl Servers {
-    pub(crate) fn fixed(client: Client) -> Self {
-        Self::One(Box::new(Node::fixed(client)))
+    /// Those at these places, which are to say what changes if there is a cache.
+    pub(crate) fn new(places: &Ways, cache: Option<&CachedRecords>, prefix: &Arc<str>) -> Self {
+        let watch = |in_cluster| Some(Watch::new(cache?.clone(), prefix, in_cluster));
+        match places {
+            Ways::Fixed(client) => Self::One(Box::new(Node::fixed(client.clone(), watch(false)))),
+            Ways::Watched { sentinels, master } => {
+                let way = || Way::Watched(Watched::new(sentinels.clone(), master.clone()));
+                Self::One(Box::new(Node::new(way, watch(false))))
+            }
+            Ways::Cluster(seeds) => Self::Many(Box::new(Cluster::new(seeds.clone(), watch(true)))),
+        }
     }
 
-    pub(crate) fn watched(sentinels: Vec<Client>, master: Client) -> Self {
-        let way = || Way::Watched(Watched::new(sentinels.clone(), master.clone()));
-        Self::One(Box::new(Node::new(way)))
-    }
-
-    pub(crate) fn cluster(seeds: Vec<Client>) -> Self {
-        Self::Many(Box::new(Cluster::new(seeds)))
-    }
-
-    pub(crate) async fn ask(&self, question: &Question<'_>, time: Time) -> Result<Value, Failure> {
+    pub(crate) async fn ask(&self, question: &Question<'_>, time: Time) -> Result<Answer, Failure> {
         match self {
             Self::One(node) => node.ask(question, false, time).await,
             Self::Many(cluster) => cluster.ask(question, time).await,
@@ -84,18 +98,18 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn new(way: impl Fn() -> Way) -> Self {
+    fn new(way: impl Fn() -> Way, watch: Option<Watch>) -> Self {
         Self {
-            reads: Link::new(way(), true),
-            waits: Link::new(way(), false),
+            reads: Link::new(way(), true, watch),
+            waits: Link::new(way(), false, None),
             host: None,
         }
     }
 
-    pub(crate) fn fixed(client: Client) -> Self {
+    pub(crate) fn fixed(client: Client, watch: Option<Watch>) -> Self {
         Self {
             host: host_of(&client).map(str::to_owned),
-            ..Self::new(|| Way::Fixed(client.clone()))
+            ..Self::new(|| Way::Fixed(client.clone()), watch)
         }
     }
 
@@ -108,7 +122,7 @@ impl Node {
         question: &Question<'_>,
         asking: bool,
         time: Time,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Answer, Failure> {
         let link = match question.waits() {
             true => &self.waits,
             false => &self.reads,

@@ -11,9 +11,11 @@ use housekey_statements::redis::{
 };
 use redis::{FromRedisValue, Script};
 
+use crate::link::Answer;
 use crate::node::Servers;
 use crate::places::Places;
 use crate::question::{Question, Time};
+use crate::watch::Pulse;
 
 /// How many questions are under way at once for one operation.
 const AT_ONCE: usize = 64;
@@ -80,6 +82,12 @@ pub(crate) struct Place {
     is_remembered: bool,
 }
 
+/// A record, and what says whether it changes.
+pub(crate) struct Loaded {
+    pub(crate) record: LoginRecord,
+    pub(crate) pulse: Option<Arc<Pulse>>,
+}
+
 impl Records {
     /// Asks, and reads the answer.
     pub(crate) async fn ask<T: FromRedisValue>(
@@ -87,9 +95,19 @@ impl Records {
         question: &Question<'_>,
         time: Time,
     ) -> Result<T, Error> {
+        Ok(self.ask_over(question, time).await?.0)
+    }
+
+    /// The same, and what says whether the answer changes.
+    async fn ask_over<T: FromRedisValue>(
+        &self,
+        question: &Question<'_>,
+        time: Time,
+    ) -> Result<(T, Option<Arc<Pulse>>), Error> {
         let answer = self.servers.ask(question, time).await;
-        let answer = answer.map_err(|failure| failure.into_error())?;
-        redis::from_redis_value(answer).map_err(|_| self.unreadable())
+        let Answer { value, pulse } = answer.map_err(|failure| failure.into_error())?;
+        let read = redis::from_redis_value(value).map_err(|_| self.unreadable())?;
+        Ok((read, pulse))
     }
 
     pub(crate) fn unreadable(&self) -> Error {
@@ -114,13 +132,17 @@ impl Records {
         id: &LoginId,
         user_id: &str,
         time: Time,
-    ) -> Result<Option<LoginRecord>, Error> {
+    ) -> Result<Option<Loaded>, Error> {
         let key = said::logins_key(&self.prefix, user_id);
         let mut command = redis::cmd("HGET");
         command.arg(&key).arg(id.to_string());
-        let text: Option<String> = self.ask(&Question::about(&key, command), time).await?;
-        text.map(|text| self.record(*id, user_id, &text))
-            .transpose()
+        let question = Question::about(&key, command);
+        let (text, pulse): (Option<String>, _) = self.ask_over(&question, time).await?;
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let record = self.record(*id, user_id, &text)?;
+        Ok(Some(Loaded { record, pulse }))
     }
 
     pub(crate) fn record(
@@ -218,7 +240,7 @@ impl Records {
     ) -> Result<bool, Error> {
         let (_, user_id) = said::read_pointer(pointer).ok_or_else(|| self.unreadable())?;
         let there = self.load(id, user_id, time).await?;
-        Ok(there.is_some_and(|record| number(now) < record.expires_at))
+        Ok(there.is_some_and(|there| number(now) < there.record.expires_at))
     }
 
     /// Keeps the claim of a pointer from coming true, and takes the record away that it led to. `false` when that lives.

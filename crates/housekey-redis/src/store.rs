@@ -4,15 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
+use housekey::records::cache::{CachedRecords, Changing};
+use housekey::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, RecordCache, SharedRecord, Touch, Updated,
+};
 use housekey::{BoxError, Error};
 use housekey_statements::redis::{DEFAULT_PREFIX, LARGEST_BATCH, number, pointer, seconds_to_keep};
 use redis::Client;
 
 use crate::making::{Making, add_record};
-use crate::node::Servers;
+use crate::node::{Servers, Ways};
 use crate::question::Time;
-use crate::records::{Claimed, Records, Scripts};
+use crate::records::{Claimed, Loaded, Records, Scripts};
 
 /// Keeps login records in Redis. Clones are the same store.
 ///
@@ -35,6 +38,8 @@ use crate::records::{Claimed, Records, Scripts};
 pub struct RedisLoginStore {
     records: Records,
     timeout: Duration,
+    at: Arc<Ways>,
+    cache: Option<(RecordCache, CachedRecords)>,
 }
 
 impl RedisLoginStore {
@@ -44,7 +49,7 @@ impl RedisLoginStore {
     /// A store on one server, whose keys start with `housekey:`. It asks over a connection of its own, which it makes when it is
     /// first needed, and again whenever it is lost. A server that is a replica then is refused.
     pub fn new(client: Client) -> Self {
-        Self::on(Servers::fixed(client))
+        Self::on(Ways::Fixed(client))
     }
 
     /// A store on a Redis Cluster, of which some nodes are named: those that are asked where the others are. Of these, one has to
@@ -65,7 +70,7 @@ impl RedisLoginStore {
     /// A question is put again only where it was not carried out: its slot is at another node, or is moving, or there was no
     /// connection.
     pub fn cluster(nodes: impl IntoIterator<Item = Client>) -> Self {
-        Self::on(Servers::cluster(nodes.into_iter().collect()))
+        Self::on(Ways::Cluster(nodes.into_iter().collect()))
     }
 
     /// A store on whichever server these Sentinels call the master of a name. The host of `master` is that name, and the rest of it
@@ -86,19 +91,23 @@ impl RedisLoginStore {
     ///
     /// They are asked for each new connection, and what they name is refused unless it says itself that it is a master.
     pub fn sentinel(sentinels: impl IntoIterator<Item = Client>, master: Client) -> Self {
-        Self::on(Servers::watched(sentinels.into_iter().collect(), master))
+        let sentinels = sentinels.into_iter().collect();
+        Self::on(Ways::Watched { sentinels, master })
     }
 
-    fn on(servers: Servers) -> Self {
+    fn on(at: Ways) -> Self {
+        let prefix = DEFAULT_PREFIX.into();
         Self {
             records: Records {
-                servers: Arc::new(servers),
-                prefix: DEFAULT_PREFIX.into(),
+                servers: Arc::new(Servers::new(&at, None, &prefix)),
+                prefix,
                 replicas: 0,
                 places: Arc::default(),
                 scripts: Arc::new(Scripts::new()),
             },
             timeout: Self::DEFAULT_TIMEOUT,
+            at: Arc::new(at),
+            cache: None,
         }
     }
 
@@ -115,7 +124,41 @@ impl RedisLoginStore {
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.records.prefix = prefix.into().into();
         self.records.places = Arc::default();
-        self
+        match self.cache.take() {
+            // Of other keys than a clone of this store with another prefix has.
+            Some((settings, _)) => self
+                .cache_records(settings)
+                .expect("these settings were taken before"),
+            None => self,
+        }
+    }
+
+    /// Keeps records that were read in this process, so that most requests ask nothing of the server, which says by itself what
+    /// changes (`CLIENT TRACKING`, of Redis 6 or later). A login that ended elsewhere is over here when that arrives, within
+    /// milliseconds; should it be lost unnoticed, within the [lease](RecordCache::lease).
+    ///
+    /// The client's user must be allowed `HELLO` and `CLIENT TRACKING`, and in a cluster `CLUSTER INFO`. Where the server cannot do
+    /// it, nothing is cached, which is said in the log and by [`check`](Self::check).
+    ///
+    /// ```no_run
+    /// use housekey::records::RecordCache;
+    /// # use housekey_redis::RedisLoginStore;
+    ///
+    /// # fn store(client: redis::Client) -> Result<RedisLoginStore, housekey::Error> {
+    /// let store = RedisLoginStore::new(client).cache_records(RecordCache::new())?;
+    /// # Ok(store)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the cache's settings make no sense.
+    pub fn cache_records(mut self, cache: RecordCache) -> Result<Self, Error> {
+        let records = cache.build()?;
+        let servers = Servers::new(&self.at, Some(&records), &self.records.prefix);
+        self.records.servers = Arc::new(servers);
+        self.cache = Some((cache, records));
+        Ok(self)
     }
 
     /// How long an operation may take, with connecting, before it is an error.
@@ -159,6 +202,27 @@ impl RedisLoginStore {
     fn begin(&self) -> Time {
         Time::begin(self.timeout)
     }
+
+    /// That these logins are about to be changed.
+    fn changing(&self, logins: impl IntoIterator<Item = LoginId>) -> Option<Changing> {
+        let (_, cache) = self.cache.as_ref()?;
+        Some(cache.changing(logins))
+    }
+
+    async fn loaded(&self, id: &LoginId, now: u64) -> Result<Option<Loaded>, Error> {
+        let (records, time) = (&self.records, self.begin());
+        let mut place = None;
+        while let Some(next) = records.place(id, place.as_ref(), time).await? {
+            let loaded = records.load(id, &next.user_id, time).await?;
+            let loaded = loaded.filter(|it| number(now) < it.record.expires_at);
+            if loaded.is_some() {
+                records.places.keep(*id, &next.user_id);
+                return Ok(loaded);
+            }
+            place = Some(next);
+        }
+        Ok(None)
+    }
 }
 
 impl fmt::Debug for RedisLoginStore {
@@ -168,6 +232,7 @@ impl fmt::Debug for RedisLoginStore {
             .field("prefix", &self.records.prefix)
             .field("replicas", &self.records.replicas)
             .field("timeout", &self.timeout)
+            .field("cache", &self.cache.as_ref().map(|(settings, _)| settings))
             .finish_non_exhaustive()
     }
 }
@@ -180,6 +245,7 @@ impl LoginStore for RedisLoginStore {
         limit: Limit,
     ) -> Result<Created, BoxError> {
         let (records, time) = (&self.records, self.begin());
+        let mut changing = self.changing(replacing.iter().chain([&new.id]).copied());
         let claim = Records::new_claim()?;
         let making = Making {
             new,
@@ -199,6 +265,7 @@ impl LoginStore for RedisLoginStore {
             // What is not created takes nothing away from the other one.
             let made = records.make(making, true, time).await?;
             if let Some(answer) = made.answer {
+                also_ended(&mut changing, &answer);
                 return Ok(answer);
             }
             if !records.fence(&new.id, &others, limit.now, time).await? {
@@ -210,6 +277,7 @@ impl LoginStore for RedisLoginStore {
         let Some(answer) = made.answer else {
             return Err(records.unreadable().into());
         };
+        also_ended(&mut changing, &answer);
         match answer {
             Created::Done { .. } => {
                 records.places.keep(new.id, &new.user_id);
@@ -231,22 +299,31 @@ impl LoginStore for RedisLoginStore {
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
-        let (records, time) = (&self.records, self.begin());
-        let mut place = None;
-        while let Some(next) = records.place(id, place.as_ref(), time).await? {
-            let record = records.load(id, &next.user_id, time).await?;
-            let record = record.filter(|record| number(now) < record.expires_at);
-            if record.is_some() {
-                records.places.keep(*id, &next.user_id);
-                return Ok(record);
-            }
-            place = Some(next);
+        let loaded = self.loaded(id, now).await?;
+        Ok(loaded.map(|it| it.record))
+    }
+
+    async fn look_up(&self, id: &LoginId, now: u64) -> Result<Option<SharedRecord>, BoxError> {
+        let Some((_, cache)) = &self.cache else {
+            return Ok(self.load(id, now).await?.map(SharedRecord::new));
+        };
+        if let Some(known) = cache.get(id, now) {
+            return Ok(Some(known));
         }
-        Ok(None)
+        let loading = cache.loading();
+        let Some(Loaded { record, pulse }) = self.loaded(id, now).await? else {
+            return Ok(None);
+        };
+        let record = SharedRecord::new(record);
+        if let Some(pulse) = pulse {
+            loading.keep(&record, &pulse.feed);
+        }
+        Ok(Some(record))
     }
 
     /// A record stays with its user: where that is another one, there is none.
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        let _changing = self.changing([changed.id]);
         let (records, time) = (&self.records, self.begin());
         let question = records
             .of_user(&records.scripts.update, &changed.user_id)
@@ -266,6 +343,7 @@ impl LoginStore for RedisLoginStore {
     }
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
+        let _changing = self.changing([*id]);
         let (records, time) = (&self.records, self.begin());
         let seconds = seconds_to_keep(touch.now, touch.expires_at);
         let mut place = None;
@@ -302,6 +380,8 @@ impl LoginStore for RedisLoginStore {
         limit: usize,
     ) -> Result<Vec<LoginId>, BoxError> {
         let records = &self.records;
+        let cache = self.cache.as_ref();
+        let _changing = cache.map(|(_, cache)| cache.changing_those_of(user_id));
         let mut deleted: Vec<LoginId> = Vec::new();
         while deleted.len() < limit {
             let time = self.begin();
@@ -365,6 +445,7 @@ impl LoginStore for RedisLoginStore {
 
 impl RedisLoginStore {
     async fn delete_at(&self, id: &LoginId, time: Time) -> Result<bool, Error> {
+        let _changing = self.changing([*id]);
         let records = &self.records;
         let mut place = None;
         while let Some(next) = records.place(id, place.as_ref(), time).await? {
@@ -381,5 +462,13 @@ impl RedisLoginStore {
             place = Some(next);
         }
         Ok(false)
+    }
+}
+
+fn also_ended(changing: &mut Option<Changing>, created: &Created) {
+    if let (Some(changing), Created::Done { ended } | Created::Crowded { ended }) =
+        (changing, created)
+    {
+        changing.also(ended);
     }
 }

@@ -1,7 +1,7 @@
-//! What housekey's login stores tell their servers: the SQL for PostgreSQL and the Lua for Redis, without a client.
+//! What housekey's login stores send to their servers: the SQL for PostgreSQL and the Lua for Redis, without a client.
 //!
-//! `housekey-postgres`, `housekey-redis` and the stores of the Python package `flask_housekey` say the same words to one server,
-//! and so share its records. Applications need none of this: their store has it.
+//! `housekey-postgres`, `housekey-redis` and the stores of the Python package `flask_housekey` use the same statements, and
+//! so share the records on one server. Applications do not need this crate: their store includes it.
 
 pub mod postgres;
 pub mod redis;

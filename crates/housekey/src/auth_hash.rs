@@ -1,8 +1,8 @@
 //! The digest that ends logins when a password changes.
 //!
-//! A session or remember token holds a keyed digest of [`User::session_auth_hash`], bound to the user's id. If the
-//! user's bytes change, the digest no longer matches and the login is over. Nobody can compute the bytes from the
-//! digest, nor a digest without the secret key.
+//! A session or remember token holds a keyed digest of [`User::session_auth_hash`], bound to the user's id. If the user's
+//! bytes change, the digest no longer matches and the login is over. The digest does not reveal the bytes, and without the
+//! secret key nobody can compute a digest.
 
 use crate::owned;
 use crate::remember::{Claims, ClaimsKind};
@@ -15,11 +15,11 @@ pub(crate) struct AuthHashes(KeyRing);
 /// What a stored digest says about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthHash {
-    /// The same as when the login was made.
+    /// The same as when the user logged in.
     Matches,
-    /// The same, but to be written again: made with an older key, or by a peer that made none.
+    /// The same, but the digest must be written again: an older key made it, or a peer wrote none.
     Rewrite,
-    /// The login was made before the user's auth hash changed.
+    /// The user's auth hash has changed since the login.
     Changed,
 }
 
@@ -39,8 +39,8 @@ impl AuthHashes {
         ))
     }
 
-    /// Compares what a login kept with the user as they are now. `missing` is the verdict when the user has an auth
-    /// hash and the login kept none; a login that kept one of a user who has none any more is over.
+    /// Compares the digest of a login with the user as they are now. `missing` is the verdict when the user has an auth
+    /// hash and the login has no digest. A login with a digest ends when its user no longer has an auth hash.
     pub(crate) fn check(
         &self,
         user: &dyn User,
@@ -51,7 +51,7 @@ impl AuthHashes {
         let (hash, kept) = match (user.session_auth_hash(), kept) {
             (Some(hash), Some(kept)) => (hash, kept),
             (Some(_), None) => return missing,
-            // A stamp that was taken away is a change like any other.
+            // Removing the stamp is a change like any other.
             (None, Some(_)) => return AuthHash::Changed,
             (None, None) => return AuthHash::Matches,
         };
@@ -66,10 +66,10 @@ impl AuthHashes {
         }
     }
 
-    /// Compares what a remember token was bound to.
+    /// Compares the digest of a remember token.
     pub(crate) fn check_token(&self, user: &dyn User, claims: &Claims) -> AuthHash {
         match &claims.kind {
-            // Flask-Login's token has no place for a digest.
+            // Flask-Login's token has no room for a digest.
             ClaimsKind::Flask => AuthHash::Matches,
             ClaimsKind::Timed { auth_digest } => self.check(
                 user,
@@ -77,13 +77,13 @@ impl AuthHashes {
                 auth_digest.as_deref(),
                 AuthHash::Changed,
             ),
-            // Its record is.
+            // Its record is bound instead.
             ClaimsKind::Rotating(_) => AuthHash::Matches,
         }
     }
 }
 
-/// So that no id can run into the bytes behind it.
+/// Keeps an id from running into the bytes behind it.
 fn length(id: &str) -> [u8; 8] {
     (id.len() as u64).to_be_bytes()
 }

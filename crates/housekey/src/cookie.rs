@@ -1,8 +1,8 @@
-//! The `Cookie` header in, `Set-Cookie` out: on bytes, by RFC 6265bis.
+//! Reads the `Cookie` header and writes `Set-Cookie`: on bytes, by RFC 6265bis.
 //!
-//! Reading trims spaces and tabs only, compares names byte for byte and decodes nothing, so that no other spelling of
-//! a name (`%5F%5FHost-id`, a Unicode space in front) passes for a protected one, and a pair that is broken does not
-//! take the others with it.
+//! Reading trims only spaces and tabs, compares names byte for byte and decodes nothing. So another spelling of a name
+//! (`%5F%5FHost-id`, a Unicode space in front) does not pass for a protected one, and a broken pair does not affect the
+//! others.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use http::header::{COOKIE, HeaderValue};
 use crate::error::Error;
 use crate::head::Head;
 
-/// Browsers send no cookie that is longer, name and value together, so neither is one read or written.
+/// Browsers send no longer cookie, name and value together, so no longer one is read or written.
 pub(crate) const LONGEST_COOKIE: usize = 4096;
 
 /// RFC 6265bis caps a cookie's life at 400 days.
@@ -22,10 +22,10 @@ pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(400 * 24 * 60 * 60
 /// Browsers drop an attribute whose value is longer.
 const LONGEST_ATTRIBUTE: usize = 1024;
 
-/// A longer name leaves no room for what goes into the cookie.
+/// A longer name leaves no room for the cookie's contents.
 const LONGEST_NAME: usize = 256;
 
-/// What browsers ask more of, when a cookie's name begins with it in upper or lower case. All of them ask for Secure.
+/// Name prefixes, in upper or lower case, for which browsers require more. All of them require Secure.
 const PREFIXES: [Prefix; 4] = [
     Prefix::new("__host-http-", true, true),
     Prefix::new("__host-", true, false),
@@ -60,7 +60,7 @@ impl Prefix {
     }
 }
 
-/// A cookie's name without what browsers take over HTTPS only.
+/// A cookie's name without the prefixes that browsers accept over HTTPS only.
 pub(crate) fn without_prefixes(mut name: &str) -> &str {
     while let Some(prefix) = Prefix::of(name) {
         name = &name[prefix.text.len()..];
@@ -68,18 +68,18 @@ pub(crate) fn without_prefixes(mut name: &str) -> &str {
     name
 }
 
-/// Different values of one cookie that are considered at all.
+/// How many different values of one cookie are considered.
 const MOST_VALUES: usize = 4;
 
-/// Pairs that are looked at, over all `Cookie` fields.
+/// How many pairs are looked at, over all `Cookie` fields.
 const MOST_PAIRS: usize = 1000;
 
-/// When a browser sends a cookie along with requests that another site caused.
+/// When a browser sends a cookie with requests that another site caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// Never, not even when a link leads here.
+    /// Never, not even when the user follows a link to this site.
     Strict,
-    /// When a link leads here, not with forms or images of other sites.
+    /// When the user follows a link to this site, but not with forms or images of other sites.
     Lax,
     /// Always; needs Secure.
     None,
@@ -98,7 +98,7 @@ impl SameSite {
 impl FromStr for SameSite {
     type Err = Error;
 
-    /// Reads `strict`, `lax` or `none` in upper or lower case, as Flask's configuration has them.
+    /// Reads `strict`, `lax` or `none` in upper or lower case, as in Flask's configuration.
     fn from_str(text: &str) -> Result<Self, Error> {
         match text.to_ascii_lowercase().as_str() {
             "strict" => Ok(Self::Strict),
@@ -111,7 +111,7 @@ impl FromStr for SameSite {
     }
 }
 
-/// The distinct values that the request carries for one cookie name, in their order, at most four.
+/// The distinct values that the request carries for one cookie name, in order, at most four.
 #[derive(Debug)]
 pub(crate) struct Values<'a> {
     values: [&'a [u8]; MOST_VALUES],
@@ -153,8 +153,8 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Whether there were more values than are considered. An attacker who can set cookies can crowd out the browser's
-    /// own cookie this way, so that only planted ones are looked at.
+    /// Whether there were more values than are considered. An attacker who can set cookies can crowd out the browser's own
+    /// cookie this way, so that only planted ones are looked at.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded
     }
@@ -164,11 +164,11 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The cookies of these names, from one `Cookie` field after the other. Empty ones and those that no browser would send count
-/// as absent.
+/// The cookies of these names, collected from one `Cookie` field after another. Empty values and ones that browsers would
+/// not send count as absent.
 pub(crate) struct Cookies<'a, const N: usize> {
     names: [&'a str; N],
-    /// Those of the first name, and so on.
+    /// The values of the first name, then of the second, and so on.
     pub(crate) values: [Values<'a>; N],
     /// How many pairs have been looked at.
     pairs: usize,
@@ -183,7 +183,7 @@ impl<'a, const N: usize> Cookies<'a, N> {
         }
     }
 
-    /// What stands in one more field.
+    /// Adds the pairs of one more field.
     pub(crate) fn add(&mut self, field: &'a [u8]) {
         for pair in split_at_semicolons(field) {
             if self.pairs == MOST_PAIRS {
@@ -203,7 +203,7 @@ impl<'a, const N: usize> Cookies<'a, N> {
     }
 }
 
-/// The valid ones among several values that came under one name.
+/// The valid values among several under one name.
 pub(crate) struct Several<'a, T> {
     pub(crate) valid: &'a [T],
     /// Whether more values came than were looked at.
@@ -213,8 +213,8 @@ pub(crate) struct Several<'a, T> {
 }
 
 impl<T> Several<'_, T> {
-    /// Which of them counts: the newest of one user's. Where a neighbour can plant cookies, none counts unless all of them are
-    /// that user's; where they cannot, a login counts before an anonymous visitor's.
+    /// Which value counts: the newest of one user. Where a neighbouring host can plant cookies, none counts unless all
+    /// belong to that user; where it cannot, a login counts before an anonymous visitor's value.
     pub(crate) fn choose<'v, U: PartialEq, N: Ord>(
         &'v self,
         user: impl Fn(&'v T) -> Option<U>,
@@ -242,7 +242,7 @@ impl<T> Several<'_, T> {
     }
 }
 
-/// What stands before and behind the first `=` of a pair, without what stands around it. A pair without a name is no pair.
+/// The parts before and after the first `=` of a pair, trimmed. `None` for a pair without a name.
 fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let equals = memchr::memchr(b'=', pair)?;
     let name = trim(&pair[..equals]);
@@ -273,7 +273,7 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Everything about a cookie but its value and its expiry.
+/// Everything about a cookie except its value and its expiry.
 #[derive(Clone, Debug)]
 pub(crate) struct Attributes {
     pub(crate) name: String,
@@ -283,17 +283,17 @@ pub(crate) struct Attributes {
     pub(crate) http_only: bool,
     pub(crate) same_site: Option<SameSite>,
     pub(crate) partitioned: bool,
-    /// Where the cookie was before.
+    /// Former paths of the cookie.
     pub(crate) former_paths: Vec<String>,
 }
 
-/// As many names above a host as a cookie is deleted for.
+/// For how many names above a host a cookie is deleted.
 const MOST_PARENTS: usize = 4;
 
-/// No host has a longer name.
+/// The longest possible host name.
 const LONGEST_HOST: usize = 253;
 
-/// The names that a cookie set at this host may have as its `Domain`: its own, and all above it that have a dot.
+/// The names that a cookie set at this host may have as its `Domain`: the host's own and every parent that contains a dot.
 fn parents(host: &str) -> impl Iterator<Item = &str> {
     let is_name = host.len() <= LONGEST_HOST
         && host.bytes().all(is_domain)
@@ -309,8 +309,8 @@ fn is_domain(byte: u8) -> bool {
 }
 
 impl Attributes {
-    /// Refuses what browsers would refuse, or silently take for something else. `setting` is how the settings of
-    /// this cookie begin, for the message.
+    /// Refuses what browsers would refuse or silently take for something else. `setting` begins the names of this cookie's
+    /// settings, for the message.
     pub(crate) fn check(&self, setting: &str) -> Result<(), Error> {
         let wrong = |what: &str, message: String| {
             Err(Error::setting(format!("{setting}_{what}: {message}")))
@@ -411,8 +411,8 @@ impl Attributes {
         Ok(())
     }
 
-    /// This cookie with this value; `expires` makes it survive the browser. `None` when the value cannot stand in a
-    /// header or is too long for a browser to keep.
+    /// This cookie with this value; `expires` makes it outlive the browser. `None` when the value cannot stand in a header
+    /// or is too long for a browser to keep.
     pub(crate) fn set(&self, value: &str, expires: Option<SystemTime>) -> Option<SetCookie<'_>> {
         if self.name.len() + value.len() > LONGEST_COOKIE {
             return None;
@@ -426,7 +426,7 @@ impl Attributes {
         })
     }
 
-    /// What removes the cookie: with the same attributes, or browsers would keep the old one.
+    /// Removes the cookie: with the same attributes, or browsers would keep the old one.
     pub(crate) fn delete(&self) -> SetCookie<'_> {
         let header = self.render("", Some(http_date(SystemTime::UNIX_EPOCH)), true);
         SetCookie {
@@ -438,7 +438,7 @@ impl Attributes {
         }
     }
 
-    /// The same in as few bytes as browsers need: of these one response may have dozens, and proxies have little room for
+    /// The same in as few bytes as browsers need: one response may carry dozens of these, and proxies have little room for
     /// headers (nginx 4 KiB).
     pub(crate) fn delete_briefly<'a>(self) -> SetCookie<'a> {
         let mut text = format!("{}=; Max-Age=0; Path={}", self.name, self.path);
@@ -448,7 +448,7 @@ impl Attributes {
         if self.secure {
             text.push_str("; Secure");
         }
-        // Browsers take no word for Lax.
+        // Browsers take a missing attribute for Lax.
         if self.same_site == Some(SameSite::None) {
             text.push_str("; SameSite=None");
         }
@@ -464,7 +464,7 @@ impl Attributes {
         }
     }
 
-    /// The spelling and the order of Werkzeug's `dump_cookie`.
+    /// With the spelling and order of Werkzeug's `dump_cookie`.
     fn render(&self, value: &str, expires: Option<String>, at_once: bool) -> String {
         let mut text = format!("{}={value}", self.name);
         if let Some(domain) = &self.domain {
@@ -492,8 +492,8 @@ impl Attributes {
         text
     }
 
-    /// The same cookie with other attributes, as earlier settings may have left it in a browser that calls the site by this
-    /// name: with and without `Domain`, partitioned and not, for former paths. Without [`Self`].
+    /// The same cookie with the other attributes that earlier settings may have left in a browser that calls the site by
+    /// this name: with and without `Domain`, partitioned and not, for former paths. Excludes [`Self`].
     pub(crate) fn elsewhere(&self, host: Option<&str>) -> Vec<Self> {
         let mut domains = vec![None];
         if !self.is_host_only() {
@@ -511,7 +511,7 @@ impl Attributes {
                         partitioned,
                         ..self.clone()
                     };
-                    // Browsers take no partitioned cookie that is not Secure.
+                    // Browsers reject a partitioned cookie that is not Secure.
                     let possible = !partitioned || self.secure;
                     if possible && !other.is_as(self) && !all.iter().any(|one| other.is_as(one)) {
                         all.push(other);
@@ -522,31 +522,31 @@ impl Attributes {
         all
     }
 
-    /// Whether a browser would take the one for the other.
+    /// Whether a browser would take one for the other.
     fn is_as(&self, other: &Self) -> bool {
         (&self.domain, &self.path, self.partitioned)
             == (&other.domain, &other.path, other.partitioned)
     }
 
-    /// Whether a browser accepts this name from this very site only, so that two values of it can be no accident.
+    /// Whether browsers accept this name from this very site only, so that two values of it cannot be an accident.
     pub(crate) fn is_host_only(&self) -> bool {
         self.name.starts_with("__Host-")
     }
 }
 
-/// A cookie on its way to the browser, for doors: as a `Set-Cookie` field, or in its parts where a framework writes the field.
+/// A cookie on its way to the browser, for doors: as a `Set-Cookie` field, or in parts where a framework writes the field.
 pub struct SetCookie<'a> {
     attributes: Whose<'a>,
     header: HeaderValue,
-    /// How long the value is, which stands behind the name.
+    /// The length of the value, which follows the name.
     value: usize,
     life: Life,
 }
 
 enum Whose<'a> {
-    /// The manager's.
+    /// The policy's own.
     Policys(&'a Attributes),
-    /// Those that earlier settings may have had.
+    /// Those that earlier settings may have used.
     Elsewheres(Box<Attributes>),
 }
 
@@ -558,24 +558,24 @@ enum Life {
 }
 
 impl SetCookie<'_> {
-    /// Its name.
+    /// The name.
     pub fn name(&self) -> &str {
         &self.attributes().name
     }
 
-    /// Its value, empty where it is deleted.
+    /// The value; empty for a deletion.
     pub fn value(&self) -> &str {
         let begin = self.name().len() + 1;
         let text = self.header.to_str().unwrap_or_default();
         &text[begin..begin + self.value]
     }
 
-    /// Whether it is taken from the browser.
+    /// Whether this deletes the cookie in the browser.
     pub fn is_deletion(&self) -> bool {
         matches!(self.life, Life::Over)
     }
 
-    /// When it ends, 1970 where it is deleted. `None` when it ends with the browser.
+    /// When the cookie expires; 1970 for a deletion. `None` when it ends with the browser.
     pub fn expires(&self) -> Option<SystemTime> {
         match self.life {
             Life::WithBrowser => None,
@@ -619,7 +619,7 @@ impl SetCookie<'_> {
         &self.header
     }
 
-    /// The same, taken out.
+    /// The `Set-Cookie` field, by value.
     pub fn into_header(self) -> HeaderValue {
         self.header
     }
@@ -642,8 +642,8 @@ impl fmt::Debug for SetCookie<'_> {
     }
 }
 
-/// A cookie's name and attributes, as the manager's builder lets them be set. Every combination is checked when the
-/// manager is built: a `__Host-` name with a domain, SameSite=None without Secure and the like are errors.
+/// A cookie's name and attributes, as set through the manager's builder. Every combination is checked when the manager is
+/// built: a `__Host-` name with a domain, SameSite=None without Secure and the like are errors.
 #[derive(Clone, Debug)]
 #[must_use = "return the settings to the builder"]
 pub struct CookieSettings(Attributes);
@@ -657,30 +657,30 @@ impl CookieSettings {
         self.0
     }
 
-    /// The name, at most 256 bytes. `__Host-` in front makes browsers accept it from this very host only, `__Host-Http-`
-    /// (newer browsers) from its server only and not from a script.
+    /// The name, at most 256 bytes. With the prefix `__Host-`, browsers accept the cookie from this very host only; with
+    /// `__Host-Http-`, newer browsers accept it from the host's server only and not from a script.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.0.name = name.into();
         self
     }
 
-    /// Sends the cookie to this domain and all below it, and lets each of them overwrite it. A dot in front is
-    /// ignored, as browsers do.
+    /// Sends the cookie to this domain and all below it, and lets each of them overwrite it. A leading dot is ignored, as
+    /// in browsers.
     pub fn domain(mut self, domain: &str) -> Self {
         self.0.domain = Some(domain.trim_start_matches('.').to_owned());
         self
     }
 
-    /// Sends the cookie for this path and what is below it: `/`.
+    /// Sends the cookie for this path and everything below it: `/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.0.path = path.into();
         self
     }
 
-    /// Where the cookie was before [`path`](Self::path) was changed: a login and a logout delete it there too. Where it was
-    /// with another `Domain` or partitioning, they know by themselves.
+    /// A path that the cookie had before [`path`](Self::path) was changed: logging in and logging out delete it there too.
+    /// They delete a cookie with another `Domain` or partitioning without being told.
     ///
-    /// Without this, a browser that still has the old cookie keeps sending it, and is signed in again by it after a logout.
+    /// Without this, a browser that still has the old cookie keeps sending it, which logs it in again after a logout.
     pub fn former_path(mut self, path: impl Into<String>) -> Self {
         self.0.former_paths.push(path.into());
         self
@@ -692,31 +692,31 @@ impl CookieSettings {
         self
     }
 
-    /// Sends the cookie over plain HTTP too.
+    /// Sends the cookie over plain HTTP as well.
     pub fn insecure(mut self) -> Self {
         self.0.secure = false;
         self
     }
 
-    /// Lets scripts read the cookie. They hardly ever need to, and a script that was injected can then steal it.
+    /// Lets scripts read the cookie. They hardly ever need to, and an injected script can then steal it.
     pub fn readable_by_scripts(mut self) -> Self {
         self.0.http_only = false;
         self
     }
 
-    /// When the cookie goes with requests that other sites cause.
+    /// When the cookie is sent with requests that other sites cause.
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.0.same_site = Some(same_site);
         self
     }
 
-    /// Says nothing of SameSite, as Flask does. Browsers then take it for Lax, and for two minutes for None.
+    /// Sends no SameSite, as Flask does. Browsers then take it for Lax, and for two minutes for None.
     pub fn no_same_site(mut self) -> Self {
         self.0.same_site = None;
         self
     }
 
-    /// Keeps one cookie for each site that embeds this one (CHIPS); makes it Secure.
+    /// Keeps a separate cookie for each site that embeds this one (CHIPS). Makes it Secure.
     pub fn partitioned(mut self) -> Self {
         self.0.partitioned = true;
         self.0.secure = true;
@@ -724,10 +724,10 @@ impl CookieSettings {
     }
 }
 
-/// The last second of the year 9999, where the format of `Expires` ends, and so do we.
+/// The last second of the year 9999, the end of the `Expires` format and of the dates used here.
 pub(crate) const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 
-/// When something ends that lives for so long from `now`.
+/// The end of something that lives this long from `now`.
 pub(crate) fn expiry(now: u64, life: Duration) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(now).saturating_add(life).min(LAST_DATE)
 }
@@ -746,7 +746,7 @@ fn is_attribute(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte) && byte != b';'
 }
 
-/// Werkzeug's quoting, which Flask-Login's token needs when the user's id is more than plain ASCII.
+/// Werkzeug's quoting, which Flask-Login's token needs when the user's id is not plain ASCII.
 pub(crate) fn werkzeug_quote(value: &str) -> String {
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || b"_!#$%&'()*+-./:<=>?@[]^`{|}~".contains(&byte);
@@ -767,7 +767,7 @@ pub(crate) fn werkzeug_quote(value: &str) -> String {
     quoted
 }
 
-/// The reverse. `None` when it is not valid UTF-8 once unquoted.
+/// Undoes the quoting. `None` when the result is not valid UTF-8.
 pub(crate) fn werkzeug_unquote(value: &[u8]) -> Option<String> {
     let [b'"', inner @ .., b'"'] = value else {
         return String::from_utf8(value.to_vec()).ok();
@@ -793,7 +793,7 @@ pub(crate) fn werkzeug_unquote(value: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Beyond what browsers keep, a duration would be a promise that nobody holds.
+/// Browsers do not keep cookies longer than this, so a longer duration would be an empty promise.
 pub(crate) fn check_duration(name: &str, duration: Duration) -> Result<(), Error> {
     if duration < Duration::from_secs(1) {
         return Err(Error::setting(format!(

@@ -1,8 +1,9 @@
-//! Cross-site request forgery: what a page of another origin has its visitor's browser send, with the visitor's cookies.
+//! Cross-site request forgery: a page of another origin makes the visitor's browser send a request, with the visitor's
+//! cookies.
 //!
-//! Browsers say of each request where it came from (`Sec-Fetch-Site`, and in older ones `Origin`), and no page can make them say
-//! something else. So there are no tokens, and forms stay as they are. It is the rule of Go's `CrossOriginProtection` and of
-//! tower-http's `CsrfLayer`.
+//! Browsers say where each request came from (`Sec-Fetch-Site`, and older ones `Origin`), and a page cannot change that. So
+//! no tokens are needed, and forms stay as they are. Go's `CrossOriginProtection` and tower-http's `CsrfLayer` follow the
+//! same rule.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,18 +17,20 @@ use crate::origin::{Origin, Origins};
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Which requests may change something, by the origin of the page that sent them, for a door to ask before all else.
+/// Which requests may change something, by the origin of the page that sent them. A door asks this before anything else.
 ///
 /// A request passes if one of these holds:
 ///
 /// 1. The method is GET, HEAD or OPTIONS.
 /// 2. `Sec-Fetch-Site` is `same-origin` or `none`.
-/// 3. It has neither `Sec-Fetch-Site` nor `Origin`: a program sent it, and nobody can make that send somebody else's cookies.
-/// 4. It has no `Sec-Fetch-Site`, as in browsers of before 2023 and over plain HTTP, and `Origin` is the host that was called.
-/// 5. `Origin` is one that is [trusted](Self::trust_origin), or the path is [exempt](Self::exempt).
+/// 3. It has neither `Sec-Fetch-Site` nor `Origin`: a program sent it, and nobody can make a program send another person's
+///    cookies.
+/// 4. It has no `Sec-Fetch-Site`, as from browsers before 2023 and over plain HTTP, and `Origin` is the host that was
+///    called.
+/// 5. `Origin` is [trusted](Self::trust_origin), or the path is [exempt](Self::exempt).
 ///
-/// A page of a sibling domain is as foreign as any other. What it does not stop is what changes something by GET, and a
-/// WebSocket, whose opening is a GET: [`Visit::open`](crate::Visit::open) looks at that.
+/// A page of a sibling domain is as foreign as any other. This does not stop a GET that changes something, nor a WebSocket,
+/// whose opening is a GET: [`Visit::open`](crate::Visit::open) checks that one.
 ///
 /// ```
 /// use housekey::door::CsrfRules;
@@ -53,16 +56,16 @@ pub struct CsrfRules {
 type Exempt = dyn Fn(&str) -> bool + Send + Sync;
 
 impl CsrfRules {
-    /// Nothing is trusted, and nothing exempt.
+    /// Trusts no origin and exempts no path.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets pages of this origin send what they like: `https://shop.example`, `http://127.0.0.1:8080`.
+    /// Lets pages of this origin send any request: `https://shop.example`, `http://127.0.0.1:8080`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] when it is not `http(s)://host[:port]` and nothing else.
+    /// [`ErrorKind::Setting`] unless it is exactly `http(s)://host[:port]`.
     pub fn trust_origin(mut self, origin: &str) -> Result<Self, Error> {
         match self.trusted.add(origin) {
             Some(()) => Ok(self),
@@ -73,16 +76,16 @@ impl CsrfRules {
         }
     }
 
-    /// Lets everybody send to paths of which this is true, for what is called from elsewhere and has proof of its own, such as
-    /// the signature of a webhook. The path is as the client sent it, so compare the whole: what begins like it can lead
-    /// somewhere else (`/hooks/../account`). Of several calls each exempts.
+    /// Lets anybody send to the paths that this accepts: for endpoints that are called from elsewhere and have their own
+    /// proof, such as the signature of a webhook. It gets the path as the client sent it, so compare the whole path: one
+    /// that merely begins the same can lead elsewhere (`/hooks/../account`). Several calls add up.
     #[must_use]
     pub fn exempt(mut self, is_exempt: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.exempt.push(Arc::new(is_exempt));
         self
     }
 
-    /// Whether a request may go on.
+    /// Whether a request may proceed.
     ///
     /// # Errors
     ///
@@ -99,15 +102,15 @@ impl CsrfRules {
         ))
     }
 
-    /// Whether a page of this very origin, the person alone, or a program sent it.
+    /// Whether a page of this very origin, the user directly, or a program sent it.
     fn is_own(&self, request: &impl Head) -> bool {
-        // Byte for byte: it is browsers that write it.
+        // Byte for byte, since browsers write it.
         let mut sites = request.fields(&SEC_FETCH_SITE).filter(|it| !it.is_empty());
         if let Some(site) = sites.next() {
             let is_own = |site: &[u8]| matches!(site, b"same-origin" | b"none");
             return is_own(site) && sites.all(is_own);
         }
-        // As in HTTP, where a target that names its host outranks the field.
+        // As in HTTP: a target that names its host outranks the field.
         let host = request.authority();
         let host = host.or_else(|| request.field(&header::HOST).and_then(text));
         let mut origins = request.fields(&header::ORIGIN).filter(|it| !it.is_empty());
@@ -117,7 +120,7 @@ impl CsrfRules {
         })
     }
 
-    /// Whether somebody else may send it.
+    /// Whether the settings allow another origin to send it.
     fn is_welcome(&self, request: &impl Head) -> bool {
         let is_trusted = |origin: &[u8]| {
             let origin = text(origin).and_then(Origin::parse);
@@ -215,8 +218,8 @@ mod tests {
         }
     }
 
-    /// tower-http's own cases of `Origin` and `Host`. Where it compares bytes, here a default port may be written out or not,
-    /// as everywhere in this crate.
+    /// tower-http's own cases of `Origin` and `Host`. tower-http compares bytes; here a default port may be written out or
+    /// not, as everywhere in this crate.
     #[test]
     fn without_fetch_metadata_the_origin_has_to_be_the_host_that_was_called() {
         let cases: &[(&str, Option<&str>, &str, bool)] = &[

@@ -1,5 +1,5 @@
-//! The one error type: opaque, with a [`kind`](Error::kind) to decide on, a message that says what to do, and what a client is
-//! answered for it.
+//! The one error type: opaque, with a [`kind`](Error::kind) to decide on, a message that says what to do, and the answer
+//! that a client gets.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::fmt;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
-/// RFC 9110 requires one beside 401; no browser opens a dialog for this scheme.
+/// RFC 9110 requires a challenge with every 401; no browser opens a dialog for this scheme.
 pub(crate) const CHALLENGE: &str = r#"Cookie realm="login""#;
 
-/// Any error an application's own code may give: what a user loader returns when the database is away.
+/// Any error that an application's own code may return, such as a user loader's when the database is away.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What went wrong, for the code that has to choose an answer.
+/// What went wrong, for code that has to choose an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -23,35 +23,38 @@ pub enum ErrorKind {
     SecretKey,
     /// The user is not active and the login was not forced.
     InactiveUser,
-    /// The user's id is empty (or the text `None`), so no session could name it.
+    /// The user's id is empty (or the text `None`), so a session cannot name the user.
     InvalidUserId,
     /// Nobody is logged in, so there is no login to confirm or to renew.
     NotLoggedIn,
-    /// The session would not fit into a cookie; the change was not made.
+    /// No login has begun, or it has expired, was used, or belongs to another browser. The user has to start again with the
+    /// first step.
+    NoPendingLogin,
+    /// The session would not fit into a cookie. The change was not made.
     SessionTooLarge,
-    /// The response has gone out, and no cookie can follow it; the change was not made.
+    /// The response has gone out, so no cookie can follow it. The change was not made.
     TooLate,
-    /// A session value cannot be turned into JSON, or is not of the type asked for, or its key is reserved.
+    /// A session value cannot be turned into JSON or is not of the type asked for, or its key is reserved.
     SessionValue,
-    /// The user loader failed: who is there is unknown, which is not the same as nobody.
+    /// The user loader failed. The user is unknown, which is not the same as anonymous.
     LoaderFailed,
-    /// The login store failed. Whether a login lives is unknown, or what was to be changed is as it was.
+    /// The login store failed. Either it is unknown whether a login is alive, or the change was not made.
     StoreFailed,
     /// The manager keeps no login records, or this login has none: there is nothing to list or to end.
     NoLoginStore,
     /// A text is not the id of a login.
     InvalidLoginId,
-    /// The user has as many logins as they may, and one has to end first.
+    /// The user has as many logins as allowed; one has to end first.
     TooManyLogins,
-    /// A page of another origin opens a WebSocket, and would speak as the visitor.
+    /// A page of another origin tried to open a WebSocket, which would act as the visitor.
     ForeignOrigin,
-    /// The login is not fresh enough for what was asked.
+    /// The login is not fresh enough for this request.
     NotFresh,
     /// A stored password hash or a hashing parameter cannot be used.
     Password,
-    /// A password that is to be hashed is longer than allowed. Tell the person who typed it.
+    /// A password to be hashed is longer than allowed. Tell the person who typed it.
     PasswordTooLong,
-    /// So many passwords wait to be verified or hashed that no more may. Whether this one is right is unknown.
+    /// Too many passwords are waiting to be verified or hashed. Whether this one is right is unknown.
     Busy,
     /// An extractor or guard ran on a route that has no login layer.
     MissingLayer,
@@ -59,7 +62,7 @@ pub enum ErrorKind {
 
 /// Everything that can go wrong, each with a message in plain words.
 ///
-/// Nothing that a client sends makes one of these: a forged cookie is an anonymous visitor, not an error.
+/// No client input makes one of these: a forged cookie makes the visitor anonymous, and is not an error.
 ///
 /// ```
 /// use housekey::{ErrorKind, SecretKeys};
@@ -84,12 +87,12 @@ impl Error {
         }
     }
 
-    /// A setting that cannot be what somebody meant. The message begins with its name and says what to do.
+    /// A setting that cannot have been meant. The message begins with its name and says what to do.
     pub(crate) fn setting(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Setting, message)
     }
 
-    /// The same with what caused it, which [`std::error::Error::source`] gives back.
+    /// The same, with its cause, which [`std::error::Error::source`] returns.
     #[must_use]
     pub fn caused_by(mut self, source: BoxError) -> Self {
         self.source = Some(source);
@@ -101,27 +104,27 @@ impl Error {
         self.kind
     }
 
-    /// What a client is answered:
+    /// What a client gets:
     ///
     /// | kind | status |
     /// |---|---|
     /// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed), [`Busy`](ErrorKind::Busy) | 503, with `Retry-After` |
-    /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
+    /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn), [`NoPendingLogin`](ErrorKind::NoPendingLogin) | 401 |
     /// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
     /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
     /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
-    /// | all others: the program is wrong, or what it stored | 500 |
+    /// | all others: a fault in the program or in its stored data | 500 |
     pub fn answer(&self) -> ErrorAnswer<'_> {
         let (status, is_shown) = match self.kind {
             ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy => (503, true),
-            ErrorKind::NotLoggedIn => (401, true),
+            ErrorKind::NotLoggedIn | ErrorKind::NoPendingLogin => (401, true),
             ErrorKind::InactiveUser
             | ErrorKind::NotFresh
             | ErrorKind::TooManyLogins
             | ErrorKind::ForeignOrigin => (403, true),
             ErrorKind::InvalidLoginId => (404, true),
             ErrorKind::PasswordTooLong => (422, true),
-            // For the developer, who has just forgotten the one or set the other.
+            // For the developer: the layer was just forgotten, or the setting just made.
             ErrorKind::MissingLayer | ErrorKind::Setting => (500, true),
             ErrorKind::SecretKey
             | ErrorKind::InvalidUserId
@@ -145,7 +148,7 @@ impl Error {
         }
     }
 
-    /// [`answer`](Self::answer) as a response, for doors. What is answered with 500 goes to `tracing` as well.
+    /// [`answer`](Self::answer) as a response, for doors. An error that is answered with 500 also goes to `tracing`.
     pub fn to_response(&self) -> Response<String> {
         let answer = self.answer();
         if answer.status == 500 {
@@ -154,7 +157,7 @@ impl Error {
         answer.to_response()
     }
 
-    /// Whether trying again later may help: the fault is in what housekey stands on, or in the load, not in the request.
+    /// Whether a retry may help: the cause is a service that housekey depends on, or the load, not the request.
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.kind,
@@ -163,7 +166,7 @@ impl Error {
     }
 }
 
-/// What a client is answered for an [`Error`]: see [`Error::answer`].
+/// What a client gets for an [`Error`]: see [`Error::answer`].
 ///
 /// ```
 /// use housekey::{Error, ErrorKind};
@@ -178,9 +181,9 @@ impl Error {
 pub struct ErrorAnswer<'a> {
     /// The status.
     pub status: u16,
-    /// The body. What is nobody's business outside of the program is not in it.
+    /// The body. It holds nothing that should stay inside the program.
     pub text: &'a str,
-    /// The header fields, their names in lower case.
+    /// The header fields, with names in lower case.
     pub headers: &'static [(&'static str, &'static str)],
 }
 
@@ -209,7 +212,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The message first, since that is what a `main` that returns the error prints.
+/// The message first: a `main` that returns the error prints this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({:?})", self.message, self.kind)?;

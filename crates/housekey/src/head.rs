@@ -1,5 +1,5 @@
-//! The head of a request and the fields of a response, as the rules read and write them: `http`'s own, or those of a framework
-//! with types of its own.
+//! The head of a request and the fields of a response, as the rules read and write them: in `http`'s types or in a
+//! framework's own.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -9,22 +9,22 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Extensions, Method, Request, Uri, Version};
 
-/// The head of a request, as far as the rules look at it. `http`'s [`Parts`] is one, and so is what a door shows by
+/// The part of a request's head that the rules look at. `http`'s [`Parts`] is one; a door shows its own as a
 /// [`ForeignHead`], [translated](Translated).
 pub trait Head {
     /// The method.
     fn method(&self) -> &str;
 
-    /// Host and port, where the target names them, as in HTTP/2.
+    /// Host and port, if the target names them, as in HTTP/2.
     fn authority(&self) -> Option<&str>;
 
     /// The path of the target, without its query.
     fn path(&self) -> &str;
 
-    /// What stands behind the `?` of the target.
+    /// The part of the target after the `?`.
     fn query(&self) -> Option<&str>;
 
-    /// All values of a header field, in their order.
+    /// All values of a header field, in order.
     fn fields<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
 
     /// The first value of a header field.
@@ -32,15 +32,17 @@ pub trait Head {
         self.fields(name).next()
     }
 
-    /// Shows all fields, by names in lower case, those of one name in their order. To look up a few names takes as long.
+    /// Passes every field to `seen`, with names in lower case and the values of one name in order. Takes as long as looking
+    /// up a few names.
     fn each<'a>(&'a self, seen: impl FnMut(&'a str, &'a [u8]));
 
-    /// Whether there is such a field.
+    /// Whether the field is present.
     fn has(&self, name: &HeaderName) -> bool {
         self.field(name).is_some()
     }
 
-    /// All of it, for what the application has set: its user loader, the client's address, handlers of its own.
+    /// The whole head, for the application's own code: its user loader, its function for the client's address, its
+    /// handlers.
     fn parts(&self) -> &Parts;
 }
 
@@ -80,7 +82,7 @@ impl Head for Parts {
     }
 }
 
-/// The head of a request in the types of a framework that does not speak `http` 1.
+/// The head of a request in the types of a framework that does not use `http` 1.
 pub trait ForeignHead {
     /// The method.
     fn method(&self) -> &str;
@@ -91,25 +93,25 @@ pub trait ForeignHead {
     /// The version of HTTP.
     fn version(&self) -> Version;
 
-    /// All header fields, by names in lower case.
+    /// All header fields, with names in lower case.
     fn fields(&self) -> impl Iterator<Item = (&str, &[u8])>;
 
-    /// All values of a header field, in their order.
+    /// All values of a header field, in order.
     fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
 
-    /// Puts in what else an application may want to know of the request, above all the address of the peer.
+    /// Adds what else an application may want to know about the request, above all the peer's address.
     fn extend(&self, extensions: &mut Extensions);
 }
 
-/// A [`ForeignHead`] for the rules, which read it as it is. Only when the application wants to see the head is it made anew in
-/// `http`'s types, once.
+/// A [`ForeignHead`] that the rules read directly. It is converted to `http`'s types only when the application wants to see
+/// the head, once.
 pub struct Translated<F> {
     foreign: F,
     parts: OnceCell<Parts>,
 }
 
 impl<F: ForeignHead> Translated<F> {
-    /// Of a head in a framework's types.
+    /// Wraps a head in a framework's types.
     pub fn new(foreign: F) -> Self {
         Self {
             foreign,
@@ -163,7 +165,7 @@ impl<F: ForeignHead> fmt::Debug for Translated<F> {
 
 fn to_parts(foreign: &impl ForeignHead) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
-    // What is no method would at least not be taken for a safe one.
+    // An invalid method must at least not pass for a safe one.
     parts.method = Method::from_bytes(foreign.method().as_bytes()).unwrap_or(Method::POST);
     parts.uri = to_uri(foreign.target());
     parts.version = foreign.version();
@@ -172,7 +174,7 @@ fn to_parts(foreign: &impl ForeignHead) -> Parts {
     parts
 }
 
-/// A path that `http` does not take is `/`, where people may be sent back to.
+/// A path that `http` rejects becomes `/`, where users may be sent back to.
 fn to_uri([scheme, authority, target]: [Option<&str>; 3]) -> Uri {
     let mut parts = http::uri::Parts::default();
     parts.scheme = scheme.and_then(|it| it.parse().ok());
@@ -191,14 +193,14 @@ fn to_headers(foreign: &impl ForeignHead) -> HeaderMap {
             HeaderValue::from_bytes(value),
         ) {
             value.set_sensitive(SECRET.contains(&name));
-            // More fields than fit are more than a server takes.
+            // A server accepts fewer fields than fit here.
             let _ = headers.try_append(name, value);
         }
     }
     headers
 }
 
-/// What no log may show.
+/// Fields that must not appear in a log.
 const SECRET: [HeaderName; 3] = [
     header::AUTHORIZATION,
     header::COOKIE,
@@ -210,13 +212,13 @@ pub trait Fields {
     /// All names, in lower case.
     fn names(&self) -> impl Iterator<Item = &str>;
 
-    /// All values of a field, in their order.
+    /// All values of a field, in order.
     fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
 
-    /// Adds a field after those of its name.
+    /// Adds a field behind others of the same name.
     fn append(&mut self, name: HeaderName, value: HeaderValue);
 
-    /// Puts a field in place of all of its name.
+    /// Replaces all fields of this name.
     fn insert(&mut self, name: HeaderName, value: HeaderValue);
 }
 
@@ -238,16 +240,16 @@ impl Fields for HeaderMap {
     }
 }
 
-/// The values that the rules give to fields again and again, for doors that would copy each.
+/// Values that the rules send again and again, for doors that would otherwise copy each one.
 pub const COMMON_VALUES: [&str; 4] = [VARY_COOKIE, PRIVATE, NOT_STORED, VARY_OF_DENIAL];
 
-/// `Vary` of what was made for who is logged in.
+/// `Vary` of a response that depends on the current user.
 pub(crate) const VARY_COOKIE: &str = "Cookie";
 
-/// `Vary` of a negotiated denial: how it came out that nobody is there, and who is asking.
+/// `Vary` of a negotiated denial: how the visitor turned out to be anonymous, and what kind of client is asking.
 pub(crate) const VARY_OF_DENIAL: &str = "Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request";
 
-/// `Cache-Control` of what was made for one user.
+/// `Cache-Control` of a response for one user.
 pub(crate) const PRIVATE: &str = "private, no-store";
 
 /// `Cache-Control` of a denial.
@@ -307,7 +309,7 @@ mod tests {
             .collect()
     }
 
-    /// What the rules read of a head.
+    /// What the rules read from a head.
     fn read(head: &impl Head, names: &[HeaderName]) -> Vec<String> {
         let mut read = vec![
             head.method().to_owned(),
@@ -383,7 +385,7 @@ mod tests {
         assert_eq!(head.parts().uri, "/");
     }
 
-    /// Servers take fewer. Here it is that nothing panics.
+    /// Servers accept fewer. This checks that nothing panics.
     #[test]
     fn more_fields_than_a_map_can_hold_are_left_out() {
         let own = Own {

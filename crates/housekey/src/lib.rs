@@ -1,24 +1,25 @@
 //! **Session login in Flask-Login's model, on Flask's own cookies: the rules, without a web framework.**
 //!
-//! Who the current user is, which routes need a login, who is remembered after the browser closes, who must prove
-//! themselves again. An axum application uses the crate `housekey-axum`, an actix-web one `housekey-actix`. Each re-exports
-//! all of this and adds the layer or middleware, the extractors and the guards; this crate alone is for those who build a door
-//! for another framework.
+//! It knows the current user, closes the routes that need a login, remembers users after the browser closes, and asks them
+//! to confirm their login where that matters. An axum application uses the crate `housekey-axum`, an actix-web application
+//! `housekey-actix`. Both re-export all of this and add the layer or middleware, the extractors and the guards. Use this
+//! crate by itself only to build a door for another framework.
 //!
 //! # The rooms
 //!
-//! - [`User`] and [`UserLoader`]: the application's own type, and how it is found again.
-//! - [`LoginManager`]: every setting, checked when it is built, in three presets.
+//! - [`User`] and [`UserLoader`]: the application's own type, and how to find a user again.
+//! - [`LoginManager`]: every setting, checked when the manager is built, in three presets.
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
-//! - [`CurrentUser`]: who is there. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
-//! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
-//! - [`records`]: logins that the server knows of, which can be seen, ended and timed out.
-//! - [`SecretKeys`]: what signs it all, and how it is changed.
+//! - [`CurrentUser`]: the user of this request. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]:
+//!   what else a handler needs.
+//! - [`Scope`] and [`Denied`]: whom a route turns away, and with what answer.
+//! - [`records`]: logins that the server knows, which can be listed, ended and timed out.
+//! - [`SecretKeys`]: the keys that sign everything, and how to change them.
 //! - [`password`]: hashing, with Werkzeug's formats so that a Flask users table works as it is.
 //! - [`Event`]: what happened, for hooks and for `tracing`.
-//! - [`door`]: what a door needs besides, for its guards, for several managers, and for a session that is the framework's.
+//! - [`door`]: what else a door needs: for its guards, for several managers, and for a session that the framework keeps.
 //!
-//! # The way of a request, as a door sees it
+//! # A request, as a door sees it
 //!
 //! ```
 //! use housekey::{BoxError, Denied, Login, LoginManager, Scope, SecretKeys, User};
@@ -33,14 +34,14 @@
 //! let loader = |name: String| async move { Ok::<_, BoxError>(Some(Member { name })) };
 //! let manager = LoginManager::new(SecretKeys::generate(), loader).login_view("/login").build()?;
 //!
-//! // Somebody comes without a cookie and is sent to the login page.
+//! // A visitor without a cookie is sent to the login page.
 //! let (request, ()) = http::Request::get("/dashboard").header("Accept", "text/html").body(())?.into_parts();
 //! let visit = manager.visit(&request.uri).open(&request)?;
 //! assert!(visit.current_user::<Member>(&request).await?.is_none());
 //! let answer = visit.deny(&request, Denied::LoginRequired, &Scope::new());
 //! assert_eq!(answer.headers()["location"], "/login?next=%2Fdashboard");
 //!
-//! // They prove who they are. The response takes the session to the browser.
+//! // They prove their identity. The response takes the session to the browser.
 //! let visit = manager.visit(&request.uri);
 //! Login::new(visit.open(&request)?).login_user(&Member { name: "mia".into() }).await?;
 //! let answer = visit.finish_response(http::Response::new("Hello mia"));
@@ -81,9 +82,9 @@ pub use client::SessionIdentifier;
 pub use cookie::{CookieSettings, SameSite};
 pub use denial::{Denied, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorAnswer, ErrorKind};
-pub use event::{EndReason, Event, EventClient, Rejection};
+pub use event::{EndReason, Event, EventClient, PendingRefusal, Rejection};
 pub use login::state::LoginSource;
-pub use manager::{LoginManager, LoginManagerBuilder};
+pub use manager::{CookieKind, CookieReading, CookieVerdict, LoginManager, LoginManagerBuilder};
 pub use next_url::login_url;
 pub use password::Passwords;
 pub use records::info::LoginInfo;
@@ -97,6 +98,7 @@ pub use user::{User, UserLoader};
 pub use visit::flash::Flash;
 pub use visit::login::{Login, LoginUser};
 pub use visit::next_url::NextUrl;
+pub use visit::pending::{BeginConfirmation, BeginLogin, PendingLogin};
 pub use visit::public::PublicRoutes;
 pub use visit::session::Session;
 pub use visit::user::CurrentUser;

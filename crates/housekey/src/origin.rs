@@ -1,4 +1,4 @@
-//! Origins: where a page is from, and whether that is this site.
+//! Origins: where a page comes from, and whether that is this site.
 
 use http::header;
 
@@ -15,7 +15,7 @@ impl Origin {
         rest.is_empty().then_some(origin)
     }
 
-    /// An ASCII origin and what follows it. Hosts that need IDNA, user information and odd ports are none.
+    /// Splits an ASCII origin from what follows it. `None` for hosts that need IDNA, user information and malformed ports.
     pub(crate) fn split(url: &str) -> Option<(Self, &str)> {
         let (scheme, rest) = url.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
@@ -55,8 +55,8 @@ impl Origin {
         called_host(request).is_some_and(|host| self.is_on(host))
     }
 
-    /// Whether it is on this host. Which scheme was called, a program behind a proxy does not know, so that the origin's own is
-    /// taken: `site.example` is `https://site.example` and `http://site.example`.
+    /// Whether it is on this host. A program behind a proxy does not know which scheme the client called, so this uses the
+    /// origin's own: `site.example` is both `https://site.example` and `http://site.example`.
     pub(crate) fn is_on(&self, host: &str) -> bool {
         let Some((scheme, _)) = self.0.split_once("://") else {
             return false;
@@ -78,7 +78,7 @@ fn called_host(request: &impl Head) -> Option<&str> {
 pub(crate) struct Origins(Vec<Origin>);
 
 impl Origins {
-    /// `None` when it is not `http(s)://host[:port]` and nothing else.
+    /// `None` unless it is exactly `http(s)://host[:port]`.
     pub(crate) fn add(&mut self, origin: &str) -> Option<()> {
         self.0.push(Origin::parse(origin)?);
         Some(())
@@ -88,9 +88,9 @@ impl Origins {
         self.0.contains(origin)
     }
 
-    /// Whether a page of an origin that is neither this site nor listed is opening a WebSocket. Browsers send cookies
-    /// along with that, whatever site the page is of, and CORS does not apply. They always say the origin; what says none
-    /// is a program.
+    /// Whether a page of an origin that is neither this site nor listed is opening a WebSocket. Browsers send cookies with
+    /// that from any site, and CORS does not apply. They always send the origin; a request without one comes from a
+    /// program.
     pub(crate) fn refuse_handshake(&self, request: &impl Head) -> bool {
         let welcome = |origin: &[u8]| {
             text(origin)
@@ -101,8 +101,8 @@ impl Origins {
     }
 }
 
-/// Whether this is the opening of a WebSocket: by `Upgrade`, or since HTTP/2 by CONNECT. No page can send a CONNECT by
-/// other means, so its protocol, which is not in the head, makes no difference.
+/// Whether this opens a WebSocket: with `Upgrade`, or since HTTP/2 with CONNECT. A page cannot send a CONNECT any other
+/// way, so the protocol of it, which is not in the head, does not matter.
 pub(crate) fn opens_websocket(request: &impl Head) -> bool {
     request.method() == "CONNECT" || upgrades_to_websocket(request)
 }
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// What a browser, or somebody's eye, takes for the same host as `shop.example`, and what is another one.
+    /// Spellings that a browser, or a person at a glance, takes for `shop.example`, and whether they are the same host.
     #[test]
     fn an_origin_is_one_host_in_one_spelling() {
         let mut listed = Origins::default();

@@ -1,11 +1,11 @@
-//! What a session holds of one user: `value.owner`, since a Python peer that logs out or in leaves it behind.
+//! A session value that belongs to one user: `value.owner`, since a Python peer leaves it behind when it logs out or in.
 
-/// The value with its owner behind it.
+/// The value, followed by its owner.
 pub(crate) fn join(value: &str, owner: &str) -> String {
     format!("{value}.{owner}")
 }
 
-/// A value of this length and its owner. The owner's id may have dots too.
+/// Splits a value of this length from its owner. The owner's id may contain dots too.
 pub(crate) fn split(text: &str, length: usize) -> Option<(&str, &str)> {
     let (value, owner) = text.split_at_checked(length)?;
     Some((value, owner.strip_prefix('.')?))

@@ -1,4 +1,4 @@
-//! Settings made ready to use: what the rules go by. No IO.
+//! Settings made ready for the rules. No IO.
 
 use crate::auth_hash::AuthHashes;
 use crate::next_url::LoginView;
@@ -16,7 +16,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// A page to log in at, by these settings, at its public address.
+    /// A login page with these settings, at its public address.
     pub(crate) fn view(settings: &RuleSettings, view: &str) -> LoginView {
         let force_host = settings.force_host.as_deref();
         let view = settings.mount.public(view);
@@ -32,7 +32,7 @@ impl Policy {
         names.filter(|name| !name.is_empty())
     }
 
-    /// Safe to go to, and not the login page again.
+    /// A safe target that is not the login page again.
     pub(crate) fn is_safe_next(&self, next: &str) -> bool {
         let views = [&self.login_view, &self.refresh_view];
         let is_login_page = views.into_iter().flatten().any(|view| view.is_at(next));

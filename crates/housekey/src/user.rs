@@ -1,4 +1,4 @@
-//! Who logs in: the application's own user type, and how it is found again.
+//! The application's own user type, and how a user is found again.
 
 use std::any::Any;
 use std::future::Future;
@@ -34,41 +34,41 @@ use crate::error::BoxError;
 /// }
 /// ```
 pub trait User: Any + Send + Sync {
-    /// The id under which a session remembers this user, and which the loader is asked for at later requests.
+    /// The id by which a session remembers this user, and with which later requests ask the loader.
     ///
-    /// **An id must never become somebody else's.** Cookies say the id, so one that is given again, such as a name, opens
-    /// the account to the cookies of its former owner, remember tokens included, for as long as those live. Use a number
-    /// or a random text that is never given again. Where that cannot be, let
-    /// [`session_auth_hash`](User::session_auth_hash) be a random stamp of the account, or call
-    /// [`end_logins_of`](crate::LoginManager::end_logins_of) when it goes.
+    /// **Never give an id to another user.** Cookies name the user by id. If an id is used again, as a name can be, the
+    /// cookies of its former owner open the new owner's account, remember tokens included, for as long as they live. Use a
+    /// number or a random text that is never given again. Where that is impossible, let
+    /// [`session_auth_hash`](User::session_auth_hash) return a random stamp of the account, or call
+    /// [`end_logins_of`](crate::LoginManager::end_logins_of) when the account goes.
     ///
-    /// Anybody who holds the cookie can read it, so it should not be a secret. It may not be empty or the text
-    /// `None` (which a Python peer writes for a missing id); logging in such a user is an error.
+    /// The holder of the cookie can read the id, so it should not be a secret. It must not be empty or the text `None`
+    /// (which a Python peer writes for a missing id): logging in such a user is an error.
     fn id(&self) -> String;
 
-    /// Whether this user may be logged in. Answering `false` also ends the logins that exist, each at its next request
+    /// Whether this user may be logged in. `false` also ends the user's existing logins, each at its next request
     /// (Flask-Login's `is_active`).
     ///
-    /// A login that made no request meanwhile is there again when the answer is `true` again. To end them all, call
-    /// [`end_logins_of`](crate::LoginManager::end_logins_of) or change
-    /// [`session_auth_hash`](User::session_auth_hash) when you disable an account.
+    /// A login that makes no request before the answer is `true` again survives. To end them all, call
+    /// [`end_logins_of`](crate::LoginManager::end_logins_of) or change [`session_auth_hash`](User::session_auth_hash) when
+    /// you disable an account.
     fn is_active(&self) -> bool {
         true
     }
 
     /// Bytes that change when every login of this user must end, for instance after a password change.
     ///
-    /// Only a keyed digest of them is put into cookies. A random stamp in a column of its own is better than the
-    /// password hash: a hash also changes when it is only made stronger, and that would sign people out for nothing.
-    /// `None`, the default, means that logins end by logging out or by expiry only. Going from bytes to `None` is a change
-    /// like any other, and ends the user's logins. Beginning to return something signs everybody out once, since earlier
-    /// logins have no digest of it (the `flask` preset accepts those).
+    /// Cookies hold only a keyed digest of these bytes. Use a random stamp in a column of its own rather than the password
+    /// hash: the hash also changes when it is merely strengthened, which would log users out for nothing. `None`, the
+    /// default, means that logins end only by logging out or by expiry. Changing from bytes to `None` ends the user's
+    /// logins, like any other change. Starting to return bytes logs everybody out once, since earlier logins have no digest
+    /// (the `flask` preset accepts those).
     fn session_auth_hash(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
-/// How the user of a session is found again: Flask-Login's `user_loader`, and optionally its `request_loader`.
+/// How the user of a session is found: Flask-Login's `user_loader`, and optionally its `request_loader`.
 ///
 /// ```
 /// use housekey::{BoxError, User, UserLoader};
@@ -83,7 +83,7 @@ pub trait User: Any + Send + Sync {
 ///         Ok(self.find(id).await?)
 ///     }
 ///
-///     // Optional: scripts come with a key instead of a session.
+///     // Optional: scripts send a key instead of a session.
 ///     async fn load_from_request(
 ///         &self,
 ///         request: &http::request::Parts,
@@ -99,27 +99,27 @@ pub trait User: Any + Send + Sync {
 /// A closure that takes the id is a loader as well:
 /// `|id: String| async move { Ok::<_, BoxError>(find(&id)) }`.
 pub trait UserLoader<U: User>: Send + Sync + 'static {
-    /// The user with this id, or `None` when there is no such user (any more).
+    /// The user with this id, or `None` when that user does not exist (any more).
     ///
-    /// The two must not be confused: `Ok(None)` ends the login and removes its cookies, `Err` says that nobody knows
-    /// at the moment. After an `Err` the request that asked is answered with 503 and nobody is logged out.
+    /// Do not confuse the two: `Ok(None)` ends the login and removes its cookies; `Err` says that the answer is unknown at
+    /// the moment. After an `Err`, the request is answered with 503 and nobody is logged out.
     ///
-    /// So an id that cannot be one of yours is `Ok(None)`. With number ids, `id.parse()?` would answer 503 for as long
-    /// as the browser keeps a cookie of the time when ids were names:
-    /// `let Ok(id) = id.parse::<i64>() else { return Ok(None) };`.
+    /// So return `Ok(None)` for an id that cannot be one of yours. With integer ids, `id.parse()?` would answer 503 for as
+    /// long as a browser keeps a cookie from the time when ids were names. Write `let Ok(id) = id.parse::<i64>() else {
+    /// return Ok(None) };`.
     fn load_user(&self, id: &str) -> impl Future<Output = Result<Option<U>, BoxError>> + Send;
 
-    /// Whether [`load_user`](Self::load_user) finds anybody at all. Where every request proves its own user, as with API keys
-    /// alone, it may be `false`: then nobody is asked for the user of a session or a remember token, and neither is ended
-    /// because of that. Asked once, when the manager is built.
+    /// Whether [`load_user`](Self::load_user) ever finds a user. Where every request proves its own user, as with API keys
+    /// alone, return `false`: then the loader is never asked for the user of a session or a remember token, and neither
+    /// ends because of that. Asked once, when the manager is built.
     fn finds_by_id(&self) -> bool {
         true
     }
 
-    /// The user that the request itself proves, for instance by an API key. Asked only when neither the session nor
-    /// a remember token named somebody; it lasts for this request, never writes the session and is never fresh.
+    /// The user that the request itself proves, for instance with an API key. Asked only when neither the session nor a
+    /// remember token names a user. The result lasts for this request, never writes the session and is never fresh.
     ///
-    /// It answers the question who is there, so it must not ask it: a loader that waits for the current user of its own
+    /// This call decides the current user, so it must not ask for it: a loader that waits for the current user of its own
     /// request waits for itself.
     fn load_from_request(
         &self,
@@ -129,9 +129,9 @@ pub trait UserLoader<U: User>: Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// Whether [`load_from_request`](Self::load_from_request) finds anybody at all. Asked once, when the manager is built. A
-    /// closure does not; of a type this is taken for `true` unless it says otherwise, which spares visitors without a login
-    /// the question, and on actix-web the copy of the request's head that goes with it.
+    /// Whether [`load_from_request`](Self::load_from_request) ever finds a user. Asked once, when the manager is built. A
+    /// closure never does. Any other type is taken to, unless it says otherwise; `false` spares visitors without a login
+    /// the question, and on actix-web the copy of the request's head that it needs.
     fn finds_by_request(&self) -> bool {
         true
     }
@@ -156,7 +156,7 @@ where
 pub(crate) type LoaderFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Arc<dyn User>>, BoxError>> + Send + 'a>>;
 
-/// A [`UserLoader`] whose user type is no longer visible, so that nothing but the doors is generic.
+/// A [`UserLoader`] with its user type erased, so that only the doors are generic.
 pub(crate) trait ErasedLoader: Send + Sync {
     fn load_user<'a>(&'a self, id: &'a str) -> LoaderFuture<'a>;
     fn load_from_request<'a>(&'a self, request: &'a Parts) -> LoaderFuture<'a>;
@@ -197,7 +197,7 @@ pub(crate) fn downcast<U: User>(user: Arc<dyn User>) -> Option<Arc<U>> {
     (user as Arc<dyn Any + Send + Sync>).downcast().ok()
 }
 
-/// Empty ids name nobody, and `None` is what Python makes of a missing one.
+/// An empty id names nobody, and `None` is what Python makes of a missing id.
 pub(crate) fn is_usable_id(id: &str) -> bool {
     !id.is_empty() && id != "None"
 }

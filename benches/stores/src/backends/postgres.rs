@@ -54,7 +54,7 @@ impl PostgresServer {
     }
 
     pub(crate) async fn open(&self, name: &str) -> Result<Postgres, BoxError> {
-        let table = format!("{}.logins_{name}", self.schema);
+        let table = self.table(name);
         let store = PostgresLoginStore::connect(&self.url)?.table(&table)?;
         store.create_table().await?;
         let select = format!("SELECT data FROM {table} WHERE id = $1");
@@ -65,6 +65,10 @@ impl PostgresServer {
             client: Arc::clone(&self.client),
             table,
         })
+    }
+
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}.logins_{name}", self.schema)
     }
 
     pub(crate) async fn about(&self) -> Result<String, BoxError> {

@@ -2,8 +2,8 @@
 
     from flask_housekey import LoginManager, current_user, login_required, login_user, logout_user
 
-Everything that Flask-Login 0.6.3 exports is here under the same name, and what is housekey's own: login records, that users can
-see and end (`logins`, `end_login`, `end_other_logins`), `next_url`, `update_auth_hash`, `login_exempt`, and more signals.
+Everything that Flask-Login 0.6.3 exports is here under the same name, plus housekey's own: login records that users can see
+and end (`logins`, `end_login`, `end_other_logins`), `next_url`, `update_auth_hash`, `login_exempt`, and more signals.
 """
 
 from __future__ import annotations
@@ -129,6 +129,6 @@ __all__ = [
 if TYPE_CHECKING:
     from .signals import user_loaded_from_header as user_loaded_from_header
 else:
-    # A checker would take every misspelled name for one of this package's.
+    # A type checker would accept every misspelled name as one of this package's.
     def __getattr__(name: str) -> object:
         return _deprecated(name)

@@ -1,4 +1,4 @@
-"""What somebody who may not pass is answered."""
+"""How visitors who may not pass are answered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """The part of a login manager that answers those who may not pass."""
+    """The part of a login manager that answers visitors who may not pass."""
 
     name: str | None
     login_view: str | None
@@ -36,7 +36,7 @@ class Answers:
     _session_identifier_generator: Callable[[], str]
 
     def unauthorized(self) -> ResponseReturnValue:
-        """The answer to somebody who has to log in."""
+        """The answer for a visitor who has to log in."""
         send_for(self, user_unauthorized)
         if self.unauthorized_callback is not None:
             answer: ResponseReturnValue = current_app.ensure_sync(self.unauthorized_callback)()
@@ -46,7 +46,7 @@ class Answers:
         return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
 
     def needs_refresh(self) -> ResponseReturnValue:
-        """The answer to somebody who has to prove themselves again."""
+        """The answer for a user who has to confirm the login."""
         send_for(self, user_needs_refresh)
         if self.needs_refresh_callback is not None:
             answer: ResponseReturnValue = current_app.ensure_sync(self.needs_refresh_callback)()
@@ -91,6 +91,6 @@ class Answers:
         flash(message, category=category)
 
     def _keep_next(self, url: str) -> None:
-        # Beside a Flask-Login peer, what does not say which browser it is of is not kept.
+        # Beside a Flask-Login peer, a way back that does not say which browser it belongs to is not kept.
         session["_id"] = self._session_identifier_generator()
         session["next"] = url

@@ -1,4 +1,4 @@
-"""Lets other packages that import `flask_login` have this one: import it before them.
+"""Makes this package stand in for `flask_login` in other packages: import it before them.
 
     import flask_housekey.as_flask_login
     from flask_admin import Admin

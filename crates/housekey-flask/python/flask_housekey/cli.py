@@ -1,4 +1,4 @@
-"""`flask logins`: for an administrator."""
+"""`flask logins`: commands for an administrator."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def _manager(name: str | None) -> LoginManager[Any]:
         return current_app.login_manager  # type: ignore[attr-defined,no-any-return]
     doors: dict[str | None, Door] = current_app.extensions.get("flask_housekey", {})
     if name not in doors:
-        known = ", ".join(sorted(filter(None, doors))) or "none that has a name"
+        known = ", ".join(sorted(filter(None, doors))) or "none with a name"
         raise click.ClickException(f"This app has no login manager {name}: it has {known}.")
     return doors[name].manager
 
 
 def _asking(ask: Callable[..., _Answer], *arguments: Any) -> _Answer:
-    """Asks, and says in one line what went wrong."""
+    """Runs a query, and reports a failure in one line."""
     try:
         return ask(*arguments)
     except (StoreUnavailable, InvalidLoginId, RuntimeError, ValueError, TypeError, ImportError) as error:
@@ -48,7 +48,7 @@ def _asking(ask: Callable[..., _Answer], *arguments: Any) -> _Answer:
 @click.argument("user_id")
 @_of_manager
 def list_logins(user_id: str, name: str | None) -> None:
-    """Lists the logins of a user, the one last used first. USER_ID is what their get_id returns."""
+    """Lists the logins of a user, most recently used first. USER_ID is the return value of the user's get_id."""
     found = _asking(_manager(name).logins_of, user_id)
     if not found:
         click.echo(f"User {user_id} has no logins.", err=True)
@@ -66,9 +66,9 @@ def list_logins(user_id: str, name: str | None) -> None:
 @click.option("--user", "user_id", help="End all logins of this user.")
 @_of_manager
 def end_logins(login_id: str | None, user_id: str | None, name: str | None) -> None:
-    """Ends a login by its id, or all logins of a user. They are out at their next request."""
+    """Ends a login by its id, or all logins of a user. They are logged out at their next request."""
     if (login_id is None) == (user_id is None):
-        raise click.UsageError("Say either the id of a login or --user USER_ID.")
+        raise click.UsageError("Give either the id of a login or --user USER_ID.")
     manager = _manager(name)
     if user_id is not None:
         ended = _asking(manager.end_logins_of, user_id)
@@ -82,6 +82,6 @@ def end_logins(login_id: str | None, user_id: str | None, name: str | None) -> N
 @logins_cli.command("purge")
 @_of_manager
 def purge(name: str | None) -> None:
-    """Deletes the records of logins that have expired."""
+    """Deletes the records of expired logins."""
     deleted = _asking(_manager(name).delete_expired_logins)
     click.echo(f"Deleted {deleted} expired {'record' if deleted == 1 else 'records'}.")

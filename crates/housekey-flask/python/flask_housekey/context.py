@@ -17,7 +17,8 @@ _app = _globals._cv_app
 
 
 def request_context() -> RequestContext:
-    """The context of this request, which has its `app`, `request` and `session`. Outside of a request, Flask says so."""
+    """The context of this request, with its `app`, `request` and `session`. Outside a request, Flask raises its own
+    error."""
     context = None if _request is None else _request.get(None)
     if context is None:
         context = request_ctx._get_current_object()  # type: ignore[attr-defined]

@@ -1,4 +1,5 @@
-"""Cross-site request forgery: what a page of another origin has its visitor's browser send, with the visitor's cookies."""
+"""Cross-site request forgery: a page of another origin makes its visitor's browser send a request, with the visitor's
+cookies."""
 
 from __future__ import annotations
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class CsrfGuard:
-    """Answers 403 to what a page of another origin has its visitors send, by what browsers say of each request
-    (`Sec-Fetch-Site`, and in older ones `Origin`). Forms stay as they are: there are no tokens.
+    """Answers 403 to requests that a page of another origin makes its visitors send, by what browsers say about each
+    request (`Sec-Fetch-Site`, and older ones `Origin`). Forms stay as they are: there are no tokens.
 
         csrf = CsrfGuard(app)
 
-    GET, HEAD and OPTIONS always pass, and so do programs, which send neither field. It does not stop what changes something by
-    GET. The pages of a sibling domain are as foreign as any other, unless HOUSEKEY_TRUSTED_ORIGINS lists them:
+    GET, HEAD and OPTIONS always pass, and so do programs, which send neither field. It does not stop a GET that changes
+    something. The pages of a sibling domain are as foreign as any other, unless HOUSEKEY_TRUSTED_ORIGINS lists them:
     `["https://shop.example"]`.
     """
 
@@ -32,12 +33,12 @@ class CsrfGuard:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Guards this app, before all else that answers a request."""
+        """Guards this app, before anything else that answers a request."""
         app.before_request_funcs.setdefault(None, []).insert(0, self._check)
 
     def exempt(self, view: ExemptT) -> ExemptT:
-        """Lets everybody send to a view, or to those of a blueprint: what is called from elsewhere and has proof of its own, such
-        as the signature of a webhook."""
+        """Lets anybody send to a view, or to the views of a blueprint: for endpoints that are called from elsewhere and
+        have their own proof, such as the signature of a webhook."""
         view._csrf_exempt = True  # type: ignore[union-attr]
         return view
 

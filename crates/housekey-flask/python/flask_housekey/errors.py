@@ -1,4 +1,4 @@
-"""What can go wrong that is not the program's own fault. Flask answers each by itself, if nobody catches it.
+"""Errors that are not the program's own fault. Flask answers each by itself, if nothing catches it.
 
 An exception of a `user_loader` or a `request_loader` comes out as it went in.
 """
@@ -9,8 +9,8 @@ from werkzeug.exceptions import Forbidden, NotFound, ServiceUnavailable, Unautho
 
 
 class StoreUnavailable(ServiceUnavailable):
-    """The login store does not answer, so that nobody knows who is there: 503, with `Retry-After`. Nobody is logged out for
-    it. The store's own exception is the `__cause__`."""
+    """The login store does not answer, so the current user is unknown: 503, with `Retry-After`. Nobody is logged out. The
+    store's own exception is the `__cause__`."""
 
     def __init__(self, description: str | None = None) -> None:
         super().__init__(description, retry_after=5)
@@ -21,11 +21,11 @@ class NotLoggedIn(Unauthorized):
 
 
 class NotFresh(Forbidden):
-    """Logins are listed and ended by somebody who has just proved who they are: 403. Put `fresh_login_required` on the view."""
+    """Listing and ending logins requires a login that was proved just now: 403. Put `fresh_login_required` on the view."""
 
 
 class TooManyLogins(Forbidden):
-    """The user has as many logins as they may, and all are in use: 403. Only with HOUSEKEY_WHEN_FULL = "refuse"."""
+    """The user has as many logins as allowed, and all are in use: 403. Only with HOUSEKEY_WHEN_FULL = "refuse"."""
 
 
 class InvalidLoginId(NotFound):
@@ -33,4 +33,5 @@ class InvalidLoginId(NotFound):
 
 
 class ForeignOrigin(Forbidden):
-    """A page of another origin opens a WebSocket as the visitor: 403. HOUSEKEY_WEBSOCKET_ORIGINS lists those that may."""
+    """A page of another origin opens a WebSocket as the visitor: 403. HOUSEKEY_WEBSOCKET_ORIGINS lists the origins that
+    may."""

@@ -1,4 +1,4 @@
-"""What the rules say has happened: as signals, and in Python's logging."""
+"""What has happened by the rules: as signals, and in Python's logging."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from . import _core
 
-#: A login store that fails at ERROR, every change of a login at INFO, what looks like an attack at WARNING, what was refused or counted for nothing at DEBUG.
+#: Logged at ERROR: a failing login store. At INFO: every change of a login. At WARNING: what looks like an attack. At
+#: DEBUG: what was refused or invalid.
 logger: logging.Logger = logging.getLogger("flask_housekey")
 
 _LEVELS = {
@@ -33,19 +34,19 @@ _LEVELS = {
 
 
 def of_manager(manager: Any) -> dict[str, Any]:
-    """What signals give besides, where they are not about the app's own login manager. Programs have doubles of one in their
-    tests, which know no name."""
+    """The extra argument of signals that are not about the app's own login manager. Programs' tests replace a manager with
+    doubles that have no name."""
     return {} if getattr(manager, "name", None) is None else {"manager": manager}
 
 
 def send_for(manager: Any, signal: NamedSignal, **arguments: Any) -> None:
-    """Sends a signal of Flask-Login's for a login manager."""
+    """Sends one of Flask-Login's signals for a login manager."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     signal.send(app, **arguments, **of_manager(manager))
 
 
 def tell(visit: _core.Visit, more: Mapping[str, Any] = {}) -> None:
-    """Tells what has happened in this visit since this was called last. Signals give `more` besides."""
+    """Reports what has happened in this visit since the last call. Signals also get `more`."""
     events = visit.take_events()
     if not events:
         return
@@ -54,7 +55,7 @@ def tell(visit: _core.Visit, more: Mapping[str, Any] = {}) -> None:
     for event, user_id, reason in events:
         log(event, user_id, reason, address)
         if event == "session_protected":
-            # Flask-Login's, which gives nothing.
+            # Flask-Login's signal, which has no arguments.
             session_protected.send(app, **more)
         else:
             send(app, event, user_id, reason, more)
@@ -68,8 +69,8 @@ def send(app: Flask, event: str, user_id: str | None, reason: str | None, more: 
 
 
 def log(event: str, user_id: str | None, reason: str | None, address: str | None = None) -> None:
-    """Writes an event to the log. The fields are attributes of the record too: `event`, `user_id`, `reason`, `address`."""
-    # Several values of one cookie: somebody has planted one.
+    """Logs an event. The fields are attributes of the log record too: `event`, `user_id`, `reason`, `address`."""
+    # Several values of one cookie: an attacker has planted one.
     level = logging.WARNING if reason == "ambiguous" else _LEVELS.get(event, logging.DEBUG)
     if not logger.isEnabledFor(level):
         return
@@ -79,6 +80,5 @@ def log(event: str, user_id: str | None, reason: str | None, address: str | None
 
 
 def log_failure(error: BaseException) -> None:
-    """Writes to the log why a login store could not do what it was asked. Without a traceback: that of a driver may have what it
-    was asked in it."""
+    """Logs why a login store failed. Without a traceback: a driver's traceback may contain the values that it was given."""
     logger.error("the login store failed: %s: %s", type(error).__name__, error)

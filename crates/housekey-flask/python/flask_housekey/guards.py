@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from .login_manager import LoginManager
     from .typing import ExemptT, FunctionT
 
-    #: What answers somebody who may not pass.
+    #: Answers visitors who may not pass.
     _Denial = Callable[[], ResponseReturnValue]
 
 
 def login_exempt(view: ExemptT) -> ExemptT:
     """Leaves a view, or a blueprint with all of its views, open to everybody where a login is required by default
-    (`require_login`). It goes above or below `@app.route`."""
+    (`require_login`). Put it above or below `@app.route`."""
     view._login_exempt = True  # type: ignore[union-attr]
     return view
 
@@ -46,7 +46,8 @@ def _has_mark(mark: str, app: Flask, endpoint: str) -> bool:
 
 
 def guarded(func: FunctionT, denied: Callable[[], _Denial | None]) -> FunctionT:
-    """The view for those alone who may pass. `denied` says what answers the others; None if they may."""
+    """Wraps a view so that only those who may pass reach it. `denied` returns what answers the others, None if they may
+    pass."""
 
     is_async = iscoroutinefunction(func)
 
@@ -61,13 +62,13 @@ def guarded(func: FunctionT, denied: Callable[[], _Denial | None]) -> FunctionT:
 
 
 def is_open() -> bool:
-    """Whether nobody needs a login for this request, whatever the view."""
+    """Whether this request needs no login, whatever the view."""
     context = request_context()
     return context.request.method in EXEMPT_METHODS or context.app.config.get("LOGIN_DISABLED", False)
 
 
 def may_not_pass(manager: LoginManager[Any], user: Any) -> _Denial | None:
-    """What answers somebody who is not logged in. None if they are."""
+    """What answers a visitor who is not logged in. None for a user."""
     return None if user.is_authenticated else manager.unauthorized
 
 
@@ -77,25 +78,25 @@ def may_not_pass_or_is_stale(
     is_fresh: Callable[[timedelta | None], bool],
     within: timedelta | None,
 ) -> _Denial | None:
-    """The same, and for somebody whose login is not fresh."""
+    """The same, and also for a user whose login is not fresh."""
     denied = may_not_pass(manager, user)
     if denied is None and not is_fresh(within):
-        # For an answer that says how old the login may be.
+        # The answer says how old the login may be.
         g._flask_housekey_within = within
         return manager.needs_refresh
     return denied
 
 
 def is_exempt(manager: LoginManager[Any]) -> bool:
-    """Whether this request is for a view that is open where a login is required by default: marked as such, a static file, or
-    the manager's login page."""
-    # There is one: what leads to no view comes to no guard.
+    """Whether this request is for a view that is open where a login is required by default: one that is marked, a static
+    file, or the manager's login page."""
+    # There is one: a request without a view does not reach a guard.
     endpoint: str = request.endpoint  # type: ignore[assignment]
     return _is_exempt(manager, current_app, endpoint, request.root_path + request.path)
 
 
 def public_endpoints(manager: LoginManager[Any], app: Flask) -> list[str]:
-    """The endpoints of all views for which that holds."""
+    """The endpoints of all views for which that is true."""
     rules = app.url_map.iter_rules()
     return sorted({rule.endpoint for rule in rules if _is_exempt(manager, app, rule.endpoint, rule.rule)})
 

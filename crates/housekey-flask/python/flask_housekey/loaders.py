@@ -1,4 +1,4 @@
-"""Loaders that are async, for code that is not."""
+"""Async loaders, for synchronous code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def ensure_sync(app: Flask, loader: Any) -> Callable[[Any], Any]:
-    """The loader as an ordinary function. One that is async may also be asked by an async view, in whose event loop nothing can be
-    waited for: there it runs on a thread of its own."""
+    """The loader as an ordinary function. An async loader may also be called from an async view, whose event loop must not
+    block: then it runs on a thread of its own."""
     sync: Callable[[Any], Any] = app.ensure_sync(loader)
     is_sync = sync is loader
     if is_sync:

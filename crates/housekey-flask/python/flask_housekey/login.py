@@ -1,4 +1,4 @@
-"""What can be done with the login of a request."""
+"""What a request can do with its login."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from .login_manager import LoginManager
     from .mixins import AnonymousUserMixin
 
-#: One login in so many deletes records of logins that have expired.
+#: One in this many logins deletes records of expired logins.
 _PURGES = 1 / 1000
 
 
 class Login(Generic[UserT]):
-    """The login of this request, as one login manager sees it. `LoginManager.login` has it; the functions of this package are
-    those of the app's own manager."""
+    """The login of this request, as one login manager sees it. Get it from `LoginManager.login`; the functions of this
+    package use the app's own manager."""
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class Login(Generic[UserT]):
     ) -> None:
         self._manager = manager
         self._find_user = find_user
-        # Programs have doubles of a login manager in their tests, which know no name.
+        # Programs' tests replace the login manager with doubles that have no name.
         self._name = getattr(manager, "name", None)
 
     @property
     def user(self) -> UserT | AnonymousUserMixin | None:
-        """The user of this request: the one who is logged in, or an anonymous one. None outside of a request."""
+        """The user of this request: the one who is logged in, or an anonymous one. None outside a request."""
         if self._find_user is not None:
             return self._find_user()
         if not has_request_context():
@@ -64,7 +64,7 @@ class Login(Generic[UserT]):
     ) -> bool:
         """Logs a user in. False if they are not active and `force` is not set.
 
-        `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
+        `duration` is how long `remember` remembers them, if not for REMEMBER_COOKIE_DURATION.
         """
         user = _own(user)
         if not force and not user.is_active:
@@ -80,7 +80,7 @@ class Login(Generic[UserT]):
             seconds = duration.total_seconds()
         deferred = getattr(g, deferred_attribute(self._name), None)
         if deferred is not None:
-            # A loader logs in the user it has found. It has to return that user first.
+            # A loader logs in the user that it has found. It has to return that user first.
             deferred.append(partial(self.login_user, user, remember, duration, force, fresh))
             return True
         visit = self._visit()
@@ -107,7 +107,7 @@ class Login(Generic[UserT]):
         return True
 
     def confirm_login(self) -> None:
-        """Makes the login fresh, after the application has checked a password again."""
+        """Makes the login fresh. Call it after checking the password again."""
         self.user
         visit = self._visit()
         visit.confirm()
@@ -115,18 +115,18 @@ class Login(Generic[UserT]):
         send_for(self._manager, user_login_confirmed)
 
     def login_failed(self, user: UserT | None = None) -> None:
-        """Tells that somebody did not prove who they say they are: for the log, and for a handler of `user_login_failed` that
-        counts. Only the program knows. `user` is whose account it was, None if there is none of that name."""
+        """Reports a failed attempt to log in: for the log, and for a handler of `user_login_failed` that counts attempts.
+        Only the program knows about it. `user` is whose account it was, None if the name is unknown."""
         user_id = "" if user is None else self._id_of(user)
         visit = self._visit()
         visit.log_in_failed(user, user_id)
         self._tell(visit)
 
     def update_auth_hash(self, user: UserT | None = None) -> None:
-        """Keeps this browser in after the `session_auth_hash` of its user has changed, for instance with a new password. All
-        their other logins end. Give it the user as they are after the change, if that is another object than `current_user`.
+        """Keeps this browser logged in after its user's `session_auth_hash` has changed, for instance with a new password.
+        All their other logins end. Pass the user as they are after the change, if that is not the object in `current_user`.
 
-        Ask for `current_user` before the change, as `login_required` does: a look at the login afterwards ends it.
+        Use `current_user` before the change, as `login_required` does: looking at the login afterwards ends it.
         """
         changed = self.user if user is None else _own(user)
         visit = self._visit()
@@ -135,9 +135,9 @@ class Login(Generic[UserT]):
         self._tell(visit)
 
     def is_fresh(self, within: timedelta | None = None) -> bool:
-        """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
+        """Whether the login is fresh: proved by a password in this session. With `within`, no longer ago than this
         timedelta."""
-        # Session protection has its word first.
+        # Session protection comes first.
         self.user
         visit = self._visit()
         return visit.is_fresh() if within is None else visit.is_fresh_within(within.total_seconds())
@@ -150,14 +150,14 @@ class Login(Generic[UserT]):
         return visit.is_remembered()
 
     def logins(self) -> list[_core.LoginInfo]:
-        """The current user's logins, the one last used first: for a page where people see where they are logged in. Needs a
-        login store, and a fresh login."""
+        """The current user's logins, most recently used first: for a page that shows users where they are logged in. Needs
+        a login store, and a fresh login."""
         self.user
         return self._visit().logins()
 
     def end_login(self, login_id: str) -> bool:
-        """Ends one of the current user's logins, at once. False when they have none of this number, be it that it is over or
-        that it is somebody else's."""
+        """Ends one of the current user's logins, at once. False when none of them has this id, because it is over or
+        belongs to another user."""
         self.user
         visit = self._visit()
         ended = visit.end_login(login_id)
@@ -165,7 +165,7 @@ class Login(Generic[UserT]):
         return ended
 
     def end_other_logins(self) -> int:
-        """Ends all of the current user's logins but this one, at once, and says how many there were."""
+        """Ends all of the current user's other logins, at once, and returns how many there were."""
         self.user
         visit = self._visit()
         ended = visit.end_other_logins()
@@ -183,13 +183,13 @@ class Login(Generic[UserT]):
 
 
 def deferred_attribute(name: str | None) -> str:
-    """The attribute of `g` that has the logins which a loader wants, while it is asked."""
+    """The attribute of `g` for the logins that a loader asks for while it is called."""
     return "_flask_housekey_deferred" if name is None else f"_flask_housekey_deferred_{name}"
 
 
 def renew_session_id(visit: _core.Visit) -> None:
-    """Gives the session of another interface a new id after a login, where that can be done: somebody may have planted the one that
-    is there, and would be logged in with it."""
+    """Gives the session of another interface a new id after a login, where possible: an attacker may have planted the old
+    one, and would be logged in with it."""
     regenerate = getattr(current_app.session_interface, "regenerate", None)
     if regenerate is None:
         return
@@ -204,7 +204,7 @@ def renew_session_id(visit: _core.Visit) -> None:
 
 
 def user_attribute(name: str | None = None) -> str:
-    """The attribute of `g` that has the user. That of the app's own manager is Flask-Login's."""
+    """The attribute of `g` for the user. The name for the app's own manager is Flask-Login's."""
     return "_login_user" if name is None else f"_login_user_{name}"
 
 
@@ -214,8 +214,8 @@ def _own(user: Any) -> Any:
 
 
 def _purge(visit: _core.Visit) -> None:
-    """Deletes records of logins that have expired, so that the table does not grow where nobody runs `flask logins purge`. That
-    it fails is no reason to refuse a login."""
+    """Deletes records of expired logins, so that the table does not grow where nobody runs `flask logins purge`. A failure
+    here does not refuse the login."""
     try:
         visit.purge()
     except Exception:

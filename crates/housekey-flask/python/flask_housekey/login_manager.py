@@ -59,15 +59,16 @@ if TYPE_CHECKING:
     from .stores import LoginStore
     from .typing import FunctionT
 
-# The clock, as long as nobody has put another one in the place of `datetime`.
+# The clock, as long as nothing has replaced `datetime`.
 _datetime = datetime
 
 
 class LoginManager(Answers, Generic[UserT]):
-    """Who may log in to an app, how they are found again, and where they are sent to log in.
+    """Knows which users may log in to an app, how to find them again, and where to send visitors to log in.
 
-    Type checkers are told the program's type of users by `login_manager: LoginManager[User] = LoginManager()`: then they see that
-    the loaders return a `User`, that `login.login_user` is given one, and what `current_user` has. Without it everything goes.
+    Tell type checkers the program's user type with `login_manager: LoginManager[User] = LoginManager()`: then they know
+    that the loaders return a `User`, that `login.login_user` takes one, and what `current_user` has. Without it, everything
+    is allowed.
     """
 
     def __init__(
@@ -82,54 +83,56 @@ class LoginManager(Answers, Generic[UserT]):
         if name is not None and not (name.isidentifier() and name.islower() and name.isascii()):
             raise ValueError(f"name must be a short word in lower case, such as \"staff\", and is {name!r}")
 
-        #: None for the app's own login manager, whose logins the functions of this package are about. Another one on the same
-        #: app has a name, for instance "staff": its logins are others, in cookies of their own.
+        #: None for the app's own login manager, which the functions of this package use. Another manager on the same app
+        #: has a name, for instance "staff", and separate logins in cookies of its own.
         self.name = name
 
-        #: The user of this request by this manager. `flask_housekey.current_user` is that of the app's own.
+        #: The user of this request by this manager. `flask_housekey.current_user` is the user by the app's own.
         #:
-        #: For a type checker it is the program's own type: nobody else comes to a view that is guarded by `login_required`. Where
-        #: visitors come as well, `login.user` is the same user with the type that says so.
+        #: For a type checker it has the program's own user type, since only users reach a view that `login_required`
+        #: guards. In other views, use `login.user`: the same user, with a type that allows for visitors.
         self.current_user: UserT = LocalProxy(lambda: self.login.user)  # type: ignore[assignment]
 
-        #: Makes the user of somebody who is not logged in.
+        #: Makes the user object of a visitor who is not logged in.
         self.anonymous_user: Callable[[], Any] = AnonymousUserMixin
 
-        #: Where people are sent to log in: an endpoint, a path or a URL. Without one they get a 401.
+        #: Where visitors are sent to log in: an endpoint, a path or a URL. Without one they get a 401.
         self.login_view: str | None = None
 
-        #: The same for single blueprints, by their names.
+        #: The same for single blueprints, by name.
         self.blueprint_login_views: dict[str | None, str] = {}
 
-        #: What is flashed when somebody is sent there, and in which category. A text, or what becomes one, or None.
+        #: The message to flash when a visitor is sent there, and its category. Text, an object that becomes text, or
+        #: None.
         self.login_message: object = LOGIN_MESSAGE
         self.login_message_category: str = LOGIN_MESSAGE_CATEGORY
 
-        #: Where people are sent to prove themselves again. Without it they get a 401.
+        #: Where users are sent to confirm their login. Without it they get a 401.
         self.refresh_view: str | None = None
 
-        #: What is flashed when somebody is sent there, and in which category.
+        #: The message to flash when a user is sent there, and its category.
         self.needs_refresh_message: object = REFRESH_MESSAGE
         self.needs_refresh_message_category: str = REFRESH_MESSAGE_CATEGORY
 
         #: What happens to a session that comes from another browser: "basic", "strong", or None. The app's
-        #: SESSION_PROTECTION goes before it.
+        #: SESSION_PROTECTION takes precedence.
         self.session_protection: Literal["basic", "strong"] | None = "basic"
 
-        #: Puts the messages into the visitor's language.
+        #: Translates the messages into the visitor's language.
         self.localize_callback: Callable[[Any], str] | None = None
 
-        #: Answer in place of the redirects.
+        #: Answer instead of the redirects.
         self.unauthorized_callback: Callable[[], ResponseReturnValue] | None = None
         self.needs_refresh_callback: Callable[[], ResponseReturnValue] | None = None
 
-        #: The name of the method that says what a user is found by again.
+        #: The name of the method that returns the id by which a user is found again.
         self.id_attribute: str = ID_ATTRIBUTE
 
-        #: Where login records are kept: see `flask_housekey.stores`. The app's HOUSEKEY_LOGIN_STORE goes before it.
+        #: Where login records are kept: see `flask_housekey.stores`. The app's HOUSEKEY_LOGIN_STORE takes precedence.
         self.login_store = login_store
 
-        #: Whether every view needs a login that is not `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN goes before it.
+        #: Whether every view needs a login unless it is `login_exempt`. The app's HOUSEKEY_REQUIRE_LOGIN takes
+        #: precedence.
         self.require_login = require_login
 
         self._user_attribute = user_attribute(name)
@@ -144,10 +147,10 @@ class LoginManager(Answers, Generic[UserT]):
             self.init_app(app, add_context_processor)
 
     def init_app(self, app: Flask, add_context_processor: bool = True) -> None:
-        """Logs people in to this app. The app's own session is kept by housekey from now on, in the same cookie, unless it
-        has another session interface than Flask's. A manager with a name leaves it alone: its logins have cookies of their
+        """Adds logins to this app. From now on housekey keeps the app's own session, in the same cookie, unless the app has
+        another session interface than Flask's. A named manager leaves the session alone: its logins have cookies of their
         own."""
-        # Flask-AppBuilder, for one, gives it current_app.
+        # Flask-AppBuilder, for one, passes current_app.
         if isinstance(app, LocalProxy):
             app = app._get_current_object()
         doors = app.extensions.setdefault("flask_housekey", {})
@@ -207,7 +210,8 @@ class LoginManager(Answers, Generic[UserT]):
         self, callback: Callable[[int], Coroutine[Any, Any, UserT | None]]
     ) -> Callable[[int], Coroutine[Any, Any, UserT | None]]: ...
     def user_loader(self, callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Says how a user is found by what their `get_id` returned. None where there is no such user."""
+        """Sets the function that finds a user by the return value of their `get_id`. It returns None for an unknown
+        user."""
         self._user_callback = callback
         return callback
 
@@ -222,7 +226,7 @@ class LoginManager(Answers, Generic[UserT]):
         self, callback: Callable[[Request], Coroutine[Any, Any, UserT | None]]
     ) -> Callable[[Request], Coroutine[Any, Any, UserT | None]]: ...
     def request_loader(self, callback: Callable[[Request], Any]) -> Callable[[Request], Any]:
-        """Says how a user is found by the request alone, for instance by an API key in it."""
+        """Sets the function that finds a user by the request alone, for instance by an API key."""
         self._request_callback = callback
         return callback
 
@@ -237,19 +241,19 @@ class LoginManager(Answers, Generic[UserT]):
         return callback
 
     def unauthorized_handler(self, callback: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
-        """Answers those who have to log in, in place of the redirect."""
+        """Sets the function that answers visitors who have to log in, instead of the redirect."""
         self.unauthorized_callback = callback
         return callback
 
     def needs_refresh_handler(self, callback: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
-        """Answers those who have to prove themselves again, in place of the redirect."""
+        """Sets the function that answers users who have to confirm their login, instead of the redirect."""
         self.needs_refresh_callback = callback
         return callback
 
     def require_user(self) -> ResponseReturnValue | None:
-        """What answers somebody who is not logged in, None if they are: `blueprint.before_request(login_manager.require_user)`
-        guards a blueprint."""
-        # What leads to no view is Flask's to answer.
+        """What answers a visitor who is not logged in, None for a user:
+        `blueprint.before_request(login_manager.require_user)` guards a blueprint."""
+        # Flask answers a request that leads to no view.
         if request.endpoint is None or is_open() or is_exempt(self):
             return None
         user = _user_to_guard() if self.name is None else self.login.user
@@ -257,8 +261,8 @@ class LoginManager(Answers, Generic[UserT]):
         return None if denied is None else denied()
 
     def public_endpoints(self) -> list[str]:
-        """The endpoints that are open where a login is required by default (`require_login`), for a test of the program: those
-        that are `login_exempt`, static files, the login page."""
+        """The endpoints that are open where a login is required by default (`require_login`), for a test of the program:
+        those that are `login_exempt`, static files, the login page."""
         return public_endpoints(self, current_app._get_current_object())  # type: ignore[attr-defined]
 
     def _require_login(self) -> ResponseReturnValue | None:
@@ -267,26 +271,26 @@ class LoginManager(Answers, Generic[UserT]):
         return self.require_user() if required else None
 
     def _preprocess(self, preprocess: Callable[[], Any]) -> Any:
-        """Puts the hook in place once it has something to do, before Flask runs its hooks: the configuration may change, and a hook
-        costs every request."""
+        """Installs the hook once it has something to do, before Flask runs its hooks: the configuration may change, and a
+        hook costs time at every request."""
         app = request_context().app
         if app.config.get(self._require_login_key, self.require_login):
             hooks = app.before_request_funcs.setdefault(None, [])
             if self._require_login not in hooks:
-                # Before the program's own, and after the guard that comes before all else.
+                # Before the program's own hooks, and after the CSRF guards, which come before anything else.
                 guards = sum(isinstance(getattr(hook, "__self__", None), CsrfGuard) for hook in hooks)
                 hooks.insert(guards, self._require_login)
         return preprocess()
 
     def _handle_exception(self, handle_exception: Callable[[Exception], Response], error: Exception) -> Response:
-        """Answers what an error page raises that asks for the current user while that cannot be told. Flask would make a 500 of it,
-        and a visitor can bring that about."""
+        """Answers the exception of an error page that asks for the current user while that is unknown. Flask would turn it
+        into a 500, and a visitor can cause that."""
         if isinstance(error, (ForeignOrigin, StoreUnavailable)):
             return request_context().app.finalize_request(error, from_error_handler=True)
         return handle_exception(error)
 
     def logins_of(self, user_id: str | int) -> list[LoginInfo]:
-        """A user's logins, the one last used first: for an administrator. Who may ask is the program's to decide."""
+        """A user's logins, most recently used first: for an administrator. The program decides which callers may ask."""
         return door(self.name).logins_of(str(user_id))
 
     def end_login(self, login_id: str) -> bool:
@@ -298,14 +302,14 @@ class LoginManager(Answers, Generic[UserT]):
         return True
 
     def end_logins_of(self, user_id: str | int) -> int:
-        """Ends all logins of a user, at once, and says how many there were."""
+        """Ends all logins of a user, at once, and returns how many there were."""
         ended = door(self.name).end_logins_of(str(user_id))
         self._tell_of_ended(str(user_id), ended)
         return ended
 
     def delete_expired_logins(self) -> int:
-        """Deletes the records of logins that have expired, and says how many there were. They count for nothing before as well.
-        `flask logins purge` calls it, and one login in a thousand deletes some."""
+        """Deletes the records of expired logins and returns how many there were. Expired logins are invalid even before
+        that. `flask logins purge` calls it, and one login in a thousand deletes some."""
         return door(self.name).delete_expired_logins()
 
     def _tell_of_ended(self, user_id: str, count: int) -> None:
@@ -315,7 +319,7 @@ class LoginManager(Answers, Generic[UserT]):
             send(app, "login_ended", user_id, "ended_by_application", of_manager(self))
 
     def _find_login_store(self, app: Flask, said: LoginStore | str) -> LoginStore:
-        """The login store that the configuration, or `login_store`, says."""
+        """The login store that the configuration or `login_store` names."""
         if not isinstance(said, str):
             return said
         try:
@@ -329,7 +333,7 @@ class LoginManager(Answers, Generic[UserT]):
         setattr(request_globals(), self._user_attribute, user)
 
     def _load_user(self) -> None:
-        """Finds out who is there."""
+        """Finds the current user."""
         if self._user_callback is None and self._request_callback is None:
             raise Exception(
                 "Missing user_loader or request_loader: a login manager needs to be told how users are found."
@@ -356,7 +360,7 @@ class LoginManager(Answers, Generic[UserT]):
             signal.send(app, user=user, **more)
 
     def _find_by_request(self) -> tuple[Any, NamedSignal] | None:
-        """The user that the request itself proves, with the signal that tells of it."""
+        """The user that the request itself proves, and the signal for it."""
         if self._request_callback is not None:
             user, signal = self._load_user_from_request(request), user_loaded_from_request
         else:
@@ -383,7 +387,7 @@ class LoginManager(Answers, Generic[UserT]):
         return {f"{self.name}_user": self.login.user}
 
     def _set_cookie(self, response: Response) -> None:
-        """Remembers the user of this session, by hand. `login_user` with `remember` does it by itself."""
+        """Remembers the user of this session. `login_user` with `remember` does this for you."""
         config = current_app.config
         if "_remember_seconds" in session:
             duration = timedelta(seconds=session["_remember_seconds"])
@@ -407,7 +411,7 @@ class LoginManager(Answers, Generic[UserT]):
         )
 
     def _clear_cookie(self, response: Response) -> None:
-        """Takes the remember token from the browser, by hand. `logout_user` does it by itself."""
+        """Deletes the browser's remember token. `logout_user` does this for you."""
         config = current_app.config
         response.delete_cookie(
             config.get("REMEMBER_COOKIE_NAME", COOKIE_NAME),

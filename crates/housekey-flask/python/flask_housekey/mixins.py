@@ -1,4 +1,4 @@
-"""What a user class may inherit. The names are Flask-Login's."""
+"""Base classes for user classes. The names are Flask-Login's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 
 class UserMixin:
-    """What a user has that is an ordinary one: active, and found again by its `id`."""
+    """An ordinary user: active, and found again by its `id`."""
 
     @property
     def is_active(self) -> bool:
@@ -37,7 +37,7 @@ class UserMixin:
         equal = self.__eq__(other)
         return equal if equal is NotImplemented else not equal
 
-    # Python takes it away where there is an __eq__.
+    # Python removes it from a class with an __eq__.
     if TYPE_CHECKING:
         def __hash__(self) -> int: ...
     else:

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL from SQLAlchemy's pool: asked the driver's way, and not for longer than it may take."""
+"""A connection to PostgreSQL from SQLAlchemy's pool: used through the driver, and with a time limit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ DRIVERS = ("psycopg", "psycopg2")
 
 
 class TooLate(Exception):
-    """No answer came for as long as one may take."""
+    """No answer came in the time allowed."""
 
 
 class Link:
-    """A connection of the pool, which commits each statement, unless there is a transaction. Afterwards it is as it was, or closed."""
+    """A connection of the pool that commits each statement, except inside a transaction. Afterwards it is as before, or
+    closed."""
 
     def __init__(
         self, connection: PoolProxiedConnection, deadline: float, timeout: float, statements: PostgresStatements
@@ -49,7 +50,7 @@ class Link:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
         is_right = False
         try:
-            # Without an answer from the server, one may be under way.
+            # Without an answer from the server, one may still be on its way.
             is_right = (error is None or bool(sqlstate(error))) and self._put_right()
         finally:
             if not is_right:
@@ -65,15 +66,15 @@ class Link:
         return not self._driver.closed
 
     def rows(self, statement: str, *arguments: Any) -> list[Any]:
-        """Runs a statement, whose arguments are `$1` and so on."""
+        """Runs a statement with the arguments `$1` and so on."""
         return self._run(statement, arguments, lambda cursor: list(cursor.fetchall()))
 
     def records(self, statement: str, *arguments: Any) -> list[LoginRecord]:
-        """The same, where a row has all columns."""
+        """The same, for rows with all columns."""
         return [_record(row) for row in self.rows(statement, *arguments)]
 
     def run(self, statement: str, *arguments: Any) -> None:
-        """Runs a statement without rows."""
+        """Runs a statement that returns no rows."""
         self._run(statement, arguments, lambda cursor: None)
 
     def script(self, script: str) -> None:
@@ -84,8 +85,9 @@ class Link:
             self._has_begun = False
 
     def transaction(self, question: Callable[[Link], T], user_id: str | None = None) -> T:
-        """Runs statements in a transaction that follows an index, and, if it has a user, while nobody else makes logins of theirs."""
-        # A machine that goes away in between has the lock for as long. With psycopg2, the server alone says when it is too late.
+        """Runs statements in a transaction that follows an index. With a user, nothing else makes logins for that user
+        meanwhile."""
+        # A machine that goes away in between keeps the lock for this long. With psycopg2, only the server enforces the limit.
         patience = self._milliseconds_left() if self._is_psycopg2 else int(1000 * (self._timeout + 1))
         self.script(self._statements.begin(patience, user_id))
         answer = question(self)
@@ -112,7 +114,7 @@ class Link:
 
     @contextlib.contextmanager
     def _waits_in_time(self) -> Iterator[None]:
-        """psycopg waits for an answer for as long as TCP does, in a loop that it lets others see."""
+        """psycopg waits for an answer for as long as TCP does, in a loop that it exposes."""
         if self._is_psycopg2:
             yield
             return
@@ -129,13 +131,13 @@ class Link:
 
 
 def sqlstate(error: Any) -> str | None:
-    """What the server says of a statement that it refuses."""
+    """The server's message about a statement that it refuses."""
     return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
 
 
 def is_lost(driver: Any) -> bool:
-    """Whether the server has ended this connection while nobody used it: then there is something to read. Another one from the pool
-    serves as well, and a question that was not asked yet can be asked there."""
+    """Whether the server has ended this connection while it was idle: then there is something to read. A question that has
+    not been sent yet can go over another connection of the pool."""
     try:
         socket = driver.fileno()
     except Exception:
@@ -148,7 +150,8 @@ def is_lost(driver: Any) -> bool:
 
 
 def _until(deadline: float, steps: Any) -> Any:
-    """The same steps, which end with `TooLate` when it is. psycopg looks for an answer ten times a second at least."""
+    """The same steps, ending with `TooLate` after the time limit. psycopg looks for an answer at least ten times a
+    second."""
     try:
         wanted = next(steps)
         while True:
@@ -161,12 +164,12 @@ def _until(deadline: float, steps: Any) -> Any:
         return end.value
 
 
-# The store that connects at the moment.
+# The store that is connecting at the moment.
 _connecting: contextvars.ContextVar[Connecting | None] = contextvars.ContextVar("connecting", default=None)
 
 
 class Connecting:
-    """Connecting ends in time while this lasts, where the program has not said when it does."""
+    """While this lasts, connecting has a time limit, unless the program has set its own."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = math.ceil(seconds)
@@ -177,7 +180,7 @@ class Connecting:
 
     def __exit__(self, *_: Any) -> None:
         _connecting.reset(self._token)
-        # Some versions of SQLAlchemy would connect by these the next time as well.
+        # Some versions of SQLAlchemy would use these for the next connection too.
         for parameters in self._changed:
             parameters.pop("connect_timeout", None)
 
@@ -203,7 +206,7 @@ def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
     seconds = math.ceil(timeout)
     bounds = {
         "connect_timeout": seconds,
-        # What was sent and is not even received: the server's machine is gone.
+        # Limits how long sent data may stay unreceived: the server's machine is gone.
         "tcp_user_timeout": 1000 * seconds,
     }
     for name in [driver] if driver else DRIVERS:
@@ -220,7 +223,7 @@ def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
 
 
 def _forget_in_children(engine: Engine) -> None:
-    """A child has its own connections: those that it was born with are the parent's."""
+    """A child process has its own connections: the inherited ones are the parent's."""
     if hasattr(os, "register_at_fork"):
         engine_or_none = weakref.ref(engine)
 
@@ -260,7 +263,7 @@ _STYLED: dict[str, str] = {}
 
 
 def _in_drivers_style(statement: str) -> str:
-    # There are as many statements as a store has methods.
+    # There are only as many statements as a store has methods.
     if statement not in _STYLED:
         _STYLED[statement] = re.sub(r"\$(\d+)", r"%(a\1)s", statement.replace("%", "%%"))
     return _STYLED[statement]

@@ -1,4 +1,4 @@
-"""What can go wrong with Redis, and what to do about it."""
+"""What can go wrong with Redis, and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ READ_ONLY = "the client leads to a server that only reads; it must lead to the o
 
 
 class Replica(Exception):
-    """A server that does not write."""
+    """The server does not accept writes."""
 
 
 class TooFew(Exception):
-    """Too few replicas have what was changed."""
+    """Too few replicas have the change."""
 
 
 class NotConnected(Exception):
-    """There was no connection to ask over. It has the reason as its cause."""
+    """There was no connection. Its cause is the reason."""
 
 
 def is_read_only(exceptions: Any, error: Exception) -> bool:
-    """Redis before 7.0 says it of a script in the words of the script's error."""
+    """Before version 7.0, Redis reports a script's error in this wording."""
     return isinstance(error, (exceptions.ReadOnlyError, exceptions.MasterDownError)) or "-READONLY" in str(error)
 
 
@@ -36,7 +36,7 @@ def failure(exceptions: Any, error: Exception, server: str) -> LoginStoreError:
 
 
 def cause(exceptions: Any, error: Exception) -> Exception | None:
-    """The server repeats what it was sent, where it does not know the command."""
+    """The server repeats what it was sent when it does not know the command."""
     words, _ = _said(exceptions, error)
     return error if words is None else None
 
@@ -46,7 +46,7 @@ def unreadable(server: str) -> LoginStoreError:
 
 
 def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
-    """Words in place of its own, if those must not be said, and what to do."""
+    """What to do, and a replacement for the server's words where those must not be repeated."""
     text = str(error)
     code = text.split(" ", 1)[0]
     if "unknown command" in text:

@@ -1,4 +1,5 @@
-"""What a login store asks Redis: a server, the master that Sentinels name, or a cluster. Over the client's pools, and once."""
+"""How a login store talks to Redis: to a server, the master that Sentinels name, or a cluster. Over the client's pools, and
+once."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ NO_LOG = (
 )
 LATE_LOG = "appendfsync is not always: after a power cut, logins that have ended may be back; set it"
 
-# How often a question is sent elsewhere, and how long until one is put again that came while a slot was moving.
+# How often a question goes to another node, and how long to wait before repeating one that came while a slot was moving.
 MOST_REDIRECTIONS = 200
 PAUSE = 0.05
 
@@ -38,7 +39,7 @@ class Script:
 
 
 class Question:
-    """A command about keys of one hash slot. Where `replicas` is not 0, so many have to have what it changes."""
+    """A command about keys of one hash slot. If `replicas` is not 0, that many must have its change."""
 
     def __init__(
         self, key: str, command: Sequence[bytes | str | int], script: Script | None = None, replicas: int = 0
@@ -50,7 +51,7 @@ class Question:
 
 
 def servers(client_or_url: Redis | RedisCluster | str, timeout: float | None) -> Server | Cluster:
-    """What a store asks, of a client, or of a URL from which one is made."""
+    """Answers a store's questions, through a client or a URL to make one from."""
     redis = _redis()
     if isinstance(client_or_url, str):
         client = _client_of(redis, client_or_url, 5.0 if timeout is None else timeout)
@@ -96,8 +97,8 @@ class Server:
 
 
 class Cluster:
-    """The nodes of a cluster, as redis-py finds them. A question is put again only where it was not carried out: the slot is at another
-    node, or is moving, or there was no connection."""
+    """The nodes of a cluster, as redis-py finds them. A question is repeated only where it was not carried out: the slot is
+    at another node or moving, or there was no connection."""
 
     def __init__(self, redis: Any, client: Any) -> None:
         if client.read_from_replicas or getattr(client, "load_balancing_strategy", None):
@@ -106,7 +107,7 @@ class Cluster:
         self._exceptions = redis.exceptions
         self._client = client
         self._links: dict[str, Link] = {}
-        # There is one at least, since the client has asked where the others are.
+        # There is at least one, since the client has asked it for the others.
         pool = client.get_redis_connection(client.get_primaries()[0]).connection_pool
         check_bounds(pool)
         self._patience = 2 * max(pool.connection_kwargs.get("socket_timeout") or 5.0, 0.1)
@@ -124,7 +125,7 @@ class Cluster:
                 answer = error
                 break
             asked = None
-            # The others say that it is still this one.
+            # The other nodes say that it is still this one.
             if unreachable == node.name:
                 break
             unreachable = None
@@ -152,7 +153,7 @@ class Cluster:
         raise failure(exceptions, answer, self.name) from cause(exceptions, answer)
 
     def ask_all(self, questions: Sequence[Question]) -> list[Any]:
-        """What comes back otherwise than with an answer is asked again, on its own."""
+        """Repeats every question on its own that did not get an answer."""
         of_nodes: dict[str, tuple[Any, list[int]]] = {}
         for index, question in enumerate(questions):
             try:
@@ -212,8 +213,8 @@ class Link:
         self._has_warned = False
 
     def ask(self, questions: Sequence[Question], asking: bool = False) -> list[Any]:
-        """What the server answers, as bytes, whatever the client decodes; or the exception. A client would try again what was not
-        answered, and a second login might come of it; so this takes its connections, and asks once."""
+        """What the server answers, as bytes, whatever the client decodes; or the exception. A client would repeat an
+        unanswered command, and that could make a second login; so this uses the client's connections, and asks once."""
         exceptions = self._exceptions
         try:
             connection = self._connection()
@@ -225,17 +226,17 @@ class Link:
             return [refused] * len(questions)
         try:
             answers = self._exchange(connection, questions, asking)
-            # It is sent once, and named by its digest afterwards.
+            # The script is sent once, and named by its digest afterwards.
             for index, (question, answer) in enumerate(zip(questions, answers)):
                 if isinstance(answer, exceptions.NoScriptError) and question.script is not None:
                     self._say(connection, [[b"SCRIPT", b"LOAD", question.script.text]])
                     [answers[index]] = self._exchange(connection, [question], asking)
             if any(isinstance(answer, Exception) and is_read_only(exceptions, answer) for answer in answers):
-                # Its name may lead to another server by now.
+                # Its name may lead to another server now.
                 connection.disconnect()
             return answers
         except (exceptions.RedisError, OSError) as error:
-            # An answer may be under way.
+            # An answer may still be on its way.
             connection.disconnect()
             return [error] * len(questions)
         except BaseException:
@@ -245,7 +246,7 @@ class Link:
             self.pool.release(connection)
 
     def warnings(self) -> list[str]:
-        """What the server's settings may do to logins."""
+        """How the server's settings may affect logins."""
         connection = self._connection()
         try:
             return [f"{self.name}: {warning}" for warning in self._warnings(connection)]
@@ -301,7 +302,7 @@ class Link:
     def _connection(self) -> Any:
         connection = self.pool.get_connection()
         try:
-            # The server has closed it since it was used.
+            # The server has closed it since its last use.
             if connection.can_read(timeout=0):
                 connection.disconnect()
             connection.connect()
@@ -326,8 +327,8 @@ class Link:
         self._new.add(connection)
 
     def _refuse_replicas(self, connection: Any) -> None:
-        """A replica answers questions too, with what it had some time ago. `HELLO` says it to everybody, and `ROLE` only to users who may
-        ask; but it is younger."""
+        """A replica answers questions too, with outdated data. `HELLO` reveals it to every user, `ROLE` only to users with
+        the permission; but `HELLO` is younger."""
         [hello] = self._say(connection, [[b"HELLO"]])
         if isinstance(hello, Exception) and "unknown command" in str(hello):
             [answer] = self._say(connection, [[b"ROLE"]])
@@ -360,7 +361,7 @@ class Link:
         if info.get("aof_enabled") != "1":
             warnings.append(NO_LOG)
         elif not often:
-            # Those who run it for others do not show it.
+            # Hosting providers do not show it.
             warnings.append(UNSEEN)
         elif often not in (b"always", [b"always"]):
             warnings.append(LATE_LOG)
@@ -368,10 +369,10 @@ class Link:
 
 
 def check_bounds(pool: Any) -> None:
-    # It is not connected.
+    # This does not connect.
     options = pool.connection_kwargs
     if hasattr(pool, "service_name"):
-        # The connections of Sentinel's pools want the pool.
+        # The connections of Sentinel's pools need the pool.
         options = {**options, "connection_pool": pool}
     connection = pool.connection_class(**options)
     if getattr(connection, "socket_timeout", 0) is None:

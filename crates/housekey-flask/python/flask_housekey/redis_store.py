@@ -1,4 +1,4 @@
-"""Login records in Redis, over redis-py."""
+"""Login records in Redis, through redis-py."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.cluster import RedisCluster
 
-# How many ids a store remembers the users of, at least; it is twice as many at most.
+# For how many ids, at least, a store remembers the user; at most for twice as many.
 REMEMBERED = 10_000
-# How many buckets are asked at once.
+# How many buckets are queried at once.
 AT_ONCE = 256
 
 
@@ -31,23 +31,23 @@ class RedisLoginStore:
         sentinel = redis.sentinel.Sentinel([("sentinel-1", 26379)], sentinel_kwargs={"socket_timeout": 1})
         store = RedisLoginStore(sentinel.master_for("mymaster", socket_timeout=5, socket_connect_timeout=5))
 
-    A client that the program has is asked over its pool, with its TLS and its credentials; it has to have a `socket_timeout`, or nobody
-    would know how long a request may wait for an answer. From a URL, the store makes a client of its own, in which connecting and each
-    answer may take `timeout` seconds, 5 unless you say otherwise. Nothing is tried twice: what is not answered is a `LoginStoreError`,
-    and the next operation connects again. In a cluster a question goes on to another node only where it was not carried out.
+    A client of the program is used through its pool, with its TLS and its credentials. It must have a `socket_timeout`, to
+    limit how long a request waits for an answer. From a URL, the store makes its own client; connecting and each answer may
+    take `timeout` seconds, 5 by default. Nothing is tried twice: an unanswered command is a `LoginStoreError`, and the next
+    operation connects again. In a cluster, a question goes to another node only where it was not carried out.
 
-    Each new connection is asked whether it leads to the server that writes, and is refused otherwise: a replica would answer with what
-    it had some time ago.
+    The store checks that each new connection leads to the server that accepts writes, and refuses it otherwise: a replica
+    would answer with outdated data.
 
-    `prefix` is what its keys start with. Each login manager needs one of its own, and none that another one starts with; in a cluster
-    there is no `{` in it.
+    `prefix` is the start of its keys. Each login manager needs its own prefix, which must not be the start of another one;
+    in a cluster it must not contain `{`.
 
-    `replicas` is how many replicas must have a change before it counts as answered. With 1, an ended login stays ended when the replica
-    that has this takes the master's place.
+    `replicas` is how many replicas must have a change before it counts as done. With 1, an ended login stays ended when the
+    replica that has this change becomes the master.
 
-    As Redis comes, it may lose what it has answered. The README of the crate housekey-redis says what must be set at the server:
-    `appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction`. Where it is otherwise, the store says so in the log of
-    `flask_housekey` when it first connects, and `check()` returns it.
+    With its default settings, Redis may lose changes that it has confirmed. The README of the crate housekey-redis says
+    what to set on the server: `appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction`. If the settings
+    differ, the store says so in the log of `flask_housekey` when it first connects, and `check()` returns it.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class RedisLoginStore:
         self._places = Places()
 
     def check(self) -> list[str]:
-        """Asks the servers whether their settings may lose logins, or bring ended ones back: a sentence for each."""
+        """Checks whether the servers' settings may lose logins or bring ended ones back. Returns a sentence for each."""
         return self._servers.warnings()
 
     def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created:
@@ -78,7 +78,7 @@ class RedisLoginStore:
             there = self._text(before)
             if claimed:
                 break
-            # It is another user's. What is not created takes nothing away from that one.
+            # It belongs to another user, and a failed creation takes nothing from that user.
             others, user_id = self._pointer(there)
             lives = self._load(new.id, user_id)
             if lives is not None and now < lives.expires_at:
@@ -94,7 +94,7 @@ class RedisLoginStore:
             raise self._unreadable()
         if answer.is_done:
             self._places.keep(new.id, new.user_id)
-            # Those of other users, if there are any.
+            # The records of other users, if any.
             for old in replacing:
                 if old != new.id and old not in gone:
                     self.delete(old)
@@ -111,7 +111,7 @@ class RedisLoginStore:
         return None
 
     def update(self, changed: LoginRecord) -> Updated:
-        """A record stays with its user: where that is another one, there is none."""
+        """A record stays with its user. If this is another user, it does not exist."""
         answer, claim = self._run(UPDATE, changed.user_id, _id_text(changed.id), *_columns(changed))
         if answer == 0:
             return Updated.GONE
@@ -153,7 +153,7 @@ class RedisLoginStore:
         return deleted
 
     def list_by_user(self, user_id: str, now: int, limit: int) -> list[LoginRecord]:
-        # By its id: one that was used meanwhile has moved to the front, and another one to its place.
+        # By its id: if it was used meanwhile, it has moved to the front, and another one to its place.
         listed: dict[bytes, LoginRecord] = {}
         start = 0
         while len(listed) < limit:
@@ -188,7 +188,8 @@ class RedisLoginStore:
     def _make(
         self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit, claim: str, *, looks: bool
     ) -> tuple[Created | None, list[bytes]]:
-        """Writes a record, or only looks whether it could: then None says that it can. And the ids of the user's records that are gone."""
+        """Writes a record, or only checks whether it could, which None confirms. Also returns the ids of the user's records
+        that are gone."""
         what, ended, gone = self._run(
             CREATE,
             new.user_id,
@@ -218,7 +219,7 @@ class RedisLoginStore:
         return possible[what](), released
 
     def _users_of(self, id: bytes) -> Iterator[str]:
-        """Whose a record may be: the one that is remembered, and the one that its pointer names if that is another."""
+        """The users that a record may belong to: the remembered one, and the pointer's if that is another."""
         remembered = self._places.get(id)
         if remembered is not None:
             yield remembered
@@ -271,11 +272,11 @@ class RedisLoginStore:
         return Question(key, ["EVALSHA", script.digest, 1, key, *arguments], script, replicas)
 
     def _keep_pointer(self, id: bytes, user_id: str, claim: bytes, seconds: int) -> None:
-        """Keeps a record's pointer as long as the record."""
+        """Keeps a record's pointer for as long as the record."""
         self._point(POINT, _id_text(id), RedisScripts.pointer(self._text(claim), user_id), seconds)
 
     def _release(self, user_id: str, gone: list[list[bytes]]) -> list[bytes]:
-        """Takes the pointers of records away that are gone, of which there is an id and a claim each, and returns the ids."""
+        """Deletes the pointers of records that are gone, given an id and a claim each, and returns the ids."""
         ids = self._ids([id for id, _ in gone])
         for id in ids:
             self._places.forget(id)
@@ -285,7 +286,8 @@ class RedisLoginStore:
         return ids
 
     def _point_quietly(self, wanted: list[tuple[Script, str, str, str]]) -> None:
-        """A pointer that stays leads to nothing, and goes when its record would have expired; so a failure here changes no answer."""
+        """A pointer that stays leads to nothing, and goes when its record would have expired; so a failure here does not
+        change the answer."""
         if wanted:
             try:
                 self._servers.ask_all([self._about_pointer(*one) for one in wanted])
@@ -324,7 +326,8 @@ class RedisLoginStore:
 
 
 class Places:
-    """Says where to look for a record first. One that is not there may be elsewhere, so what is forgotten here costs a look-up."""
+    """Remembers where to look for a record first. If it is not there it may be elsewhere, so a forgotten entry costs one
+    look-up."""
 
     def __init__(self) -> None:
         self._young: dict[bytes, str] = {}
@@ -368,7 +371,7 @@ def _pairs(gone: list[bytes]) -> list[list[bytes]]:
 
 
 def _columns(record: LoginRecord) -> tuple[str | int, ...]:
-    """The record but for its id and its user, and how long Redis is to keep it."""
+    """The record without its id and user, and how long Redis has to keep it."""
     numbers = (record.version, record.created_at, record.last_seen_at, record.expires_at)
     keep = RedisScripts.seconds_to_keep(record.last_seen_at, record.expires_at)
     return (*map(RedisScripts.number, numbers), record.data, keep)

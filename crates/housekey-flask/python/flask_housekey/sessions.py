@@ -1,4 +1,4 @@
-"""Flask's session, kept in Rust: nothing is verified or decoded until somebody looks at it."""
+"""Flask's session, kept in Rust: it is verified and decoded only when it is looked at."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Session(_core.Visit, SessionMixin):
-    """One request's session, in Flask's cookie. A mapping like Flask's own, though not a `dict`."""
+    """One request's session, in Flask's cookie. A mapping like Flask's own, but not a `dict`."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.copy()!r}>"
@@ -56,7 +56,7 @@ class RustSessions(SecureCookieSessionInterface):
     `LoginManager.init_app` puts it in the place of Flask's, if that is as Flask has it.
     """
 
-    # For Flask's types it is a dict.
+    # Flask's types expect a dict.
     session_class = Session  # type: ignore[assignment]
 
     def __init__(self, door: _core.Door) -> None:
@@ -68,11 +68,11 @@ class RustSessions(SecureCookieSessionInterface):
         return Session(self.door, request.environ)
 
     def is_null_session(self, obj: object) -> bool:
-        # Not by isinstance, which asks the mappings of collections.abc.
+        # Not with isinstance, which goes through collections.abc.
         return type(obj) is not Session and super().is_null_session(obj)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        # Not by isinstance, which asks the mappings of collections.abc.
+        # Not with isinstance, which goes through collections.abc.
         if type(session) is Session:
             session.save(response)
         else:
@@ -80,7 +80,7 @@ class RustSessions(SecureCookieSessionInterface):
 
 
 def salt_to_take_over(app: Flask) -> str | None:
-    """The salt of the app's sessions if they are Flask's own, None if they are anybody else's."""
+    """The salt of the app's sessions if they are Flask's own, otherwise None."""
     interface = app.session_interface
     if isinstance(interface, RustSessions):
         return interface.salt
@@ -101,7 +101,7 @@ _session_class = SecureCookieSessionInterface.session_class
 
 
 def current_session() -> SessionMixin:
-    """The session of this request, without counting as a look at it."""
+    """The session of this request. Does not count as looking at it."""
     context: Any = request_context()
     found: SessionMixin
     try:

@@ -30,32 +30,32 @@ user_loaded_from_request: NamedSignal = _signals.signal("loaded-from-request")
 #: A login was made fresh again.
 user_login_confirmed: NamedSignal = _signals.signal("login-confirmed")
 
-#: Somebody has to log in first.
+#: A visitor has to log in first.
 user_unauthorized: NamedSignal = _signals.signal("unauthorized")
 
-#: Somebody has to prove themselves again first.
+#: A user has to confirm the login first.
 user_needs_refresh: NamedSignal = _signals.signal("needs-refresh")
 
-#: Somebody asked who is there. Once a request.
+#: The current user was asked for. Once a request.
 user_accessed: NamedSignal = _signals.signal("accessed")
 
 #: The session came from another browser than it was made for.
 session_protected: NamedSignal = _signals.signal("session-protected")
 
-# Those from here on are housekey's. They give `user_id`, as text or None, and `reason`, a word or None.
+# The signals below are housekey's. They have `user_id`, text or None, and `reason`, a word or None.
 
 #: The program said that an attempt to log in failed (`login_failed`).
 user_login_failed: NamedSignal = _signals.signal("login-failed")
 
-#: A login was ended because it is no longer good, or by somebody else than the one who has it: `reason` is one of
-#: user_gone, user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, too_many_logins,
+#: A login was ended because it is no longer valid, or by another person than its owner: `reason` is one of user_gone,
+#: user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, lifetime_over, too_many_logins,
 #: ended_by_user, ended_by_application.
 user_login_ended: NamedSignal = _signals.signal("login-ended")
 
-#: A remember token came that somebody had used before: one of the two has a copy. The login has been ended.
+#: A remember token came that had been used before: there is a copy. The login has been ended.
 remember_token_stolen: NamedSignal = _signals.signal("remember-token-stolen")
 
-#: A session cookie, or a remember token, was there and counted for nothing: bad_signature, expired, from_the_future, bad_payload,
+#: A session cookie or a remember token came and was invalid: bad_signature, expired, from_the_future, bad_payload,
 #: ambiguous, login_ended.
 session_rejected: NamedSignal = _signals.signal("session-rejected")
 remember_token_rejected: NamedSignal = _signals.signal("remember-token-rejected")
@@ -63,7 +63,7 @@ remember_token_rejected: NamedSignal = _signals.signal("remember-token-rejected"
 #: A return address was not safe and was dropped.
 next_rejected: NamedSignal = _signals.signal("next-rejected")
 
-#: By the names that the rules have for them.
+#: By the rules' names for them.
 _OF_EVENTS: dict[str, NamedSignal] = {
     "login_failed": user_login_failed,
     "login_ended": user_login_ended,
@@ -88,6 +88,6 @@ def _deprecated(name: str) -> NamedSignal:
 if TYPE_CHECKING:
     user_loaded_from_header: NamedSignal
 else:
-    # A checker would take every misspelled name for one of this module's.
+    # A type checker would accept every misspelled name as one of this module's.
     def __getattr__(name: str) -> object:
         return _deprecated(name)

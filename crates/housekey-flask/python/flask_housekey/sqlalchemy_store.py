@@ -1,4 +1,4 @@
-"""Login records in PostgreSQL, over SQLAlchemy."""
+"""Login records in PostgreSQL, through SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ UNREACHABLE = (
 NOT_A_LOGIN = (
     "a row is not that of a login; another program made that table or wrote into it, so give the store one of its own"
 )
-# Lock not available, query cancelled: what the server says when the time is over that it was given.
+# Lock not available, query cancelled: the server's answers when its time limit is over.
 SAYS_TOO_LATE = ("55P03", "57014")
 
 
 class SqlAlchemyLoginStore:
-    """Keeps login records in a table of PostgreSQL, over an engine of SQLAlchemy 2 with psycopg or psycopg2.
+    """Keeps login records in a table of PostgreSQL, through an engine of SQLAlchemy 2 with psycopg or psycopg2.
 
         db = SQLAlchemy()  # Flask-SQLAlchemy's, or sqlalchemy.create_engine("postgresql+psycopg://…")
         store = SqlAlchemyLoginStore(db)
 
-    It takes connections from the engine's pool for a moment each, in transactions of its own; the program's sessions never notice. An
-    object of Flask-SQLAlchemy is asked for the engine of the current app whenever the store is used.
+    It takes connections from the engine's pool for a moment each, in transactions of its own; the program's sessions are
+    not affected. From a Flask-SQLAlchemy object, it gets the engine of the current app at each use.
 
-    `table` may have a schema before it (`app.logins`) and has letters, digits and `_`. Each login manager needs one of its own, but for
-    those that share logins. It is made when the store is first used, unless it is there. Where the program's user may not make tables,
-    put `create_table_sql` into the migrations, and grant SELECT, INSERT, UPDATE and DELETE.
+    `table` consists of letters, digits and `_`, optionally after a schema (`app.logins`). Each login manager needs its own,
+    unless they share logins. The store makes the table at first use if it does not exist. Where the program's database user
+    may not create tables, put `create_table_sql` into the migrations, and grant SELECT, INSERT, UPDATE and DELETE.
 
-    An operation that has no answer after `timeout` seconds is a `LoginStoreError`; so is whatever else the server or the way to it
-    does. Waiting for a free connection of the pool counts apart: that is the engine's `pool_timeout`, 30 seconds unless the program
-    says otherwise. A server that hangs, so that it answers nothing at all, not even a refusal, is given up in time with psycopg; with
-    psycopg2, and by the engine's `pool_pre_ping`, it is waited for as long as TCP does. The store needs no `pool_pre_ping`: it sees
-    when the server has ended a connection. psycopg2 also keeps gevent's other greenlets waiting, unless psycogreen is in use.
+    An operation without an answer after `timeout` seconds is a `LoginStoreError`, and so is any other failure of the server
+    or the network. Waiting for a free connection of the pool comes on top: the engine's `pool_timeout`, 30 seconds by
+    default. With psycopg, the store gives up in time even on a server that hangs and answers nothing at all; with psycopg2,
+    and with the engine's `pool_pre_ping`, it waits for as long as TCP does. The store needs no `pool_pre_ping`: it sees
+    when the server has ended a connection. psycopg2 also blocks gevent's other greenlets, unless psycogreen is in use.
 
-    A process that forks after its engine was used has to give up the connections that both have, as with everything else that uses
-    the engine: `engine.dispose(close=False)` in the child.
+    A process that forks after using the engine must give up the inherited connections, as with any other use of the engine:
+    call `engine.dispose(close=False)` in the child.
     """
 
     def __init__(
@@ -80,17 +80,17 @@ class SqlAlchemyLoginStore:
                 "SqlAlchemyLoginStore takes an engine of sqlalchemy.create_engine, or an object of Flask-SQLAlchemy, "
                 f"not {type(engine_or_db).__name__}"
             )
-        # Those whose table is known to be there.
+        # Engines whose table is known to exist.
         self._ready: weakref.WeakSet[Engine] = weakref.WeakSet()
 
     @property
     def create_table_sql(self) -> str:
-        """What makes the table and its indexes, for the program's own migrations."""
+        """The SQL that makes the table and its indexes, for the program's own migrations."""
         return self._statements.create_table_sql
 
     def create_table(self) -> None:
-        """Makes the table and its indexes, unless there is a table of this name. Several processes may do it at once. The store does
-        this by itself when it is first used."""
+        """Makes the table and its indexes, unless a table of this name exists. Several processes may do so at once. The
+        store does this by itself at first use."""
         self._in_time(self._engine(), self._make_table)
 
     def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created:
@@ -189,9 +189,9 @@ class SqlAlchemyLoginStore:
             link.script("COMMIT")
 
     def _in_time(self, engine: Engine, question: Callable[[Link], T]) -> T:
-        """Asks over a connection of the pool. When the server undid it because of what others did at the same time, it is asked again.
+        """Runs a question over a connection of the pool. If the server undid it because of concurrent ones, it is repeated.
 
-        It is the driver that is asked: what SQLAlchemy raises says the record, which has no place in a log.
+        It uses the driver: SQLAlchemy's exceptions contain the record, which does not belong in a log.
         """
         exc, driver = sqlalchemy_2().exc, engine.dialect.loaded_dbapi
         deadline = time.monotonic() + self._timeout
@@ -211,7 +211,7 @@ class SqlAlchemyLoginStore:
             except exc.TimeoutError as error:
                 failure, cause = "all of the pool's connections are in use; see how many it may have", error
             except (driver.Error, exc.DBAPIError) as error:
-                # SQLAlchemy asks a few things by itself when it first connects.
+                # SQLAlchemy runs some queries of its own when it first connects.
                 cause = getattr(error, "orig", error)
                 code = sqlstate(cause)
                 if code and PostgresStatements.was_undone(code) and time.monotonic() < deadline:
@@ -250,5 +250,5 @@ def _columns(record: LoginRecord) -> tuple[Any, ...]:
 
 
 def _signed(number: int) -> int:
-    """The largest that there is for a number that is larger: it comes 292 billion years after 1970."""
+    """Replaces a number that is too large with the largest one: it comes 292 billion years after 1970."""
     return min(number, LARGEST)

@@ -1,12 +1,12 @@
 """Where login records are kept: what the server knows about each login, so that it can be seen, ended and timed out there.
 
 - `SqliteLoginStore`: in an SQLite file, for all processes of one machine.
-- `SqlAlchemyLoginStore`: in PostgreSQL, over the SQLAlchemy engine that the program has.
-- `RedisLoginStore`: in Redis, over redis-py.
+- `SqlAlchemyLoginStore`: in PostgreSQL, through the program's SQLAlchemy engine.
+- `RedisLoginStore`: in Redis, through redis-py.
 - `MemoryLoginStore`: in this process, for tests.
-- `LoginStore`: what another one has to do. `flask_housekey.testing.check_login_store` checks it.
+- `LoginStore`: what any other store must do. `flask_housekey.testing.check_login_store` checks it.
 
-The first three keep what housekey's Rust stores of these names keep, in the same tables and keys: a Flask program and a Rust program
+The first three use the same tables and keys as housekey's Rust stores of these names, so a Flask program and a Rust program
 may share one. None of them starts a thread, and none connects to a server before the first login.
 """
 
@@ -52,40 +52,43 @@ __all__ = [
 class LoginStore(Protocol):
     """Keeps login records: in a database, so that several processes share them and a restart loses none.
 
-    Ids are `bytes`, of which there are 16. Times are whole seconds since 1970 and come from the caller; a store asks no clock. Numbers
-    go up to 2**64 - 1: a store that cannot keep so many keeps the largest that it can. A record whose `expires_at` is `now` or before
-    is as good as gone, also before it has been deleted.
+    Ids are 16 `bytes`. Times are whole seconds since 1970 and come from the caller; a store reads no clock. Numbers go up
+    to 2**64 - 1: a store that cannot keep such large ones keeps the largest that it can. A record whose `expires_at` is
+    `now` or earlier counts as gone, even before it has been deleted.
 
-    What a method raises means that nobody knows: the request is answered with 503, with the exception as the cause, and nobody is
-    logged out for it. So is an answer of another type than the one below. What is not there is `None` or `False`, never an exception.
-    Each method must come to its end in time: give every wait a bound. Methods are called by several threads, and at once.
+    An exception from a method means that the answer is unknown: the request is answered with 503, with the exception as the
+    cause, and nobody is logged out. An answer of another type than the one below has the same effect. A missing record is
+    `None` or `False`, never an exception. Each method must end in time: limit every wait. Several threads call the methods
+    at once.
     """
 
     def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created:
-        """Keeps a new record, deletes those that it replaces, and ends the user's logins that are too many beside it: all of that,
-        or nothing. Of many who do so at once, from any number of processes, each sees what the others did: there is never more of
-        a user's than the limit allows.
+        """Creates a record, deletes those that it replaces, and ends the user's logins in excess: all of that, or nothing.
+        Concurrent calls, from any number of processes, see each other's effects: a user never has more logins than the
+        limit allows.
 
-        The logins that end are those that were not used for the longest time: first by `last_seen_at`, then by `created_at`.
-        `Limit.room` says which they are. Expired records of the user may be deleted along with them.
+        The logins that end are those unused for the longest time: ordered by `last_seen_at`, then by `created_at`.
+        `Limit.room` says which they are. The user's expired records may be deleted along with them.
 
-        A record with the new one's id that has expired by `limit.now` is as good as gone, no matter which user had it: the new one takes its
-        place, in all indexes too. Of many who do so at once, one is `Created.done`, and for the others the id is `Created.TAKEN`.
+        A record with the new one's id that has expired by `limit.now` counts as gone, whatever user it belonged to: the new
+        one takes its place, in all indexes too. Of several concurrent calls with one id, one gets `Created.done` and the
+        others get `Created.TAKEN`.
         """
         ...
 
     def load(self, id: bytes, now: int) -> LoginRecord | None:
-        """The record with this id, unless it has expired. Asking for one that is not there leaves nothing behind."""
+        """The record with this id, unless it has expired. Asking for a missing record leaves nothing behind."""
         ...
 
     def update(self, changed: LoginRecord) -> Updated:
-        """Replaces the record, if it is there and still has `changed.version`; its version is one higher afterwards. A record that
-        was deleted meanwhile does not come back by this."""
+        """Replaces the record, if it exists and still has `changed.version`; its version is one higher afterwards. Does not
+        bring back a record that was deleted meanwhile."""
         ...
 
     def touch(self, id: bytes, touch: Touch) -> bool:
-        """Notes that a login was used. Does nothing (False) when the record is gone or had expired at `touch.now`, or when somebody
-        else has noted it since `touch.unless_since`: of many requests at once, one writes. Leaves the version as it is."""
+        """Notes that a login was used. Does nothing (False) when the record is gone, had expired at `touch.now`, or was
+        touched by another request since `touch.unless_since`: of many requests at once, one writes. Does not change the
+        version."""
         ...
 
     def delete(self, id: bytes) -> bool:
@@ -93,18 +96,18 @@ class LoginStore(Protocol):
         ...
 
     def delete_by_user(self, user_id: str, except_id: bytes | None, limit: int) -> list[bytes]:
-        """Deletes the records of a user, but for one that is to stay: at most `limit` of them. Returns the ids of those that it
-        deleted. Less than `limit` means that there were no more, whatever others deleted at the same time. Requests go on
-        meanwhile."""
+        """Deletes a user's records, at most `limit` of them, except one that is to stay. Returns the ids of the records
+        that it deleted. Fewer than `limit` means that there were no more, whatever other calls deleted at the same time.
+        Requests are served meanwhile."""
         ...
 
     def list_by_user(self, user_id: str, now: int, limit: int) -> list[LoginRecord]:
-        """The records of a user that have not expired: those that were seen last, newest first, at most `limit` of them."""
+        """A user's records that have not expired, most recently seen first, at most `limit` of them."""
         ...
 
     def delete_expired(self, now: int, limit: int) -> int:
-        """Deletes expired records, at most `limit` of them, and returns how many it deleted. Less than `limit` means that there were
-        no more. Requests go on meanwhile."""
+        """Deletes expired records, at most `limit` of them, and returns how many it deleted. Fewer than `limit` means that
+        there were no more. Requests are served meanwhile."""
         ...
 
 
@@ -115,7 +118,7 @@ POSSIBLE = (
 
 
 def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
-    """The store that a configuration names:
+    """The store for a URL in the configuration:
 
     - `sqlite:///logins.db`: an SQLite file in `root_path`, which is the app's instance folder and is made if it is missing;
       `sqlite:////var/lib/site/logins.db`: one anywhere.
@@ -124,7 +127,7 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
     - `redis://host`, `rediss://host` (TLS), `unix:///socket`: as redis-py reads them.
     - `memory:`: see `MemoryLoginStore`.
 
-    Anything else is a `ValueError`. No message has the URL in it: it may have a password.
+    Anything else is a `ValueError`. Messages do not contain the URL, since it may contain a password.
     """
     try:
         scheme = urlsplit(url).scheme
@@ -138,7 +141,7 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
         try:
             return RedisLoginStore(url)
         except TypeError as error:
-            # What stands behind the ? is an argument of redis-py's.
+            # Everything after the ? is an argument to redis-py.
             raise ValueError(f"redis-py takes no such URL: {error}") from None
     if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return SqlAlchemyLoginStore(engine_from_url(url))

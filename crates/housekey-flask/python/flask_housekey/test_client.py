@@ -1,4 +1,4 @@
-"""A test client that is logged in from the beginning. The name is Flask-Login's."""
+"""A test client that is logged in from the start. The name is Flask-Login's."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class FlaskLoginClient(FlaskClient):
-    """`app.test_client(user=…)` with this as the app's `test_client_class`: a browser of this user's.
+    """`app.test_client(user=…)` with this as the app's `test_client_class`: a browser of this user.
 
-    With `fresh_login=False` the login is not fresh. Session protection takes the browser for another one than its
-    session was made for: tests of protected views turn SESSION_PROTECTION off.
+    With `fresh_login=False` the login is not fresh. Session protection takes the browser for another one than the session
+    was made for: turn SESSION_PROTECTION off in tests of protected views.
     """
 
     def __init__(self, *args: Any, user: UserLike | None = None, fresh_login: bool = True, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""For the tests of programs on flask_housekey."""
+"""For the tests of programs that use flask_housekey."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def check_login_store(store: LoginStore) -> None:
         def test_the_store(tmp_path):
             check_login_store(MyLoginStore(tmp_path))
 
-    Give it an empty store that nobody else uses; it leaves records there. It is the suite that housekey's own stores are tested with. It
-    raises `AssertionError` at the first rule that is broken, with what the rule is, and with what the store raised as the cause. What it
-    cannot see: whether a record survives a restart, whether several processes see each other, and whether each operation finds its
-    records by an index.
+    Give it an empty store that nothing else uses; it leaves records there. housekey's own stores are tested with this
+    suite. It raises `AssertionError` at the first broken rule: the message states the rule, and the cause is the store's
+    exception. It cannot see whether a record survives a restart, whether several processes see each other, and whether each
+    operation finds its records by an index.
     """
     _core.check_login_store(store)

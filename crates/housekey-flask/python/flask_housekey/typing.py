@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 class UserLike(Protocol):
-    """What the package asks of a user. `UserMixin` has all of it, for a class that has an `id`."""
+    """What the package requires of a user. `UserMixin` provides all of it, for a class that has an `id`."""
 
-    # For mypy, a column of SQLAlchemy in the place of a property does not have the type of its values.
+    # To mypy, an SQLAlchemy column in place of a property does not have the type of its values.
     @property
     def is_active(self) -> bool | Mapped[bool]:
-        """Whether they may log in."""
+        """Whether the user may log in."""
         ...
 
     @property
     def is_authenticated(self) -> bool | Mapped[bool]:
-        """Whether they pass `login_required`."""
+        """Whether the user passes `login_required`."""
         ...
 
     def get_id(self) -> object:
-        """What the `user_loader` finds them by: text or a whole number. Other objects become text."""
+        """The id that the `user_loader` gets: text or an integer. Other objects become text."""
         ...
 
 
 if TYPE_CHECKING:
-    #: The program's type of users, as in `LoginManager[User]`. `LoginManager()` alone is one of `Any`.
+    #: The program's user type, as in `LoginManager[User]`. `LoginManager()` alone has `Any`.
     UserT = typing_extensions.TypeVar("UserT", bound=UserLike, default=Any)
 else:
     UserT = TypeVar("UserT", bound=UserLike)
 
-#: A view, or another function of the program's, which a decorator gives back as it is.
+#: A view, or another function of the program, which a decorator returns with its type unchanged.
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 
 #: What `login_exempt` marks: a view, a class of views, or a blueprint.

@@ -1,4 +1,4 @@
-"""What applications call. The names are Flask-Login's."""
+"""The functions for applications. The names are Flask-Login's."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from .guards import _Denial
     from .typing import FunctionT, UserLike
 
-#: The user of this request: the one who is logged in, or an anonymous one. None outside of a request.
+#: The user of this request: the one who is logged in, or an anonymous one. None outside a request.
 #: `LoginManager.current_user` is the same with the program's type.
 current_user: Any = LocalProxy(lambda: _get_user())
 _our_current_user = current_user
 
 
 def encode_cookie(payload: str, key: str | bytes | None = None) -> str:
-    """A text with its digest, as the remember token's cookie has it. The key is SECRET_KEY unless given."""
+    """A text with its digest, as in the remember token's cookie. The key is SECRET_KEY unless given."""
     return _core.encode_cookie(payload, _secret_key(key))
 
 
 def decode_cookie(cookie: str, key: str | bytes | None = None) -> str | None:
-    """What such a text says, None if its digest is wrong."""
+    """The contents of such a text, None if its digest is wrong."""
     return _core.decode_cookie(cookie, _secret_key(key))
 
 
 def make_next_param(login_url: str, current_url: str) -> str:
-    """The way back to `current_url`, without scheme and host where they are those of `login_url`."""
+    """The way back to `current_url`, without scheme and host if they are those of `login_url`."""
     return _core.make_next_param(login_url, current_url)
 
 
 def expand_login_view(login_view: str) -> str:
-    """The URL of a login view, which is given as a URL, a path or an endpoint."""
+    """The URL of a login view, given as a URL, a path or an endpoint."""
     if login_view.startswith(("https://", "http://", "/")):
         return login_view
     return url_for(login_view)
@@ -62,7 +62,7 @@ def login_url(login_view: str, next_url: str | None = None, next_field: str = "n
 
 
 def login_fresh(within: timedelta | None = None) -> bool:
-    """Whether the login is fresh: by a password that was given in this session. With `within`, no longer ago than this
+    """Whether the login is fresh: proved by a password in this session. With `within`, no longer ago than this
     timedelta."""
     return _login().is_fresh(within)
 
@@ -81,7 +81,7 @@ def login_user(
 ) -> bool:
     """Logs a user in. False if they are not active and `force` is not set.
 
-    `duration` is how long they are remembered with `remember`, if not as long as REMEMBER_COOKIE_DURATION says.
+    `duration` is how long `remember` remembers them, if not for REMEMBER_COOKIE_DURATION.
     """
     return _login().login_user(user, remember, duration, force, fresh)
 
@@ -92,7 +92,7 @@ def logout_user() -> bool:
 
 
 def confirm_login() -> None:
-    """Makes the login fresh, after the application has checked a password again."""
+    """Makes the login fresh. Call it after checking the password again."""
     _login().confirm_login()
 
 
@@ -122,8 +122,8 @@ def end_other_logins() -> int:
 
 
 def next_url(default: str = "/", claimed: str | None = None) -> str:
-    """Where to go after logging in: `next` of the form, of the query or of the session, if it is an address of this site,
-    or the default. HOUSEKEY_NEXT_ORIGINS lists other sites that may be gone to."""
+    """Where to go after logging in: the `next` of the form, the query or the session, if it is an address of this site, or
+    the default. HOUSEKEY_NEXT_ORIGINS lists other sites that are allowed."""
     if claimed is None:
         claimed = request.form.get("next") or _next_in_query()
     visit = visit_of()
@@ -136,12 +136,12 @@ def _next_in_query() -> str | None:
     try:
         return request.args.get("next")
     except UnicodeDecodeError:
-        # Werkzeug does not read a query that has other bytes than UTF-8's in it as they are.
+        # Werkzeug does not preserve a query's bytes if they are not UTF-8.
         return None
 
 
 def login_required(func: FunctionT) -> FunctionT:
-    """Lets only those have the view who are logged in. The others get what `LoginManager.unauthorized` answers."""
+    """Lets only logged-in users reach the view. Others get the answer of `LoginManager.unauthorized`."""
     return guarded(func, _may_not_pass)
 
 
@@ -152,8 +152,8 @@ def fresh_login_required(
     func: None = None, *, within: timedelta | None = None
 ) -> Callable[[FunctionT], FunctionT]: ...
 def fresh_login_required(func: Callable[..., Any] | None = None, *, within: timedelta | None = None) -> Any:
-    """Lets only those have the view whose login is fresh, with `within` by a proof no longer ago than this timedelta. The
-    others get what `LoginManager.unauthorized` or `LoginManager.needs_refresh` answers.
+    """Lets only users with a fresh login reach the view; with `within`, one that was proved no longer ago than this
+    timedelta. Others get the answer of `LoginManager.unauthorized` or `LoginManager.needs_refresh`.
 
         @fresh_login_required
         @fresh_login_required(within=timedelta(minutes=10))
@@ -189,7 +189,7 @@ def _get_user() -> Any:
 
 
 def _user_to_guard() -> Any:
-    # Programs' tests put another one in the place of either.
+    # Programs' tests replace either of them.
     return _get_user() if current_user is _our_current_user else current_user
 
 
@@ -204,12 +204,12 @@ def _may_not_pass_or_is_stale(within: timedelta | None) -> _Denial | None:
 
 
 def _login() -> Login[Any]:
-    # Programs' tests put another `_get_user` in its place.
+    # Programs' tests replace `_get_user`.
     return Login(current_app.login_manager, current_user._get_current_object)  # type: ignore[attr-defined]
 
 
 def _create_identifier() -> str:
-    """What a session of this client keeps to be recognized by."""
+    """What a session of this client stores to recognise it."""
     return visit_of().identity()
 
 

@@ -1,4 +1,4 @@
-"""One request, as the rules see it: one visit for each login manager that is asked."""
+"""One request, as the rules see it: one visit for each login manager that is used."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from flask import Response
 
-#: Where a request has its visits, but for one that is its session. Copies of its context have the same request, and a request that
-#: is made inside of another one, or handed on to another app, is another one.
+#: The key of a request's visits, except one that is its session. Copies of its context have the same request. A request
+#: made inside another one, or handed on to another app, is a different one.
 _VISITS = "_flask_housekey_visits"
 
 
 def visit_of(name: str | None = None) -> _core.Visit:
-    """This request's visit to the login manager of this name; None is the app's own."""
+    """This request's visit to the login manager of this name; None for the app's own."""
     context = request_context()
     if name is not None:
         visit = _known(name)
         return _keep(name, Session(door(name), context.request.environ)) if visit is None else visit
     kept_in: Any = context.session
-    # Not by isinstance, which asks the mappings of collections.abc.
+    # Not with isinstance, which goes through collections.abc.
     if type(kept_in) is Session:
         return kept_in
     visit = _visit_beside(kept_in)
@@ -38,7 +38,7 @@ def visit_of(name: str | None = None) -> _core.Visit:
 
 
 def visit_if_any(name: str | None = None) -> _core.Visit | None:
-    """The same, if anybody has looked at it. Does not count as a look itself."""
+    """The same, if it has been looked at. Does not count as a look itself."""
     if name is not None:
         return _known(name)
     kept_in = current_session()
@@ -46,11 +46,11 @@ def visit_if_any(name: str | None = None) -> _core.Visit | None:
 
 
 def finish(name: str | None, response: Response) -> None:
-    """Puts what becomes of a login into the response, but for what is in the app's own session."""
+    """Puts the changes of a login into the response, except what is in the app's own session."""
     visit = visit_if_any(name)
     if name is not None:
-        # Its session is nobody else's to send. One that nobody has looked at is finished all the same, so that nobody changes it
-        # from now on and believes it.
+        # Nothing else sends its session. A session that was not looked at is finished anyway, so that later changes
+        # fail instead of being lost.
         if visit is None:
             visit = _keep(name, Session(door(name), request.environ))
         visit.finish_remembering(response)
@@ -60,9 +60,9 @@ def finish(name: str | None, response: Response) -> None:
 
 
 def door(name: str | None = None) -> _core.Door:
-    """What the rules know of this app under the login manager of this name."""
+    """What the rules know about this app under the login manager of this name."""
     if name is None:
-        # An app without a login manager says so, as it always has.
+        # An app without a login manager raises its own error here.
         current_app.login_manager  # type: ignore[attr-defined]
     found: _core.Door = current_app.extensions["flask_housekey"][name]
     return found
@@ -88,7 +88,7 @@ def _visit_beside(kept_in: Any) -> _core.Visit | None:
 
 
 def _cookie_of_session() -> str | None:
-    """The cookie that all of the session came in. None where it is kept on the server."""
+    """The cookie that held all of the session. None where it is kept on the server."""
     interface = current_app.session_interface
     if not isinstance(interface, SecureCookieSessionInterface):
         return None

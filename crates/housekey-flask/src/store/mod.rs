@@ -1,9 +1,9 @@
 //! Where login records are kept: any Python object with the eight methods, or a store of housekey's own.
 //!
 //! - `values`: records, limits and answers, as Python has them.
-//! - `python`: asks a Python object, and believes nothing that it says.
-//! - `native`: housekey's own stores, as Python classes: in memory, and in `sqlite`.
-//! - `statements`: what `stores.py` says to PostgreSQL and Redis.
+//! - `values`: records, limits and answers, as Python sees them.
+//! - `python`: calls a Python object, and checks everything that it returns.
+//! - `native`: housekey's own stores as Python classes: in memory, and in `sqlite`.
 //! - `suite`: what every store must do.
 
 mod native;
@@ -32,9 +32,9 @@ use native::Memory;
 use python::PythonStore;
 use sqlite::Sqlite;
 
-/// A login store of a Python program. Clones are the same store, so a rebuilt login manager keeps it.
+/// The login store of a Python program. Clones are the same store, so a rebuilt login manager keeps it.
 ///
-/// Its futures are ready when they are first polled: what waits, waits on the thread that asks.
+/// Its futures are ready at the first poll: any waiting happens on the calling thread.
 #[derive(Clone)]
 pub(crate) struct StoreHandle(Arc<Kind>);
 
@@ -47,7 +47,7 @@ enum Kind {
 impl StoreHandle {
     /// # Errors
     ///
-    /// A `TypeError` when the object is not a store; it says what it lacks.
+    /// A `TypeError` when the object is not a store; the message says what is missing.
     pub(crate) fn of(store: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(native) = store.cast::<NativeStore>() {
             return Ok(native.get().handle());
@@ -55,7 +55,7 @@ impl StoreHandle {
         Ok(Self::from(Kind::Python(PythonStore::new(store)?)))
     }
 
-    /// What a Python store raised last, or what was wrong with its answer.
+    /// The last exception of a Python store, or what was wrong with its answer.
     fn last_exception(&self, py: Python<'_>) -> Option<PyErr> {
         match &*self.0 {
             Kind::Python(store) => store.last_exception(py),
@@ -70,7 +70,7 @@ impl From<Kind> for StoreHandle {
     }
 }
 
-/// Asks the store that there is.
+/// Calls the store of either kind.
 macro_rules! ask {
     ($handle:expr, $method:ident($($argument:expr),*)) => {
         match &*$handle.0 {

@@ -1,4 +1,4 @@
-//! housekey's own stores, as Python classes.
+//! housekey's own stores as Python classes.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +17,10 @@ pyo3::create_exception!(
     flask_housekey.stores,
     LoginStoreError,
     PyException,
-    "A login store could not do what it was asked, so that nobody knows whether a login lives. The message says which server or file, \
-     why, and what to do."
+    "A login store failed, so it is unknown whether a login is alive. The message says which server or file, why, and what to do."
 );
 
-/// A store that Rust has. The rules ask it without going through Python.
+/// A store written in Rust. The rules call it without going through Python.
 #[pyclass(
     frozen,
     subclass,
@@ -110,7 +109,7 @@ impl NativeStore {
     }
 }
 
-/// The exception for an error of a store.
+/// The exception for a store's error.
 fn raised(error: BoxError) -> PyErr {
     match error.downcast::<PyErr>() {
         Ok(raised) => *raised,
@@ -118,9 +117,9 @@ fn raised(error: BoxError) -> PyErr {
     }
 }
 
-/// Keeps login records in the memory of this process: for tests, and for a program in a single process that may log everybody out
-/// when it restarts. Each worker of a server with several has logins of its own, so that people are logged in at one of them and
-/// not at the next: keep them in SQLite, PostgreSQL or Redis there. A store that is used after a fork warns of it.
+/// Keeps login records in the memory of this process: for tests, and for a single-process program that may log everybody
+/// out when it restarts. In a server with several workers, each worker has its own logins, so a user is logged in at one
+/// and not at the next: use SQLite, PostgreSQL or Redis there. A store that is used after a fork warns about it.
 #[pyclass(frozen, extends = NativeStore, name = "MemoryLoginStore", module = "flask_housekey.stores")]
 pub(crate) struct MemoryStore(MemoryLoginStore);
 
@@ -137,19 +136,19 @@ impl MemoryStore {
         PyClassInitializer::from(NativeStore::of(kind.into())).add_subclass(Self(store))
     }
 
-    /// How many records there are, expired ones included.
+    /// The number of records, including expired ones.
     fn __len__(&self) -> usize {
         self.0.len()
     }
 
-    /// A store without records is one all the same.
+    /// An empty store is true as well.
     fn __bool__(&self) -> bool {
         true
     }
 }
 
-/// Records in memory, and the process that they are those of. It is used with the interpreter held, so that no thread has its lock
-/// when another one forks.
+/// Records in memory, and the process that they belong to. Used with the interpreter held, so that no thread holds the lock
+/// while another one forks.
 pub(crate) struct Memory {
     store: MemoryLoginStore,
     process: u32,
@@ -174,7 +173,7 @@ impl Memory {
 }
 
 fn warn(py: Python<'_>) -> PyResult<()> {
-    let message = c"MemoryLoginStore is used in a process that was forked from the one that made it: each has logins of its own, and \
-        people are logged in at one worker and not at the next. Keep them in SQLite, PostgreSQL or Redis.";
+    let message = c"MemoryLoginStore is used in a process that was forked from the one that made it: each process has its own logins, \
+        so a user is logged in at one worker and not at the next. Keep them in SQLite, PostgreSQL or Redis.";
     PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), message, 1)
 }

@@ -1,5 +1,5 @@
-//! A store that is a Python object. It may raise, and it may answer anything: both are errors of the store, so that nobody is taken
-//! for logged in or out.
+//! A store that is a Python object. It may raise, or return anything. Both count as errors of the store, so that nobody is
+//! taken for logged in or logged out by mistake.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -33,7 +33,7 @@ impl PythonStore {
     pub(super) fn new(store: &Bound<'_, PyAny>) -> PyResult<Self> {
         if store.is_instance_of::<PyType>() {
             return Err(PyTypeError::new_err(format!(
-                "HOUSEKEY_LOGIN_STORE or login_store: {} is a class; it is to be one of its objects",
+                "HOUSEKEY_LOGIN_STORE or login_store: {} is a class; give an instance of it",
                 store.repr()?
             )));
         }
@@ -46,7 +46,7 @@ impl PythonStore {
         }
         if !missing.is_empty() {
             return Err(PyTypeError::new_err(format!(
-                "HOUSEKEY_LOGIN_STORE or login_store: {} is not a login store, which flask_housekey.stores.LoginStore describes: it has no method {}",
+                "HOUSEKEY_LOGIN_STORE or login_store: {} is not a login store (see flask_housekey.stores.LoginStore): it has no method {}",
                 kind(store),
                 missing.join(", ")
             )));
@@ -174,7 +174,7 @@ impl PythonStore {
         })
     }
 
-    /// Calls Python, and makes an error of the store of what it raises and of what does not fit. The exception stays what caused it.
+    /// Calls Python. An exception or an unfitting answer becomes an error of the store, with the exception as its cause.
     fn ask<T>(
         &self,
         method: &'static str,
@@ -188,7 +188,7 @@ impl PythonStore {
                 let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
                 let before = failure.replace(known);
                 drop(failure);
-                // Without the lock: what is dropped is Python's.
+                // Outside the lock, since this drops a Python object.
                 drop(before);
                 BoxError::from(error)
             })
@@ -196,7 +196,7 @@ impl PythonStore {
     }
 }
 
-/// A method that is called, and its name for messages.
+/// A method call, and its name for messages.
 struct Call<'a, 'py> {
     store: &'a Bound<'py, PyAny>,
     method: &'static str,
@@ -223,7 +223,7 @@ impl<'py> Call<'_, 'py> {
 
     fn unexpected(&self, answer: &Bound<'py, PyAny>, wanted: &str) -> PyErr {
         PyTypeError::new_err(format!(
-            "{}.{} is to return {wanted}, not {}",
+            "{}.{} must return {wanted}, not {}",
             kind(self.store),
             self.method,
             kind(answer)

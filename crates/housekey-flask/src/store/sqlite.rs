@@ -1,6 +1,6 @@
-//! The store in an SQLite file: all of it on the thread that asks, with the interpreter free meanwhile.
+//! The store in an SQLite file. Everything runs on the calling thread, without holding the interpreter.
 //!
-//! SQLite cannot be carried over a fork. So the connections are closed before one, and opened again when they are next used.
+//! SQLite connections cannot survive a fork. So they are closed before one, and opened again at the next use.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -18,18 +18,19 @@ use pyo3::types::PyDict;
 use super::native::{LoginStoreError, NativeStore};
 use super::{Kind, StoreHandle};
 
-/// Keeps login records in a table of an SQLite file, for all processes of one machine; several stores may use one file.
+/// Keeps login records in a table of an SQLite file, for all processes of one machine. Several stores may use one file.
 ///
-/// The file and what is missing in it are made at once; on Unix only this user can read a file that is made. Nothing is open
-/// afterwards until the store is used. The connections are closed before the process forks (`os.fork`), so that each worker has its
-/// own. Any number of threads may use the store. Under gevent, SQLite keeps the other greenlets waiting while it reads and writes.
+/// The file, and whatever is missing in it, is made at once; on Unix, only this user can read a new file. After that
+/// nothing is open until the store is used. The connections are closed before the process forks (`os.fork`), so that each
+/// worker has its own. Any number of threads may use the store. Under gevent, SQLite blocks the other greenlets while it
+/// reads and writes.
 ///
-/// Give it a file of its own, which neither Python's `sqlite3` nor SQLAlchemy opens in this process: they have another copy of SQLite,
-/// and two copies on one file take each other's locks away.
+/// Give it a file of its own, which neither Python's `sqlite3` nor SQLAlchemy opens in this process: they contain another
+/// copy of SQLite, and two copies on one file release each other's locks.
 ///
-/// `table` has letters, digits and `_`. Each login manager needs one of its own, but for those that share logins. Somebody else may keep
-/// the file locked for `busy_timeout` seconds; then, and whenever the file cannot be used, it is a `LoginStoreError`. A setting that is
-/// wrong is a `ValueError`.
+/// `table` consists of letters, digits and `_`. Each login manager needs its own, unless they share logins. If another
+/// process keeps the file locked for `busy_timeout` seconds, or the file cannot be used, a `LoginStoreError` is raised. A
+/// wrong setting is a `ValueError`.
 #[pyclass(frozen, extends = NativeStore, name = "SqliteLoginStore", module = "flask_housekey.stores")]
 pub(crate) struct SqliteStore(PathBuf);
 
@@ -87,11 +88,11 @@ fn raised(error: &Error) -> PyErr {
     }
 }
 
-/// The stores that there are. Locked only while the interpreter is held, and so by nobody else when a thread forks.
+/// All existing stores. Locked only while the interpreter is held, so that no other thread holds the lock when one forks.
 static STORES: Mutex<Vec<Weak<SqliteLoginStore>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// What keeps connections closed until this thread has forked.
+    /// Keeps connections closed until this thread has forked.
     static PAUSES: RefCell<Vec<ForkPause>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -116,7 +117,7 @@ fn close_before_forks(py: Python<'_>, store: &Shared) -> PyResult<()> {
     Ok(())
 }
 
-/// Python says on standard error what this raises, and forks all the same. The child's store then refuses to work.
+/// Python prints what this raises to standard error, and forks anyway. The child's store then refuses to work.
 #[pyfunction]
 fn before_fork(py: Python<'_>) -> PyResult<()> {
     let stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! What the stores in `stores.py` say to their servers: the words of `housekey-postgres` and `housekey-redis`, so that a Flask program
-//! and a Rust program share their records.
+//! What the stores in `stores.py` send to their servers: the statements of `housekey-postgres` and `housekey-redis`, so
+//! that a Flask program and a Rust program can share their records.
 
 use housekey::records::LoginRecord;
 use housekey_statements::postgres::{self, Statements, TableName};
@@ -35,13 +35,13 @@ impl PostgresStatements {
         })
     }
 
-    /// The table's name as SQL has it.
+    /// The table's name in SQL.
     #[getter]
     fn table(&self) -> String {
         self.table.to_string()
     }
 
-    /// Makes the table, unless it is there, while nobody else does: several statements in one transaction.
+    /// Makes the table unless it exists, under a lock: several statements in one transaction.
     #[getter]
     fn create_table(&self) -> String {
         postgres::create_table(&self.table)
@@ -53,7 +53,8 @@ impl PostgresStatements {
         self.table.create_sql()
     }
 
-    /// Begins a transaction that lasts so many milliseconds at most, if it has a user while nobody else makes logins of theirs.
+    /// Begins a transaction that may take this many milliseconds. With a user, it keeps others from making logins for that
+    /// user meanwhile.
     #[pyo3(signature = (patience, user_id=None))]
     fn begin(&self, patience: i32, user_id: Option<&str>) -> String {
         postgres::begin(patience, user_id.map(|user_id| self.table.lock_of(user_id)))
@@ -109,20 +110,20 @@ impl PostgresStatements {
         &self.statements.delete_expired
     }
 
-    /// Whether the server undid a statement only because of others, and asks to try again.
+    /// Whether the server undid a statement only because of concurrent ones, and it should be tried again.
     #[staticmethod]
     fn was_undone(sqlstate: &str) -> bool {
         postgres::was_undone(sqlstate)
     }
 
-    /// What to do about an error of the server's.
+    /// How to fix an error of the server.
     #[staticmethod]
     fn advice(sqlstate: Option<&str>) -> &'static str {
         postgres::advice(sqlstate)
     }
 }
 
-/// The Lua for Redis, and the numbers that it is given.
+/// The Lua for Redis, and the numbers that it gets.
 #[pyclass(frozen, module = "flask_housekey._core")]
 pub(crate) struct RedisScripts;
 
@@ -161,7 +162,7 @@ impl RedisScripts {
     #[classattr]
     const FENCED_FOR: u64 = redis::FENCED_FOR;
 
-    /// The keys of the scripts about a user. The first is where the user's records are.
+    /// The keys for the scripts about a user. The first holds the user's records.
     #[staticmethod]
     fn keys_of_user(prefix: &str, user_id: &str) -> [String; 3] {
         redis::keys_of_user(prefix, user_id)
@@ -173,19 +174,19 @@ impl RedisScripts {
         redis::expiry_key(prefix, bucket)
     }
 
-    /// The pointer of an id.
+    /// The pointer to an id.
     #[staticmethod]
     fn pointer_key(prefix: &str, id: &str) -> String {
         redis::pointer_key(prefix, id)
     }
 
-    /// What a pointer is whose record was made by this claim.
+    /// The pointer to a record that this claim made.
     #[staticmethod]
     fn pointer(claim: &str, user_id: &str) -> String {
         redis::pointer(claim, user_id)
     }
 
-    /// The claim and the user of a pointer.
+    /// The claim and the user in a pointer.
     #[staticmethod]
     fn read_pointer(pointer: &str) -> Option<(&str, &str)> {
         redis::read_pointer(pointer)
@@ -197,13 +198,13 @@ impl RedisScripts {
         redis::claim(random)
     }
 
-    /// The id and the user of an entry of an index by expiry.
+    /// The id and the user in an entry of an index by expiry.
     #[staticmethod]
     fn read_expiry(entry: &str) -> Option<(&str, &str)> {
         redis::read_expiry(entry)
     }
 
-    /// A record as Redis has it.
+    /// A record as Redis stores it.
     #[staticmethod]
     fn record(id: &Bound<'_, PyAny>, user_id: String, text: &str) -> PyResult<Option<Record>> {
         let id = login_id(id)?;
@@ -221,7 +222,7 @@ impl RedisScripts {
         Ok(record)
     }
 
-    /// The largest number that Redis knows, for one that is larger.
+    /// Replaces a number that is too large for Redis with the largest one that it supports.
     #[staticmethod]
     fn number(number: u64) -> u64 {
         redis::number(number)
@@ -233,7 +234,7 @@ impl RedisScripts {
         redis::seconds_to_keep(now, expires_at)
     }
 
-    /// What had expired by then has been deleted by Redis itself.
+    /// Redis itself has deleted whatever had expired by then.
     #[staticmethod]
     fn long_expired(now: u64) -> u64 {
         redis::long_expired(now)

@@ -1,4 +1,4 @@
-//! housekey's suite of what every login store must do, on any store that Python has.
+//! housekey's suite of what every login store must do, for any store that Python has.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 
 use super::StoreHandle;
 
-/// Checks every rule of `LoginStore`, one after the other and then with many threads at once. The store has to be empty, and nobody
-/// else's.
+/// Checks every rule of `LoginStore`, one after the other and then with many threads at once. The store must be empty and
+/// not used by anything else.
 #[pyfunction]
 pub(crate) fn check_login_store(py: Python<'_>, store: &Bound<'_, PyAny>) -> PyResult<()> {
     let handle = StoreHandle::of(store)?;
@@ -26,11 +26,11 @@ pub(crate) fn check_login_store(py: Python<'_>, store: &Bound<'_, PyAny>) -> PyR
     Err(error)
 }
 
-/// What the suite says is wrong.
+/// What the suite found wrong.
 fn check(handle: &StoreHandle) -> Result<(), String> {
     let in_order = catch_unwind(AssertUnwindSafe(|| block_on(conformance::check(handle))));
     in_order.map_err(|panic| message(&*panic))?;
-    // A thread says what is wrong; that a thread failed is all that the suite sees.
+    // The thread says what is wrong; the suite only sees that a thread failed.
     let first = Arc::new(Mutex::new(None));
     let spawn = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
         let first = Arc::clone(&first);

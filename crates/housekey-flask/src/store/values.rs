@@ -1,13 +1,12 @@
-//! Records, limits and answers of stores, as Python has them. Ids are `bytes`, of which there are 16; times are whole seconds
-//! since 1970.
+//! Records, limits and answers of stores, as Python sees them. Ids are 16 `bytes`; times are whole seconds since 1970.
 
 use housekey::records::{self, LoginId, Standing};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// One login of one browser, as a login store keeps it. A store needs all fields but `data` to find and to expire records; it
-/// neither reads nor changes `data`, which is JSON.
+/// One login of one browser, as a login store keeps it. A store needs all fields except `data` to find and expire records;
+/// it neither reads nor changes `data`, which is JSON.
 #[pyclass(
     frozen,
     eq,
@@ -49,19 +48,19 @@ impl Record {
         }))
     }
 
-    /// Which login.
+    /// The id of the login.
     #[getter]
     fn id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         id_bytes(py, &self.0.id)
     }
 
-    /// Whose.
+    /// The id of the user.
     #[getter]
     fn user_id(&self) -> &str {
         &self.0.user_id
     }
 
-    /// How often the record was changed. The store counts it up at each `update`.
+    /// How often the record has changed. The store increments it at each `update`.
     #[getter]
     fn version(&self) -> u64 {
         self.0.version
@@ -79,7 +78,7 @@ impl Record {
         self.0.last_seen_at
     }
 
-    /// When it stops counting, so that it may be deleted.
+    /// When the record expires and may be deleted.
     #[getter]
     fn expires_at(&self) -> u64 {
         self.0.expires_at
@@ -91,7 +90,7 @@ impl Record {
         &self.0.data
     }
 
-    /// Without the data, which is nobody's business in a log.
+    /// Without the data, which does not belong in a log.
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let record = &self.0;
         Ok(format!(
@@ -106,15 +105,15 @@ impl Record {
     }
 }
 
-/// How many logins a user may have, the new one included, when one is created: at most `count`. Records that have expired by `now`
-/// do not count. Only logins that were last seen before `spared_since` may end for it.
+/// How many logins a user may have, including the new one: at most `count`. Records that have expired by `now` do not
+/// count. Only logins that were last seen before `spared_since` may be ended to make room.
 #[pyclass(frozen, eq, module = "flask_housekey.stores")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) records::Limit);
 
 #[pymethods]
 impl Limit {
-    /// As many as there are: for programs that fill a store, and for tests.
+    /// No limit: for programs that fill a store, and for tests.
     #[classattr]
     const NONE: Self = Self(records::Limit::NONE);
 
@@ -143,16 +142,16 @@ impl Limit {
         self.0.spared_since
     }
 
-    /// How many of a user's records a store has to look at, the newest first, to know the room for one that replaces so many
+    /// How many of a user's records a store has to look at, newest first, to make room for a record that replaces this many
     /// others.
     fn looks_at(&self, replacing: usize) -> usize {
         self.0.looks_at(replacing)
     }
 
-    /// Which records have to go before there is room for another one. None when there is none: the user is full.
+    /// The records that have to go to make room for a new one. `None` when that is not possible: the user is full.
     ///
-    /// `newest_first` are `(id, last_seen_at, expires_at)` of the user's records, in the order of `list_by_user`, expired ones and
-    /// those that are replaced included: as many as `looks_at` says, or all if they are fewer.
+    /// `newest_first` holds `(id, last_seen_at, expires_at)` of the user's records, in the order of `list_by_user`,
+    /// including expired and replaced ones: as many as `looks_at` says, or all if there are fewer.
     fn room(
         &self,
         newest_first: &Bound<'_, PyAny>,
@@ -181,13 +180,13 @@ impl Limit {
     }
 }
 
-/// The records that make room for a new one by going.
+/// The records that go, to make room for a new one.
 #[pyclass(frozen, module = "flask_housekey.stores")]
 pub(crate) struct Room(records::Room);
 
 #[pymethods]
 impl Room {
-    /// Logins that are too many.
+    /// The logins in excess.
     #[getter]
     fn ended<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         all_bytes(py, &self.0.ended)
@@ -199,15 +198,15 @@ impl Room {
         all_bytes(py, &self.0.expired)
     }
 
-    /// Whether there may be more. Then only these are to be deleted, and the answer is `Created.crowded`.
+    /// Whether there may be more. If so, delete only these and return `Created.crowded`.
     #[getter]
     fn crowded(&self) -> bool {
         self.0.crowded
     }
 }
 
-/// That a login was used. `now` is the new `last_seen_at`, and `expires_at` the new one if it is later than the one that is there.
-/// Only a record that was last seen before `unless_since` is changed.
+/// Notes that a login was used. `now` is the new `last_seen_at`; `expires_at` replaces the record's if it is later. Only a
+/// record that was last seen before `unless_since` changes.
 #[pyclass(frozen, eq, module = "flask_housekey.stores")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Touch(pub(crate) records::Touch);
@@ -249,37 +248,37 @@ impl Touch {
     }
 }
 
-/// What became of a `create`: `Created.done(ended)`, `Created.crowded(ended)`, `Created.FULL` or `Created.TAKEN`.
+/// The result of a `create`: `Created.done(ended)`, `Created.crowded(ended)`, `Created.FULL` or `Created.TAKEN`.
 #[pyclass(frozen, eq, module = "flask_housekey.stores")]
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Created(pub(crate) records::Created);
 
 #[pymethods]
 impl Created {
-    /// The user has as many logins as they may, and all of them are spared. Nothing was done.
+    /// The user has as many logins as allowed, and all of them are spared. Nothing was done.
     #[classattr]
     const FULL: Self = Self(records::Created::Full);
 
-    /// There is a record with this id that has not expired. Nothing was done.
+    /// A record with this id exists and has not expired. Nothing was done.
     #[classattr]
     const TAKEN: Self = Self(records::Created::Taken);
 
-    /// The record is there. These logins were ended as too many; those that the record replaces are not among them.
+    /// The record was created. These logins were ended as excess; those that the record replaces are not listed.
     #[staticmethod]
     fn done(ended: &Bound<'_, PyAny>) -> PyResult<Self> {
         let ended = login_ids(ended, usize::MAX)?;
         Ok(Self(records::Created::Done { ended }))
     }
 
-    /// The user has too many logins to end them all in one operation. These have ended, which is all that was done: the caller asks
-    /// again.
+    /// The user has too many logins to end them all in one operation. These have ended, and nothing else was done: the
+    /// caller tries again.
     #[staticmethod]
     fn crowded(ended: &Bound<'_, PyAny>) -> PyResult<Self> {
         let ended = login_ids(ended, usize::MAX)?;
         Ok(Self(records::Created::Crowded { ended }))
     }
 
-    /// Whether the record is there.
+    /// Whether the record was created.
     #[getter]
     fn is_done(&self) -> bool {
         self.0.is_done()
@@ -308,7 +307,7 @@ impl Created {
     }
 }
 
-/// What became of an `update`.
+/// The result of an `update`.
 #[pyclass(
     frozen,
     eq,
@@ -318,11 +317,11 @@ impl Created {
 )]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Updated {
-    /// The record is as it was to be.
+    /// The record was updated.
     Done,
-    /// Somebody else changed it first; it is as they left it.
+    /// Something else changed it first; it is unchanged by this call.
     Conflict,
-    /// There is no such record (any more).
+    /// The record does not exist (any more).
     Gone,
 }
 
@@ -358,13 +357,13 @@ pub(crate) fn login_id(id: &Bound<'_, PyAny>) -> PyResult<LoginId> {
     Ok(LoginId::from_bytes(bytes))
 }
 
-/// At most so many ids.
+/// At most this many ids.
 pub(crate) fn login_ids(ids: &Bound<'_, PyAny>, most: usize) -> PyResult<Vec<LoginId>> {
     let mut all = Vec::new();
     for id in ids.try_iter()? {
         if all.len() == most {
             return Err(PyValueError::new_err(format!(
-                "more than {most} logins were deleted, which is how many should have been at most"
+                "more than {most} logins were deleted, which was the most allowed"
             )));
         }
         all.push(login_id(&id?)?);

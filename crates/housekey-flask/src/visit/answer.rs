@@ -1,4 +1,4 @@
-//! The answer to somebody who may not pass, where the rules find its form.
+//! The answer for a visitor who may not pass, where the rules choose its form.
 
 use housekey::door::Incoming;
 use housekey::{Denied, Scope};
@@ -11,10 +11,11 @@ use crate::errors::exception;
 use crate::headers::spelled;
 use crate::mapping::loads;
 
-/// The status, the header fields, the body, whether the login page is to say why, and the way back, if the session is to have that.
+/// The status, the header fields, the body, whether the login page should say why, and the way back for the session, if
+/// any.
 pub(super) type Answer = (u16, Vec<(String, String)>, String, bool, Option<Py<PyAny>>);
 
-/// Asks the rules, on a visit of its own: the message and the way back go by Flask.
+/// Asks the rules, on a separate visit: Flask handles the message and the way back.
 pub(super) fn deny(
     py: Python<'_>,
     opened: &Opened,

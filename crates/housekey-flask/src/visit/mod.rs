@@ -1,4 +1,4 @@
-//! One request: its session, and who is there by it.
+//! One request: its session and its current user.
 
 mod answer;
 mod respond;
@@ -27,38 +27,38 @@ use crate::logins::{PyLoginInfo, listed, login_id};
 use crate::mapping::Known;
 use crate::user::{LetsGo, PyUser, let_go};
 
-/// How many expired records a login deletes along the way.
+/// How many expired records a login deletes in passing.
 const PURGED_AT_ONCE: usize = 1000;
 
-/// One request. Without `session` it is Flask's session itself, which is not even verified until somebody looks at it; with
-/// one, that is where the login is kept.
+/// One request. Without `session`, it is Flask's session itself, which is not even verified before it is looked at; with
+/// one, the login is kept there.
 ///
-/// It holds neither the environment nor the app, which lead here. A user may lead here, so Python's garbage collection is shown the
-/// current one.
+/// It holds neither the environment nor the app, which refer to it. A user may refer to it, so Python's garbage collection
+/// is shown the current one.
 #[pyclass(frozen, subclass, weakref, module = "flask_housekey._core")]
 pub(crate) struct Visit {
     door: Py<Door>,
     head: Head,
     session: Option<Py<PyAny>>,
-    /// The cookie that all of that session came in, if it is not on the server.
+    /// The cookie that held all of that session, if it is not on the server.
     cookie: Option<String>,
     opened: OnceLock<Opened>,
-    /// The session as Python has it, once it has looked.
+    /// The session as Python sees it, once it has looked.
     dict: PyOnceLock<Py<PyDict>>,
     known: Known,
     accessed: AtomicBool,
     modified: AtomicBool,
-    /// Whether the program's own formula was asked what the client is recognized by.
+    /// Whether the program's own formula was asked how to recognise the client.
     identified: AtomicBool,
-    /// Whether the response has what there was to send.
+    /// Whether the response has everything that was to be sent.
     saved: AtomicBool,
     _last: LetsGo,
 }
 
-/// Who was found, where, and by which signal that is told.
+/// The user, where they were found, and the signal that tells about it.
 type Found = (Option<Py<PyAny>>, &'static str, Option<Py<PyAny>>);
 
-/// A visit that somebody has looked at.
+/// A visit that has been looked at.
 struct Opened {
     built: Arc<Built>,
     parts: Parts,
@@ -134,8 +134,8 @@ impl Visit {
         })
     }
 
-    /// What has happened since this was asked last: its name, the user's id and the reason of each, as far as there is one.
-    /// Not that the current user was asked for.
+    /// What has happened since the last call: each event's name, user id and reason, as far as known. Leaves out that the
+    /// current user was asked for.
     fn take_events(&self) -> Vec<(&'static str, Option<String>, Option<&'static str>)> {
         let events = self.opened.get().map(|opened| opened.open.take_events());
         let events = events.into_iter().flatten();
@@ -147,13 +147,13 @@ impl Visit {
         .collect()
     }
 
-    /// The address of the client, as a login's record has it.
+    /// The client's address, as in a login's record.
     fn client_address(&self) -> Option<String> {
         let address = self.opened.get()?.open.client_address();
         address.map(|address| address.to_string())
     }
 
-    /// Logs a user in. `seconds` is how long they are remembered, if not for as long as the configuration says.
+    /// Logs a user in. `seconds` is how long to remember the user, if not for as long as the configuration says.
     #[pyo3(signature = (user, user_id, remember, seconds, fresh, force))]
     #[allow(clippy::too_many_arguments)]
     fn log_in(
@@ -167,7 +167,7 @@ impl Visit {
         force: bool,
     ) -> PyResult<()> {
         let id = match user_id.cast::<PyString>() {
-            // The text itself, whatever a subclass makes of it.
+            // The text itself, whatever a subclass returns.
             Ok(text) => text.to_str()?.to_owned(),
             Err(_) => user_id.str()?.to_str()?.to_owned(),
         };
@@ -194,7 +194,7 @@ impl Visit {
             }
             drive(py, plan.into_future()).map_err(|error| exception(py, &error))
         })?;
-        // A number stays one, as in Flask-Login. Anything else is text for the rules.
+        // An integer stays one, as in Flask-Login. Anything else becomes text for the rules.
         if user_id.is_instance_of::<PyInt>() && !user_id.is_instance_of::<PyBool>() {
             match &self.session {
                 Some(session) => session.bind(py).set_item("_user_id", user_id)?,
@@ -221,7 +221,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Makes the login fresh, or the session if nobody is logged in by it.
+    /// Makes the login fresh, or the session if it has no login.
     fn confirm(&self, py: Python<'_>) -> PyResult<()> {
         self.act(py, |opened| {
             let login = Login::<PyUser>::new(opened.open.clone());
@@ -237,7 +237,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Tells that an attempt to log in failed, and whose account it was.
+    /// Reports a failed attempt to log in, and whose account it was.
     fn log_in_failed(
         &self,
         py: Python<'_>,
@@ -251,7 +251,7 @@ impl Visit {
         })
     }
 
-    /// Keeps this browser in after the auth hash of its user has changed.
+    /// Keeps this browser logged in after its user's auth hash has changed.
     fn update_auth_hash(
         &self,
         py: Python<'_>,
@@ -270,24 +270,24 @@ impl Visit {
         Ok(())
     }
 
-    /// The current user's logins, the one last used first.
+    /// The current user's logins, most recently used first.
     fn logins(&self, py: Python<'_>) -> PyResult<Vec<PyLoginInfo>> {
         self.with_login(py, |login| drive(py, login.logins()))
             .map(listed)
     }
 
-    /// Ends one of the current user's logins. `False` when they have none of this number.
+    /// Ends one of the current user's logins. `False` if none of them has this id.
     fn end_login(&self, py: Python<'_>, login: &str) -> PyResult<bool> {
         let id = login_id(py, login)?;
         self.with_login(py, |login| drive(py, login.end_login(&id)))
     }
 
-    /// Ends all of the current user's logins but this one, and says how many there were.
+    /// Ends all of the current user's other logins and returns how many there were.
     fn end_other_logins(&self, py: Python<'_>) -> PyResult<usize> {
         self.with_login(py, |login| drive(py, login.end_other_logins()))
     }
 
-    /// Deletes some records of logins that have expired, if there is a store.
+    /// Deletes some records of expired logins, if there is a store.
     fn purge(&self, py: Python<'_>) -> PyResult<()> {
         let opened = self.opened(py)?;
         let Some((_, store)) = &opened.built.store else {
@@ -301,7 +301,7 @@ impl Visit {
             .map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
-    /// Where to go on: the address that is claimed or that the session has, if it is safe, or the default.
+    /// Where to go next: the claimed address or the session's, if it is safe, or the default.
     fn next_url(&self, py: Python<'_>, claimed: Option<&str>, default: &str) -> PyResult<String> {
         self.act(py, |opened| {
             let next = opened.open.next_url(&opened.parts).or_field(claimed);
@@ -309,7 +309,7 @@ impl Visit {
         })
     }
 
-    /// Whether the login is fresh, by a proof no older than so many seconds.
+    /// Whether the login is fresh, and was proved at most this many seconds ago.
     fn is_fresh_within(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
         self.act(py, |opened| {
             self.current(py, opened)?;
@@ -317,8 +317,8 @@ impl Visit {
         })
     }
 
-    /// The answer to somebody who may not pass, in a form that the asker can use: `status`, `headers`, `body`, and whether the
-    /// login page is to say why and has to know the way back.
+    /// The answer for a visitor who may not pass, in a form that the client can use: `status`, `headers`, `body`, whether
+    /// the login page should say why, and whether it has to know the way back.
     #[pyo3(signature = (environ, target, view, is_stale, seconds))]
     fn deny(
         &self,
@@ -356,12 +356,12 @@ impl Visit {
         self.act(py, |opened| Ok(opened.open.is_remembered()))
     }
 
-    /// What a session that is made for this client keeps to be recognized by.
+    /// What a session for this client stores to recognise it.
     fn identity(&self, py: Python<'_>) -> PyResult<String> {
         Ok(self.opened(py)?.open.client_identity())
     }
 
-    /// Puts what becomes of the remember token into the response, and what caches have to know.
+    /// Puts the change of the remember token into the response, and what caches have to know.
     fn finish_remembering(&self, py: Python<'_>, response: &Bound<'_, PyAny>) -> PyResult<()> {
         self.write_token(py, response)
     }
@@ -371,7 +371,7 @@ impl Visit {
         self.write_session(py, response)
     }
 
-    /// Whether somebody has looked at the session.
+    /// Whether the session has been looked at.
     #[getter]
     fn accessed(&self) -> bool {
         self.accessed.load(Ordering::Relaxed) || self.opened.get().is_some()
@@ -382,7 +382,7 @@ impl Visit {
         self.accessed.store(accessed, Ordering::Relaxed);
     }
 
-    /// Whether the session is another than it came.
+    /// Whether the session has changed since it came.
     #[getter]
     fn modified(&self) -> bool {
         let by_rules = || {
@@ -395,7 +395,7 @@ impl Visit {
     #[setter]
     fn set_modified(&self, py: Python<'_>, modified: bool) -> PyResult<()> {
         if modified {
-            // So that what is sent again is what there is.
+            // Makes sure that the current values are sent again.
             self.mapping(py)?;
         }
         self.modified.store(modified, Ordering::Relaxed);
@@ -444,7 +444,7 @@ impl Visit {
         Ok(value.map(Bound::unbind).or(default))
     }
 
-    /// The values as a dict of its own.
+    /// The values as a separate dict.
     fn copy(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         Ok(self.mapping(py)?.copy()?.unbind())
     }

@@ -1,4 +1,4 @@
-//! What becomes of the response.
+//! Changes the response.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ use crate::headers::{self, Written};
 use crate::mapping::dumps;
 
 impl Visit {
-    /// Puts what becomes of the remember token into the response, and what caches have to know.
+    /// Puts the change of the remember token into the response, and what caches have to know.
     pub(super) fn write_token(&self, py: Python<'_>, response: &Bound<'_, PyAny>) -> PyResult<()> {
         let Some(opened) = self.opened.get() else {
             return Ok(());
@@ -52,7 +52,7 @@ impl Visit {
             let written = opened.open.replace_session_json(text);
             let written = written.and_then(|()| opened.open.rewrite_session());
             match written {
-                // It was written before.
+                // It has been written already.
                 Err(error) if error.kind() == ErrorKind::TooLate => {}
                 result => result.map_err(|error| exception(py, &error))?,
             }
@@ -82,13 +82,13 @@ fn add_token(opened: &Opened, response: &Bound<'_, PyAny>) -> PyResult<()> {
             return Err(PyException::new_err(error.clone()));
         }
         let value = cookie.into_header();
-        // What a cookie is made of is ASCII.
+        // A cookie consists of ASCII.
         headers::add(response, "Set-Cookie", value.to_str().unwrap_or_default())?;
     }
     Ok(())
 }
 
-/// As Flask does: browsers drop a cookie that is too large, so it is not sent, and they keep the one that they have.
+/// As in Flask: browsers drop a cookie that is too large, so it is not sent, and they keep the one that they have.
 fn warn(py: Python<'_>, error: &Error) -> PyResult<()> {
     let category = py.get_type::<PyUserWarning>();
     let message = std::ffi::CString::new(error.to_string()).unwrap_or_default();

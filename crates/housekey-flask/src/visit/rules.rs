@@ -1,4 +1,4 @@
-//! How a rule is run: with the session as Python has it, and so that Python sees what becomes of it.
+//! Runs a rule on the session as Python sees it, and shows Python what the rule changed.
 
 use std::sync::atomic::Ordering;
 
@@ -21,7 +21,7 @@ impl Visit {
         self.opened.get()?.open.session_value("_user_id")
     }
 
-    /// Runs a rule: with what Python has changed in the session before, and so that Python sees what it changes.
+    /// Runs a rule, with Python's changes to the session put in before and the rule's changes shown to Python afterwards.
     pub(super) fn act<T>(
         &self,
         py: Python<'_>,
@@ -37,7 +37,7 @@ impl Visit {
         if opened.open.is_loading() {
             if Loading::is_under_way(py, this)? {
                 return Err(CurrentUserAsked::new_err(
-                    "a user_loader, request_loader or login store asked for current_user, which is what it is to find",
+                    "a user_loader, request_loader or login store asked for current_user, which it is called to find",
                 ));
             }
             wait_while(py, || opened.open.is_loading())?;
@@ -59,7 +59,7 @@ impl Visit {
         Ok(result)
     }
 
-    /// Asks the login's handle, once the current user is known.
+    /// Uses the login's handle, once the current user is known.
     pub(super) fn with_login<T>(
         &self,
         py: Python<'_>,
@@ -86,7 +86,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Does something with the session as Python has it. `None` if it has none yet.
+    /// Does something with the session as Python sees it. `None` if Python has not looked yet.
     pub(super) fn with_mapping<T>(
         &self,
         py: Python<'_>,
@@ -99,7 +99,7 @@ impl Visit {
         }
     }
 
-    /// The session as a dict, decoded when it is first looked at.
+    /// The session as a dict, decoded at first use.
     pub(super) fn mapping<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
         if let Some(dict) = self.dict.get(py) {
             return Ok(dict.bind(py));
@@ -113,7 +113,7 @@ impl Visit {
         Ok(dict)
     }
 
-    /// Reads the cookies, if nobody has yet.
+    /// Reads the cookies, unless that has been done.
     pub(super) fn opened(&self, py: Python<'_>) -> PyResult<&Opened> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
@@ -140,7 +140,7 @@ impl Visit {
         };
         let open = open.map_err(|error| exception(py, &error))?;
         if self.saved.load(Ordering::Relaxed) {
-            // The response is on its way. What is changed from now on would be lost, so that it is an error.
+            // The response is on its way. Later changes would be lost, so they are an error.
             let late = visit.finish(&mut HeaderMap::new());
             late.map_err(|error| exception(py, &error))?;
         }

@@ -186,4 +186,4 @@ def test_a_server_that_does_not_tell_python_of_its_forks_is_told_what_to_do_abou
 def test_workers_that_have_logins_of_their_own_each_are_warned_of_it(tmp_path):
     with running("forked", "memory", tmp_path, USED_BEFORE="1") as server:
         Browser(server).ask("POST", "/login/mia")
-        assert "each has logins of its own" in server.said()
+        assert "each process has its own logins" in server.said()

@@ -91,7 +91,10 @@ impl OwnTable {
 
 impl Drop for OwnTable {
     fn drop(&mut self) {
-        let drop_table = format!("DROP TABLE IF EXISTS \"{}\"", self.name);
+        let drop_table = format!(
+            "DROP TABLE IF EXISTS \"{0}\"; DROP FUNCTION IF EXISTS \"{0}_changed\"",
+            self.name
+        );
         let server = self.server.clone();
         let dropping = thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");

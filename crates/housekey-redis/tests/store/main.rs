@@ -1,5 +1,6 @@
 //! The store on real servers. Run it by `scripts/with-servers cargo test -p housekey-redis`.
 
+mod cached;
 mod cluster;
 mod common;
 mod errors;

@@ -1,7 +1,7 @@
-//! What a table must be to keep logins.
+//! What a table must look like to keep logins.
 
-/// Asks what a table is like; `$1` is its [name in SQL](super::TableName). One row: the database's encoding, what kind of relation
-/// it is (`NULL` when there is none), its columns, its indexes. They are what [`Layout`] has.
+/// Asks what a table looks like; `$1` is its [name in SQL](super::TableName). One row: the database's encoding, the kind of
+/// relation (`NULL` when it does not exist), its columns, its indexes: the fields of [`Layout`].
 pub const LAYOUT: &str = "SELECT current_setting('server_encoding'), c.relkind::text,
     ARRAY (SELECT a.attname || ' ' || format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
@@ -28,26 +28,26 @@ const INDEXES: [(&str, &str); 2] = [
     ("expires_at", "purges"),
 ];
 
-/// What a table is like.
+/// What a table looks like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The database's encoding.
     pub encoding: String,
-    /// The relation's kind, as `pg_class` has it; `None` when there is no relation of this name.
+    /// The relation's kind, as in `pg_class`; `None` when no relation has this name.
     pub kind: Option<String>,
     /// Names and types.
     pub columns: Vec<String>,
-    /// The columns of each, behind `UNIQUE` where no two rows may have the same.
+    /// The columns of each index, after `UNIQUE` where it is unique.
     pub indexes: Vec<String>,
 }
 
 impl Layout {
-    /// Whether there is something of this name.
+    /// Whether something has this name.
     pub fn is_there(&self) -> bool {
         self.kind.is_some()
     }
 
-    /// Why no logins can be kept there, and what to do. A table may have more columns and indexes than it must.
+    /// Why the table cannot keep logins, and how to fix it. It may have more columns and indexes than required.
     pub fn fault(&self) -> Option<String> {
         if !["UTF8", "SQL_ASCII"].contains(&&*self.encoding) {
             return Some(format!(
@@ -81,7 +81,7 @@ impl Layout {
         None
     }
 
-    /// Which index it lacks, if any: on which columns, and what for.
+    /// The missing index, if any: its columns, and what for.
     pub fn lacks_index(&self) -> Option<(&'static str, &'static str)> {
         INDEXES.into_iter().find(|(columns, _)| {
             !self.indexes.iter().any(|index| {

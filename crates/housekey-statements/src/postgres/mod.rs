@@ -1,44 +1,52 @@
-//! The SQL of each operation. Most are a single statement, and so a transaction of its own. A user's records are looked for
-//! in a transaction that [tells the planner how](begin). Creating a record is two statements: it
-//! looks at the user's others first, under a lock for which everybody waits who creates one for the same user.
+//! The SQL of each operation. Most are a single statement, and so a transaction of their own. A user's records are looked
+//! up in a transaction that [tells the planner how](begin). Creating a record takes two statements: it looks at the user's
+//! other records first, under a lock that makes everything wait that creates a record for the same user.
 //!
-//! Whoever locks several rows does so in the order of their ids, so that no two can wait for each other; or, when it
-//! purges, without waiting at all.
+//! A statement that locks several rows locks them in the order of their ids, so that no two can wait for each other; a
+//! purge does not wait at all.
 
+mod changes;
 mod layout;
 mod table;
 
 use std::sync::Arc;
 
+pub use changes::{PULSE, SAYS_CHANGES, read_changed};
 pub use layout::{LAYOUT, Layout};
 pub use table::{InvalidName, TableName};
 
-/// The table of a store that was told no other.
+/// The table of a store that was not given another name.
 pub const DEFAULT_TABLE: &str = "housekey_logins";
 
-/// No deletion of many holds the locks of more rows than these at once.
+/// No bulk deletion holds the locks of more rows at once.
 pub const LARGEST_BATCH: usize = 1000;
 
-/// What the lock stands for under which tables are made: `housekey` in ASCII. Nobody else of the database takes it.
+/// The number of the lock under which tables are made: `housekey` in ASCII. Nothing else in the database uses it.
 const MAKING_TABLES: i64 = i64::from_be_bytes(*b"housekey");
 
-/// Asks whether there is a table; `$1` is its [name in SQL](TableName). `IF NOT EXISTS` looks before it creates, and locks the
-/// table even when nothing is to be done.
+/// Asks whether the table exists; `$1` is its [name in SQL](TableName). `IF NOT EXISTS` checks before it creates, but locks
+/// the table even when there is nothing to do.
 pub const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
 
-/// Makes the table and its indexes, unless they are there, while nobody else does. A transaction of its own, of several
-/// statements.
+/// Makes the table and its indexes unless they exist, under a lock. A transaction of its own, of several statements.
 pub fn create_table(table: &TableName) -> String {
     let create = table.create_sql();
     format!("SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}")
 }
 
-/// Begins a transaction that follows an index, and, if it has a lock, while nobody else has it: several statements. Each
-/// statement after them is to see what others have committed before it, which is not so at the other levels. A machine that goes
-/// away in between has the lock for so many milliseconds at most, and no statement goes on for longer.
+/// Makes the triggers by which the server says what changes, while nobody else makes something. A transaction of its own.
+pub fn create_triggers(table: &TableName) -> String {
+    let create = table.triggers_sql();
+    format!("SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}")
+}
+
+/// Begins a transaction that follows an index and, with a lock, excludes others that take the same lock: several
+/// statements. Each later statement has to see what others committed before it, which is not so at the other isolation
+/// levels. A machine that goes away in between holds the lock for at most this many milliseconds, and no statement runs
+/// longer.
 ///
-/// Most users have a few records, so that sorting all of them looks cheapest to a planner that does not know which user it will
-/// be. It would sort hundreds of thousands for the one who has them.
+/// Most users have few records, so to a planner that does not know the user, sorting all of them looks cheapest. For the
+/// one user with hundreds of thousands, it would sort them all.
 pub fn begin(patience: i32, lock: Option<i64>) -> String {
     let lock = lock.map(|lock| format!("SELECT pg_advisory_xact_lock({lock})"));
     format!(
@@ -55,12 +63,13 @@ pub fn begin(patience: i32, lock: Option<i64>) -> String {
 /// What [`begin`] tells the planner.
 pub const FOLLOW_AN_INDEX: &str = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;";
 
-/// Whether the server undid a statement only because of others, and asks to try again: serialization failure, deadlock.
+/// Whether the server undid a statement only because of concurrent ones, and it should be tried again: serialization
+/// failure, deadlock.
 pub fn was_undone(sqlstate: &str) -> bool {
     matches!(sqlstate, "40001" | "40P01")
 }
 
-/// What to do about an error of the server's.
+/// How to fix an error of the server.
 pub fn advice(sqlstate: Option<&str>) -> &'static str {
     match sqlstate {
         Some("28000" | "28P01") => "see which user and password the pool was given",
@@ -107,38 +116,38 @@ const ONLY_READS: &str = "current_setting('transaction_read_only')::bool";
 /// In the order of the index by user.
 const NEWEST_FIRST: &str = "ORDER BY last_seen_at DESC, created_at DESC";
 
-/// The statements on one table. Each says what it returns; then the arguments, in their order.
+/// The statements on one table. Each comment says what the statement returns, then lists its arguments in order.
 #[derive(Clone, Debug)]
 pub struct Statements {
-    /// A user's records, the newest first: `id`, `last_seen_at`, `expires_at`. User, how many.
+    /// A user's records, newest first: `id`, `last_seen_at`, `expires_at`. User, how many.
     pub standing: Arc<str>,
-    /// Whether the record was made. All columns, the ids of those that go (the new one's included), now.
+    /// Whether the record was made. All columns, the ids to delete (including the new one's), now.
     pub create: Arc<str>,
     /// Ids.
     pub delete_all: Arc<str>,
     /// All columns. Id, now.
     pub load: Arc<str>,
-    /// The same after a column that says whether the server only reads, as a standby does: one that is behind still knows logins
-    /// that have ended. There is always a row; all columns of a record that is not found are `NULL`.
+    /// The same after a column that says whether the server only reads, as a standby does: a standby that lags behind still
+    /// knows logins that have ended. Always returns a row; without a record, all its columns are `NULL`.
     pub load_or_standby: Arc<str>,
-    /// Whether it was there, and whether it was changed. All columns.
+    /// Whether the record existed, and whether it was changed. All columns.
     pub update: Arc<str>,
-    /// A row if it was noted. Id, now, unless since, expires at.
+    /// A row if the use was noted. Id, now, unless since, expires at.
     pub touch: Arc<str>,
-    /// A row if it was there. Id.
+    /// A row if the record existed. Id.
     pub delete: Arc<str>,
-    /// Ids, and whether each was deleted. User, id of the one that stays or `NULL`, how many.
+    /// Ids, and whether each was deleted. User, id of the record that stays or `NULL`, how many.
     pub delete_by_user: Arc<str>,
     /// All columns. User, now, how many.
     pub list_by_user: Arc<str>,
-    /// The same as `load_or_standby` is to `load`.
+    /// To `list_by_user` what `load_or_standby` is to `load`.
     pub list_or_standby: Arc<str>,
     /// How many were deleted. Now, how many at most.
     pub delete_expired: Arc<str>,
 }
 
 impl Statements {
-    /// Those on this table.
+    /// The statements on this table.
     pub fn new(table: &TableName) -> Self {
         let list_by_user = format!(
             "SELECT {COLUMNS} FROM {table} WHERE user_id = $1 AND expires_at > $2 {NEWEST_FIRST} LIMIT $3"
@@ -148,8 +157,8 @@ impl Statements {
                 "SELECT id, last_seen_at, expires_at FROM {table} WHERE user_id = $1 {NEWEST_FIRST} LIMIT $2"
             )
             .into(),
-            // The new record takes the place of one with its id that has expired, which is locked first, in its turn among
-            // those that go: the count makes the server do so before it writes.
+            // The new record replaces an expired one with its id. That one is locked first, in its turn among the records
+            // to delete: the count makes the server do so before it writes.
             create: format!(
                 "WITH locked AS MATERIALIZED (
                     SELECT id FROM {table} WHERE id = ANY ($8) ORDER BY id FOR UPDATE
@@ -175,12 +184,12 @@ impl Statements {
             )
             .into(),
             load: format!("SELECT {COLUMNS} FROM {table} WHERE id = $1 AND expires_at > $2").into(),
-            // A plain join, which costs a third less than one with a query that the planner has to take apart.
+            // A plain join: it costs a third less than one with a query that the planner has to take apart.
             load_or_standby: format!(
                 "SELECT {ONLY_READS}, {COLUMNS} FROM (SELECT) one LEFT JOIN {table} ON id = $1 AND expires_at > $2"
             )
             .into(),
-            // The lock waits for those who change or delete the record at the moment, so that the answer is true.
+            // The lock waits for concurrent changes and deletions of the record, so that the answer is true.
             update: format!(
                 "WITH found AS MATERIALIZED (
                     SELECT version FROM {table} WHERE id = $1 FOR UPDATE
@@ -200,7 +209,7 @@ impl Statements {
             )
             .into(),
             delete: format!("DELETE FROM {table} WHERE id = $1 RETURNING id").into(),
-            // Those that were found and not deleted, somebody else has deleted meanwhile.
+            // Records that were found and not deleted have been deleted by others meanwhile.
             delete_by_user: format!(
                 "WITH found AS MATERIALIZED (
                     SELECT id FROM {table} WHERE user_id = $1 AND id IS DISTINCT FROM $2 LIMIT $3

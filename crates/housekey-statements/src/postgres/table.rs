@@ -3,29 +3,30 @@
 use std::error::Error;
 use std::fmt;
 
-/// How long PostgreSQL lets a name be; it cuts off what is longer.
+/// PostgreSQL's limit for a name; it cuts off the rest.
 const LONGEST_NAME: usize = 63;
-/// The longer of the indexes' endings. Cut off, both would be the same name.
+/// The longer of the indexes' suffixes. Cut off, both would be the same name.
 const LONGEST_ENDING: &str = "_expires_at";
 
-/// A table's name, perhaps with its schema: ASCII letters, digits and `_`. It is written as SQL has it, in quotation marks, so
-/// that a name such as `user` can be one.
+/// A table's name, optionally with its schema: ASCII letters, digits and `_`. SQL gets it in quotation marks, so that a
+/// word such as `user` can be a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableName {
     schema: Option<String>,
-    table: String,
+    pub(super) table: String,
 }
 
-/// A name that cannot be a table's. Says what one can be.
+/// A name that is not valid for a table. Says what is.
 #[derive(Clone, Debug)]
 pub struct InvalidName(String);
 
 impl TableName {
-    /// A table, perhaps in a schema: `staff_logins`, `app.logins`.
+    /// A table, optionally in a schema: `staff_logins`, `app.logins`.
     ///
     /// # Errors
     ///
-    /// When the name has anything but ASCII letters, digits and `_`, begins with a digit, or is longer than 52 characters.
+    /// When the name contains anything but ASCII letters, digits and `_`, begins with a digit, or is longer than 52
+    /// characters.
     pub fn new(name: &str) -> Result<Self, InvalidName> {
         let (schema, table) = match name.split_once('.') {
             Some((schema, table)) => (Some(schema), table),
@@ -51,9 +52,9 @@ impl TableName {
         })
     }
 
-    /// What the lock stands for under which a user's records are made: the 64-bit FNV-1a of the table's name and the user's
-    /// id, the same in every version and on every machine. Two users who share one wait for each other now and then. The
-    /// schema is not in it, since one process may name it and another find the table without.
+    /// The number of the lock under which a user's records are made: the 64-bit FNV-1a of the table's name and the user's
+    /// id, the same in every version and on every machine. Two users with the same number wait for each other now and then.
+    /// The schema is left out, since one process may name it while another finds the table without.
     pub fn lock_of(&self, user_id: &str) -> i64 {
         let bytes = self.table.bytes().chain([0]).chain(user_id.bytes());
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -62,10 +63,18 @@ impl TableName {
         hash.cast_signed()
     }
 
-    /// What makes the table and its indexes, unless they are there.
+    /// Something in the same schema whose name is the table's with this behind it.
+    pub(super) fn with_ending(&self, ending: &str) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            table: format!("{}{ending}", self.table),
+        }
+    }
+
+    /// The SQL that makes the table and its indexes unless they exist.
     pub fn create_sql(&self) -> String {
         let Self { table, .. } = self;
-        // "C" sorts by bytes, in which no update of the system's locales can break the index.
+        // "C" sorts by bytes, so that an update of the system's locales cannot break the index.
         format!(
             r#"CREATE TABLE IF NOT EXISTS {self} (
     id bytea PRIMARY KEY CHECK (octet_length(id) = 16),

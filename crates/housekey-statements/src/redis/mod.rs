@@ -1,58 +1,60 @@
-//! What Redis does in one go, in its Lua: `lua/` beside this.
+//! What Redis does in one step, in its Lua: see `lua/` beside this file.
 //!
-//! A user's records are in one place, so that what changes several of them happens at once or not at all, also where keys are spread
-//! over the nodes of a cluster; and what ends them finds all that there are. Users are spread over [`BUCKETS`], whose number is the
-//! keys' hash tag: all keys of a bucket are in one hash slot. After the prefix:
+//! A user's records are in one place, so that a change of several happens at once or not at all, even where keys are spread
+//! over the nodes of a cluster, and so that ending them finds them all. Users are spread over [`BUCKETS`]. A bucket's
+//! number is its keys' hash tag, so all keys of a bucket are in one hash slot. After the prefix:
 //!
 //! - `{BUCKET}:logins:USER`: the user's records, a hash with a field for each id. Redis deletes it some time after the last of them
 //!   has expired. A field whose name begins with `~` keeps a claim from coming true, see `fence.lua`.
-//! - `{BUCKET}:seen:USER`: the same ids, sorted by when they were last seen, and by when they were made, which stands before each.
-//! - `{BUCKET}:expiry`: the ids of all users of the bucket, each with its user behind it, sorted by when they expire.
-//! - `id:ID`: the pointer, which says whose an id is, behind the claim of whoever made the record. It leads to the record and says
-//!   nothing else: without the record, it leads to nothing. Whoever has found a record may remember its user.
+//! - `{BUCKET}:seen:USER`: the same ids, sorted by when they were last seen, then by when they were made, which precedes
+//!   each id.
+//! - `{BUCKET}:expiry`: the ids of all users of the bucket, each followed by its user, sorted by expiry.
+//! - `id:ID`: the pointer, which holds the user of an id, after the claim of the call that made the record. It leads to the
+//!   record and says nothing else: without the record, it leads to nothing. A program that has found a record may remember
+//!   its user.
 //!
-//! A record is made in two steps: claim the pointer, and write the record. Two users at one id, which only ids that are derived from
-//! something can meet at, are kept apart by claims: who finds the pointer at somebody else fences that claim off, at that
-//! user's records, before taking the pointer over.
+//! A record is made in two steps: claim the pointer, then write the record. Two users can meet at one id only if ids are
+//! derived from something; claims keep them apart. A call that finds another user in the pointer fences that claim off, at
+//! that user's records, before it takes over the pointer.
 //!
-//! Each script declares all of its keys. Others wait while a script runs, so each looks at some hundred records at most, a thousand
-//! where a limit is as high.
+//! Each script declares all of its keys. Other commands wait while a script runs, so each script looks at a few hundred
+//! records at most, or at a thousand where a limit is that high.
 //!
-//! Redis deletes by its own clock, and a store has its callers' clock: so what Redis is told is how long, not until when.
+//! Redis deletes by its own clock, and a store uses its callers' clock: so Redis is told a duration, not an end.
 
 mod slots;
 
 pub use slots::{SLOTS, slot_of};
 
-/// What the keys start with of a store that was told no other.
+/// The key prefix of a store that was not given another.
 pub const DEFAULT_PREFIX: &str = "housekey:";
 
-/// Over how many hash tags the users are spread. Each is in a slot of its own, but for a few; expired records are looked for in one
-/// after the other.
+/// The number of hash tags over which users are spread. Nearly every one is in a slot of its own; expired records are
+/// looked for in one after another.
 pub const BUCKETS: u16 = 1024;
 
-/// Others wait while a script runs, so what goes through many records is many short ones.
+/// Other commands wait while a script runs, so work on many records is split into many short scripts.
 pub const LARGEST_BATCH: usize = 100;
 
-/// How many old entries each login may clear away: more than one, so that they become fewer.
+/// How many old entries each login may delete: more than one, so that their number falls.
 pub const SWEPT: usize = 4;
 
-/// How long a claim is kept from coming true: much longer than a request to Redis can be under way.
+/// How long a fenced-off claim stays fenced off: much longer than a request to Redis can be on its way.
 pub const FENCED_FOR: u64 = MARGIN;
 
-/// The largest whole number that Redis's scores and its Lua know exactly: 285 million years after 1970.
+/// The largest integer that Redis's scores and its Lua represent exactly: 285 million years after 1970.
 const LARGEST: u64 = (1 << 53) - 1;
-/// How much longer than it lives Redis keeps a record: clocks may differ by as much, and jump by as much.
+/// How much longer than its lifetime Redis keeps a record: clocks may differ and jump by this much.
 const MARGIN: u64 = 24 * 60 * 60;
-/// The longest time that Redis is told, about 30 thousand years: it counts milliseconds.
+/// The longest duration that Redis is told, about 30 thousand years: it counts milliseconds.
 const LONGEST: u64 = 1_000_000_000_000;
 
-/// The largest number that Redis knows, for one that is larger.
+/// Replaces a number that is too large for Redis with the largest one that it supports.
 pub fn number(number: u64) -> u64 {
     number.min(LARGEST)
 }
 
-/// Until a record expires, and a margin: by the caller's clock, which may be another than Redis's.
+/// The time until a record expires, plus a margin, by the caller's clock, which may differ from Redis's.
 pub fn seconds_to_keep(now: u64, expires_at: u64) -> u64 {
     expires_at
         .saturating_sub(now)
@@ -60,7 +62,7 @@ pub fn seconds_to_keep(now: u64, expires_at: u64) -> u64 {
         .min(LONGEST)
 }
 
-/// What had expired by then has been deleted by Redis itself, for somebody who comes at this time.
+/// For a caller at this time, Redis itself has deleted whatever had expired by the returned time.
 pub fn long_expired(now: u64) -> u64 {
     number(now).saturating_sub(MARGIN)
 }
@@ -75,10 +77,22 @@ pub fn keys_of_user(prefix: &str, user_id: &str) -> [String; 3] {
     ]
 }
 
-/// Where the records of a user are.
+/// The key of a user's records.
 pub fn logins_key(prefix: &str, user_id: &str) -> String {
     let bucket = bucket_of(user_id);
     format!("{prefix}{{{bucket}}}:logins:{user_id}")
+}
+
+/// What the keys of all users begin with, for somebody who wants to hear of their changes.
+pub fn prefix_of_users(prefix: &str) -> String {
+    format!("{prefix}{{")
+}
+
+/// Whose records are at this key, if it is the key of a user's records.
+pub fn user_of_key<'a>(prefix: &str, key: &'a [u8]) -> Option<&'a str> {
+    let key = std::str::from_utf8(key).ok()?.strip_prefix(prefix)?;
+    let (_, user_id) = key.strip_prefix('{')?.split_once("}:logins:")?;
+    Some(user_id)
 }
 
 fn bucket_of(user_id: &str) -> u16 {
@@ -90,38 +104,38 @@ pub fn expiry_key(prefix: &str, bucket: u16) -> String {
     format!("{prefix}{{{bucket}}}:expiry")
 }
 
-/// The pointer of an id.
+/// The pointer to an id.
 pub fn pointer_key(prefix: &str, id: &str) -> String {
     format!("{prefix}id:{id}")
 }
 
-/// How many characters an id has as a text.
+/// How many characters an id has as text.
 const ID: usize = 22;
-/// How many a claim has.
+/// How many characters a claim has.
 const CLAIM: usize = 16;
 
-/// What a pointer is whose record was made by this claim.
+/// The pointer to a record that this claim made.
 pub fn pointer(claim: &str, user_id: &str) -> String {
     format!("{claim} {user_id}")
 }
 
-/// The claim and the user of a pointer.
+/// The claim and the user in a pointer.
 pub fn read_pointer(pointer: &str) -> Option<(&str, &str)> {
     let (claim, user_id) = pointer.split_once(' ')?;
     (claim.len() == CLAIM).then_some((claim, user_id))
 }
 
-/// A claim that nobody else has made, of 8 random bytes.
+/// A new, unique claim, of 8 random bytes.
 pub fn claim(random: [u8; 8]) -> String {
     format!("{:016x}", u64::from_be_bytes(random))
 }
 
-/// The id and the user of an entry of an index by expiry.
+/// The id and the user in an entry of an index by expiry.
 pub fn read_expiry(entry: &str) -> Option<(&str, &str)> {
     entry.split_at_checked(ID)
 }
 
-/// A record as Redis keeps it, but for its id and its user, who are in its place.
+/// A record as Redis stores it, without its id and its user, which its place gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Counts its changes.
@@ -132,12 +146,12 @@ pub struct Record<'a> {
     pub last_seen_at: u64,
     /// In seconds since 1970.
     pub expires_at: u64,
-    /// What the rules keep with it.
+    /// The rules' own data.
     pub data: &'a str,
 }
 
 impl<'a> Record<'a> {
-    /// `None` when it was not written by the scripts.
+    /// `None` when the scripts did not write it.
     pub fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ' ');
         let mut number = || parts.next()?.parse().ok();
@@ -160,7 +174,8 @@ macro_rules! about_a_user {
     };
 }
 
-/// Makes a record. Its keys are those [of a user](keys_of_user), and its first argument is that user, as with those below.
+/// Makes a record. Its keys are those [of a user](keys_of_user), and its first argument is the user, as in the scripts
+/// below.
 pub const CREATE: &str = about_a_user!("lua/create.lua");
 /// See [`CREATE`].
 pub const UPDATE: &str = about_a_user!("lua/update.lua");
@@ -176,7 +191,7 @@ pub const LIST_BY_USER: &str = about_a_user!("lua/list_by_user.lua");
 pub const PURGE: &str = about_a_user!("lua/purge.lua");
 /// See [`CREATE`].
 pub const FENCE: &str = about_a_user!("lua/fence.lua");
-/// Points an id to a user. Its key is the [pointer](pointer_key), as with those below.
+/// Points an id to a user. Its key is the [pointer](pointer_key), as in the scripts below.
 pub const CLAIM_ID: &str = include_str!("lua/claim.lua");
 /// See [`CLAIM_ID`].
 pub const POINT: &str = include_str!("lua/point.lua");

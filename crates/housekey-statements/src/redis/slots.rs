@@ -1,9 +1,9 @@
-//! Hash slots, as a Redis Cluster counts them.
+//! Hash slots, as Redis Cluster counts them.
 
-/// How many there are.
+/// The number of slots.
 pub const SLOTS: u16 = 16_384;
 
-/// The slot of a key: of what is between its first `{` and the next `}`, if that is anything.
+/// The slot of a key: of the part between its first `{` and the next `}`, unless that is empty.
 pub fn slot_of(key: &[u8]) -> u16 {
     let position = |of: u8, from: usize| {
         let found = key.get(from..)?.iter().position(|byte| *byte == of)?;
@@ -16,7 +16,7 @@ pub fn slot_of(key: &[u8]) -> u16 {
     crc16(tag.unwrap_or(key)) % SLOTS
 }
 
-/// CRC-16 as XMODEM has it.
+/// CRC-16 in the XMODEM variant.
 pub(super) fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
@@ -34,7 +34,7 @@ pub(super) fn crc16(bytes: &[u8]) -> u16 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::{BUCKETS, expiry_key, keys_of_user};
+    use super::super::{BUCKETS, expiry_key, keys_of_user, prefix_of_users, user_of_key};
     use super::{SLOTS, crc16, slot_of};
 
     /// The numbers are those of the cluster's specification, and of a server's `CLUSTER KEYSLOT`.
@@ -67,7 +67,24 @@ mod tests {
         }
     }
 
-    /// Whichever way a cluster's slots are cut into ranges.
+    #[test]
+    fn a_users_records_are_known_by_their_key() {
+        for user_id in ["", "1", "}:logins:{", "佐藤", "(staff) 1"] {
+            let [logins, seen, expiry] = keys_of_user("housekey:", user_id);
+            for key in [&logins, &seen, &expiry] {
+                assert!(key.starts_with(&prefix_of_users("housekey:")), "{key}");
+            }
+            assert_eq!(user_of_key("housekey:", logins.as_bytes()), Some(user_id));
+            assert_eq!(user_of_key("other:", logins.as_bytes()), None);
+            assert_eq!(user_of_key("housekey:", expiry.as_bytes()), None);
+        }
+        let seen = &keys_of_user("housekey:", "1")[1];
+        assert_eq!(user_of_key("housekey:", seen.as_bytes()), None);
+        assert_eq!(user_of_key("housekey:", b"housekey:id:x"), None);
+        assert_eq!(user_of_key("housekey:", b"housekey:{1}:logins:\xFF"), None);
+    }
+
+    /// However a cluster's slots are divided into ranges.
     #[test]
     fn buckets_are_spread_over_all_slots() {
         let slots: BTreeSet<_> = (0..BUCKETS)

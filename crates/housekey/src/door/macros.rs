@@ -1,7 +1,7 @@
-//! What every door writes around the rules' types, since a framework's traits can only be given to types of the door's own. All
-//! that these say is the same at each; how a framework asks for them is the door's.
+//! What every door writes around the rules' types, since a framework's traits can only be implemented for a door's own
+//! types. These definitions are the same in each door; how a framework asks for them is the door's own.
 
-/// The guard of a door, `Guard`, of its [`GuardRules`](crate::door::GuardRules): its settings.
+/// A door's guard, `Guard`, around its [`GuardRules`](crate::door::GuardRules): its settings.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! door_guard {
@@ -14,25 +14,38 @@ macro_rules! door_guard {
                 Self(::housekey::door::GuardRules::new(requirement))
             }
 
-            /// Requires a login that is fresh and no older than this, in place of what the guard required before.
+            /// Requires a login that is fresh and no older than this, instead of the guard's previous requirement.
             pub fn fresh_within(self, within: ::std::time::Duration) -> Self {
                 Self(self.0.fresh_within(within))
             }
 
-            /// Requires a logged-in user that passes this test. Other logged-in users get 403. What an earlier call asked
-            /// for must hold too.
+            /// Requires a logged-in user who passes this test, for instance one with a permission. Other logged-in users
+            /// get 403. The requirements of earlier calls still apply.
+            #[doc(alias("permission", "permission_required", "predicate_required"))]
             pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
                 Self(self.0.require(test))
             }
 
-            /// Opens these routes, and closes all others: for a guard over the whole program, so that a page which nobody has thought
-            /// of needs a login. See [`PublicRoutes`](::housekey::PublicRoutes). The login page and the page to prove oneself again are
-            /// open by themselves.
+            /// [`require`](Self::require) for a permission that a table or a service decides. The test is not run for a
+            /// visitor who is not logged in. An `Err` is answered with 503: it neither lets anybody pass nor denies them.
+            /// Give the query a deadline.
+            #[doc(alias("permission", "permission_required", "has_perm"))]
+            pub fn require_async<F, A>(self, ask: F) -> Self
+            where
+                F: Fn(::std::sync::Arc<U>) -> A + Send + Sync + 'static,
+                A: ::std::future::Future<Output = Result<bool, ::housekey::BoxError>> + Send + 'static,
+            {
+                Self(self.0.require_async(ask))
+            }
+
+            /// Opens these routes and closes all others: for a guard over the whole program, so that a forgotten page needs
+            /// a login. See [`PublicRoutes`](::housekey::PublicRoutes). The login page and the page to confirm a login are
+            /// always open.
             pub fn except(self, public: &::housekey::PublicRoutes) -> Self {
                 Self(self.0.except(public))
             }
 
-            /// Another login page for the routes below.
+            /// Another login page for the routes below it.
             ///
             /// # Panics
             ///
@@ -41,12 +54,12 @@ macro_rules! door_guard {
                 Self(self.0.scope(|scope| scope.login_view(view)))
             }
 
-            /// No login page for the routes below: 401 for everybody.
+            /// No login page for the routes below it: everybody gets 401.
             pub fn no_login_view(self) -> Self {
                 Self(self.0.scope(::housekey::Scope::no_login_view))
             }
 
-            /// Another page to prove oneself again for the routes below.
+            /// Another page to confirm a login for the routes below it.
             ///
             /// # Panics
             ///
@@ -55,25 +68,26 @@ macro_rules! door_guard {
                 Self(self.0.scope(|scope| scope.refresh_view(view)))
             }
 
-            /// How those are answered who may not pass, whatever their headers say.
+            /// How visitors who may not pass are answered, whatever their headers say.
             pub fn answer_as(self, answer: ::housekey::AnswerAs) -> Self {
                 Self(self.0.scope(|scope| scope.answer_as(answer)))
             }
 
-            /// Asking who is there counts as no use of the login, by this guard and all below it: for what a page polls, so
-            /// that a page which was left open keeps nobody logged in. No timeout is put off, and nobody is let in who is
-            /// only remembered: a remember token is for people. [`WithoutUse`](crate::WithoutUse) does the same for one
-            /// extractor. `login_required::<Member>().without_use()` is a guard for such a page.
+            /// Makes this guard and everything below it look up the user without using the login: for requests that a page
+            /// polls, so that a page left open does not keep its user logged in. Such a request extends no timeout and does
+            /// not let in a visitor who is only remembered: a remember token is for people.
+            /// [`WithoutUse`](crate::WithoutUse) does the same for one extractor.
+            /// `login_required::<Member>().without_use()` is a guard for such a page.
             ///
-            /// An outer guard that asks before counts; put this there, or on the outermost
+            /// If an outer guard looks up the user first, that counts as use. Put this there too, or on the outermost
             /// [`login_scope`](crate::login_scope).
             pub fn without_use(self) -> Self {
                 Self(self.0.without_use())
             }
 
-            /// Lets CORS preflights pass this guard and those below it, so that what answers CORS, or a handler, further
-            /// inside can answer them. **Anybody can send one**, with two headers: a handler of every method, a fallback or a
-            /// proxy then runs for people who are not signed in. Let an extractor ask in there, which exempts nothing.
+            /// Lets CORS preflights pass this guard and those below it, so that a CORS layer or a handler further inside
+            /// can answer them. **Anybody can send one**, with two headers: a handler of every method, a fallback or a
+            /// proxy then runs for people who are not logged in. Use an extractor there, which exempts nothing.
             pub fn let_preflights_pass(self) -> Self {
                 Self(self.0.scope(::housekey::Scope::let_preflights_pass))
             }
@@ -93,7 +107,7 @@ macro_rules! door_guard {
     };
 }
 
-/// The extractors of a door, all but how its framework asks for them. What each says of its framework comes with its name.
+/// A door's extractors, apart from how its framework asks for them. What each says about its framework comes with its name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! door_extractors {
@@ -106,7 +120,7 @@ macro_rules! door_extractors {
         pub struct CurrentUser<U>(::housekey::CurrentUser<U>);
 
         impl<U: ::housekey::User> CurrentUser<U> {
-            /// The user, taken out.
+            /// The user, by value.
             pub fn into_user(self) -> Option<::std::sync::Arc<U>> {
                 self.0.into_user()
             }
@@ -115,55 +129,62 @@ macro_rules! door_extractors {
         $(#[$login_required])*
         pub struct LoginRequired<U>(pub ::std::sync::Arc<U>);
 
-        /// The current user of a route that needs a fresh login: one that was proved lately, in this session, and not by a
-        /// remember token. Others are sent to prove themselves again (`refresh_view`); nobody is logged out by it.
+        /// The current user of a route that needs a fresh login: the user logged in or confirmed the login recently, in
+        /// this session, and not by a remember token. Others are sent to confirm their login (`refresh_view`); nobody is
+        /// logged out.
         pub struct FreshLoginRequired<U>(pub ::std::sync::Arc<U>);
+
+        /// A user who has taken the first step of a login and not the second, for the pages of the second step: see
+        /// [`housekey::PendingLogin`]. **This user is not logged in.** Other visitors are denied, and browsers are sent to
+        /// the login page.
+        pub struct PendingLogin<U>(::housekey::PendingLogin<U>);
 
         $(#[$without_use])*
         #[derive(Clone, Copy, Debug)]
         pub struct WithoutUse<E>(pub E);
 
-        /// Changes who is logged in: see [`housekey::Login`] for what it can do. Loads nobody.
+        /// Logs users in and out: see [`housekey::Login`] for all that it can do. Loads nobody.
+        #[doc(alias("login_user", "logout_user", "confirm_login", "update_auth_hash", "logins", "end_login"))]
         pub struct Login<U>(::housekey::Login<U>);
 
-        /// Stands for the type of the users where one login manager covers the route, as it does on most sites.
+        /// Stands for the user type where only one login manager covers the route, as on most sites.
         #[derive(Debug)]
         pub enum AnyUser {}
 
-        /// The session: see [`housekey::Session`] for what it can do. Where two managers cover the route, name the type of the
-        /// users whose session it is: `Session<Member>`.
+        /// The session: see [`housekey::Session`] for all that it can do. Where two managers cover the route, name the user
+        /// type of the session that you mean: `Session<Member>`.
         pub struct Session<U = AnyUser>(
             ::housekey::Session,
             ::std::marker::PhantomData<fn() -> U>,
         );
 
-        /// Flashed messages: see [`housekey::Flash`] for what it can do. Where two managers cover the route, name the type of
-        /// the users who are told: `Flash<Member>`.
+        /// Flashed messages: see [`housekey::Flash`] for all that it can do. Where two managers cover the route, name the
+        /// type of the users who get the message: `Flash<Member>`.
         pub struct Flash<U = AnyUser>(
             ::housekey::Flash,
             ::std::marker::PhantomData<fn() -> U>,
         );
 
-        /// Where to go after logging in, if the address that the request claims is safe: a path of this site that is not the
-        /// login page, or an address of a listed origin. Read from the query, or from the session where the manager keeps it.
+        /// Where to go after logging in, if the requested address is safe: a path of this site that is not the login page,
+        /// or an address of a listed origin. Read from the query, or from the session where the manager keeps it.
         ///
-        /// [`get`](housekey::NextUrl::get) gives it for the hidden field of a login form. Where two managers cover the route,
-        /// name the type of the users who log in: `NextUrl<Member>`.
+        /// [`get`](housekey::NextUrl::get) returns it for the hidden field of a login form. Where two managers cover the
+        /// route, name the type of the users who log in: `NextUrl<Member>`.
         pub struct NextUrl<U = AnyUser>(
             ::housekey::NextUrl,
             ::std::marker::PhantomData<fn() -> U>,
         );
 
         impl<U> NextUrl<U> {
-            /// Takes the field of a form instead, unless it is empty. The same checks apply.
+            /// Uses the field of a form instead, unless it is empty. The same checks apply.
             #[must_use]
             pub fn or_field(self, field: Option<&str>) -> Self {
                 Self(self.0.or_field(field), self.1)
             }
 
-            /// Goes there, or to `default` when there is no address or it is not safe. `default` is the application's and is
-            /// not checked. A path in it is the program's own, so a prefix ([`mounted_at`](housekey::LoginManagerBuilder::mounted_at))
-            /// is put in front of it.
+            /// Redirects to the address, or to `default` when there is none or it is not safe. `default` comes from the
+            /// application and is not checked. A path in it is the program's own, so a prefix
+            /// ([`mounted_at`](housekey::LoginManagerBuilder::mounted_at)) is put in front of it.
             ///
             /// # Errors
             ///
@@ -173,7 +194,7 @@ macro_rules! door_extractors {
             }
         }
 
-        /// A redirect after a form: 303, which a browser follows with GET.
+        /// A redirect after a form: 303, which browsers follow with GET.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct SeeOther(String);
 
@@ -188,6 +209,7 @@ macro_rules! door_extractors {
             CurrentUser(inside): ::housekey::CurrentUser<U>, it => Self(it.0.clone());
             LoginRequired(inside): U, it => Self(::std::sync::Arc::clone(&it.0));
             FreshLoginRequired(inside): U, it => Self(::std::sync::Arc::clone(&it.0));
+            PendingLogin(inside): ::housekey::PendingLogin<U>, it => Self(it.0.clone());
             Login(inside): ::housekey::Login<U>, it => Self(it.0.clone());
             Session(inside): ::housekey::Session, it => Self(it.0.clone(), it.1);
             Flash(inside): ::housekey::Flash, it => Self(it.0.clone(), it.1);
@@ -196,7 +218,7 @@ macro_rules! door_extractors {
     };
 }
 
-/// Types that are used like the one inside of them.
+/// Types that behave like the one inside them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! door_used_like {
@@ -224,7 +246,7 @@ macro_rules! door_used_like {
     )*};
 }
 
-/// The two error types of a door, all but how they become responses of its framework.
+/// A door's two error types, apart from how they become responses of its framework.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! door_errors {
@@ -232,7 +254,7 @@ macro_rules! door_errors {
         $(#[$doc])*
         pub struct Error(::housekey::Error);
 
-        /// Why an extractor or a guard let a request not pass: somebody who may not, or an [`Error`].
+        /// Why an extractor or a guard did not let a request pass: a denial, or an [`Error`].
         pub struct LoginRejection(::housekey::door::Refusal);
 
         impl Error {
@@ -247,7 +269,7 @@ macro_rules! door_errors {
                 Self(refusal)
             }
 
-            /// The error, if it was one; `None` when somebody was denied.
+            /// The error, if it was one; `None` for a denial.
             pub fn error(&self) -> Option<&::housekey::Error> {
                 self.0.error()
             }

@@ -1,6 +1,6 @@
 //! Argon2id (RFC 9106) and its PHC string, `$argon2id$v=19$m=19456,t=2,p=1$salt$key`.
 //!
-//! The string is read here and not by a crate, because every number in it must be bounded before it is used.
+//! This module reads the string itself, without a crate, because every number in it must be bounded before use.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
@@ -9,11 +9,11 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use super::text::{Parts, Unreadable, number};
 use crate::error::{Error, ErrorKind};
 
-/// 2 GiB: RFC 9106's own first recommendation, the largest that is in use.
+/// 2 GiB: the first recommendation of RFC 9106 and the largest in use.
 const MAX_MEMORY_KIB: u64 = 2 * 1024 * 1024;
 const MAX_ITERATIONS: u64 = 64;
 const MAX_PARALLELISM: u64 = 64;
-/// Memory times passes is the work to be done: 4 GiB are a few seconds.
+/// The work is memory times passes: 4 GiB take a few seconds.
 const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
 
 const NANOSECONDS_PER_KIB: u64 = 700;
@@ -43,7 +43,7 @@ impl Argon2id {
         Self::bounded(numbers, Version::V0x13)
     }
 
-    /// The one place that makes a cost from numbers; the message says which of them is out of bounds.
+    /// The only constructor from numbers; the message says which of them is out of bounds.
     fn bounded(numbers: [u64; 3], version: Version) -> Result<Self, String> {
         let [memory, iterations, parallelism] = numbers;
         if !(1..=MAX_PARALLELISM).contains(&parallelism) {
@@ -95,12 +95,12 @@ impl Argon2id {
         })
     }
 
-    /// See [`work`](super::recipe::Recipe::work): each KiB, in each pass.
+    /// See [`work`](super::recipe::Recipe::work): each KiB once in each pass.
     pub(super) fn work(&self) -> u64 {
         u64::from(self.memory_kib) * u64::from(self.iterations) * NANOSECONDS_PER_KIB
     }
 
-    /// So much work, in no more memory than this has. `None` for less than argon2 can do.
+    /// The same amount of work, in no more memory than this. `None` for less than argon2 can do.
     pub(super) fn of_work(&self, work: u64) -> Option<Self> {
         let kib = work / NANOSECONDS_PER_KIB;
         let passes = kib.div_ceil(u64::from(self.memory_kib).max(1)).max(1);
@@ -118,7 +118,7 @@ impl Argon2id {
     }
 }
 
-/// Reads a PHC string of argon2id. Salts and keys are bounded as well: the PHC format's own limits, slightly widened.
+/// Reads a PHC string of argon2id. Salts and keys are bounded too, by slightly more than the PHC format's own limits.
 pub(super) fn parse(text: &str) -> Result<Parts<Argon2id>, Unreadable> {
     let fields: Vec<&str> = text.splitn(7, '$').collect();
     let (version, costs, salt, key) = match fields[..] {
@@ -140,7 +140,7 @@ pub(super) fn parse(text: &str) -> Result<Parts<Argon2id>, Unreadable> {
     Ok(Parts { cost, salt, key })
 }
 
-/// `m=…,t=…,p=…`, in the only order that the reference implementation writes.
+/// `m=…,t=…,p=…`, in the order that the reference implementation writes.
 fn parse_costs(text: &str) -> Result<[u64; 3], Unreadable> {
     let fields: Vec<&str> = text.splitn(4, ',').collect();
     let [memory, iterations, parallelism] = fields[..] else {
@@ -273,7 +273,7 @@ mod tests {
             format!("$argon2id$v=19$m=64,t=1,p=+1{rest}"),
             format!("$argon2id$v=19$m=64,t=1,p=1{rest}=="),
             format!("$argon2id$v=19$m=64,t=1,p=1{rest}$"),
-            // The same key, were it not for the bits after its last byte.
+            // The same key but for the bits after its last byte.
             "$argon2id$v=19$m=64,t=1,p=1$c2FsdFNBTFRzYWx0MTIzNA$jq6qWoXyVcxrg8bmHaaGLh".to_owned(),
             "$argon2id$v=19$m=64,t=1,p=1$c2FsdFNBTFRzYWx0MTIzNA".to_owned(),
             "$".to_owned(),

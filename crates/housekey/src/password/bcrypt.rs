@@ -1,6 +1,6 @@
-//! bcrypt (`$2b$12$…`), which is read so that an older users table works, and never written.
+//! bcrypt (`$2b$12$…`): read, so that an older users table works, and never written.
 //!
-//! As every implementation does it, only the first 72 bytes of a password count, and a NUL is put behind a shorter one.
+//! As in every implementation, only the first 72 bytes of a password count, and a shorter password gets a NUL behind it.
 
 use base64::Engine as _;
 use base64::alphabet::BCRYPT;
@@ -9,16 +9,16 @@ use zeroize::Zeroizing;
 
 use super::text::{Parts, Unreadable, number};
 
-/// At 16 it is some seconds of work.
+/// Cost 16 takes some seconds.
 const COSTS: std::ops::RangeInclusive<u64> = 4..=16;
 const PASSWORD_BYTES: usize = 72;
 const SALT_BYTES: usize = 16;
-/// Of the 24 that are computed, all write 23.
+/// 24 bytes are computed; every implementation writes 23.
 const KEY_BYTES: usize = 23;
 
 const NANOSECONDS_PER_ROUND: u64 = 80_000;
 
-/// The cost of one bcrypt hash, within the limits: 2 to the power of this.
+/// The cost of one bcrypt hash, within the limits: 2 to this power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bcrypt(u32);
 
@@ -47,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<Parts<Bcrypt>, Unreadable> {
     })
 }
 
-/// Some programs leave other bits than zeros behind the last byte.
+/// Some programs leave bits other than zeros after the last byte.
 fn decode(text: &str) -> Result<Vec<u8>, Unreadable> {
     const ENGINE: GeneralPurpose =
         GeneralPurpose::new(&BCRYPT, NO_PAD.with_decode_allow_trailing_bits(true));
@@ -57,7 +57,7 @@ fn decode(text: &str) -> Result<Vec<u8>, Unreadable> {
 impl Bcrypt {
     pub(super) const KEY_BYTES: usize = KEY_BYTES;
 
-    /// `key` gets as many bytes as it has room for, 23 at most.
+    /// Fills `key`, 23 bytes at most.
     pub(super) fn derive(&self, password: &[u8], salt: &[u8], key: &mut [u8]) {
         let mut bytes = Zeroizing::new(Vec::with_capacity(password.len() + 1));
         bytes.extend_from_slice(password);
@@ -109,7 +109,7 @@ mod tests {
                 &long,
                 "$2b$04$wPfbq.drFV8iiKMJZSnkY.vsmaGbS.OqigDYzi7xymEX63jfV.d/K",
             ),
-            // PHP's name for the same.
+            // PHP's name for the same format.
             (
                 "correct horse",
                 "$2y$04$r192effzYBrhZVaudN.TQ.zLQv/kUBKWdjNLnIOthyn8JUvSl70SC",

@@ -1,4 +1,4 @@
-//! Writing: new hashes, and whether an old one should be written again.
+//! Writing: making new hashes, and deciding whether to rewrite an old one.
 
 use zeroize::Zeroizing;
 
@@ -9,21 +9,23 @@ use crate::error::{Error, ErrorKind};
 impl Passwords {
     /// Hashes a new password, with a random salt, for the users table.
     ///
-    /// The result is ASCII: 97 bytes for the default argon2id, 162 for Werkzeug's scrypt; leave room for 255. It waits
-    /// for a place (see [`max_concurrent`](Passwords::max_concurrent)) and then takes tens of milliseconds on a thread of
-    /// its own. Dropping the future while it waits gives the place up; dropping it later does not stop the thread.
+    /// The result is ASCII: 97 bytes for the default argon2id, 162 for Werkzeug's scrypt; leave room for 255. The call
+    /// waits for a place (see [`max_concurrent`](Passwords::max_concurrent)) and then takes tens of milliseconds on a
+    /// thread of its own. Dropping the future while it waits gives up the place; dropping it later does not stop the
+    /// thread.
     ///
-    /// An empty password is hashed like any other, as Flask does: whether it is acceptable is the application's rule.
+    /// An empty password is hashed like any other, as in Flask. Whether to accept one is the application's rule.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::PasswordTooLong`] when the password has more bytes than
-    /// [`max_password_bytes`](Passwords::max_password_bytes): tell the person. [`ErrorKind::Busy`] when as many wait as
-    /// [may](Passwords::max_waiting). [`ErrorKind::Password`] when the system gives no randomness or not enough memory.
+    /// [`max_password_bytes`](Passwords::max_password_bytes): tell the person. [`ErrorKind::Busy`] when the
+    /// [queue](Passwords::max_waiting) is full. [`ErrorKind::Password`] when the system provides no randomness or not
+    /// enough memory.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
         self.check_length(password)?;
         let place = self.workers.place().await?;
-        // Not before: many may wait.
+        // Copied only now: many calls may wait.
         let (this, password) = (self.clone(), Zeroizing::new(password.to_owned()));
         place.run(move || this.hash_blocking(&password)).await
     }
@@ -52,13 +54,13 @@ impl Passwords {
         StoredHash::write(self.recipe, password)
     }
 
-    /// Whether a stored hash is other than what [`hash`](Passwords::hash) writes now: another scheme, any other parameter
-    /// (higher ones too: equal cost is what hides who has an account), parameters left out, a shorter salt, or a text
-    /// that cannot be read.
+    /// Whether a stored hash differs from what [`hash`](Passwords::hash) writes now: another scheme, any other parameter
+    /// (higher ones too, since equal cost is what hides which names have an account), omitted parameters, a shorter salt,
+    /// or unreadable text.
     ///
-    /// Ask it after a successful [`verify`](Passwords::verify), while the password is at hand, and hash again. When that
-    /// or storing it fails, let the login succeed all the same. If `User::session_auth_hash` returns the password hash,
-    /// this ends the user's other logins; a column of its own does not.
+    /// Ask after a successful [`verify`](Passwords::verify), while you have the password, and hash it again. If hashing or
+    /// storing fails, let the login succeed anyway. If `User::session_auth_hash` returns the password hash, this ends the
+    /// user's other logins; a column of its own does not.
     ///
     /// ```
     /// use housekey::password::Passwords;
@@ -81,8 +83,8 @@ impl Passwords {
         let Ok(hash) = StoredHash::parse(stored) else {
             return true;
         };
-        // Longer salts are left alone: the next Werkzeug writes 22 characters, and two programs that share a table must
-        // not rewrite each other's hashes for ever.
+        // Longer salts are left alone: the next Werkzeug writes 22 characters, and two programs that share a table must not
+        // keep rewriting each other's hashes.
         !stored.starts_with(&self.recipe.prefix())
             || hash.salt.len() < SALT_BYTES
             || hash.key.len() < self.recipe.key_bytes()

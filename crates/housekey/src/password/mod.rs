@@ -1,16 +1,15 @@
-//! Passwords: hash them, verify them, and notice hashes that have grown old.
+//! Passwords: hash them, verify them, and notice outdated hashes.
 //!
 //! 1. New hashes are **argon2id** with 19 MiB, 2 passes, 1 lane ([OWASP's first choice][owasp]), as a PHC string.
-//!    Werkzeug's two formats can be written instead, for a users table that a Flask application reads as well.
-//! 2. Argon2id and both of Werkzeug's formats are always **read**, so a Flask users table works as it is. So are the other formats of
-//!    password-auth and passlib, and bcrypt; [`Passwords::needs_rehash`] says that they are to be replaced.
-//! 3. **Every login costs the work of one new hash**: for an unknown user, a user without a password and a stored hash
-//!    that nobody can read, a dummy hash with the current parameters is verified instead, and the answer is `false`; beside
-//!    a stored hash that is cheaper, a dummy of the missing work. How long the answer takes does not tell who has an
-//!    account.
+//!    Werkzeug's two formats can be written instead, for a users table that a Flask application also reads.
+//! 2. Argon2id and both of Werkzeug's formats are always **read**, so a Flask users table works as it is. So are bcrypt and
+//!    the other formats of password-auth and passlib; [`Passwords::needs_rehash`] says to replace those.
+//! 3. **Every login costs the work of one new hash.** For an unknown user, a user without a password, or an unreadable
+//!    stored hash, a dummy hash with the current parameters is verified instead, and the answer is `false`. A cheaper
+//!    stored hash gets a dummy for the missing work. So the time of the answer does not reveal which names have an account.
 //! 4. Parameters inside a stored hash are **bounded** before any work is done (Werkzeug takes them as they come).
-//! 5. Hashing runs on **a few blocking threads**, on any async runtime; the rest of a storm of logins waits its turn
-//!    and every other request is served meanwhile. The queue is **bounded**: beyond it the answer is "busy", at once.
+//! 5. Hashing runs on **a few blocking threads**, on any async runtime. In a storm of logins the rest waits in turn, and
+//!    every other request is served meanwhile. The queue is **bounded**: once it is full, the answer is "busy", at once.
 //! 6. A password is its UTF-8 bytes: not trimmed, not normalised, not cut at 72 bytes or at a NUL. One longer than
 //!    4096 bytes is refused before it is hashed ([ASVS 6.2.8, 6.2.9][asvs]).
 //!
@@ -24,7 +23,7 @@
 //! // Signing up: keep this text in the users table.
 //! let stored = passwords.hash("correct horse battery staple").await?;
 //!
-//! // Logging in. `None` is a name that no user has: it takes as long, and is never right.
+//! // Logging in. `None` stands for an unknown name: it takes as long, and is never right.
 //! assert!(passwords.verify("correct horse battery staple", Some(&stored)).await?);
 //! assert!(!passwords.verify("Tr0ub4dor&3", Some(&stored)).await?);
 //! assert!(!passwords.verify("Tr0ub4dor&3", None).await?);
@@ -40,40 +39,40 @@
 //! | `$argon2id$v=19$m=19456,t=2,p=1$salt$key` (without `v=`: version 16) | memory ≤ 2 GiB, passes ≤ 64, memory × passes ≤ 4 GiB, lanes ≤ 64, salt 8 to 64 bytes, key 12 to 64 bytes |
 //! | `scrypt:N:r:p$salt$hex`, `scrypt$salt$hex` (meaning 32768:8:1) | N a power of two, 128 × N × r ≤ 256 MiB, r ≤ 32, p ≤ 16 |
 //! | `pbkdf2:sha256:iterations$salt$hex`, also `sha1` and `sha512` | iterations ≤ 10,000,000 |
-//! | `pbkdf2:sha256$salt$hex`, `pbkdf2$salt$hex` | 1,000,000 iterations and SHA-256, as Werkzeug 3.1 reads them; made by an older Werkzeug they meant fewer, and never match |
+//! | `pbkdf2:sha256$salt$hex`, `pbkdf2$salt$hex` | 1,000,000 iterations and SHA-256, as Werkzeug 3.1 reads them; those made by an older Werkzeug meant fewer, and never match |
 //!
 //! | `$scrypt$ln=17,r=8,p=1$salt$key` (password-auth, passlib) | as `scrypt:N:r:p`; salt 8 to 64 bytes, key 12 to 64 bytes |
 //! | `$pbkdf2-sha256$i=600000,l=32$salt$key` (password-auth), `$pbkdf2-sha256$29000$salt$key` (passlib), also `sha512` and passlib's `$pbkdf2$` | as `pbkdf2:sha256:iterations`; salt and key as above |
-//! | `$2b$12$…`, `$2a$…`, `$2y$…` (bcrypt) | cost 4 to 16. Of a password the first 72 bytes count, as everywhere |
+//! | `$2b$12$…`, `$2a$…`, `$2y$…` (bcrypt) | cost 4 to 16. Only the first 72 bytes of a password count, as everywhere |
 //!
-//! Not read: argon2i, argon2d, and what Werkzeug 3 removed (`plain$$…`, `sha256$salt$hex`), as well as the marks
-//! for "no password" (an empty text, `!`). [`Passwords::verify`] answers `false` to all of these and
-//! [`Passwords::check_stored`] says why.
+//! Not read: argon2i, argon2d, what Werkzeug 3 removed (`plain$$…`, `sha256$salt$hex`), and marks for "no password" (an
+//! empty text, `!`). [`Passwords::verify`] answers `false` to all of these, and [`Passwords::check_stored`] says why.
 //!
 //! # What this does not protect against
 //!
-//! - **Hashes that are dearer than new ones.** They take their own time, and nothing can take it away; making every
-//!   unknown name as dear would let anybody keep the machine busy by sending names. So an attacker who measures can tell those
-//!   users from names that do not exist (Django's CVE-2016-2513). New hashes should be the dearest in the table: one that
-//!   comes from Flask is best served with [`Passwords::werkzeug_scrypt`] at first; changing to the default argon2id later,
-//!   with [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
-//! - **Differences of some per cent.** How much work is missing beside a hash of another algorithm is an estimate; beside
-//!   one of another cost it is exact but for what a processor makes of it.
-//! - **Guessing.** Limit attempts per account and per client; here only the number of hashes at the same time is limited.
-//! - **Flooding.** A client that sends more sign-ins than the machine can verify makes others get "busy" instead of an answer.
-//! - **A stolen table** makes guessing offline possible; the cost of a hash only slows it down.
-//! - **Reading memory.** The copies of a password that are made here are overwritten after use. Those of the web framework
-//!   are not: the body of the request, and the form that was read from it. Nor is the memory in which argon2 and scrypt worked, which does
-//!   not hold the password.
-//! - **A NUL at the end**, in Werkzeug's formats only: `x` and `x\0` are one password there, as in Flask, because HMAC
-//!   fills short keys up with NULs. Argon2id tells them apart.
-//! - **Weak passwords.** Whether an empty or a leaked password is acceptable is the application's rule.
+//! - **Stored hashes that cost more than new ones.** They take their own time, and nothing can hide it: making every
+//!   unknown name cost as much would let anybody keep the machine busy by sending names. So an attacker who measures can
+//!   tell those users from names that do not exist (Django's CVE-2016-2513). Make new hashes the most expensive in the
+//!   table. For a table from Flask, begin with [`Passwords::werkzeug_scrypt`]. Changing to the default argon2id later, with
+//!   [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
+//! - **Differences of a few per cent.** The missing work beside a hash of another algorithm is an estimate; beside one of
+//!   another cost it is exact, apart from the processor's own variation.
+//! - **Guessing.** Limit attempts per account and per client. This module limits only how many hashes run at the same time.
+//! - **Flooding.** A client that sends more logins than the machine can verify makes other users get "busy" instead of an
+//!   answer.
+//! - **A stolen table** allows guessing offline; the cost of a hash only slows that down.
+//! - **Reading memory.** The copies of a password that this module makes are overwritten after use. Those of the web
+//!   framework are not: the request's body and the form that was read from it. Neither is the memory in which argon2 and
+//!   scrypt worked, which does not hold the password.
+//! - **A NUL at the end**, in Werkzeug's formats only: `x` and `x\0` are the same password there, as in Flask, because HMAC
+//!   pads short keys with NULs. Argon2id tells them apart.
+//! - **Weak passwords.** Whether to accept an empty or leaked password is the application's rule.
 //!
 //! # Slow in a debug build
 //!
-//! Unoptimised, a hash takes about twenty times as long (half a second instead of 25 ms). An application's `Cargo.toml` can
-//! optimise what hashes, and nothing else; with Werkzeug's formats that is `digest`, `hmac`, `pbkdf2`, `salsa20`, `scrypt` and
-//! `sha2` as well:
+//! Without optimisation, a hash takes about twenty times as long (half a second instead of 25 ms). An application's
+//! `Cargo.toml` can optimise just the crates that hash; Werkzeug's formats also need `digest`, `hmac`, `pbkdf2`, `salsa20`,
+//! `scrypt` and `sha2`:
 //!
 //! ```toml
 //! [profile.dev.package]
@@ -103,12 +102,12 @@ use recipe::Recipe;
 use werkzeug::{Pbkdf2, Scrypt};
 use workers::Workers;
 
-/// ASVS 6.2.9 asks for 64 characters at least; this is far above, and still nothing to hash.
+/// ASVS 6.2.9 asks for at least 64 characters. This is far above, and still costs nothing to hash.
 const DEFAULT_MAX_PASSWORD_BYTES: usize = 4096;
 
-/// Hashes and verifies passwords. Make one for the application and clone it: clones share their places for hashing.
+/// Hashes and verifies passwords. Make one for the application and clone it: clones share their hashing places.
 ///
-/// [`hash`](Passwords::hash) and [`verify`](Passwords::verify) are async and run elsewhere than on the caller's thread;
+/// [`hash`](Passwords::hash) and [`verify`](Passwords::verify) are async and work on another thread;
 /// [`hash_blocking`](Passwords::hash_blocking) and [`verify_blocking`](Passwords::verify_blocking) are for scripts. The
 /// [module's page](self) has an example, the formats that are read, and what this does not protect against.
 #[derive(Clone)]
@@ -119,8 +118,8 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Writes argon2id with 19456 KiB of memory, 2 passes and 1 lane; accepts passwords of up to 4096 bytes; hashes on
-    /// half of the machine's cores at the same time.
+    /// Writes argon2id with 19456 KiB of memory, 2 passes and 1 lane; accepts passwords of up to 4096 bytes; uses half of
+    /// the machine's cores for hashing.
     pub fn new() -> Self {
         Passwords {
             recipe: Recipe::Argon2id(Argon2id::OWASP),
@@ -131,14 +130,14 @@ impl Passwords {
 
     /// Writes argon2id at another cost: memory in KiB, number of passes over it, number of lanes.
     ///
-    /// OWASP's equals of the default are (47104, 1, 1), (12288, 3, 1), (9216, 4, 1) and (7168, 5, 1). The lanes are
-    /// computed one after another, so more of them makes nothing faster here. Small values (8, 1, 1) make an
-    /// application's tests fast.
+    /// OWASP's equivalents of the default are (47104, 1, 1), (12288, 3, 1), (9216, 4, 1) and (7168, 5, 1). The lanes are
+    /// computed one after another, so more of them is not faster here. Small values (8, 1, 1) keep an application's tests
+    /// fast.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Password`] when argon2 has no such parameters (less than 1 pass, less than 1 lane, less than 8 KiB a
-    /// lane) or they are above the [limits for reading](self#what-is-read).
+    /// [`ErrorKind::Password`] when argon2 does not allow the parameters (less than 1 pass, less than 1 lane, less than 8
+    /// KiB a lane) or they are above the [limits for reading](self#what-is-read).
     ///
     /// ```
     /// use housekey::password::Passwords;
@@ -163,7 +162,7 @@ impl Passwords {
     /// Writes Werkzeug's default format, `scrypt:32768:8:1$salt$hex` (32 MiB of memory), so that a Flask application
     /// beside this one verifies the same users table.
     ///
-    /// Read by Werkzeug 2.3 and later with `check_password_hash`. OWASP asks for three lanes with this much memory, so it
+    /// Werkzeug 2.3 and later read it with `check_password_hash`. OWASP asks for three lanes with this much memory, so it
     /// is weaker than the default; it is what Flask applications have.
     #[must_use]
     pub fn werkzeug_scrypt(self) -> Self {
@@ -172,7 +171,7 @@ impl Passwords {
 
     /// Writes `pbkdf2:sha256:iterations$salt$hex`, which every Werkzeug in use reads.
     ///
-    /// Werkzeug 3.1 itself uses 1,000,000 iterations; OWASP asks for 600,000 at least. It needs no memory, and is the
+    /// Werkzeug 3.1 itself uses 1,000,000 iterations; OWASP asks for at least 600,000. It needs no memory, and is the
     /// weakest of the three against graphics cards.
     ///
     /// # Errors
@@ -183,11 +182,11 @@ impl Passwords {
         Ok(self.writing(Recipe::Pbkdf2(cost)))
     }
 
-    /// How many passwords are hashed at the same time by this value and its clones; the others wait, as many as
-    /// [`max_waiting`](Self::max_waiting) says. 0 counts as 1.
+    /// How many passwords this value and its clones hash at the same time. The others wait, up to
+    /// [`max_waiting`](Self::max_waiting). 0 counts as 1.
     ///
-    /// The default is half of [`std::thread::available_parallelism`], at least 1. Memory in use is at most this times
-    /// the memory of one hash. `hash_blocking` and `verify_blocking` do not count.
+    /// The default is half of [`std::thread::available_parallelism`], at least 1. Peak memory is this times the memory of
+    /// one hash. `hash_blocking` and `verify_blocking` do not count.
     #[must_use]
     pub fn max_concurrent(self, n: usize) -> Self {
         Passwords {
@@ -196,12 +195,13 @@ impl Passwords {
         }
     }
 
-    /// How many may wait for their turn to be hashed. Beyond them, [`hash`](Self::hash) and [`verify`](Self::verify) fail
-    /// at once with [`ErrorKind::Busy`], which is answered with 503: somebody who floods the login form does not keep
-    /// everybody else waiting for minutes. Of those who wait, no password is copied.
+    /// How many calls may wait for their turn. Beyond that, [`hash`](Self::hash) and [`verify`](Self::verify) fail at once
+    /// with [`ErrorKind::Busy`], which is answered with 503, so that flooding the login form does not keep everybody else
+    /// waiting for minutes. A waiting call holds no copy of its password.
     ///
-    /// The default is 256 for each that is hashed at the same time: the last of them waits for some seconds. It is not a
-    /// rate limit: while the form is flooded, who is let in is chance. `hash_blocking` and `verify_blocking` do not count.
+    /// The default is 256 for each password that is hashed at the same time: the last in the queue waits for some seconds.
+    /// This is not a rate limit: while the form is flooded, chance decides which users get in. `hash_blocking` and
+    /// `verify_blocking` do not count.
     ///
     /// ```
     /// use housekey::password::Passwords;
@@ -216,7 +216,7 @@ impl Passwords {
         }
     }
 
-    /// The longest password accepted, in bytes of UTF-8 (the default is 4096). A longer one is never cut:
+    /// The longest password accepted, in bytes of UTF-8 (4096 by default). A longer one is never cut:
     /// [`hash`](Passwords::hash) refuses it and [`verify`](Passwords::verify) answers `false`.
     #[must_use]
     pub fn max_password_bytes(self, n: usize) -> Self {
@@ -256,7 +256,7 @@ fn setting_refused(why: String) -> Error {
 mod tests {
     use super::*;
 
-    /// The cheapest argon2id there is, so that a test can afford many.
+    /// The cheapest argon2id, so that a test can afford many.
     pub(super) fn cheap() -> Passwords {
         Passwords::new().argon2id(8, 1, 1).unwrap()
     }

@@ -1,10 +1,10 @@
-//! What begins with `$`: PHC strings of argon2id, scrypt and PBKDF2, passlib's spelling of the last, and bcrypt.
+//! Stored texts that begin with `$`: PHC strings of argon2id, scrypt and PBKDF2, passlib's spelling of PBKDF2, and bcrypt.
 //!
-//! - `$pbkdf2-sha256$i=600000,l=32$salt$key` is RustCrypto's, and so password-auth's; `$pbkdf2-sha256$600000$salt$key` passlib's,
-//!   with `.` for base64's `+`. Also with `sha512`, and passlib's `$pbkdf2$` with SHA-1.
-//! - `$scrypt$ln=17,r=8,p=1$salt$key` is the same at both.
+//! - RustCrypto, and so password-auth, writes `$pbkdf2-sha256$i=600000,l=32$salt$key`; passlib writes
+//!   `$pbkdf2-sha256$600000$salt$key`, with `.` for base64's `+`. Also with `sha512`, and passlib's `$pbkdf2$` with SHA-1.
+//! - Both write `$scrypt$ln=17,r=8,p=1$salt$key` the same way.
 //!
-//! The strings are read here and not by a crate, because every number in them must be bounded before it is used.
+//! This module reads the strings itself, without a crate, because every number in them must be bounded before use.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -53,7 +53,7 @@ fn digest_of(name: &str) -> Option<Digest> {
     })
 }
 
-/// The cost, and in RustCrypto's spelling the key's length.
+/// The cost, and the key's length in RustCrypto's spelling.
 fn pbkdf2(digest: Digest, costs: &str) -> Result<(Pbkdf2, Option<u64>), Unreadable> {
     let (iterations, length) = match costs.strip_prefix("i=").map(|it| it.split_once(",l=")) {
         Some(Some((iterations, length))) => (iterations, Some(number(length)?)),

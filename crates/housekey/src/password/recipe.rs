@@ -1,4 +1,4 @@
-//! A recipe: an algorithm with its cost, within the limits since it was made.
+//! A recipe: an algorithm with its cost, which is within the limits from the start.
 
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -81,15 +81,14 @@ impl Recipe {
         }
     }
 
-    /// Whether the password gives this key; the comparison takes the same time wherever they differ.
+    /// Whether the password gives this key. The comparison takes the same time wherever they differ.
     pub(super) fn matches(&self, password: &str, salt: &[u8], key: &[u8]) -> Result<Choice, Error> {
         let mut derived = Zeroizing::new(vec![0; key.len()]);
         self.derive(password, salt, &mut derived)?;
         Ok(derived.ct_eq(key))
     }
 
-    /// About how many nanoseconds of work it is, on the machines that were measured: an estimate, to be compared with
-    /// another one's.
+    /// Roughly how many nanoseconds of work it is, on the machines that were measured: an estimate, for comparing recipes.
     pub(super) fn work(&self) -> u64 {
         match self {
             Recipe::Argon2id(argon2id) => argon2id.work(),
@@ -99,13 +98,13 @@ impl Recipe {
         }
     }
 
-    /// What is to be done beside a verification of `done` so that both are the work of this recipe. `None` when that one
-    /// is as much alone, or nearly.
+    /// The work to add to a verification of `done` so that both together cost as much as this recipe. `None` when `done`
+    /// alone costs as much, or nearly.
     pub(super) fn missing_beside(&self, done: Recipe) -> Option<Recipe> {
         let missing = self.work().checked_sub(done.work())?;
         match self {
             Recipe::Argon2id(argon2id) => argon2id.of_work(missing).map(Recipe::Argon2id),
-            // Its own work comes in powers of two; both are made of work on memory.
+            // Their own cost comes only in powers of two; argon2id, which works on memory too, makes up the rest.
             Recipe::Scrypt(_) | Recipe::Bcrypt(_) => {
                 Argon2id::OWASP.of_work(missing).map(Recipe::Argon2id)
             }
@@ -123,7 +122,7 @@ impl Recipe {
         }
     }
 
-    /// What stands before the salt in the hashes that this recipe writes.
+    /// The text before the salt in the hashes that this recipe writes.
     pub(super) fn prefix(&self) -> String {
         match self {
             Recipe::Argon2id(argon2id) => argon2id.prefix(),
@@ -179,7 +178,7 @@ pub(super) mod tests {
         DERIVED.with_borrow_mut(|derived| derived.push(recipe));
     }
 
-    /// Which recipes this thread has worked through during `work`: counted, not timed.
+    /// Which recipes this thread ran during `work`: counted, not timed.
     pub(in super::super) fn derived_during<T>(work: impl FnOnce() -> T) -> (T, Vec<Recipe>) {
         DERIVED.take();
         let result = work();

@@ -1,4 +1,4 @@
-//! A stored hash: the text in the users table, taken apart and put together.
+//! A stored hash: the text in the users table, parsed and written.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,8 @@ use super::text::Unreadable;
 use super::{phc, werkzeug};
 use crate::error::{Error, ErrorKind};
 
-/// The salts written: 16 random bytes for argon2id (RFC 9106, section 3.1), 16 letters and digits for Werkzeug's formats.
+/// The salts that are written: 16 random bytes for argon2id (RFC 9106, section 3.1), 16 letters and digits for Werkzeug's
+/// formats.
 pub(super) const SALT_BYTES: usize = 16;
 
 /// One stored hash, readable and within the limits.
@@ -22,7 +23,7 @@ pub(super) struct StoredHash {
 }
 
 impl StoredHash {
-    /// Takes a stored text apart. The work is linear in its length, whatever it says.
+    /// Parses a stored text. The work is linear in its length, whatever it says.
     pub(super) fn parse(text: &str) -> Result<Self, Unreadable> {
         let parts = match text.starts_with('$') {
             true => phc::parse(text)?,
@@ -35,9 +36,9 @@ impl StoredHash {
         })
     }
 
-    /// What is verified when there is nothing to verify: as much work as a hash that `recipe` has just written.
+    /// The stand-in to verify where no stored hash can be: as much work as a hash that `recipe` has just written.
     ///
-    /// Nobody looks at the answer, so salt and key need no secret and no randomness that could fail.
+    /// The answer is not used, so the salt and the key need neither secrecy nor randomness, which could fail.
     pub(super) fn dummy(recipe: Recipe) -> Self {
         StoredHash {
             recipe,
@@ -81,10 +82,10 @@ fn random_bytes() -> Result<[u8; SALT_BYTES], Error> {
     Ok(bytes)
 }
 
-/// Werkzeug's salt: letters and digits, each as likely as the others.
+/// Werkzeug's salt: letters and digits, all equally likely.
 fn random_text() -> Result<String, Error> {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // The largest multiple of 62 that a byte can hold; above it the first letters would come more often.
+    // The largest multiple of 62 that a byte can hold; above it, the first letters would come up more often.
     const FAIR: u8 = 248;
     let mut text = String::with_capacity(SALT_BYTES);
     while text.len() < SALT_BYTES {

@@ -1,6 +1,6 @@
-//! What the formats of stored hashes have in common, as texts.
+//! What the formats of stored hashes have in common as texts.
 
-/// A stored text taken apart, by the costs that its format has.
+/// A parsed stored text, with the costs of its format.
 pub(super) struct Parts<C> {
     pub(super) cost: C,
     pub(super) salt: Vec<u8>,
@@ -16,7 +16,7 @@ pub(super) enum Unreadable {
     OutOfBounds(String),
 }
 
-/// A number as the formats write it: digits only. One too large to hold is as refused as the largest.
+/// A number as the formats write it: digits only. One that is too large to hold is refused like the largest.
 pub(super) fn number(text: &str) -> Result<u64, Unreadable> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Unreadable::UnknownFormat);

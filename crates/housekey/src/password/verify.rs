@@ -1,4 +1,4 @@
-//! Reading: is this the password? One verification's work in every branch.
+//! Reading: is this the password? Every branch does the work of one verification.
 
 use subtle::Choice;
 use zeroize::Zeroizing;
@@ -9,12 +9,12 @@ use super::text::Unreadable;
 use crate::error::{Error, ErrorKind};
 
 impl Passwords {
-    /// Whether `password` is the one that `stored` was made from. `None`: there is no such user, and the answer is `false`.
+    /// Whether `stored` was made from `password`. Pass `None` for a user who does not exist; the answer is `false`.
     ///
-    /// Every call does the work of one new hash: against `stored`, and as much beside it as that is cheaper; or
-    /// against a dummy with the parameters that new hashes get when there is no user, no password (`Some("")`,
-    /// `Some("!")`) or no known format. So look the user
-    /// up, verify whatever came of it, and only then ask whether the account is locked:
+    /// Every call does the work of one new hash. It verifies against `stored`, plus the difference where `stored` is
+    /// cheaper. Without a user, a password (`Some("")`, `Some("!")`) or a known format, it verifies against a dummy with
+    /// the parameters of new hashes. So look up the user, verify the result whatever it is, and only then check whether the
+    /// account is locked:
     ///
     /// ```
     /// use housekey::password::Passwords;
@@ -36,29 +36,29 @@ impl Passwords {
     /// # }
     /// ```
     ///
-    /// The one exception is a password above [`max_password_bytes`](Passwords::max_password_bytes): `false` at once, for
-    /// every name alike, before `stored` is looked at.
+    /// The one exception is a password above [`max_password_bytes`](Passwords::max_password_bytes): the answer is `false`
+    /// at once, for every name alike, before `stored` is looked at.
     ///
-    /// It waits for a place (see [`max_concurrent`](Passwords::max_concurrent)) and then takes tens of milliseconds on a
-    /// thread of its own. Dropping the future while it waits gives the place up; dropping it later does not stop the
-    /// thread. Hashes that are [dearer than new ones](crate::password#what-this-does-not-protect-against) still tell their
-    /// users apart by time.
+    /// The call waits for a place (see [`max_concurrent`](Passwords::max_concurrent)) and then takes tens of milliseconds
+    /// on a thread of its own. Dropping the future while it waits gives up the place; dropping it later does not stop the
+    /// thread. The time of the answer still reveals users whose hashes [cost more than new
+    /// ones](crate::password#what-this-does-not-protect-against).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Busy`], at once and for every name alike, when as many wait as [may](Passwords::max_waiting): whether the
-    /// password is right is not known, so answer "try again in a little while" and not "wrong password".
+    /// [`ErrorKind::Busy`], at once and for every name alike, when the [queue](Passwords::max_waiting) is full. Whether the
+    /// password is right is unknown, so answer "try again in a little while" and not "wrong password".
     ///
     /// [`ErrorKind::Password`], after the same work, when `stored` is in a known format with parameters above the
-    /// [limits](crate::password#what-is-read), or when memory is short. No input of a client can cause it: it is the
-    /// application's own data, the password may well be the right one, and answering `false` would hide from the
-    /// application that this user can never log in. [`check_stored`](Passwords::check_stored) finds such users beforehand.
+    /// [limits](crate::password#what-is-read), or when memory is short. Client input cannot cause it: the fault is in the
+    /// application's own data, and the password may well be right. Answering `false` would hide that this user can never
+    /// log in. [`check_stored`](Passwords::check_stored) finds such users beforehand.
     pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
         if self.is_too_long(password) {
             return Ok(false);
         }
         let place = self.workers.place().await?;
-        // Not before: many may wait.
+        // Copied only now: many calls may wait.
         let (this, password) = (self.clone(), Zeroizing::new(password.to_owned()));
         let stored = stored.map(str::to_owned);
         place
@@ -81,9 +81,9 @@ impl Passwords {
             Some(Ok(hash)) => (hash, Choice::from(1)),
             Some(Err(_)) | None => (&dummy, Choice::from(0)),
         };
-        // `Choice` keeps the compiler from leaving the work out where its result cannot matter.
+        // `Choice` keeps the compiler from skipping the work where its result cannot matter.
         let right = target.matches(password)? & real;
-        // Also when the password is right, so that a locked account takes as long as a wrong password.
+        // Done for a right password too, so that a locked account takes as long as a wrong password.
         if let Some(missing) = self.recipe.missing_beside(target.recipe) {
             let _ = StoredHash::dummy(missing).matches(password)?;
         }
@@ -93,12 +93,13 @@ impl Passwords {
         }
     }
 
-    /// Whether [`verify`](Passwords::verify) could ever answer `true` to this stored hash, without doing any work: for a
-    /// look over the users table before a move from Flask, and for a user who says that the right password is refused.
+    /// Whether [`verify`](Passwords::verify) could ever answer `true` for this stored hash. Does no hashing. Use it to
+    /// check the users table before a move from Flask, or when a user says that the right password is refused.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Password`], saying why nobody can log in with it: an unknown format, or parameters outside the limits.
+    /// [`ErrorKind::Password`], saying why nobody can log in with this hash: an unknown format, or parameters outside the
+    /// limits.
     ///
     /// ```
     /// use housekey::password::Passwords;

@@ -1,7 +1,7 @@
 //! Werkzeug's password hashes (`werkzeug.security`, 3.1): `method$salt$hex`.
 //!
-//! - `method` is `scrypt:N:r:p` or `pbkdf2:digest:iterations`; what is left out has Werkzeug's default.
-//! - `salt` is used as its text's bytes. Its alphabet is not checked: Werkzeug's has changed.
+//! - `method` is `scrypt:N:r:p` or `pbkdf2:digest:iterations`; omitted parts have Werkzeug's defaults.
+//! - `salt` is used as the bytes of its text. Its alphabet is not checked, since Werkzeug's has changed.
 //! - `hex` is lower-case, and as long as the method makes it: Werkzeug compares the whole text.
 
 use pbkdf2::pbkdf2_hmac;
@@ -11,17 +11,17 @@ use crate::error::{Error, ErrorKind};
 
 const MIB: u64 = 1024 * 1024;
 const MAX_SCRYPT_MEMORY: u64 = 256 * MIB;
-/// With it the second buffer, 128 × r × p bytes, stays small as well.
+/// Keeps the second buffer, 128 × r × p bytes, small as well.
 const MAX_SCRYPT_R: u64 = 32;
 const MAX_SCRYPT_P: u64 = 16;
 const MAX_PBKDF2_ITERATIONS: u64 = 10_000_000;
-/// Werkzeug 3.1's `DEFAULT_PBKDF2_ITERATIONS`: what a hash that names no number is verified with there, whatever it
-/// was made with.
+/// Werkzeug 3.1's `DEFAULT_PBKDF2_ITERATIONS`: Werkzeug verifies a hash without a number with this many, whatever it was
+/// made with.
 const DEFAULT_PBKDF2_ITERATIONS: u32 = 1_000_000;
 
 const NANOSECONDS_PER_SCRYPT_BLOCK: u64 = 250;
 
-/// What a hash's `method` says.
+/// The parsed `method` of a hash.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Method {
     Scrypt(Scrypt),
@@ -80,7 +80,7 @@ pub(super) struct Scrypt {
 }
 
 impl Scrypt {
-    /// What `hashlib.scrypt` makes when it is not told otherwise, and Werkzeug does not tell it.
+    /// The default of `hashlib.scrypt`, which Werkzeug does not change.
     pub(super) const KEY_BYTES: usize = 64;
 
     /// Werkzeug's default since 3.0: `scrypt:32768:8:1`.
@@ -90,7 +90,7 @@ impl Scrypt {
         p: 1,
     };
 
-    /// The one place that makes a cost from numbers; the message says which of them is out of bounds.
+    /// The only constructor from numbers; the message says which of them is out of bounds.
     pub(super) fn bounded(n: u64, r: u64, p: u64) -> Result<Self, String> {
         if n < 2 || !n.is_power_of_two() {
             return Err(format!(
@@ -179,7 +179,7 @@ impl Pbkdf2 {
         u64::from(self.iterations) * self.nanoseconds_per_iteration()
     }
 
-    /// So much work. `None` for less than one iteration.
+    /// The same amount of work. `None` for less than one iteration.
     pub(super) fn of_work(&self, work: u64) -> Option<Self> {
         Self::bounded(self.digest, work / self.nanoseconds_per_iteration()).ok()
     }
@@ -192,7 +192,7 @@ impl Pbkdf2 {
         }
     }
 
-    /// `hashlib.pbkdf2_hmac` makes one digest's length when it is not told otherwise.
+    /// The default of `hashlib.pbkdf2_hmac`: the digest's length.
     pub(super) fn key_bytes(&self) -> usize {
         match self.digest {
             Digest::Sha1 => 20,
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_nul_at_the_end_makes_no_difference_as_in_werkzeug() {
-        // HMAC, inside both methods, fills a short key up with NULs.
+        // HMAC, inside both methods, pads a short key with NULs.
         let (password, stored) = VECTORS[3];
         assert!(verifies(stored, &format!("{password}\0")));
     }

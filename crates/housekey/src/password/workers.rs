@@ -1,4 +1,4 @@
-//! Work that blocks a thread, a bounded number of it at a time, on any async runtime.
+//! Blocking work, a bounded number at a time, on any async runtime.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use async_lock::{Mutex, Semaphore, SemaphoreGuardArc};
 
 use crate::error::{Error, ErrorKind};
 
-/// How many may wait for each place, unless it is set: with hashes of 10 to 30 ms the last of them waits for some seconds,
-/// about as long as people do. Two hundred who sign in at the same moment are all let in, also by one core.
+/// How many calls may wait for each place by default. With hashes of 10 to 30 ms the last of them waits for some seconds,
+/// about as long as people do. Even on one core, two hundred simultaneous logins all get in.
 const WAITING_PER_PLACE: usize = 256;
 
-/// Places for blocking work, and a queue in front of them. Clones share both.
+/// Places for blocking work, with a queue in front. Clones share both.
 #[derive(Clone)]
 pub(super) struct Workers {
     places: Arc<Semaphore>,
-    /// Its holder is the first of the queue. It goes to those who wait in their order, which a place alone would not.
+    /// The holder is first in the queue. The lock is handed on in order, which a place alone would not be.
     front: Arc<Mutex<()>>,
     waiting: Arc<AtomicUsize>,
     count: usize,
@@ -25,7 +25,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// 0 counts as 1, because work without any place would wait forever.
+    /// 0 counts as 1, because work without a place would wait forever.
     pub(super) fn new(count: usize) -> Self {
         let count = count.max(1);
         Workers {
@@ -37,7 +37,7 @@ impl Workers {
         }
     }
 
-    /// As many of these, with a queue of their own.
+    /// The same number of places, with a queue of their own.
     pub(super) fn with_most_waiting(&self, most: usize) -> Self {
         Workers {
             most_waiting: Some(most),
@@ -45,7 +45,7 @@ impl Workers {
         }
     }
 
-    /// So many, with as long a queue as was set for these.
+    /// This many places, with the queue length of these.
     pub(super) fn with_count(&self, count: usize) -> Self {
         Workers {
             most_waiting: self.most_waiting,
@@ -53,7 +53,7 @@ impl Workers {
         }
     }
 
-    /// Half of the cores: the other half answers the requests that hash nothing.
+    /// Half of the cores: the other half serves the requests that hash nothing.
     pub(super) fn default_count() -> usize {
         thread::available_parallelism().map_or(1, NonZero::get) / 2
     }
@@ -67,14 +67,13 @@ impl Workers {
             .unwrap_or(self.count.saturating_mul(WAITING_PER_PLACE))
     }
 
-    /// A place, as soon as there is one. Nothing is kept for whoever waits but their turn, which they give up by waiting
-    /// no longer.
+    /// Waits for a free place. A waiting call holds nothing but its turn, and gives that up when it is dropped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Busy`], at once, when as many wait as may.
+    /// [`ErrorKind::Busy`], at once, when the queue is full.
     pub(super) async fn place(&self) -> Result<Place, Error> {
-        // The queue has its front as well as those behind it.
+        // The front of the queue comes on top of those behind it.
         if let Some(_front) = self.front.try_lock()
             && let Some(place) = self.places.try_acquire_arc()
         {
@@ -93,8 +92,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Runs `work` on a blocking thread. It cannot be stopped once it has begun, so it carries its place with it: dropping
-    /// the future then loses the result, and the place is free when the thread really is.
+    /// Runs `work` on a blocking thread. The work cannot be stopped once it has begun, so it carries its place: dropping
+    /// the future loses the result, and the place becomes free only when the thread does.
     pub(super) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -107,7 +106,7 @@ impl Place {
     }
 }
 
-/// One of those who wait, for as long as it is there.
+/// One waiting call, for as long as it exists.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -160,7 +159,7 @@ mod tests {
                     let running = running.clone();
                     block_on(run(&workers, move || {
                         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
-                        // Room for another one to come in between, if the place did not keep it out.
+                        // Gives another call the chance to come in between, if the place did not keep it out.
                         (0..1000).for_each(|_| thread::yield_now());
                         assert_eq!(running.fetch_sub(1, Ordering::SeqCst), 1);
                     }));
@@ -255,7 +254,7 @@ mod tests {
                 assert!(poll_once(one).await.is_none());
             }
             assert!(is_busy());
-            // In the queue or at its front, who goes away makes room for one.
+            // A call that gives up makes room for one, both in the queue and at its front.
             for goes in [1, 0] {
                 drop(waiting.remove(goes));
                 let mut next = Box::pin(passwords.verify("x", None));
@@ -317,7 +316,7 @@ mod tests {
         });
     }
 
-    /// A form has room for a password of four thousand bytes, and there may be many who wait.
+    /// A form has room for a password of four thousand bytes, and many calls may wait.
     #[test]
     fn who_waits_keeps_no_copy_of_the_password() {
         let passwords = cheap().max_concurrent(1);

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_lite::future::yield_now;
 
-use super::{Created, Limit, LoginId, LoginRecord, LoginStore, Room, Standing, Touch, Updated};
+use super::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, Room, SharedRecord, Standing, Touch, Updated,
+};
 use crate::error::BoxError;
 
 /// How many records are deleted in one go where there may be many: others wait meanwhile.
@@ -37,7 +39,7 @@ fn seen(record: &LoginRecord) -> Seen {
 /// The records, and the ways to them: by user, the one last seen at the end, and by when they expire.
 #[derive(Default)]
 struct Tables {
-    records: HashMap<LoginId, LoginRecord>,
+    records: HashMap<LoginId, SharedRecord>,
     by_user: HashMap<String, BTreeSet<Seen>>,
     by_expiry: BTreeMap<u64, BTreeSet<LoginId>>,
 }
@@ -70,7 +72,7 @@ impl MemoryLoginStore {
     async fn remove_in_batches(
         &self,
         limit: usize,
-        remove: impl Fn(&mut Tables, usize) -> Vec<LoginRecord> + Send,
+        remove: impl Fn(&mut Tables, usize) -> Vec<SharedRecord> + Send,
     ) -> Vec<LoginId> {
         let mut removed = Vec::new();
         while removed.len() < limit {
@@ -108,7 +110,7 @@ impl fmt::Debug for MemoryLoginStore {
 }
 
 impl Tables {
-    fn insert(&mut self, record: LoginRecord) {
+    fn insert(&mut self, record: SharedRecord) {
         self.by_user
             .entry(record.user_id.clone())
             .or_default()
@@ -120,7 +122,7 @@ impl Tables {
         self.records.insert(record.id, record);
     }
 
-    fn remove(&mut self, id: &LoginId) -> Option<LoginRecord> {
+    fn remove(&mut self, id: &LoginId) -> Option<SharedRecord> {
         let record = self.records.remove(id)?;
         if let Some(all) = self.by_user.get_mut(&record.user_id) {
             all.remove(&seen(&record));
@@ -137,7 +139,7 @@ impl Tables {
         Some(record)
     }
 
-    fn remove_expired(&mut self, now: u64, most: usize) -> Vec<LoginRecord> {
+    fn remove_expired(&mut self, now: u64, most: usize) -> Vec<SharedRecord> {
         let expired = self.by_expiry.range(..=now).flat_map(|(_, ids)| ids);
         let expired: Vec<_> = expired.take(most).copied().collect();
         expired.iter().filter_map(|id| self.remove(id)).collect()
@@ -148,7 +150,7 @@ impl Tables {
         user_id: &str,
         except: Option<&LoginId>,
         most: usize,
-    ) -> Vec<LoginRecord> {
+    ) -> Vec<SharedRecord> {
         let ids = self.of_user(user_id).map(|record| record.id);
         let ids = ids.filter(|id| Some(id) != except);
         let ids: Vec<_> = ids.take(most).collect();
@@ -156,7 +158,7 @@ impl Tables {
     }
 
     /// A user's records, the one last seen first.
-    fn of_user(&self, user_id: &str) -> impl Iterator<Item = &LoginRecord> {
+    fn of_user(&self, user_id: &str) -> impl Iterator<Item = &SharedRecord> {
         let all = self.by_user.get(user_id);
         let ids = all.into_iter().flat_map(|all| all.iter().rev());
         ids.filter_map(|(_, _, id)| self.records.get(id))
@@ -170,8 +172,10 @@ impl LoginStore for MemoryLoginStore {
         replacing: &[LoginId],
         limit: Limit,
     ) -> Result<Created, BoxError> {
+        // Read before anybody has to wait for it.
+        let kept = SharedRecord::new(new.clone());
         let mut tables = self.lock();
-        let lives = |record: &LoginRecord| limit.now < record.expires_at;
+        let lives = |record: &SharedRecord| limit.now < record.expires_at;
         if tables.records.get(&new.id).is_some_and(lives) {
             return Ok(Created::Taken);
         }
@@ -195,27 +199,33 @@ impl LoginStore for MemoryLoginStore {
         for id in replacing.iter().chain([&new.id]) {
             tables.remove(id);
         }
-        tables.insert(new.clone());
+        tables.insert(kept);
         Ok(Created::Done { ended })
     }
 
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
+        let found = self.look_up(id, now).await?;
+        Ok(found.map(|record| LoginRecord::clone(&record)))
+    }
+
+    async fn look_up(&self, id: &LoginId, now: u64) -> Result<Option<SharedRecord>, BoxError> {
         let tables = self.lock();
         let record = tables.records.get(id);
         Ok(record.filter(|record| now < record.expires_at).cloned())
     }
 
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        let next = SharedRecord::new(LoginRecord {
+            version: changed.version.saturating_add(1),
+            ..changed.clone()
+        });
         let mut tables = self.lock();
         match tables.records.get(&changed.id) {
             None => Ok(Updated::Gone),
             Some(record) if record.version != changed.version => Ok(Updated::Conflict),
             Some(_) => {
                 tables.remove(&changed.id);
-                tables.insert(LoginRecord {
-                    version: changed.version + 1,
-                    ..changed.clone()
-                });
+                tables.insert(next);
                 Ok(Updated::Done)
             }
         }
@@ -223,16 +233,19 @@ impl LoginStore for MemoryLoginStore {
 
     async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
         let mut tables = self.lock();
-        let due = |record: &LoginRecord| {
+        let due = |record: &SharedRecord| {
             record.last_seen_at < touch.unless_since && record.expires_at > touch.now
         };
         if !tables.records.get(id).is_some_and(due) {
             return Ok(false);
         }
-        if let Some(mut record) = tables.remove(id) {
-            record.last_seen_at = touch.now;
-            record.expires_at = record.expires_at.max(touch.expires_at);
-            tables.insert(record);
+        if let Some(record) = tables.remove(id) {
+            let touched = LoginRecord {
+                last_seen_at: touch.now,
+                expires_at: record.expires_at.max(touch.expires_at),
+                ..LoginRecord::clone(&record)
+            };
+            tables.insert(record.with(touched));
         }
         Ok(true)
     }
@@ -260,7 +273,7 @@ impl LoginStore for MemoryLoginStore {
         let tables = self.lock();
         let records = tables.of_user(user_id);
         let alive = records.filter(|record| now < record.expires_at);
-        Ok(alive.take(limit).cloned().collect())
+        Ok(alive.take(limit).map(|it| LoginRecord::clone(it)).collect())
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {

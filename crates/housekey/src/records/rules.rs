@@ -2,6 +2,7 @@
 //!
 //! Nothing here asks a store. These say what to ask for, and what the answer means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::data::{LoginData, Previous, Remember, Spent};
@@ -10,7 +11,7 @@ use super::marks::{
 };
 use super::secret::{Digests, LoginSecret, Purpose, salt};
 use super::timeouts::LoginTimeouts;
-use super::{Limit, LoginId, LoginRecord, Touch};
+use super::{Limit, LoginId, LoginRecord, SharedRecord, Touch};
 use crate::client::Client;
 use crate::cookie::{LAST_DATE, LONGEST_LIFE};
 use crate::error::{Error, ErrorKind};
@@ -86,13 +87,27 @@ const IN_USE: u64 = 10 * 60;
 /// A login whose record is there and counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
-    pub(crate) record: LoginRecord,
-    pub(crate) data: LoginData,
+    pub(crate) record: Arc<LoginRecord>,
+    pub(crate) data: Arc<LoginData>,
     /// The cookie's secret was replaced moments ago. It reads, and changes nothing.
     pub(crate) in_grace: bool,
     /// The record is to be written again: its digest was made with an older key, or it does not know yet that its browser
     /// had what a remember token gave it.
     pub(crate) outdated: bool,
+    /// The store was not asked just now. It is to be asked before this ends.
+    pub(crate) is_cached: bool,
+}
+
+impl Live {
+    fn of(record: LoginRecord, data: LoginData) -> Self {
+        Self {
+            record: Arc::new(record),
+            data: Arc::new(data),
+            in_grace: false,
+            outdated: false,
+            is_cached: false,
+        }
+    }
 }
 
 /// A login that does not count.
@@ -196,6 +211,7 @@ impl RecordRules {
             session: self.digests.digest(&session, Purpose::Session),
             previous: None,
             started_at: now,
+            ends_at: None,
             remember: remember.as_ref().map(|(token, seconds)| Remember {
                 digest: self.digests.digest(token, Purpose::Remember),
                 previous: None,
@@ -219,14 +235,31 @@ impl RecordRules {
             data: data.to_json(),
         };
         Issued {
-            live: Live {
-                record,
-                data,
-                in_grace: false,
-                outdated: false,
-            },
+            live: Live::of(record, data),
             session,
             remember: remember.map(|(token, _)| token),
+        }
+    }
+
+    /// The same login for somebody who proved themselves then, and with a lifetime of its own. No remember token outlives that.
+    pub(crate) fn with_times(
+        &self,
+        new: Issued,
+        proved_at: u64,
+        ends_at: Option<u64>,
+        now: u64,
+    ) -> Issued {
+        let mut data = LoginData {
+            started_at: proved_at,
+            ends_at,
+            ..(*new.live.data).clone()
+        };
+        if let Some(remember) = &mut data.remember {
+            remember.expires_at = remember.expires_at.min(ends_at.unwrap_or(u64::MAX));
+        }
+        Issued {
+            live: self.changed(&new.live, data, now),
+            ..new
         }
     }
 
@@ -253,10 +286,10 @@ impl RecordRules {
             shared,
             salt,
             remember: shared.then(|| self.flask_token(now)),
-            ..issued.live.data.clone()
+            ..LoginData::clone(&issued.live.data)
         };
         let mut live = self.changed(&issued.live, data, now);
-        live.record.id = token.id;
+        Arc::make_mut(&mut live.record).id = token.id;
         Issued {
             live,
             session: token,
@@ -278,14 +311,7 @@ impl RecordRules {
     /// What Flask-Login's remember token of this user finds.
     pub(crate) fn check_shared(&self, user_id: &str, found: LoginRecord) -> Option<Box<Live>> {
         let data = LoginData::read(&found)?;
-        (data.shared && found.user_id == user_id).then(|| {
-            Box::new(Live {
-                record: found,
-                data,
-                in_grace: false,
-                outdated: false,
-            })
-        })
+        (data.shared && found.user_id == user_id).then(|| Box::new(Live::of(found, data)))
     }
 
     /// Whether all browsers with Flask-Login's remember token of this user share it.
@@ -324,7 +350,7 @@ impl RecordRules {
             auth_hash,
             user_agent: client.readable_user_agent(),
             address: client.address,
-            ..live.data.clone()
+            ..LoginData::clone(&live.data)
         };
         self.changed(live, data, now)
     }
@@ -338,6 +364,11 @@ impl RecordRules {
     /// That there was a login by a user's Flask-Login token: for ever, since that is how long it counts.
     pub(crate) fn token_marker(&self, id: &LoginId, now: u64) -> LoginRecord {
         marker(id, now, LAST_DATE.as_secs())
+    }
+
+    /// That a login which had begun is over: for as long as it could have been finished.
+    pub(crate) fn pending_marker(&self, id: &LoginId, ends_at: u64, now: u64) -> LoginRecord {
+        marker(id, now, ends_at.saturating_add(self.clock_tolerance))
     }
 
     /// The number of the mark that all sessions of a user which peers have signed are over.
@@ -363,7 +394,7 @@ impl RecordRules {
         &self,
         token: &LoginSecret,
         user_id: &str,
-        found: Option<LoginRecord>,
+        found: Option<impl Into<SharedRecord>>,
         now: u64,
     ) -> Result<Box<Live>, Dead> {
         let dead = |reason| Dead {
@@ -371,10 +402,10 @@ impl RecordRules {
             delete: None,
             under_way: false,
         };
-        let Some(record) = found else {
+        let Some(record) = found.map(Into::into) else {
             return Err(dead(EndReason::RecordGone));
         };
-        let Some(data) = LoginData::read(&record) else {
+        let Some(data) = record.data() else {
             return Err(dead(EndReason::RecordGone));
         };
         if record.user_id != user_id {
@@ -391,24 +422,29 @@ impl RecordRules {
                 ..dead(EndReason::CookieReplaced)
             });
         }
-        if let Some(reason) = self.timeout(&record, &data, now) {
+        if let Some(reason) = self.timeout(&record, data, now) {
+            let is_over = reason == EndReason::LifetimeOver;
             return Err(Dead {
                 reason,
                 // A remembered browser comes back to its record.
-                delete: data.remember.is_none().then_some(record.id),
+                delete: (is_over || data.remember.is_none()).then_some(record.id),
                 under_way: false,
             });
         }
         Ok(Box::new(Live {
             outdated: used == Some(KeyUsed::Fallback)
                 || used.is_some() && data.spent_token().is_some_and(|spent| !spent.arrived),
-            record,
-            data,
+            data: Arc::clone(data),
+            record: record.record(),
+            is_cached: record.is_cached(),
             in_grace,
         }))
     }
 
     fn timeout(&self, record: &LoginRecord, data: &LoginData, now: u64) -> Option<EndReason> {
+        if data.ends_at.is_some_and(|ends_at| now >= ends_at) {
+            return Some(EndReason::LifetimeOver);
+        }
         // A time in the future is no reason to live longer.
         if now >= end(record.last_seen_at.min(now), self.timeouts.idle()) {
             return Some(EndReason::Idle);
@@ -451,10 +487,8 @@ impl RecordRules {
             }
         };
         Remembered::Valid(Box::new(Live {
-            record,
-            data,
             in_grace,
-            outdated: false,
+            ..Live::of(record, data)
         }))
     }
 
@@ -478,7 +512,7 @@ impl RecordRules {
             auth_hash,
             user_agent: client.readable_user_agent(),
             address: client.address,
-            ..live.data.clone()
+            ..LoginData::clone(&live.data)
         };
         if let Some(remember) = &mut data.remember {
             let next = self.digests.digest(&successors.remember, Purpose::Remember);
@@ -490,7 +524,8 @@ impl RecordRules {
                 arrived: false,
             });
             if self.remember_slides {
-                remember.expires_at = now.saturating_add(remember.duration);
+                let ends_at = data.ends_at.unwrap_or(u64::MAX);
+                remember.expires_at = now.saturating_add(remember.duration).min(ends_at);
             }
         }
         (self.changed(live, data, now), successors)
@@ -545,7 +580,7 @@ impl RecordRules {
                 until: now.saturating_add(SESSION_GRACE),
             }),
             auth_hash,
-            ..live.data.clone()
+            ..LoginData::clone(&live.data)
         };
         let mut remember = None;
         match renewal {
@@ -579,7 +614,7 @@ impl RecordRules {
     pub(crate) fn brought_up_to_date(&self, live: &Live, token: &LoginSecret, now: u64) -> Live {
         let mut data = LoginData {
             session: self.digests.digest(token, Purpose::Session),
-            ..live.data.clone()
+            ..LoginData::clone(&live.data)
         };
         if let Some(spent) = data.spent_token_mut() {
             spent.arrived = true;
@@ -589,17 +624,13 @@ impl RecordRules {
 
     /// The login with these data, seen now. Its record still has the version that was loaded, as an update needs it.
     fn changed(&self, live: &Live, data: LoginData, now: u64) -> Live {
-        Live {
-            record: LoginRecord {
-                last_seen_at: now,
-                expires_at: self.expires_at(&data, now),
-                data: data.to_json(),
-                ..live.record.clone()
-            },
-            data,
-            in_grace: false,
-            outdated: false,
-        }
+        let record = LoginRecord {
+            last_seen_at: now,
+            expires_at: self.expires_at(&data, now),
+            data: data.to_json(),
+            ..LoginRecord::clone(&live.record)
+        };
+        Live::of(record, data)
     }
 
     /// That the login was used, if that has not been noted lately.
@@ -635,10 +666,16 @@ impl RecordRules {
         self.digests.verify(token, purpose, digest).is_some()
     }
 
+    /// Until when the login's session counts unless it is used.
+    pub(crate) fn session_ends_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
+        end(last_seen_at, self.timeouts.idle())
+            .min(end(data.started_at, self.timeouts.absolute()))
+            .min(data.ends_at.unwrap_or(u64::MAX))
+    }
+
     /// When neither of the login's cookies can count any more.
     fn expires_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
-        let session = end(last_seen_at, self.timeouts.idle())
-            .min(end(data.started_at, self.timeouts.absolute()));
+        let session = self.session_ends_at(data, last_seen_at);
         let remembered = data.remember.as_ref().map_or(0, |it| it.expires_at);
         session.max(remembered)
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{LoginId, LoginRecord};
+use super::{LoginId, LoginRecord, SharedRecord};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// Keeps login records: in a database, so that several processes share them and a restart loses none.
@@ -42,6 +42,17 @@ pub trait LoginStore: Send + Sync + 'static {
         id: &LoginId,
         now: u64,
     ) -> impl Future<Output = Result<Option<LoginRecord>, BoxError>> + Send;
+
+    /// The same for a request that only wants to go on with its login, which is nearly every request. The answer may come
+    /// from a [cache](super::cache) that the store keeps right: such a record lets a login go on, and nobody loses one for
+    /// what it says. Without one, this is [`load`](Self::load).
+    fn look_up(
+        &self,
+        id: &LoginId,
+        now: u64,
+    ) -> impl Future<Output = Result<Option<SharedRecord>, BoxError>> + Send {
+        async move { Ok(self.load(id, now).await?.map(SharedRecord::new)) }
+    }
 
     /// Replaces the record, if it is there and still has `changed.version`; its version is one higher afterwards. A
     /// record that was deleted meanwhile does not come back by this.
@@ -240,6 +251,7 @@ trait ErasedStore: Send + Sync {
         limit: Limit,
     ) -> Answer<'a, Created>;
     fn load<'a>(&'a self, id: &'a LoginId, now: u64) -> Answer<'a, Option<LoginRecord>>;
+    fn look_up<'a>(&'a self, id: &'a LoginId, now: u64) -> Answer<'a, Option<SharedRecord>>;
     fn update<'a>(&'a self, changed: &'a LoginRecord) -> Answer<'a, Updated>;
     fn touch<'a>(&'a self, id: &'a LoginId, touch: Touch) -> Answer<'a, bool>;
     fn delete<'a>(&'a self, id: &'a LoginId) -> Answer<'a, bool>;
@@ -296,6 +308,19 @@ impl Store {
         Ok(found.and_then(|record| self.read(record)))
     }
 
+    /// As [`LoginStore::look_up`].
+    pub(crate) async fn look_up(
+        &self,
+        id: &LoginId,
+        now: u64,
+    ) -> Result<Option<SharedRecord>, Error> {
+        let found = self.store.look_up(id, now).await.map_err(failed)?;
+        Ok(found.and_then(|record| match self.is_plain(&record) {
+            true => Some(record),
+            false => Some(record.with(self.read(LoginRecord::clone(&record))?)),
+        }))
+    }
+
     pub(crate) async fn update(&self, changed: &LoginRecord) -> Result<Updated, Error> {
         let changed = self.kept(changed);
         self.store.update(&changed).await.map_err(failed)
@@ -346,6 +371,11 @@ impl Store {
         }
     }
 
+    /// Whether the record is this realm's as it is.
+    fn is_plain(&self, record: &LoginRecord) -> bool {
+        self.realm.is_empty() && !record.user_id.starts_with('(')
+    }
+
     fn read(&self, mut record: LoginRecord) -> Option<LoginRecord> {
         if let Some(rest) = record.user_id.strip_prefix('(') {
             let user_id = rest.strip_prefix(&*self.realm)?.strip_prefix(") ")?;
@@ -386,6 +416,10 @@ impl<S: LoginStore> ErasedStore for S {
 
     fn load<'a>(&'a self, id: &'a LoginId, now: u64) -> Answer<'a, Option<LoginRecord>> {
         Box::pin(LoginStore::load(self, id, now))
+    }
+
+    fn look_up<'a>(&'a self, id: &'a LoginId, now: u64) -> Answer<'a, Option<SharedRecord>> {
+        Box::pin(LoginStore::look_up(self, id, now))
     }
 
     fn update<'a>(&'a self, changed: &'a LoginRecord) -> Answer<'a, Updated> {

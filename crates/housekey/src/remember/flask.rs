@@ -1,12 +1,13 @@
 //! Flask-Login's remember token: `user id|HMAC-SHA-512 of it`, in hexadecimal.
 //!
-//! It has no time, no salt and no purpose: the same user has the same token for ever. It is here because a Flask peer
-//! knows no other. What a Flask application can do is to make the user's id longer by something that changes with the
-//! password; housekey sees just a longer id.
+//! It has no time, no salt and no purpose: a user has the same token for ever. It is here because a Flask peer knows no
+//! other. A Flask application can only extend the user's id by something that changes with the password; housekey just sees
+//! a longer id.
 
 use super::{Claims, ClaimsKind};
 use crate::cookie::{werkzeug_quote, werkzeug_unquote};
 use crate::signing::keys::{KeyRing, KeyUsed, Tag};
+use crate::signing::timed::Signature;
 use crate::signing::{SecretKeys, equal_in_constant_time, hex_encode};
 
 pub(crate) struct FlaskTokens(KeyRing);
@@ -32,17 +33,25 @@ impl FlaskTokens {
         format!("{payload}|{digest}")
     }
 
-    /// What such a text says, if one of the keys signed it.
+    /// The contents of such a text, if one of the keys signed it.
     fn decode<'a>(&self, text: &'a str) -> Option<(&'a str, KeyUsed)> {
         let (payload, digest) = text.rsplit_once('|')?;
-        let matches = |tag: &Tag| {
-            equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
-        };
-        let key = self.0.verify(&[payload.as_bytes()], matches)?;
+        let key = self.0.verify(&[payload.as_bytes()], of_hex(digest))?;
         Some((payload, key))
     }
 
-    /// Flask-Login itself looks at no fallback key; a token that one of them signed is replaced.
+    /// Which key signed a token. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        let value = werkzeug_unquote(value)?;
+        let (payload, digest) = value.rsplit_once('|')?;
+        let key = self.0.find(&[payload.as_bytes()], of_hex(digest))?;
+        Some(Signature {
+            key,
+            signed_at: None,
+        })
+    }
+
+    /// Flask-Login itself ignores fallback keys; a token that one of them signed is replaced.
     pub(crate) fn verify(&self, value: &[u8]) -> Option<Claims> {
         let value = werkzeug_unquote(value)?;
         let (user_id, key) = self.decode(&value)?;
@@ -55,13 +64,19 @@ impl FlaskTokens {
             issued_at: None,
             duration: None,
             remaining: None,
+            ends_at: None,
             outdated: key == KeyUsed::Fallback,
         })
     }
 }
 
-/// Flask-Login's `encode_cookie`: a text with its digest under the first of these keys, as its remember token has it. The
-/// value of a cookie is quoted besides.
+/// Compares a tag with one in hexadecimal, in constant time.
+fn of_hex(digest: &str) -> impl Fn(&Tag) -> bool {
+    |tag| equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
+}
+
+/// Flask-Login's `encode_cookie`: a text with its digest under the first of these keys, as in its remember token. The
+/// cookie's value is quoted in addition.
 ///
 /// ```
 /// use housekey::SecretKeys;
@@ -78,7 +93,7 @@ pub fn encode_flask_cookie(payload: &str, keys: &SecretKeys) -> String {
     FlaskTokens::new(keys).encode(payload)
 }
 
-/// Flask-Login's `decode_cookie`: what such a text says. `None` unless one of the keys signed it.
+/// Flask-Login's `decode_cookie`: the contents of such a text. `None` unless one of the keys signed it.
 pub fn decode_flask_cookie(text: &str, keys: &SecretKeys) -> Option<String> {
     let tokens = FlaskTokens::new(keys);
     tokens.decode(text).map(|(payload, _)| payload.to_owned())

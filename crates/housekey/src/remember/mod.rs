@@ -1,15 +1,15 @@
-//! Remember tokens: a second cookie, of its own purpose and lifetime, that starts a new session after the first has
-//! gone. What it starts is never fresh.
+//! Remember tokens: a second cookie, with its own purpose and lifetime, that starts a new session after the first has gone.
+//! Such a session is never fresh.
 //!
 //! Three formats, each in a file of its own:
 //!
-//! - [`timed`]: the default without a login store. Says whom it is for and until when, is bound to the user's auth hash, and is worth
-//!   nothing as anything but this cookie.
-//! - [`flask`]: Flask-Login's. A keyed digest of the user's id: valid for ever, which is why the default differs.
+//! - [`timed`]: the default without a login store. It says whose it is and until when it is valid, is bound to the user's
+//!   auth hash, and is worth nothing as any other cookie.
+//! - [`flask`]: Flask-Login's. A keyed digest of the user's id, valid for ever; that is why it is not the default.
 //!
 //! Both live in the browser alone. A copied token works until it expires or the user's auth hash changes.
 //!
-//! - [`rotating`]: the default with a login store. Each use replaces it, so that a copy is noticed.
+//! - [`rotating`]: the default with a login store. Each use replaces it, so that the use of a copy is noticed.
 
 mod flask;
 mod rotating;
@@ -21,7 +21,7 @@ use crate::cookie::{Attributes, SetCookie, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
-use crate::signing::timed::Refused;
+use crate::signing::timed::{Refused, Signature};
 
 use crate::records::LoginId;
 use crate::records::secret::LoginSecret;
@@ -36,20 +36,20 @@ use timed::TimedTokens;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RememberFormat {
-    /// housekey's own: expires on the server, bound to the user's auth hash. The default without a login store, and an error
-    /// with one, since it would undo what the store ends.
+    /// housekey's own: expires on the server, bound to the user's auth hash. The default without a login store, and an
+    /// error with one, since it would undo what the store ends.
     Timed,
-    /// housekey's own, for managers with a [`login_store`](crate::LoginManagerBuilder::login_store), and the default
-    /// there: as the one before, and each use replaces it. Somebody who comes with one that was used (more than a minute
-    /// ago, and what it gave out was used since) has a copy, or is the owner of one that somebody copied: the login that it
-    /// belongs to ends, for both.
+    /// housekey's own, for managers with a [`login_store`](crate::LoginManagerBuilder::login_store), and the default there:
+    /// like [`Timed`](Self::Timed), and each use replaces it. A used token that comes again (more than a minute later, and
+    /// after its replacement was used) means that there is a copy. Either the copy or the original is being used, so the
+    /// login ends for both.
     Rotating,
-    /// Flask-Login's own, which a Flask peer reads and writes. **It never expires on the server**: a copy of it is
-    /// good for as long as the secret key is, and for every password that the user will ever have. With a login store, a
-    /// logout in any browser that has it ends it for all of them, until the user logs in with "remember me" again.
+    /// Flask-Login's own, which a Flask peer reads and writes. **It never expires on the server**: a copy of it is valid
+    /// for as long as the secret key is, through every later change of the password. With a login store, a logout in any
+    /// browser that has it ends it for all of them, until the user logs in with "remember me" again.
     FlaskLogin,
-    /// Writes the first and reads both; a token of Flask-Login's is replaced when it is used. For the time after the
-    /// last Flask route has moved. An error with a login store.
+    /// Writes [`Timed`](Self::Timed) tokens and reads both; a Flask-Login token is replaced when it is used. For the time
+    /// after the last Flask route has moved. An error with a login store.
     TimedReplacingFlaskLogin,
 }
 
@@ -65,18 +65,20 @@ pub(crate) struct RememberCookie {
     rotating: RotatingTokens,
 }
 
-/// What a valid token says.
+/// The contents of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claims {
     pub(crate) user_id: String,
     pub(crate) kind: ClaimsKind,
-    /// When it was given out; `None` when it does not say.
+    /// When it was issued; `None` when it does not say.
     pub(crate) issued_at: Option<u64>,
-    /// How long it was to live from the beginning; `None` when it does not say.
+    /// Its lifetime from the beginning; `None` when it does not say.
     pub(crate) duration: Option<Duration>,
-    /// How long it still has to live.
+    /// Its remaining lifetime.
     pub(crate) remaining: Option<Duration>,
-    /// Whether it is to be replaced: signed with an older key, or in the format that is being left behind.
+    /// When the login itself ends, if it has a lifetime of its own, in seconds since 1970.
+    pub(crate) ends_at: Option<u64>,
+    /// Whether to replace it: signed with an older key, or in the format that is being phased out.
     pub(crate) outdated: bool,
 }
 
@@ -110,22 +112,50 @@ impl RememberCookie {
     }
 
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
-        match self.format {
-            RememberFormat::Timed => self.timed.verify(value, now),
+        let claims = self.claims(self.format, value, now);
+        if self.format != RememberFormat::TimedReplacingFlaskLogin {
+            return claims;
+        }
+        claims.or_else(|refused| match self.flask.verify(value) {
+            Some(claims) => Ok(Claims {
+                outdated: true,
+                ..claims
+            }),
+            None => Err(refused),
+        })
+    }
+
+    /// The format of a token, accepted or not, and the key that signed it. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<(RememberFormat, Signature)> {
+        let timed = |value| Some((RememberFormat::Timed, self.timed.signature_of(value)?));
+        let rotating = |value| Some((RememberFormat::Rotating, self.rotating.signature_of(value)?));
+        let flask = |value| Some((RememberFormat::FlaskLogin, self.flask.signature_of(value)?));
+        timed(value)
+            .or_else(|| rotating(value))
+            .or_else(|| flask(value))
+    }
+
+    /// The contents of a token of this format, accepted or not.
+    pub(crate) fn claims(
+        &self,
+        format: RememberFormat,
+        value: &[u8],
+        now: u64,
+    ) -> Result<Claims, Refused> {
+        match format {
+            RememberFormat::Timed | RememberFormat::TimedReplacingFlaskLogin => {
+                self.timed.verify(value, now)
+            }
             RememberFormat::Rotating => self.rotating.verify(value, now),
             RememberFormat::FlaskLogin => self.flask.verify(value).ok_or(Refused::BadSignature),
-            RememberFormat::TimedReplacingFlaskLogin => {
-                self.timed
-                    .verify(value, now)
-                    .or_else(|refused| match self.flask.verify(value) {
-                        Some(claims) => Ok(Claims {
-                            outdated: true,
-                            ..claims
-                        }),
-                        None => Err(refused),
-                    })
-            }
         }
+    }
+
+    /// Whether tokens of this format are accepted.
+    pub(crate) fn reads(&self, format: RememberFormat) -> bool {
+        use RememberFormat::{FlaskLogin, Timed, TimedReplacingFlaskLogin};
+        self.format == format
+            || self.format == TimedReplacingFlaskLogin && matches!(format, Timed | FlaskLogin)
     }
 
     /// The fingerprints of all keys whose tokens are accepted.
@@ -140,7 +170,7 @@ impl RememberCookie {
         }
     }
 
-    /// The token of the login that all browsers share which have Flask-Login's remember token of this user.
+    /// The token of the login that all browsers with this user's Flask-Login remember token share.
     pub(crate) fn flask_token(&self, user_id: &str) -> LoginSecret {
         LoginSecret::of_flask_token(&self.realm, user_id, &self.flask.issue(user_id))
     }
@@ -150,7 +180,7 @@ impl RememberCookie {
         self.format == RememberFormat::FlaskLogin
     }
 
-    /// Whether a token is good for one use.
+    /// Whether a token is valid for one use only.
     pub(crate) fn rotates(&self) -> bool {
         self.format == RememberFormat::Rotating
     }
@@ -169,32 +199,33 @@ impl RememberCookie {
     }
 
     fn set(&self, token: &NewToken, now: u64) -> Option<SetCookie<'_>> {
-        let duration = token.duration.unwrap_or(self.duration);
+        let mut duration = token.duration.unwrap_or(self.duration);
+        if let Some(ends_at) = token.ends_at {
+            duration = duration.min(Duration::from_secs(ends_at.saturating_sub(now)));
+        }
         let value = match self.format {
             RememberFormat::FlaskLogin => self.flask.issue(&token.user_id),
             RememberFormat::Rotating => {
                 self.rotating
                     .issue(&token.user_id, token.login.as_ref()?, now)
             }
-            _ => self
-                .timed
-                .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
+            _ => self.timed.issue(token, duration, now),
         };
         self.attributes.set(&value, Some(expiry(now, duration)))
     }
 }
 
-/// The remember token in one request: what came, and what is to become of it.
+/// The remember token in one request: what came, and what happens to it.
 #[derive(Debug, Default)]
 pub(crate) struct RememberState {
-    /// The values of the cookie. Joined by the semicolon, which is in no cookie's value.
+    /// The cookie's values, joined by semicolons, which cannot occur in a cookie's value.
     sent: Vec<u8>,
     /// Whether there were more.
     crowded: bool,
     change: Change,
     /// Whether the change has been written into the response.
     is_written: bool,
-    /// Whether a new token has been written into the response, which a later word can take back.
+    /// Whether a new token has been written into the response, which a later change can take back.
     is_given_out: bool,
 }
 
@@ -206,14 +237,16 @@ enum Change {
     Delete,
 }
 
-/// A token to be given out.
+/// A token to issue.
 #[derive(Debug)]
 pub(crate) struct NewToken {
     pub(crate) user_id: String,
     pub(crate) auth_digest: Option<String>,
     /// `None` for the manager's.
     pub(crate) duration: Option<Duration>,
-    /// Which record it belongs to, where tokens rotate.
+    /// When the login itself ends, if it has a lifetime of its own: no token outlives that.
+    pub(crate) ends_at: Option<u64>,
+    /// Its record, where tokens rotate.
     pub(crate) login: Option<LoginSecret>,
 }
 
@@ -228,7 +261,7 @@ impl RememberState {
         }
     }
 
-    /// What the token that came with the request says. `None` when there is none, or when it is to be deleted.
+    /// The contents of the token that came with the request. `None` when none came, or when it is to be deleted.
     pub(crate) fn read(
         &self,
         cookie: &RememberCookie,
@@ -245,7 +278,7 @@ impl RememberState {
         for value in self.values() {
             match cookie.verify(value, now) {
                 Ok(claims) => valid.push(claims),
-                // One that may count again outweighs one that never will.
+                // A token that may become valid again outweighs one that never will.
                 Err(Refused::Expired) => refused = refused.or(Some(Refused::Expired)),
                 Err(why) => refused = Some(why),
             }
@@ -265,7 +298,7 @@ impl RememberState {
         })
     }
 
-    /// What all valid tokens say that came with the request, whatever becomes of them.
+    /// The contents of all valid tokens that came with the request, whatever happens to them.
     pub(crate) fn all(&self, cookie: &RememberCookie, now: u64) -> impl Iterator<Item = Claims> {
         self.values()
             .filter_map(move |value| cookie.verify(value, now).ok())
@@ -298,13 +331,13 @@ impl RememberState {
         token.is_some_and(|token| token.id == *id)
     }
 
-    /// A new token goes out with the response.
+    /// Sends a new token with the response.
     pub(crate) fn issue(&mut self, token: NewToken) {
         self.change = Change::Issue(Box::new(token));
         self.is_written = false;
     }
 
-    /// The token that came, if it is one that belongs to a record.
+    /// The token that came, if it belongs to a record.
     fn login_token(&self, cookie: &RememberCookie, now: u64) -> Option<LoginSecret> {
         match self.read(cookie, now)?.ok()?.kind {
             ClaimsKind::Rotating(token) => Some(token),
@@ -312,9 +345,8 @@ impl RememberState {
         }
     }
 
-    /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that
-    /// came, which then ends when it was to end. Flask-Login's token is bound to none, and one that rotates is bound by
-    /// its record.
+    /// Binds this user's token to another auth hash: the one that goes out with the response, or else the one that came,
+    /// which keeps its end. Flask-Login's token is not bound to one, and a rotating token is bound by its record.
     pub(crate) fn rebind(
         &mut self,
         user_id: String,
@@ -334,36 +366,37 @@ impl RememberState {
                 user_id,
                 auth_digest,
                 duration: claims.remaining,
+                ends_at: claims.ends_at,
                 login: None,
             });
         }
     }
 
-    /// The token goes, and counts for nothing from now on.
+    /// Deletes the token; it is invalid from now on.
     pub(crate) fn delete(&mut self) {
         self.is_written &= matches!(self.change, Change::Delete);
         self.change = Change::Delete;
     }
 
-    /// What the token says that came, if the settings want it refreshed and nothing else is to become of it.
+    /// The contents of the token that came, if the settings want it refreshed and nothing else happens to it.
     pub(crate) fn refreshable(&self, cookie: &RememberCookie, now: u64) -> Option<Box<Claims>> {
         let wanted =
             cookie.refresh_each_request && !cookie.rotates() && matches!(self.change, Change::Keep);
         wanted.then(|| self.read(cookie, now))??.ok()
     }
 
-    /// Whether something else is to become of the token than that it stays.
+    /// Whether anything else happens to the token than staying as it is.
     pub(crate) fn is_changed(&self) -> bool {
         !matches!(self.change, Change::Keep)
     }
 
-    /// What is to become of the cookie has been written into the response.
+    /// The change has been written into the response.
     pub(crate) fn written(&mut self) {
         self.is_written = true;
         self.is_given_out |= matches!(self.change, Change::Issue(_));
     }
 
-    /// What becomes of the cookie. A deletion goes only to a browser that has something to delete.
+    /// What happens to the cookie. A deletion goes only to a browser that has something to delete.
     pub(crate) fn write<'a>(&self, cookie: &'a RememberCookie, now: u64) -> session::Change<'a> {
         match &self.change {
             _ if self.is_written => session::Change::Keep,

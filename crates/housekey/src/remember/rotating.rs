@@ -1,12 +1,12 @@
-//! The remember token of a login that has a record: who, which login, and a secret that is good for one use.
+//! The remember token of a login that has a record: the user, the login, and a secret that is valid for one use.
 //!
-//! `user~number.secret.timestamp.signature`: the user's id in base64, then what [`LoginSecret`] spells. The signature
-//! keeps the store from being asked about anything that was not given out here; what the token is good for, and until
-//! when, is in the record.
+//! `user~id.secret.timestamp.signature`: the user's id in base64, then the spelling of [`LoginSecret`]. Because of the
+//! signature, the store is asked only about tokens that were issued here. The record says what the token is good for, and
+//! until when.
 
 use super::{Claims, ClaimsKind};
 use crate::records::secret::LoginSecret;
-use crate::signing::timed::{Refused, TimedSigner};
+use crate::signing::timed::{Refused, Signature, TimedSigner};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
 pub(crate) struct RotatingTokens(TimedSigner);
@@ -27,6 +27,11 @@ impl RotatingTokens {
         self.0.sign(&format!("{user_id}~{}", token.to_text()), now)
     }
 
+    /// As [`TimedSigner::signature_of`].
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        self.0.signature_of(value)
+    }
+
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
         let (verified, signed_at) = self.0.verify_signature(value, now)?;
         let (user_id, token) = parse(verified.payload).ok_or(Refused::BadPayload)?;
@@ -36,6 +41,7 @@ impl RotatingTokens {
             issued_at: Some(signed_at),
             duration: None,
             remaining: None,
+            ends_at: None,
             outdated: false,
         })
     }

@@ -1,8 +1,8 @@
 //! The session's cookies: reading them, writing them, and when to write them again.
 //!
-//! Flask has one cookie for everything, and so has the `flask` preset. In the safe preset the login has a cookie of its own,
-//! and the application's values have another beside it. An answer sends only what its request changed, so a slow request
-//! that stores a value takes nobody's login away, brings none back, and puts no old secret in the place of a new one.
+//! Flask has one cookie for everything, and so does the `flask` preset. In the safe preset the login has its own cookie,
+//! and the application's values have another. A response sends only what its request changed, so a slow request that stores
+//! a value cannot remove a login, bring one back, or overwrite a new secret with an old one.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -16,26 +16,26 @@ use crate::signing::keys::KeyUsed;
 use crate::signing::payload;
 use crate::signing::timed::{Refused, TimedSigner};
 
-/// When a session that nobody changed is sent to the browser again, so that its lifetime starts anew. Only requests
-/// that read the session count: an image keeps nobody logged in.
+/// When an unchanged session is sent to the browser again, so that its lifetime starts over. Only requests that read the
+/// session count: an image does not keep anybody logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionRefresh {
     /// Never: the lifetime runs from the last change.
     Never,
-    /// Permanent sessions at every request: Flask's `SESSION_REFRESH_EACH_REQUEST`, the `flask` preset's.
+    /// Permanent sessions at every request: Flask's `SESSION_REFRESH_EACH_REQUEST`, used by the `flask` preset.
     PermanentEachRequest,
-    /// Any session that is older than this. The default, with one hour.
+    /// Any session older than this. The default, with one hour.
     OlderThan(Duration),
 }
 
-/// What a timestamp, two dots and a SHA-256 signature need at most.
+/// The room that a timestamp, two dots and a SHA-256 signature need at most.
 const SIGNATURE_ROOM: usize = 1 + 11 + 1 + 43;
 
 pub(crate) struct SessionCookie {
-    /// The session's, or the login's where the values have another.
+    /// The session's cookie, or the login's where the values have their own.
     pub(crate) main: SignedCookie,
-    /// The values', where they are apart.
+    /// The values' cookie, where it is separate.
     pub(crate) values: Option<SignedCookie>,
     pub(crate) max_size: usize,
 }
@@ -58,11 +58,11 @@ pub(crate) struct SignedCookie {
 pub(crate) struct Arrival {
     pub(crate) main: CookieArrival,
     pub(crate) values: CookieArrival,
-    /// Why the cookie, if there was one, counts for nothing.
+    /// Why the cookie, if there was one, was rejected.
     pub(crate) rejected: Option<Rejection>,
-    /// The other sessions that came under the same name.
+    /// Other sessions under the same name.
     pub(crate) others: Vec<(SessionMap, CookieArrival)>,
-    /// Whether the request is use, which lets what came live on.
+    /// Whether the request counts as use, which extends the session.
     pub(crate) again_if_due: bool,
     had_login: bool,
     values_owner: Option<String>,
@@ -71,25 +71,25 @@ pub(crate) struct Arrival {
 /// How one cookie came.
 #[derive(Debug, Default)]
 pub(crate) struct CookieArrival {
-    /// Whether the browser has a cookie of this name, valid or not: only then is there one to delete.
+    /// Whether the browser has a cookie of this name, valid or not: only then is there something to delete.
     pub(crate) sent: bool,
-    /// As it came, where that is what a record is found by.
+    /// The value as it came, where a record is found by it.
     pub(crate) value: Option<Box<[u8]>>,
     pub(crate) age: Duration,
     fallback_key: bool,
 }
 
-/// What becomes of one cookie.
+/// What happens to one cookie.
 pub(crate) enum Change<'a> {
     Keep,
     Set(SetCookie<'a>),
-    /// Nobody changed it: so that it lives on, or is signed by the present key.
+    /// Sent unchanged, to extend it or to sign it with the current key.
     Again(SetCookie<'a>),
     Delete,
 }
 
 impl SessionCookie {
-    /// The names of the cookies, the empty one for one that there is not.
+    /// The names of the cookies; empty for a missing one.
     pub(crate) fn names(&self) -> [&str; 2] {
         let values = self.values.as_ref();
         [
@@ -98,7 +98,7 @@ impl SessionCookie {
         ]
     }
 
-    /// The session that the request carries, empty when there is none that counts.
+    /// The session that the request carries; empty when no valid one came.
     pub(crate) fn read(
         &self,
         sessions: &Values<'_>,
@@ -111,7 +111,7 @@ impl SessionCookie {
             && !values.as_slice().is_empty()
         {
             if !session.has_login() {
-                // What is left of a login belongs to nobody.
+                // What is left of a login has no owner.
                 session = SessionMap::default();
             }
             let owner = session.owner();
@@ -183,19 +183,18 @@ impl SessionCookie {
         (session, arrival)
     }
 
-    /// What takes the session as it now is to the browser: the change of its cookie, and of its values' cookie.
+    /// Sends the session in its present state to the browser: the change of its cookie and of its values' cookie.
     ///
     /// # Errors
     ///
-    /// When it was changed and no longer fits. The changes are checked as they are made, so that this is the last
-    /// resort.
+    /// When it was changed and no longer fits. Changes are also checked as they are made, so this is the last resort.
     pub(crate) fn write(
         &self,
         session: &SessionMap,
         arrival: &Arrival,
         now: u64,
     ) -> Result<[Change<'_>; 2], Error> {
-        // As nearly always.
+        // The usual case.
         let is_left = !session.is_modified() && !arrival.values.sent;
         if is_left
             && !self
@@ -262,13 +261,13 @@ impl SessionCookie {
                 true => Change::Set(cookie),
                 false => Change::Again(cookie),
             }),
-            // A peer wrote it, and packed it better. The browser keeps the one that it has.
+            // A peer wrote it and packed it better. The browser keeps its own.
             _ if !modified => Ok(Change::Keep),
             _ => Err(self.too_large(length)),
         }
     }
 
-    /// Whether the login goes to the browser again.
+    /// Whether the login is sent to the browser again.
     pub(crate) fn is_main_written(&self, session: &SessionMap, arrival: &Arrival) -> bool {
         let modified = match self.values {
             Some(_) => session.is_login_modified(),
@@ -282,7 +281,7 @@ impl SessionCookie {
 
     /// # Errors
     ///
-    /// [`ErrorKind::SessionTooLarge`] when it is kept in cookies and none could hold it.
+    /// [`ErrorKind::SessionTooLarge`] when the session is kept in cookies and does not fit.
     pub(crate) fn must_fit(&self, session: &SessionMap) -> Result<(), Error> {
         match &self.values {
             _ if session.is_elsewhere() => Ok(()),
@@ -303,7 +302,7 @@ impl SessionCookie {
         }
     }
 
-    /// How long the first part of a cookie may be.
+    /// The greatest length of a cookie's first part.
     fn payload_room(&self, cookie: &SignedCookie) -> usize {
         let others = cookie.attributes.name.len() + SIGNATURE_ROOM;
         self.max_size.saturating_sub(others)
@@ -322,7 +321,7 @@ impl SessionCookie {
 }
 
 impl SignedCookie {
-    /// Whether what nobody changed is signed again, so that it lives on or outlives a key.
+    /// Whether an unchanged session is signed again, to extend it or to replace an old key.
     fn is_sent_again(
         &self,
         arrival: &CookieArrival,
@@ -337,7 +336,7 @@ impl SignedCookie {
         arrival.sent && (due && again_if_due || arrival.fallback_key)
     }
 
-    /// All values that were signed here, in their order, and why the first of the others was not accepted.
+    /// All values with a valid signature, in order, and why the first of the others was not accepted.
     fn open_all(
         &self,
         values: &Values<'_>,

@@ -1,4 +1,4 @@
-//! Flashed messages: said on one page, shown on the next, in Flask's format.
+//! Flashed messages: set on one page, shown on the next, in Flask's format.
 
 use super::SessionMap;
 use crate::signing::json;
@@ -6,13 +6,13 @@ use crate::signing::json;
 /// Flask's key: a list of tuples of category and message.
 pub(crate) const FLASHES: &str = "_flashes";
 
-/// Messages that are kept for the next page. Of more, the oldest go.
+/// How many messages are kept for the next page. The oldest are dropped.
 const MOST_MESSAGES: usize = 10;
 
-/// One message for the person in front of the screen.
+/// One message for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlashMessage {
-    /// `message` unless another was given; what a page chooses the colour by.
+    /// `message` unless another was given. A page can choose a colour by it.
     pub category: String,
     /// The text. It is not HTML: a template must escape it.
     pub text: String,
@@ -34,7 +34,7 @@ impl Flashes {
         self.new.push(raw);
     }
 
-    /// Takes those in the session and those of this request, oldest first.
+    /// Takes the messages in the session and those of this request, oldest first.
     pub(crate) fn take(&mut self, session: &mut SessionMap) -> Vec<FlashMessage> {
         let mut raw = stored(session);
         session.remove(FLASHES);
@@ -57,7 +57,7 @@ impl Flashes {
     }
 }
 
-/// The raw messages in the session, those that a Flask peer stored included.
+/// The raw messages in the session, including those of a Flask peer.
 fn stored(session: &SessionMap) -> Vec<String> {
     session
         .get(FLASHES)

@@ -1,4 +1,4 @@
-//! The session as data: an object of raw values that knows whether it was changed.
+//! The session as data: an object of raw values that knows whether it has changed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,35 +13,35 @@ use crate::user::is_usable_id;
 /// Flask's key for a session that survives the browser.
 pub(crate) const PERMANENT: &str = "_permanent";
 
-/// The key under which a cookie of values says whose login they belong to, and a login without a record which it is.
+/// In a cookie of values: the login that they belong to. In a login without a record: the login's own id.
 pub(crate) const OWNER: &str = "_login_of";
 
-/// The values of a session. Remembers what was changed, since what is unchanged is not sent again.
+/// The values of a session. Records what changed, since unchanged values are not sent again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SessionMap {
     object: Object,
     modified: Modified,
-    /// What the door knows of it, where it has asked.
+    /// What the door has seen of it, if it asked.
     known: Option<Arc<Object>>,
-    /// Whether it was cleared since.
+    /// Whether it has been cleared since.
     forgotten: bool,
-    /// Whether somebody else keeps it, and no cookie of ours.
+    /// Whether a framework keeps it, and not one of our cookies.
     elsewhere: bool,
 }
 
-/// What became of a session that a door keeps, or of which it has a copy: see
-/// [`Outcome`](crate::door::Outcome) and [`take_session_changes`](crate::OpenVisit::take_session_changes).
+/// The changes to a session that a door keeps or has a copy of: see [`Outcome`](crate::door::Outcome) and
+/// [`take_session_changes`](crate::OpenVisit::take_session_changes).
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionChanges {
-    /// Whether everything that was there goes first, what the rules have not been shown included.
+    /// Whether to remove everything first, including what the rules have not seen.
     pub cleared: bool,
-    /// The JSON that each key gets, or `None` for a key that goes.
+    /// The new JSON of each key, or `None` to remove the key.
     pub values: Vec<(String, Option<String>)>,
 }
 
 impl SessionChanges {
-    /// Whether all stays as it is.
+    /// Whether nothing has changed.
     pub fn is_empty(&self) -> bool {
         !self.cleared && self.values.is_empty()
     }
@@ -58,7 +58,7 @@ impl fmt::Debug for SessionChanges {
     }
 }
 
-/// What was changed: the login, or the values beside it.
+/// What has changed: the login, or the values beside it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Modified {
     login: bool,
@@ -66,13 +66,13 @@ struct Modified {
     cleared: bool,
 }
 
-/// Whether a key belongs to the login, and goes where the login goes.
+/// Whether a key belongs to the login and is kept with it.
 fn is_of_login(key: &str) -> bool {
     keys::LOGIN.contains(&key)
 }
 
 impl SessionMap {
-    /// From the text of a verified cookie. `None` when it is no map.
+    /// Parses the text of a verified cookie. `None` when it is not a map.
     pub(crate) fn parse(text: String) -> Option<Self> {
         Some(Self {
             object: Object::parse(text)?,
@@ -80,7 +80,7 @@ impl SessionMap {
         })
     }
 
-    /// One that somebody else keeps.
+    /// A session that a framework keeps.
     pub(crate) fn elsewhere(values: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut object = Object::default();
         for (key, raw) in values {
@@ -94,12 +94,13 @@ impl SessionMap {
         }
     }
 
-    /// Whether somebody else keeps it, and no cookie of ours.
+    /// Whether a framework keeps it, and not one of our cookies.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.elsewhere
     }
 
-    /// All that a door may see, which knows it from now on. What proves a login stays here where the session does.
+    /// Everything that a door may see; the door knows it from now on. The login's secret is left out, unless a
+    /// framework keeps the session.
     pub(crate) fn show(&mut self) -> Vec<(String, String)> {
         self.know();
         let mut names = self.names();
@@ -111,13 +112,13 @@ impl SessionMap {
         names.into_iter().filter_map(value).collect()
     }
 
-    /// Whether these values can be read again from where the session is kept.
+    /// Whether these values can be read back from where the session is kept.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] when they go into a cookie and one of them would spoil it.
+    /// [`ErrorKind::SessionValue`] when they would go into a cookie and one of them would spoil it.
     pub(crate) fn can_hold(&self, values: &[(String, String)]) -> Result<(), Error> {
-        // What is there already was read.
+        // Values that are there already could be read.
         let is_new = |(key, raw): &&(String, String)| self.get(key) != Some(raw);
         let mut new = values.iter().filter(is_new);
         match new.find(|(_, raw)| !json::is_raw(raw)) {
@@ -129,7 +130,7 @@ impl SessionMap {
         }
     }
 
-    /// The same as the text of one JSON object, as Flask writes a session.
+    /// The same, as the text of one JSON object, in Flask's format for a session.
     pub(crate) fn show_json(&mut self) -> String {
         self.know();
         let mut shown = self.object.clone();
@@ -139,7 +140,7 @@ impl SessionMap {
         shown.to_json()
     }
 
-    /// All values of one JSON object, as Flask writes a session. `None` when it is none.
+    /// All values of one JSON object, in Flask's format for a session. `None` when the text is not an object.
     pub(crate) fn values_of(text: String) -> Option<Vec<(String, String)>> {
         let object = Object::parse(text)?;
         let value = |key: String| {
@@ -154,7 +155,8 @@ impl SessionMap {
         self.get(key).filter(|_| self.is_shown(key))
     }
 
-    /// Makes it what the door has made of it. What proves a login goes only with the user. `true` when the login is another.
+    /// Replaces the contents with the door's. The login's secret is removed only with the user. `true` when the login is
+    /// now another.
     pub(crate) fn replace(&mut self, values: impl IntoIterator<Item = (String, String)>) -> bool {
         let values: Vec<_> = values.into_iter().collect();
         let login = |session: &Self| keys::LOGIN.map(|key| session.get(key).map(str::to_owned));
@@ -165,7 +167,7 @@ impl SessionMap {
         };
         let is_same_user = user(&values).as_deref() == self.get(keys::USER_ID);
         if !is_same_user && self.has_login() {
-            // What stands under a name that is not text, no door can see.
+            // A door cannot see values under names that are not text.
             self.object.retain(|_| true);
         }
         for key in self.names() {
@@ -192,7 +194,7 @@ impl SessionMap {
         self.forgotten = false;
     }
 
-    /// What has changed since the door last saw it. Nothing, where it never did.
+    /// What has changed since the door last saw it. Nothing, if it never has.
     pub(crate) fn take_changes(&mut self) -> SessionChanges {
         let Some(known) = self.known.clone() else {
             return SessionChanges::default();
@@ -238,7 +240,7 @@ impl SessionMap {
         self.get(key)?.parse().ok()
     }
 
-    /// Stores raw JSON. Storing what is there already changes nothing.
+    /// Stores raw JSON. Storing the same value again changes nothing.
     pub(crate) fn set(&mut self, key: &str, raw: String) {
         if self.get(key) != Some(raw.as_str()) {
             self.object.set(key, raw);
@@ -266,14 +268,14 @@ impl SessionMap {
         removed
     }
 
-    /// Counts as changed, so that it is sent again.
+    /// Marks it as changed, so that it is sent again.
     pub(crate) fn touch(&mut self) {
         self.modified.login = true;
         self.modified.values = true;
     }
 
-    /// Removes everything. Counts as a change even when there was nothing, so that a cookie that counts for nothing
-    /// just now goes too.
+    /// Removes everything. Counts as a change even when the session was empty, so that a cookie that is invalid at the
+    /// moment is deleted too.
     pub(crate) fn clear(&mut self) {
         self.object = Object::default();
         self.forgotten = true;
@@ -284,7 +286,7 @@ impl SessionMap {
         };
     }
 
-    /// Removes all for which `keep` says no.
+    /// Removes all keys for which `keep` is false.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         for name in self.object.names() {
             if !keep(&name) {
@@ -306,32 +308,32 @@ impl SessionMap {
         self.modified.login || self.modified.values
     }
 
-    /// Whether the login was changed, or what is said about it.
+    /// Whether the login has changed, or what is recorded about it.
     pub(crate) fn is_login_modified(&self) -> bool {
         self.modified.login
     }
 
-    /// Whether a value beside the login was changed.
+    /// Whether a value beside the login has changed.
     pub(crate) fn are_values_modified(&self) -> bool {
         self.modified.values
     }
 
-    /// Whether everything was removed, what counted for nothing included.
+    /// Whether everything was removed, including what was invalid.
     pub(crate) fn is_cleared(&self) -> bool {
         self.modified.cleared
     }
 
-    /// Whether it names a user, for good or ill.
+    /// Whether it names a user, valid or not.
     pub(crate) fn has_login(&self) -> bool {
         self.get(keys::USER_ID).is_some()
     }
 
-    /// The user's id, as the loader is asked for it.
+    /// The user's id, in the form that the loader gets.
     pub(crate) fn user_id(&self) -> Option<String> {
         let raw = self.get(keys::USER_ID)?;
         let id = match json::as_text(raw) {
             Some(text) => text.into_owned(),
-            // Flask applications may keep ids as numbers; Flask-Login hands them to the loader as they are.
+            // Flask applications may keep ids as integers; Flask-Login passes them to the loader unchanged.
             None if raw
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || byte == b'-') =>
@@ -343,7 +345,7 @@ impl SessionMap {
         is_usable_id(&id).then_some(id)
     }
 
-    /// Which login it holds: the record's number, or else one of its own. `None` for an anonymous visitor's.
+    /// The id of its login: the record's, or else one of its own. `None` for an anonymous visitor.
     pub(crate) fn owner(&self) -> Option<String> {
         let user = self.get(keys::USER_ID)?;
         let number = || self.values_owner().unwrap_or_else(|| user.to_owned());
@@ -353,17 +355,17 @@ impl SessionMap {
         )
     }
 
-    /// Gives the login a number, where it has no record: values of another one of the same user are not its own.
+    /// Gives a login without a record an id, so that it does not get the values of another login of the same user.
     pub(crate) fn number_login(&mut self) {
         self.set_text(OWNER, &crate::records::secret::salt());
     }
 
-    /// Which record it names, and the secret that proves it.
+    /// The id of its record, and the secret that proves it.
     pub(crate) fn token(&self) -> Option<LoginSecret> {
         LoginSecret::in_session(&self.text(keys::TOKEN)?)
     }
 
-    /// The login alone; nothing of an anonymous visitor's session.
+    /// The login alone, without the values of an anonymous visitor's session.
     pub(crate) fn login_part(&self) -> Self {
         let mut part = Self::default();
         if self.has_login() {
@@ -376,11 +378,11 @@ impl SessionMap {
         part
     }
 
-    /// The values beside the login, with whose they are. Empty when there are none.
+    /// The values beside the login, and the login that they belong to. Empty when there are none.
     pub(crate) fn values_part(&self) -> Self {
         let mut part = self.clone();
         part.object.retain(|key| !is_of_login(key) && key != OWNER);
-        // Beside a login, its cookie says how long both live.
+        // Beside a login, the login's cookie says how long both live.
         let alone = part.object.names().iter().all(|name| name == PERMANENT);
         if self.has_login() && alone {
             part.object = Object::default();
@@ -391,7 +393,7 @@ impl SessionMap {
         part
     }
 
-    /// Puts the values beside the login, if they belong to it.
+    /// Adds the values to the login, if they belong to it.
     pub(crate) fn join(&mut self, values: &Self) {
         for key in values.object.names() {
             let belongs = !is_of_login(&key) && key != OWNER && self.get(&key).is_none();
@@ -401,7 +403,7 @@ impl SessionMap {
         }
     }
 
-    /// Whose values they say they are.
+    /// The login that the values claim to belong to.
     pub(crate) fn values_owner(&self) -> Option<String> {
         self.text(OWNER).map(Cow::into_owned)
     }

@@ -1,4 +1,4 @@
-//! Secret keys: what an application holds, and what is derived from it for each purpose.
+//! Secret keys: the application's own, and those derived from them for each purpose.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::equal_in_constant_time;
 use crate::error::{Error, ErrorKind};
 
-/// Below this many bytes a key is refused by the safe preset: 32 bytes of text from a random generator
-/// (even hexadecimal, 128 bits) are beyond guessing.
+/// The safe preset refuses a shorter key: 32 bytes of text from a random generator (even hexadecimal, 128 bits) cannot be
+/// guessed.
 const SHORTEST_STRONG_KEY: usize = 32;
 
-/// A key with fewer distinct bytes than this was typed, not drawn.
+/// A key with fewer distinct bytes was typed, not drawn.
 const FEWEST_DISTINCT_BYTES: usize = 8;
 
-/// The secret keys that sign everything, first to last: the first signs, all verify.
+/// The secret keys that sign everything, in order: the first signs, all verify.
 ///
-/// Changing the key without logging anybody out: put the new key first and keep the old one as a
-/// [`fallback`](SecretKeys::fallback) for as long as sessions and remember tokens live. A session that a fallback
-/// verified is signed again with the first key by the first response that reads it; a remember token is replaced when it
-/// starts a session, and not before.
+/// To change the key without logging anybody out, put the new key first and keep the old one as a
+/// [`fallback`](SecretKeys::fallback) for as long as sessions and remember tokens live. A session that a fallback verified
+/// is signed again with the first key by the first response that reads it. A remember token is replaced when it starts a
+/// session, and not before.
 ///
 /// ```
 /// use housekey::SecretKeys;
@@ -34,10 +34,10 @@ const FEWEST_DISTINCT_BYTES: usize = 8;
 /// # Ok::<(), housekey::Error>(())
 /// ```
 ///
-/// `Debug` shows how many keys there are, never a byte of them. Dropped, they are overwritten in memory, and so is what is
-/// derived from them when the manager is. That is not all: the text that a key was made from is the caller's, the
-/// environment keeps its variables for as long as the process lives, and a core dump or swapped memory of a running program
-/// has them all.
+/// `Debug` shows the number of keys, never a byte of them. Keys are overwritten in memory when they are dropped, and keys
+/// derived from them when the manager is. Other copies remain: the caller's text that a key was made from, the environment
+/// variables for as long as the process lives, and a core dump or the swapped memory of a running program, which hold all
+/// of them.
 #[derive(Clone)]
 pub struct SecretKeys {
     keys: Vec<SecretKey>,
@@ -46,14 +46,14 @@ pub struct SecretKeys {
 #[derive(Clone)]
 struct SecretKey {
     bytes: Zeroizing<Vec<u8>>,
-    /// Flask-Login encodes a text key as Latin-1 where Flask itself takes UTF-8. The same as `bytes` for a key of
-    /// ASCII or of bytes; a text that Latin-1 cannot hold makes Flask-Login fail, so there is no peer to agree with.
+    /// Flask-Login encodes a text key as Latin-1, while Flask itself uses UTF-8. The same as `bytes` for a key of ASCII or
+    /// of bytes. A text that Latin-1 cannot hold makes Flask-Login fail, so no peer has to agree with it.
     latin1: Zeroizing<Vec<u8>>,
-    /// What is wrong with it, after "the secret key".
+    /// The key's weakness, to follow "the secret key" in a message.
     weakness: Option<String>,
 }
 
-/// Words that stand in keys which were written to be replaced. A random key has none of them.
+/// Words in keys that were written to be replaced. A random key does not contain any.
 const PLACEHOLDERS: [&str; 8] = [
     "secret",
     "password",
@@ -65,7 +65,7 @@ const PLACEHOLDERS: [&str; 8] = [
     "your-key",
 ];
 
-/// The key in Flask's own documentation, as its readers paste it.
+/// The key in Flask's own documentation, which readers paste.
 const FLASK_DOCUMENTATION_KEY: &str =
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf";
 
@@ -75,22 +75,21 @@ impl SecretKeys {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes or has fewer than 8 different ones, when a word of
-    /// examples is in it (`secret`, `changeme`), and when it is a text with white space at an end: a line's end from a file, a
-    /// space beside a comma. More cannot be told from a key: a
-    /// sentence that somebody thought up passes, and can be guessed.
+    /// [`ErrorKind::SecretKey`] when the key is shorter than 32 bytes, has fewer than 8 different bytes, contains a word
+    /// from examples (`secret`, `changeme`), or is a text with white space at an end: a line break from a file, a space
+    /// beside a comma. A key shows no more than that: a sentence that a person made up passes, and can be guessed.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::single(SecretKey::from_bytes(key.as_ref())).and_then(Self::strong)
     }
 
-    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, if it is there and not empty,
+    /// The key from an environment variable, and its fallbacks from `NAME_FALLBACKS`, if that is set and not empty,
     /// separated by commas and nothing else.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the first variable is missing, when one of them is no text, when a fallback is empty or
-    /// has white space at an end, or as [`SecretKeys::new`] says. The message names the variable and the key in it, never
-    /// a byte of one. A weak fallback is refused as [`fallback`](Self::fallback) says.
+    /// [`ErrorKind::SecretKey`] when the first variable is missing, when either is not text, when a fallback is empty or
+    /// has white space at an end, or as [`SecretKeys::new`] says. The message names the variable and the key in it, never a
+    /// byte of a key. A weak fallback is refused as [`fallback`](Self::fallback) says.
     pub fn from_env(name: &str) -> Result<Self, Error> {
         let key = std::env::var(name).map_err(|_| {
             refused(format!(
@@ -132,11 +131,11 @@ impl SecretKeys {
         Ok(keys)
     }
 
-    /// A random key that dies with the process: a restart signs everybody out. For tests and first steps.
+    /// A random key that is lost with the process: a restart logs everybody out. For tests and first steps.
     ///
     /// # Panics
     ///
-    /// When the operating system has no randomness to give.
+    /// When the operating system cannot provide randomness.
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes).expect("the operating system gives random bytes");
@@ -145,11 +144,11 @@ impl SecretKeys {
         }
     }
 
-    /// The `SECRET_KEY` of a Flask application, given as the text that its configuration holds. A key of bytes
-    /// that are no UTF-8 text goes to [`SecretKeys::flask_bytes`].
+    /// The `SECRET_KEY` of a Flask application, as the text in its configuration. Give a key of bytes that are not UTF-8 to
+    /// [`SecretKeys::flask_bytes`].
     ///
-    /// Weak keys are accepted, since the application has them already, and white space at an end is part of the key, as it
-    /// is for Flask; building the manager warns of both.
+    /// Weak keys are accepted, since the application already uses them. White space at an end is part of the key, as in
+    /// Flask. Building the manager warns about both.
     ///
     /// # Errors
     ///
@@ -167,14 +166,15 @@ impl SecretKeys {
         Self::single(SecretKey::from_bytes(key))
     }
 
-    /// Adds a key that verifies and never signs: Flask's `SECRET_KEY_FALLBACKS`, one at a time, newest first. Who has it
-    /// can be anybody, as with the first: it is for keys that were replaced, not for keys that have leaked.
+    /// Adds a key that verifies and never signs: Flask's `SECRET_KEY_FALLBACKS`, one at a time, newest first. **With a
+    /// fallback key, an attacker can log in as any user**, as with the first key. Use it for keys that you replaced, not
+    /// for keys that leaked.
     ///
-    /// A weak one is taken here and refused when a manager of the safe preset is built.
+    /// A weak fallback is accepted here, and refused when a manager of the safe preset is built.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SecretKey`] when the key is empty or is in the ring already.
+    /// [`ErrorKind::SecretKey`] when the key is empty or already in the ring.
     pub fn fallback(mut self, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let key = match std::str::from_utf8(key.as_ref()) {
             Ok(text) => SecretKey::from_text(text),
@@ -195,7 +195,7 @@ impl SecretKeys {
         Ok(self)
     }
 
-    /// What is wrong with the keys of the ring, and with which. The safe preset refuses such a ring.
+    /// The weak keys of the ring, and why they are weak. The safe preset refuses such a ring.
     pub(crate) fn weaknesses(&self) -> impl Iterator<Item = String> {
         let keys = self.keys.iter().enumerate();
         keys.filter_map(|(index, key)| {
@@ -204,8 +204,8 @@ impl SecretKeys {
         })
     }
 
-    /// Keys for one purpose. What is signed for a purpose is valid for no other; the label is bound by its length
-    /// too, so that no two purposes can run together.
+    /// Keys for one purpose. What is signed for one purpose is not valid for another. The length of each label is bound
+    /// too, so that two purposes cannot run together.
     pub(crate) fn for_purpose(&self, purpose: &[&str]) -> KeyRing {
         let derive = |key: &SecretKey| {
             let mut mac = hmac_sha256(&key.bytes);
@@ -221,7 +221,7 @@ impl SecretKeys {
         KeyRing(self.keys.iter().map(derive).collect())
     }
 
-    /// The keys of one realm: what is signed in one is worth nothing in another. Those of the realm without a name are the keys
+    /// The keys of one realm: what is signed in one is worthless in another. The realm without a name uses the keys
     /// themselves.
     pub(crate) fn in_realm(&self, realm: &str) -> Self {
         if realm.is_empty() {
@@ -291,7 +291,7 @@ impl SecretKey {
     }
 
     fn from_text(text: &str) -> Self {
-        // With room for all of it, so that it does not move and leave a copy behind.
+        // Has room for all of it, so that it does not move and leave a copy behind.
         let mut latin1 = Zeroizing::new(Vec::with_capacity(text.len()));
         let is_latin1 = text.chars().all(|c| {
             let byte = u8::try_from(u32::from(c));
@@ -315,7 +315,7 @@ impl SecretKey {
     }
 }
 
-/// What a message calls a key: the one that signs, or which of the others, as people count.
+/// What a message calls a key: the one that signs, or a fallback by its position, counted from 1.
 fn name_of(index: usize) -> String {
     match index {
         0 => "the secret key".to_owned(),
@@ -326,7 +326,8 @@ fn name_of(index: usize) -> String {
 const WHITE_SPACE: &str = "has white space at an end, which would be part of the key: take it away; only a key \
                            that a Flask application shares may keep it, through SecretKeys::flask and LoginManager::flask";
 
-/// At an end of a text. Random bytes may be anything, and are no text but by a chance as small as that of guessing them.
+/// Whether a text has white space at an end. Random bytes may be anything; the chance that they form a text is as small as
+/// that of guessing them.
 fn has_white_space(key: &[u8]) -> bool {
     std::str::from_utf8(key).is_ok_and(|text| {
         let is_text = text.chars().all(|c| !c.is_control() || c.is_whitespace());
@@ -334,7 +335,7 @@ fn has_white_space(key: &[u8]) -> bool {
     })
 }
 
-/// What is wrong with a key, after its name.
+/// A key's weakness, to follow its name in a message.
 fn weakness(key: &[u8]) -> Option<String> {
     if has_white_space(key) {
         return Some(WHITE_SPACE.to_owned());
@@ -378,7 +379,7 @@ fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
 /// The keys of one purpose, first to last.
 pub(crate) struct KeyRing(Vec<KeyedHash>);
 
-/// An HMAC with its key absorbed already, which halves the work of each use.
+/// An HMAC that has already absorbed its key, which halves the work of each use.
 enum KeyedHash {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
@@ -391,25 +392,28 @@ impl KeyRing {
         self.0[0].tag(message)
     }
 
-    /// One fingerprint for each key: two rings with one in common verify what the other signs.
+    /// One fingerprint for each key: two rings that share one can verify each other's signatures.
     pub(crate) fn fingerprints(&self) -> Vec<Vec<u8>> {
         let fingerprint = |key: &KeyedHash| key.tag(&[b"mark"]).as_bytes().to_vec();
         self.0.iter().map(fingerprint).collect()
     }
 
-    /// Which key's tag `matches` accepts, trying the one that signs first. The caller compares, since it knows how
-    /// the tag is spelled.
+    /// The key whose tag `matches` accepts, trying the one that signs first. The caller compares, since it knows the
+    /// spelling of the tag.
     pub(crate) fn verify(
         &self,
         message: &[&[u8]],
         matches: impl Fn(&Tag) -> bool,
     ) -> Option<KeyUsed> {
-        let index = self.0.iter().position(|key| matches(&key.tag(message)))?;
-        Some(if index == 0 {
-            KeyUsed::Current
-        } else {
-            KeyUsed::Fallback
+        Some(match self.find(message, matches)? {
+            0 => KeyUsed::Current,
+            _ => KeyUsed::Fallback,
         })
+    }
+
+    /// The same by the key's index: the one that signs is 0.
+    pub(crate) fn find(&self, message: &[&[u8]], matches: impl Fn(&Tag) -> bool) -> Option<usize> {
+        self.0.iter().position(|key| matches(&key.tag(message)))
     }
 }
 
@@ -417,11 +421,11 @@ impl KeyRing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyUsed {
     Current,
-    /// Valid, and to be signed again with the current key.
+    /// Valid, but must be signed again with the current key.
     Fallback,
 }
 
-/// An HMAC tag of whatever length the hash has.
+/// An HMAC tag, as long as the hash makes it.
 pub(crate) struct Tag {
     bytes: [u8; 64],
     len: usize,
@@ -441,8 +445,8 @@ impl Tag {
         &self.bytes[..self.len]
     }
 
-    /// Spelled forwards and compared as text, so that one tag has one spelling: no padding, no other alphabet, no
-    /// other bits in the last character.
+    /// Encodes the tag and compares the text, so that a tag has only one spelling: no padding, no other alphabet, no other
+    /// bits in the last character.
     pub(crate) fn is_base64(&self, text: &[u8]) -> bool {
         let mut spelled = [0; 88];
         URL_SAFE_NO_PAD
@@ -596,7 +600,7 @@ mod tests {
         let keys = SecretKeys::new(STRONG).unwrap();
         overwritten(&keys.keys[0].bytes);
         overwritten(&keys.keys[0].latin1);
-        // Of which an HMAC consists: two states that have absorbed the key.
+        // An HMAC consists of these: two states that have absorbed the key.
         of_type::<Sha1>();
         of_type::<Sha256>();
         of_type::<Sha512>();

@@ -1,14 +1,14 @@
 //! Secret keys and their rotation, timed signatures, and the JSON that Flask puts between them.
 //!
-//! The layers, each on top of the one before:
+//! The layers, each on top of the previous one:
 //!
-//! 1. [`SecretKeys`]: the keys as the application has them; the first signs, all verify.
-//! 2. [`KeyRing`](keys::KeyRing): keys derived for one purpose, so that nothing signed for one cookie is valid as another.
+//! 1. [`SecretKeys`]: the application's keys; the first signs, all verify.
+//! 2. [`KeyRing`](keys::KeyRing): keys derived for one purpose, so that nothing signed for one cookie is valid for another.
 //! 3. [`TimedSigner`](timed::TimedSigner): `payload.timestamp.signature`, itsdangerous' format.
 //! 4. [`payload`]: base64, and zlib where the text is long.
-//! 5. [`json`]: an object of raw values, read without changing a byte of what it does not know.
+//! 5. [`json`]: an object of raw values. Values that it does not know keep every byte.
 //!
-//! Nothing below the signature is looked at before the signature has been verified.
+//! Nothing inside a signed value is looked at before its signature has been verified.
 
 pub(crate) mod json;
 pub(crate) mod keys;
@@ -26,15 +26,15 @@ pub(crate) fn base64_encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Strict: one spelling for one value.
+/// Strict: each value has one spelling.
 pub(crate) fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
-    // `decode` would have the memory zeroed by the allocator, which takes longer than to decode into it.
+    // `decode` would ask the allocator for zeroed memory, which takes longer than the decoding.
     let mut bytes = Vec::with_capacity(base64::decoded_len_estimate(text.len()));
     URL_SAFE_NO_PAD.decode_vec(text, &mut bytes).ok()?;
     Some(bytes)
 }
 
-/// The same, of so many bytes and no others.
+/// The same, for exactly this many bytes.
 pub(crate) fn base64_decode_array<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
@@ -49,8 +49,8 @@ pub(crate) fn hex_encode(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Compares secrets in time that depends on their length alone. All differences are gathered before any is looked
-/// at, behind a barrier that keeps the compiler from being clever.
+/// Compares secrets in time that depends only on their length. All differences are gathered before the result is looked at,
+/// behind a barrier against the compiler's optimisations.
 pub(crate) fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;

@@ -6,11 +6,11 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 
 use super::{base64_decode, base64_encode};
 
-/// The most text that a cookie may unfold into. A signed cookie of 4 KiB of zeros would give 4 MiB.
+/// The longest text that a cookie may expand to. A signed cookie of 4 KiB of zeros would expand to 4 MiB.
 const LONGEST_TEXT: usize = 64 * 1024;
 
-/// Text for the cookie, which has room for so many bytes. It is compressed only if it does not fit otherwise: reading it back
-/// costs ten times what verifying the signature does. Flask compresses whatever gets shorter by a byte.
+/// Text for a cookie with room for this many bytes. It is compressed only if it would not fit otherwise: reading it back
+/// costs ten times as much as verifying the signature. Flask compresses whenever that saves a byte.
 pub(crate) fn encode(text: &str, room: usize) -> String {
     let plain_length = (text.len() * 4).div_ceil(3);
     if plain_length > room
@@ -22,8 +22,8 @@ pub(crate) fn encode(text: &str, room: usize) -> String {
     base64_encode(text.as_bytes())
 }
 
-/// The text of a payload whose signature has been verified. `None` when it is not base64, not zlib, not UTF-8, or
-/// unfolds into too much.
+/// The text of a payload whose signature has been verified. `None` when it is not base64, not zlib or not UTF-8, or expands
+/// too far.
 pub(crate) fn decode(payload: &[u8]) -> Option<String> {
     let bytes = match payload.strip_prefix(b".") {
         Some(compressed) => inflate(&base64_decode(compressed)?)?,
@@ -44,7 +44,7 @@ fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn inflate(bytes: &[u8]) -> Option<Vec<u8>> {
     thread_local! {
-        /// Made when the thread meets its first compressed session: to clear its tables takes longer than to inflate.
+        /// Made at the thread's first compressed session: clearing its tables takes longer than inflating.
         static STREAM: RefCell<Decompress> = RefCell::new(Decompress::new(true));
     }
     STREAM.with_borrow_mut(|stream| {

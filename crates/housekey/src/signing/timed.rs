@@ -6,26 +6,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::base64_encode;
-use super::keys::{KeyRing, KeyUsed};
+use super::keys::{KeyRing, KeyUsed, Tag};
 
-/// Signs text with the time of signing, and verifies it against a greatest age.
+/// Signs text with the current time, and verifies it against a maximum age.
 pub(crate) struct TimedSigner {
     keys: KeyRing,
-    /// How many seconds in the future a value may have been signed: the clocks of several machines differ. Python's
-    /// itsdangerous allows nothing and so drops the sessions of a peer whose clock is ahead.
+    /// How many seconds in the future a value may have been signed, since clocks differ between machines. Python's
+    /// itsdangerous allows none, and so drops the sessions of a peer whose clock is ahead.
     tolerance: u64,
 }
 
-/// What a valid value says.
+/// The contents of a valid value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verified<'a> {
     pub(crate) payload: &'a [u8],
-    /// How old the value is; zero when its maker's clock was slightly ahead.
+    /// The value's age; zero when its signer's clock was slightly ahead.
     pub(crate) age: Duration,
     pub(crate) key: KeyUsed,
 }
 
-/// Why a value is not valid. What it claims is unknown in the first case and must not be believed in any.
+/// Why a value is not valid. In the first case its claims are unknown; in every case they must not be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     BadSignature,
@@ -59,7 +59,7 @@ impl TimedSigner {
         value
     }
 
-    /// Verifies the signature, then the age. An age of exactly `max_age` is still accepted, as in itsdangerous.
+    /// Verifies the signature, then the age. An age of exactly `max_age` is still valid, as in itsdangerous.
     pub(crate) fn verify<'a>(
         &self,
         value: &'a [u8],
@@ -73,7 +73,16 @@ impl TimedSigner {
         Ok(verified)
     }
 
-    /// As [`verify`](Self::verify), for a value that holds its own greatest age. Also gives the time of signing.
+    /// Which key signed a value, and when. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        let (signed, signature) = split_at_last_dot(value)?;
+        let matches = |tag: &Tag| tag.is_base64(signature);
+        let key = self.keys.find(&[signed], matches)?;
+        let signed_at = time_of(value);
+        Some(Signature { key, signed_at })
+    }
+
+    /// As [`verify`](Self::verify), for a value that contains its own maximum age. Also returns the time of signing.
     pub(crate) fn verify_signature<'a>(
         &self,
         value: &'a [u8],
@@ -94,7 +103,16 @@ impl TimedSigner {
     }
 }
 
-/// When a value was signed, by its own word.
+/// The key that signed a value, and the time, whatever the value says and however old it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// The key's index: the one that signs is 0.
+    pub(crate) key: usize,
+    /// In seconds since 1970; `None` when it does not say.
+    pub(crate) signed_at: Option<u64>,
+}
+
+/// When a value claims to have been signed.
 pub(crate) fn time_of(value: &[u8]) -> Option<u64> {
     let (signed, _) = split_at_last_dot(value)?;
     let (_, timestamp) = split_at_last_dot(signed)?;
@@ -105,7 +123,7 @@ fn read_timestamp(text: &[u8]) -> Option<u64> {
     if text.len() > 11 {
         return None;
     }
-    // Eight bytes at most, and room for what the decoder expects of eleven characters.
+    // Eight bytes at most, plus the room that the decoder expects for eleven characters.
     let mut bytes = [0; 9];
     let len = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
     let mut padded = [0; 8];

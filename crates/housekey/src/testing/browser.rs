@@ -9,18 +9,19 @@ use http::{HeaderMap, Request, header};
 use super::Jar;
 use crate::cookie::Attributes;
 use crate::error::Error;
+use crate::login::pending::Pending;
 use crate::manager::LoginManager;
 use crate::session::{SessionMap, keys};
 use crate::user::User;
 use crate::visit::login::{Login, LoginUser};
 
-/// A browser of one login manager's users: it is logged in without a login page, and keeps the cookies of each answer.
+/// A browser of one login manager's users: it logs in without a login page, and keeps the cookies of each response.
 ///
-/// Flask-Login's `FlaskLoginClient`. What it does goes by the manager's own rules: where there is a login store, a login has its
+/// Flask-Login's `FlaskLoginClient`. It follows the manager's own rules: where there is a login store, a login has its
 /// record. It sends no requests: put [`cookies`](Self::cookies) into yours.
 ///
-/// A session is bound to the browser that it was made for ([`SessionProtection`](crate::SessionProtection)). A test's requests that
-/// have a `User-Agent`, or an address, are from another browser than one without; say so by
+/// A session is bound to the browser that it was made for ([`SessionProtection`](crate::SessionProtection)). Test requests
+/// with a `User-Agent`, or with an address, come from another browser than requests without; say so with
 /// [`requesting`](Self::requesting).
 pub struct Browser<U> {
     manager: LoginManager<U>,
@@ -29,7 +30,7 @@ pub struct Browser<U> {
 }
 
 impl<U: User> Browser<U> {
-    /// One without cookies, whose requests have no `User-Agent`.
+    /// A browser without cookies. Its requests have no `User-Agent`.
     pub fn of(manager: &LoginManager<U>) -> Self {
         let (like, ()) = Request::new(()).into_parts();
         Self {
@@ -39,7 +40,8 @@ impl<U: User> Browser<U> {
         }
     }
 
-    /// Whose requests are like this one: with its header fields and its extensions, which are what the manager sees of a client.
+    /// Makes its requests like this one: with its header fields and its extensions, from which the manager recognises a
+    /// client.
     ///
     /// # Panics
     ///
@@ -51,7 +53,7 @@ impl<U: User> Browser<U> {
         Self { like, ..self }
     }
 
-    /// Logs this user in, freshly, without a password. Says what the browser has got, as [`receive`](Self::receive) does.
+    /// Logs this user in, freshly, without a password. Returns what the browser got, as [`receive`](Self::receive) does.
     ///
     /// # Errors
     ///
@@ -60,7 +62,7 @@ impl<U: User> Browser<U> {
         self.log_in_with(user, |login| login).await
     }
 
-    /// The same by what else can be said of a login:
+    /// The same, with options for the login:
     ///
     /// ```
     /// # use housekey::testing::Browser;
@@ -85,26 +87,44 @@ impl<U: User> Browser<U> {
         user: &U,
         options: impl for<'a> FnOnce(LoginUser<'a, U>) -> LoginUser<'a, U>,
     ) -> Result<String, Error> {
+        self.changing(async |login| options(login.login_user(user)).into_future().await)
+            .await
+    }
+
+    /// Lets this user take the first step of a login in two, and no more ([`Login::begin`]): they are half logged in, for a test of
+    /// the page that follows. Says what the browser has got: `pending login of mia`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Login::begin`].
+    pub async fn begin(&mut self, user: &U) -> Result<String, Error> {
+        self.changing(async |login| login.begin(user).into_future().await)
+            .await
+    }
+
+    async fn changing(
+        &mut self,
+        change: impl AsyncFnOnce(Login<U>) -> Result<(), Error>,
+    ) -> Result<String, Error> {
         let mut request = self.like.clone();
         if let Ok(cookies) = self.cookies().parse() {
             request.headers.insert(header::COOKIE, cookies);
         }
         let visit = self.manager.visit(&request.uri);
-        let login = Login::<U>::new(visit.open(&request)?);
-        options(login.login_user(user)).into_future().await?;
+        change(Login::new(visit.open(&request)?)).await?;
         let mut answer = HeaderMap::new();
         visit.finish(&mut answer)?;
         Ok(self.receive(answer.get_all(header::SET_COOKIE)))
     }
 
-    /// The value of the `Cookie` field of its requests.
+    /// The value of the `Cookie` field for a request.
     pub fn cookies(&self) -> String {
         self.jar.header("/", self.now())
     }
 
-    /// Keeps the cookies that an answer sets or deletes, and says what they are, for instance `session of mia, fresh; no remember
-    /// token`. Empty for an answer that changes none that it has. Takes the values of all `Set-Cookie` fields:
-    /// `response.headers().get_all("set-cookie")`, whatever the framework.
+    /// Keeps the cookies that a response sets or deletes, and says what they are, for instance `session of mia, fresh; no
+    /// remember token`. Empty if the response changes none of the browser's cookies. Takes the values of all `Set-Cookie`
+    /// fields: `response.headers().get_all("set-cookie")` in any framework.
     pub fn receive(&mut self, fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
         let mut told = Vec::new();
         for field in fields {
@@ -123,8 +143,8 @@ impl<U: User> Browser<U> {
         told.join("; ")
     }
 
-    /// As when somebody closes it: cookies without an expiry are gone, and with them a session that is not permanent. What is left is
-    /// a remember token, if there is one.
+    /// Closes the browser: cookies without an expiry are gone, and with them a session that is not permanent. A remember
+    /// token survives.
     pub fn close(&mut self) {
         self.jar.end_session();
     }
@@ -138,7 +158,7 @@ impl<U: User> Browser<U> {
         self.manager.shared.now()
     }
 
-    /// What a cookie is. `None` for one that is gone.
+    /// What a cookie is. `None` for a deleted one.
     fn words(&self, name: &str, value: Option<&str>) -> String {
         let policy = &self.manager.shared.policy;
         let session = &policy.session_cookie;
@@ -160,7 +180,10 @@ impl<U: User> Browser<U> {
                 let claims = policy.remember.verify(value, self.now()).ok();
                 claims.map(|claims| format!("remember token of {}", claims.user_id))
             }
-            _ => Some(kind.to_owned()),
+            _ => values.and_then(|cookie| {
+                let (session, _) = cookie.open(value, self.now()).ok()?;
+                Some(pending_of(&session).unwrap_or(kind.to_owned()))
+            }),
         };
         text.unwrap_or_else(|| format!("{kind} that counts for nothing"))
     }
@@ -168,12 +191,17 @@ impl<U: User> Browser<U> {
 
 fn session_of<T>((session, _): (SessionMap, T)) -> String {
     let Some(user_id) = session.text(keys::USER_ID) else {
-        return "session of nobody".to_owned();
+        return pending_of(&session).unwrap_or("session of nobody".to_owned());
     };
     match session.is_true(keys::FRESH) {
         true => format!("session of {user_id}, fresh"),
         false => format!("session of {user_id}, not fresh"),
     }
+}
+
+fn pending_of(session: &SessionMap) -> Option<String> {
+    let pending = Pending::of(session)?;
+    Some(format!("pending login of {}", pending.user_id))
 }
 
 impl<U> fmt::Debug for Browser<U> {
@@ -205,7 +233,7 @@ mod tests {
         Ok(Some(Member(id)))
     }
 
-    /// What a page sees that asks who is there, and what its answer sets.
+    /// What a page sees when it asks for the current user, and what its response sets.
     fn look(browser: &mut Browser<Member>, request: Builder) -> (String, String) {
         let request = request.header("cookie", browser.cookies());
         let (request, ()) = request.body(()).unwrap().into_parts();
@@ -255,6 +283,10 @@ mod tests {
             // A login without "remember me" deletes the token.
             let told = block_on(browser.log_in(&mia)).unwrap();
             assert!(told.contains("no remember token"), "{told}");
+
+            let told = block_on(browser.begin(&mia)).unwrap();
+            assert!(told.contains("pending login of mia"), "{told}");
+            assert_eq!(look(&mut browser, get()).0, "nobody");
             browser.jar().put("theme", "dark");
             assert_eq!(browser.receive(["theme=light; Path=/"]), "cookie theme");
             assert_eq!(browser.receive(["theme=light; Path=/"]), "");

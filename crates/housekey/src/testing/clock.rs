@@ -1,10 +1,10 @@
-//! The time.
+//! A clock for tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// The time, which tests set: 14 November 2023, 22:13:20 UTC at first. Clones are the same clock.
+/// A clock that tests set. It starts at 14 November 2023, 22:13:20 UTC. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<AtomicU64>);
 
@@ -15,7 +15,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// When a clock begins, in seconds since 1970.
+    /// Where a clock starts, in seconds since 1970.
     pub const START: u64 = 1_700_000_000;
 
     /// In seconds since 1970.
@@ -23,12 +23,12 @@ impl Clock {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Puts it forward or back.
+    /// Sets it forward or back.
     pub fn set(&self, now: u64) {
         self.0.store(now, Ordering::SeqCst);
     }
 
-    /// Puts it forward by whole seconds.
+    /// Moves it forward by whole seconds.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The cookies of one site, which a browser keeps.
+/// The cookies that a browser keeps for one site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jar(Vec<Cookie>);
 
@@ -28,7 +28,7 @@ impl Jar {
         self.0.iter().map(|cookie| cookie.name.as_str()).collect()
     }
 
-    /// As if the site had set it for this session, with the path `/`.
+    /// Adds a cookie as if the site had set it for this session, with the path `/`.
     pub fn put(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.0.push(Cookie {
@@ -41,7 +41,7 @@ impl Jar {
         });
     }
 
-    /// Takes the cookies of this name away.
+    /// Removes the cookies of this name.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|cookie| cookie.name != name);
     }
@@ -67,8 +67,8 @@ impl Jar {
         pairs.join("; ")
     }
 
-    /// Takes a `Set-Cookie` as a browser does: what breaks a rule is dropped without a word, and only a cookie of the
-    /// same name, domain, path and partition is replaced or deleted.
+    /// Handles a `Set-Cookie` as a browser does: it silently drops what breaks a rule, and replaces or deletes only a
+    /// cookie of the same name, domain, path and partition.
     pub fn keep(&mut self, header: &str, now: u64) {
         let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
         let Some((name, value)) = pair.split_once('=') else {

@@ -1,4 +1,4 @@
-//! For the tests of an application: a browser that is logged in as somebody, and a clock. With the feature `testing`.
+//! For an application's tests: a logged-in browser, and a clock. With the feature `testing`.
 //!
 //! ```
 //! use housekey::testing::{Browser, Clock};

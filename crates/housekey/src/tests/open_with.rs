@@ -1,6 +1,7 @@
 //! A session that is somebody else's counts and changes as one in cookies does.
 
 use std::collections::BTreeMap;
+use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +9,7 @@ use super::*;
 use crate::door::{Incoming, Outcome, SessionOutcome};
 use crate::records::MemoryLoginStore;
 use crate::session::{PERMANENT, keys};
-use crate::{Denied, ErrorKind, Scope};
+use crate::{Denied, ErrorKind, PendingRefusal, Scope};
 
 /// One request of a browser's, and what is asked of the visit in it.
 #[derive(Clone, Copy, Debug)]
@@ -950,5 +951,73 @@ fn the_safe_preset_with_a_store_takes_no_session_that_a_peer_made() {
         let there = with_peers_session(&manager, &mut kept, cookie, |_| {});
         assert_eq!(there, None, "{cookie:?}");
         assert_eq!(block_on(manager.logins_of("1")).unwrap(), []);
+    }
+}
+
+/// As Python's `json` writes what it has read: sorted, with spaces.
+fn through_python(kept: &mut BTreeMap<String, String>) {
+    for raw in kept.values_mut() {
+        let value: serde_json::Value = serde_json::from_str(raw).unwrap();
+        *raw = serde_json::to_string_pretty(&value).unwrap();
+    }
+}
+
+#[test]
+fn what_has_begun_or_ends_survives_a_home_that_writes_its_json_anew() {
+    for manager in [
+        flask(FLASK_KEY),
+        safe().login_store(MemoryLoginStore::new()),
+    ] {
+        let manager = manager.build().unwrap();
+        let mut kept = values(&[("cart", "[1, 2]")]);
+        let mia = member("1");
+        let there = with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            let begin = login.begin(&mia).next(Some("/cart"));
+            block_on(begin.lifetime(Duration::from_secs(60)).into_future()).unwrap();
+        });
+        assert_eq!(there, None);
+        assert!(kept.contains_key(keys::PENDING) && kept.contains_key("cart"));
+        through_python(&mut kept);
+        let there = with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            let pending = block_on(login.pending()).unwrap().unwrap();
+            assert_eq!(
+                (pending.user().id.as_str(), pending.next()),
+                ("1", Some("/cart"))
+            );
+            block_on(login.finish()).unwrap();
+        });
+        assert_eq!(there, None);
+        assert!(!kept.contains_key(keys::PENDING));
+        through_python(&mut kept);
+        let there = with_peers_session(&manager, &mut kept, None, |_| {});
+        assert_eq!(there.as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn what_was_begun_ahead_of_the_clock_counts_for_nothing() {
+    let (manager, log) = logged(flask(FLASK_KEY));
+    for (ahead, counts) in [(60, true), (61, false)] {
+        let mut kept = BTreeMap::new();
+        with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            block_on(login.begin(&member("1")).into_future()).unwrap();
+        });
+        let pending = kept.get_mut(keys::PENDING).unwrap();
+        *pending = pending.replace(&NOW.to_string(), &(NOW + ahead).to_string());
+        log.lock().unwrap().clear();
+        with_peers_session(&manager, &mut kept, None, |open| {
+            let login = Login::<Member>::new(open.clone());
+            let pending = block_on(login.pending()).unwrap();
+            assert_eq!(pending.is_some(), counts, "{ahead}");
+        });
+        let refused = Event::PendingLoginRefused {
+            user_id: "1".to_owned(),
+            reason: PendingRefusal::FromTheFuture,
+        };
+        assert_eq!(log.lock().unwrap().contains(&refused), !counts);
+        assert_eq!(kept.contains_key(keys::PENDING), counts);
     }
 }

@@ -1,5 +1,5 @@
--- Points an id to a user. KEYS[1] is the pointer: a claim, which nobody else has, and the user. Returns 1 if there was none, 2 if it
--- was the same user's or the expected one, 0 if it is another one's still; and what there was.
+-- Points an id to a user. KEYS[1] is the pointer: a unique claim, and the user. Returns 1 if there was none, 2 if it was
+-- the same user's or the expected one, 0 if it still belongs to another user; and the previous pointer.
 local user, claim, seconds, expected = unpack(ARGV)
 local there = redis.call('GET', KEYS[1])
 if not there then

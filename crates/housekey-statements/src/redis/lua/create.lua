@@ -1,5 +1,5 @@
--- Returns what became of it (done, crowded, full, taken), the ids of those that ended for the limit, and the id and the claim of
--- each record that is gone. Who only looks (1) is told that it is free in place of done, and nothing is done then.
+-- Returns the result (done, crowded, full, taken), the ids of the logins that ended for the limit, and the id and the claim
+-- of each deleted record. A call that only looks (1) gets free instead of done, and nothing is done then.
 local id, claim, version, made, last, ends, data = unpack(ARGV, 2, 8)
 local seconds, long_expired, swept = unpack(ARGV, 9, 11)
 local count, now, spared_since, most = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
@@ -58,8 +58,8 @@ end
 for _, entry in ipairs(going) do
   drop_entry(entry, gone)
 end
--- Redis deletes what nobody comes back to by itself. Of the rest, each login clears away a little: of the user's own records, and
--- of the index.
+-- Redis itself deletes the records of users that do not come back. Of the rest, each login deletes a little: of the user's
+-- own records, and of the index.
 for _, entry in ipairs(redis.call('ZRANGE', seen, 0, swept - 1)) do
   local _, it = about(entry)
   if not it or tonumber(it.ends) <= tonumber(long_expired) then

@@ -1,5 +1,5 @@
--- For somebody else who wants an id that points to this user. Returns 1 if the user has a record with it that lives. Else there will
--- be none by the claim that the id was pointed here with, also if that one is still under way.
+-- For another user's call that wants an id that points to this user. Returns 1 if this user has a live record with it.
+-- Otherwise, makes sure that the claim in the pointer cannot create one, even if that call is still on its way.
 local id, now, claim, seconds = unpack(ARGV, 2, 5)
 local it = read(id)
 if it and tonumber(it.ends) > tonumber(now) then

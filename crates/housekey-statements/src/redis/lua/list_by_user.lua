@@ -1,5 +1,5 @@
--- Looks at `most` of the user's entries, from `start` on, the newest first. Returns where to go on, whether there may be more, and
--- the id and the text of each record.
+-- Looks at `most` of the user's entries, from `start` on, newest first. Returns where to continue, whether there may be
+-- more, and the id and the text of each record.
 local now, start, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local entries = redis.call('ZREVRANGE', seen, start, start + most - 1)
 local records = {}

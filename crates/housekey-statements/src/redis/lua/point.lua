@@ -1,4 +1,4 @@
--- Keeps a pointer for so many seconds at least. One that was lost is there again.
+-- Keeps a pointer for at least this many seconds. Restores a lost one.
 local value, seconds = ARGV[1], ARGV[2]
 local there = redis.call('GET', KEYS[1])
 if not there then

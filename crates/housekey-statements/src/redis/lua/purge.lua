@@ -1,4 +1,5 @@
--- Of the records with the ids behind the time, deletes those that had expired by then. Returns the id and the claim of each.
+-- Of the records with the ids that follow the time, deletes those that had expired by then. Returns the id and the claim of
+-- each.
 local time, gone = tonumber(ARGV[2]), {}
 for i = 3, #ARGV do
   local id = ARGV[i]

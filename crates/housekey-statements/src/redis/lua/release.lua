@@ -1,4 +1,4 @@
--- Takes a pointer away that leads to no record, unless it is another one by now; or makes it what it was before.
+-- Deletes a pointer that leads to no record, unless it has changed since, or sets it back to what it was before.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   if ARGV[2] == '' then
     redis.call('DEL', KEYS[1])

@@ -1,4 +1,5 @@
--- Returns 0 if there is no record, 1 if the use was not noted, 2 if it was, and 3 and the record's claim if it lives longer now.
+-- Returns 0 if the record does not exist, 1 if the use was not noted, 2 if it was, and 3 and the record's claim if its life
+-- was extended.
 local id, now, unless_since, expires_at, seconds = unpack(ARGV, 2, 6)
 local it = read(id)
 if not it then
@@ -13,7 +14,7 @@ if tonumber(it.ends) < tonumber(expires_at) then
   write(id, it, seconds)
   return { 3, it.claim }
 end
--- As long as it lives, which only matters where Redis has dropped the order of the user's records.
+-- For as long as it lives. This matters only where Redis has dropped the order of the user's records.
 local longest = tonumber(seconds) + tonumber(it.ends) - tonumber(expires_at)
 write(id, it, string.format('%.0f', math.min(longest, 1e12)))
 return { 2, '' }

@@ -1,4 +1,4 @@
--- Returns 2 and the record's claim if the record is changed, 1 if it has another version, 0 if there is none.
+-- Returns 2 and the record's claim if the record was changed, 1 if it has another version, 0 if it does not exist.
 local id, version, made, last, ends, data, seconds = unpack(ARGV, 2, 8)
 local it = read(id)
 if not it then

@@ -64,20 +64,20 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
     let live = issued(&rules);
     let id = live.session.id;
     let remember = live.remember.clone().unwrap();
-    let record = || Some(live.live.record.clone());
+    let record = || Some(owned(&live.live));
     let another_secret = LoginSecret::generate_for(id);
     let (renewed, _) = rules.renewed(&live.live, None, Renewal::Confirm, true, NOW);
     let (renewed_long_ago, _) = rules.renewed(&live.live, None, Renewal::Confirm, true, LONG_AGO);
     let (used, successors) =
         rules.restored(&live.live, &remember, None, &Client::default(), LONG_AGO);
     let arrived = rules.brought_up_to_date(&used, &successors.session, LONG_AGO);
-    let arrived = || Some(arrived.record.clone());
+    let arrived = || Some(owned(&arrived));
     let peers = LoginSecret::of_peers_session(b"signed by a peer");
     let adopted = rules.adopt(peers.clone(), false, "mia", None, &Client::default(), NOW);
     let flask = LoginSecret::of_flask_token("", "mia", "a token");
     let shared = rules.adopt(flask.clone(), true, "mia", None, &Client::default(), NOW);
     let salted = shared.session;
-    let shared = || Some(shared.live.record.clone());
+    let shared = || Some(owned(&shared.live));
 
     let nothing = Ending::default;
     let ends = |login| Ending {
@@ -132,13 +132,13 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
         ),
         (
             "a secret that was replaced moments ago",
-            vec![(session(&live.session), Some(renewed.record))],
+            vec![(session(&live.session), Some(owned(&renewed)))],
             ends(id),
             ends(id),
         ),
         (
             "a secret that was replaced long ago",
-            vec![(session(&live.session), Some(renewed_long_ago.record))],
+            vec![(session(&live.session), Some(owned(&renewed_long_ago)))],
             nothing(),
             nothing(),
         ),
@@ -171,7 +171,7 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
         ),
         (
             "a peer's session with a record",
-            vec![(peers_session(&peers), Some(adopted.live.record))],
+            vec![(peers_session(&peers), Some(owned(&adopted.live)))],
             of_peer.clone(),
             of_peer.clone(),
         ),
@@ -196,7 +196,7 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
     ];
     for (name, came, log_out, log_in) in cases {
         let own = own(&rules, came);
-        let by_login = own.clone().replace_peers_session();
+        let by_login = own.clone().replace();
         assert_eq!(by_login, log_in, "{name}: a login");
         assert_eq!(own.log_out(&rules, NOW), log_out, "{name}: a logout");
     }
@@ -235,7 +235,7 @@ fn only_a_login_that_counts_is_renewed_and_a_shared_one_stays_as_it_is() {
     let (renewed, _) = rules.renewed(&live.live, None, Renewal::Confirm, true, NOW);
     let flask = LoginSecret::of_flask_token("", "mia", "a token");
     let shared = rules.adopt(flask, true, "mia", None, &Client::default(), NOW);
-    let record = live.live.record;
+    let record = owned(&live.live);
     let of_ben = LoginRecord {
         user_id: "ben".to_owned(),
         ..record.clone()
@@ -252,16 +252,20 @@ fn only_a_login_that_counts_is_renewed_and_a_shared_one_stays_as_it_is() {
         (
             "renewed by another request moments ago",
             token,
-            Some(renewed.record),
+            Some(owned(&renewed)),
             "no login",
         ),
         (
             "shared with other browsers",
             &shared.session,
-            Some(shared.live.record),
+            Some(owned(&shared.live)),
             "a login of its own",
         ),
     ] {
         assert_eq!(renewal(&rules, token, found), expected, "{name}");
     }
+}
+
+fn owned(live: &Live) -> LoginRecord {
+    LoginRecord::clone(&live.record)
 }

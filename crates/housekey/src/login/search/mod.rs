@@ -26,7 +26,7 @@ use crate::auth_hash::{self, AuthHash};
 use crate::event::{EndReason, Event, Rejection};
 use crate::records::rules::{Live, RecordRules};
 use crate::records::secret::LoginSecret;
-use crate::records::{LoginId, LoginRecord, Touch, Updated};
+use crate::records::{LoginId, LoginRecord, SharedRecord, Touch, Updated};
 use crate::remember::{Claims, ClaimsKind, NewToken};
 use crate::session::keys;
 use crate::signing::json;
@@ -41,6 +41,8 @@ pub(crate) enum Step<'r, S> {
     RequestUser(Then<'r, S, FoundUser>),
     /// A record.
     Record(&'r S, LoginId, Then<'r, S, Option<LoginRecord>>),
+    /// The same, perhaps as a cache has it: it may let a login go on, and is not enough to end one.
+    LookUp(&'r S, LoginId, Then<'r, S, Option<SharedRecord>>),
     /// The store is to do something before the search goes on.
     Change(&'r S, RecordChange<'r, S>),
     /// It is over; [`VisitState::who`] has the result.
@@ -126,6 +128,9 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     fn search_session(&mut self, user_id: Option<String>) -> Step<'r, S> {
         match (self.records, user_id) {
             (Some(records), user_id) => self.search_recorded_session(records, user_id),
+            (None, Some(user_id)) if self.is_over(&user_id) => {
+                self.login_ended(user_id, EndReason::LifetimeOver)
+            }
             (None, Some(user_id)) if self.protect(&user_id) => self.nobody(),
             (None, Some(user_id)) => self.ask_for_session_user(user_id),
             (None, None) => self.no_session(),
@@ -187,6 +192,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     /// The session's login is no good, and its record, if it has one, has to go first.
     fn end_login(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
         match (self.records, &self.live) {
+            (Some(records), Some(live)) if live.is_cached => self.ask_store(records, Some(user_id)),
             (Some(records), Some(live)) if !self.reads_only => {
                 let login = live.record.id;
                 delete(records, login, move |search| {
@@ -276,7 +282,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                 if claims.outdated || verdict == AuthHash::Rewrite {
                     self.reissue(&claims, digest.clone());
                 }
-                self.restored(claims.user_id, user, digest, None)
+                self.restored(claims.user_id, user, digest, claims.ends_at, None)
             }
             TokenLogin::Recorded(records, token, live) => {
                 self.use_token(records, claims, token, live, user)
@@ -295,6 +301,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             user_id: claims.user_id.clone(),
             auth_digest,
             duration: claims.remaining,
+            ends_at: claims.ends_at,
             login: None,
         });
     }
@@ -304,9 +311,10 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: String,
         user: Arc<dyn User>,
         digest: Option<String>,
+        ends_at: Option<u64>,
         login: Option<&LoginSecret>,
     ) -> Step<'r, S> {
-        self.restore_session(&user_id, digest.as_deref(), login);
+        self.restore_session(&user_id, digest.as_deref(), ends_at, login);
         self.event(Event::LoadedFromCookie { user_id });
         self.found(user, LoginSource::RememberToken)
     }
@@ -380,7 +388,13 @@ impl VisitState {
 
     /// What a peer's logout left of ours, or an id that names nobody.
     fn forget_leftovers(&mut self) {
-        for key in [keys::USER_ID, keys::FRESH_AT, keys::AUTH_HASH, keys::TOKEN] {
+        for key in [
+            keys::USER_ID,
+            keys::FRESH_AT,
+            keys::AUTH_HASH,
+            keys::ENDS_AT,
+            keys::TOKEN,
+        ] {
             self.session.remove(key);
         }
     }
@@ -394,6 +408,11 @@ impl<S> TokenLogin<'_, S> {
             Self::Shared(_, _, live) => live.as_deref(),
         }
     }
+}
+
+/// The login's record, for the store.
+fn owned(live: &Live) -> LoginRecord {
+    LoginRecord::clone(&live.record)
 }
 
 /// Goes on once a record is deleted.

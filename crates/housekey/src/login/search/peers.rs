@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete};
+use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete, owned};
 use crate::event::EndReason;
 use crate::login::state::LoginSource;
 use crate::records::marks::{marker_id, was_ended};
@@ -136,7 +136,9 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         create(records, new, |search, new, is_new| match is_new {
             true => search.mark_adopted_session(records, new, user),
             // Another request of this browser was first.
-            false => search.ask_for_peers_record(records, new.live.record.user_id, new.session),
+            false => {
+                search.ask_for_peers_record(records, new.live.record.user_id.clone(), new.session)
+            }
         })
     }
 
@@ -146,7 +148,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         new: Issued,
         user: Arc<dyn User>,
     ) -> Step<'r, S> {
-        let LoginRecord { id, user_id, .. } = &new.live.record;
+        let LoginRecord { id, user_id, .. } = &*new.live.record;
         let (id, user_id) = (*id, user_id.clone());
         self.mark_session(
             records,
@@ -242,7 +244,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
         let digest = self.policy.auth_hashes.digest(&*user);
         let next = rules.reopened(&live, &token, digest, &self.client, self.now);
-        let record = Box::new(next.record.clone());
+        let record = Box::new(owned(&next));
         let then = Box::new(
             move |search: &mut Search<'_, 'r, S>, updated| match updated {
                 Updated::Done => {
@@ -303,7 +305,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             self.reissue(&claims, digest.clone());
         }
         self.live = Some(live);
-        self.restored(claims.user_id, user, digest, Some(&session))
+        self.restored(claims.user_id, user, digest, None, Some(&session))
     }
 }
 
@@ -334,7 +336,7 @@ fn create<'r, S: Recorder>(
     new: Issued,
     then: impl FnOnce(&mut Search<'_, 'r, S>, Issued, bool) -> Step<'r, S> + Send + 'r,
 ) -> Step<'r, S> {
-    let record = Box::new(new.live.record.clone());
+    let record = Box::new(owned(&new.live));
     let then = Box::new(move |search: &mut Search<'_, 'r, S>, is_new| then(search, new, is_new));
     Step::Change(records, RecordChange::Create(record, then))
 }

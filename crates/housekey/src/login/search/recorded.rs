@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete};
+use super::{RecordChange, Recorder, Search, Step, TokenLogin, delete, owned};
 use crate::event::{EndReason, Event};
 use crate::login::protection::Protection;
 use crate::login::state::LoginSource;
 use crate::records::rules::{Dead, Live, Remembered, Successors};
 use crate::records::secret::LoginSecret;
-use crate::records::{LoginRecord, Updated};
+use crate::records::{LoginRecord, SharedRecord, Updated};
 use crate::remember::{Claims, NewToken};
 use crate::session::keys;
 use crate::user::User;
@@ -21,11 +21,31 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: Option<String>,
     ) -> Step<'r, S> {
         match (self.session_token(), user_id) {
-            (Some(token), user_id) => Step::Record(
+            (Some(token), Some(user_id)) if self.session_token_is_of(&user_id) => Step::LookUp(
                 records,
                 token.id,
                 Box::new(move |search, found| {
                     search.check_session_record(records, user_id, &token, found)
+                }),
+            ),
+            (_, user_id) => self.ask_store(records, user_id),
+        }
+    }
+
+    /// Looks at the session's record as the store has it now.
+    pub(super) fn ask_store(&mut self, records: &'r S, user_id: Option<String>) -> Step<'r, S> {
+        self.live = None;
+        match (self.session_token(), user_id) {
+            (Some(token), user_id) => Step::Record(
+                records,
+                token.id,
+                Box::new(move |search, found| match user_id {
+                    Some(user_id) if search.session_token_is_of(&user_id) => {
+                        let found = found.map(SharedRecord::new);
+                        search.check_session_record(records, user_id, &token, found)
+                    }
+                    // A peer that logs out, or logs in somebody else, leaves our token behind.
+                    by => search.session_is_overwritten(records, by, &token, found),
                 }),
             ),
             (None, Some(user_id)) => match self.peers_session(records) {
@@ -39,15 +59,11 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     fn check_session_record(
         &mut self,
         records: &'r S,
-        user_id: Option<String>,
+        user_id: String,
         token: &LoginSecret,
-        found: Option<LoginRecord>,
+        found: Option<SharedRecord>,
     ) -> Step<'r, S> {
-        let user_id = match user_id {
-            Some(user_id) if self.session_token_is_of(&user_id) => user_id,
-            // A peer that logs out, or logs in somebody else, leaves our token behind.
-            by => return self.session_is_overwritten(records, by, token, found),
-        };
+        let is_cached = found.as_ref().is_some_and(SharedRecord::is_cached);
         match records
             .rules()
             .check_session(token, &user_id, found, self.now)
@@ -56,6 +72,8 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                 self.reads_only = live.in_grace;
                 self.session_lives(records, user_id, live)
             }
+            // Somebody may have used it, or renewed it, since the cache has it.
+            Err(_) if is_cached => self.ask_store(records, Some(user_id)),
             Err(dead) => self.session_is_dead(records, user_id, dead),
         }
     }
@@ -110,9 +128,10 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: String,
         live: Box<Live>,
     ) -> Step<'r, S> {
-        let login = live.record.id;
+        let (login, is_cached) = (live.record.id, live.is_cached);
         self.live = Some(live);
         match self.protection() {
+            Protection::Ends if is_cached => self.ask_store(records, Some(user_id)),
             Protection::Ends if self.reads_only => self.nobody(),
             Protection::Ends => delete(records, login, move |search| {
                 search.live = None;
@@ -147,7 +166,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                 Updated::Gone => search.login_ended(user.id(), EndReason::RecordGone),
                 Updated::Done | Updated::Conflict => search.found(user, LoginSource::Session),
             });
-            return Step::Change(records, RecordChange::Update(next.record.into(), then));
+            return Step::Change(records, RecordChange::Update(Box::new(owned(&next)), then));
         }
         match records.rules().touch(live, self.now) {
             Some(touch) => {
@@ -218,7 +237,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
         let auth_hash = self.policy.auth_hashes.digest(&*user);
         let (next, successors) = rules.restored(&live, &token, auth_hash, &self.client, self.now);
-        let record = Box::new(next.record.clone());
+        let record = Box::new(owned(&next));
         let then = Box::new(
             move |search: &mut Search<'_, 'r, S>, updated| match updated {
                 Updated::Done => search.give_out(claims.user_id, user, Box::new(next), successors),
@@ -243,10 +262,11 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             user_id: user_id.clone(),
             auth_digest: None,
             duration: Some(left),
+            ends_at: None,
             login: Some(successors.remember),
         });
         let digest = self.policy.auth_hashes.digest(&*user);
         self.live = Some(live);
-        self.restored(user_id, user, digest, Some(&successors.session))
+        self.restored(user_id, user, digest, None, Some(&successors.session))
     }
 }

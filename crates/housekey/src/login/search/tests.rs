@@ -125,7 +125,7 @@ fn log_in(
         })
         .collect();
     cookies.reverse();
-    (cookies, issued.map(|issued| issued.live.record))
+    (cookies, issued.map(|issued| owned(&issued.live)))
 }
 
 /// The session cookie and the remember token that a login of this user gives.
@@ -137,6 +137,8 @@ fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
 enum Told {
     User(Option<Member>),
     Record(Option<LoginRecord>),
+    /// As a cache has it.
+    Cached(LoginRecord),
     /// To an update.
     Updated(Updated),
     /// To a new record or a mark: whether it is the first.
@@ -169,7 +171,7 @@ fn walk_with(
         let question = match &step {
             Step::User(id, _) => format!("user:{id}"),
             Step::RequestUser(_) => "request".to_owned(),
-            Step::Record(_, id, _) => name(id).to_owned(),
+            Step::Record(_, id, _) | Step::LookUp(_, id, _) => name(id).to_owned(),
             Step::Change(_, RecordChange::Touch(..)) => "touch".to_owned(),
             Step::Change(_, RecordChange::Update(..)) => "update".to_owned(),
             Step::Change(_, RecordChange::Delete(..)) => "delete".to_owned(),
@@ -195,6 +197,12 @@ fn walk_with(
             (Step::User(id, then), Told::User(found)) => then(&mut search, id, user(found)),
             (Step::RequestUser(then), Told::User(found)) => then(&mut search, user(found)),
             (Step::Record(_, _, then), Told::Record(found)) => then(&mut search, found),
+            (Step::LookUp(_, _, then), Told::Record(found)) => {
+                then(&mut search, found.map(SharedRecord::new))
+            }
+            (Step::LookUp(_, _, then), Told::Cached(found)) => {
+                then(&mut search, Some(SharedRecord::new(found).cached()))
+            }
             (Step::Change(_, change), told) => match (change, told) {
                 (RecordChange::Touch(_, _, then), Told::Done) => then(&mut search, ()),
                 (RecordChange::Delete(_, then), Told::Done) => then(&mut search, ()),
@@ -450,6 +458,102 @@ fn every_path_of_a_session_with_a_record_ends_where_it_should() {
     }
 }
 
+/// Somebody may have used it, or renewed it, on another machine since then.
+#[test]
+fn a_cached_record_lets_a_login_go_on_and_the_store_is_asked_before_it_ends() {
+    use Told::{Cached, Done, Record, User};
+    let manager = recording();
+    let (cookies, record) = log_in(&manager, &MIA, false);
+    let record = &record.unwrap();
+    let cached = |told| match told {
+        Record(Some(record)) => Cached(record),
+        _ => unreachable!(),
+    };
+    let unchanged = || Cached(record.clone());
+    let idle = || {
+        cached(at(record, |record, _| {
+            record.last_seen_at -= 24 * HOUR;
+        }))
+    };
+    let unused = |record: &mut LoginRecord, _: &mut LoginData| record.last_seen_at -= 2 * HOUR;
+    let mia = || User(Some(MIA));
+    let alive = || Record(Some(record.clone()));
+    type Case<'a> = (&'a str, &'a str, Vec<Told>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "it counts",
+            "firefox",
+            vec![unchanged(), mia()],
+            "record, user:mia, mia by Session",
+        ),
+        (
+            "used a while ago",
+            "firefox",
+            vec![cached(at(record, unused)), mia(), Done],
+            "record, user:mia, touch, mia by Session",
+        ),
+        (
+            "idle, but used elsewhere",
+            "firefox",
+            vec![idle(), alive(), mia()],
+            "record, record, user:mia, mia by Session",
+        ),
+        (
+            "idle, and ended",
+            "firefox",
+            vec![idle(), Record(None), User(None)],
+            "record, record, request, nobody",
+        ),
+        (
+            "replaced, by what the cache has",
+            "firefox",
+            vec![cached(replaced(record, NOW - 1)), alive(), mia()],
+            "record, record, user:mia, mia by Session",
+        ),
+        (
+            "a new password, with which this login was renewed",
+            "firefox",
+            vec![
+                unchanged(),
+                User(Some(NEW_PASSWORD)),
+                replaced(record, NOW),
+                User(Some(NEW_PASSWORD)),
+                User(None),
+            ],
+            "record, user:mia, record, user:mia, request, nobody",
+        ),
+        (
+            "a new password, and nobody has renewed it",
+            "firefox",
+            vec![
+                unchanged(),
+                User(Some(NEW_PASSWORD)),
+                alive(),
+                User(Some(NEW_PASSWORD)),
+                Done,
+                User(None),
+            ],
+            "record, user:mia, record, user:mia, delete, request, nobody",
+        ),
+        (
+            "a copy of the cookie",
+            "another browser",
+            vec![unchanged(), alive(), Done],
+            "record, record, delete, nobody",
+        ),
+        (
+            "a copy of a cookie that was replaced",
+            "another browser",
+            vec![unchanged(), replaced(record, NOW)],
+            "record, record, nobody",
+        ),
+    ];
+    for (name, browser, answers, expected) in cases {
+        let mut state = arrive(&manager, &cookies, browser);
+        assert_eq!(walk(&mut state, &manager, answers), expected, "{name}");
+    }
+}
+
 #[test]
 fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
     use Told::{Done, Record, User};
@@ -614,7 +718,7 @@ fn every_path_of_a_peers_login_ends_where_it_should() {
         let adopted = records
             .rules
             .adopt(token.clone(), shared, "mia", digest, &client, at);
-        Some(adopted.live.record)
+        Some(owned(&adopted.live))
     };
     let record = |token: &LoginSecret, shared| record_of(token, shared, NOW - 61);
     let by_session = [format!("session={session}")];
@@ -950,7 +1054,7 @@ fn a_peers_session_whose_login_was_renewed_reads_only() {
     let client = crate::client::Client::default();
     let digest = shared.auth_hashes.digest(&MIA);
     let adopted = rules.adopt(token, false, "mia", digest, &client, NOW);
-    let record = adopted.live.record;
+    let record = owned(&adopted.live);
     let cookies = [format!("session={cookie}")];
     for (found, reads_only) in [(unchanged(&record), false), (replaced(&record, NOW), true)] {
         let mut state = arrive(&manager, &cookies, "firefox");
@@ -975,13 +1079,13 @@ fn a_search_that_was_broken_off_leaves_a_renewed_logins_token_alone_when_it_begi
         view: state.view(shared),
         records: shared.records.as_ref(),
     };
-    let Step::Record(_, _, then) = search.begin() else {
+    let Step::LookUp(_, _, then) = search.begin() else {
         panic!("the session's record comes first");
     };
     let Told::Record(found) = replaced(&record.unwrap(), NOW - 1) else {
         unreachable!();
     };
-    let step = then(&mut search, found);
+    let step = then(&mut search, found.map(SharedRecord::new));
     // The loader fails, or the request is given up.
     assert!(matches!(step, Step::RequestUser(_)));
     drop(step);

@@ -37,7 +37,8 @@ fn login_at(
     started_at: u64,
 ) -> (LoginRecord, LoginSecret) {
     let issued = log_in(records, false);
-    let (mut record, mut data) = (issued.live.record, issued.live.data);
+    let mut record = LoginRecord::clone(&issued.live.record);
+    let mut data = LoginData::clone(&issued.live.data);
     record.last_seen_at = last_seen_at;
     data.started_at = started_at;
     record.data = data.to_json();
@@ -46,7 +47,7 @@ fn login_at(
 
 /// As the store keeps it after an update.
 fn kept(live: &Live) -> Option<LoginRecord> {
-    Some(live.record.clone())
+    Some(LoginRecord::clone(&live.record))
 }
 
 fn reason(result: Result<Box<Live>, Dead>) -> Option<EndReason> {
@@ -440,10 +441,6 @@ fn of_seconds(idle: u64, absolute: u64) -> LoginTimeouts {
 }
 
 fn live(record: LoginRecord) -> Live {
-    Live {
-        data: LoginData::read(&record).unwrap(),
-        record,
-        in_grace: false,
-        outdated: false,
-    }
+    let data = LoginData::read(&record).unwrap();
+    Live::of(record, data)
 }

@@ -1,13 +1,13 @@
-//! The entries of a small object that nobody has changed: where they stand in its text.
+//! The entries of a small, unchanged object: where they are in its text.
 
 use std::ops::Range;
 
 use super::scanner::Name;
 
-/// A login and a little more.
+/// Enough for a login and a little more.
 const MOST: usize = 8;
 
-/// Where each entry stands. It takes no memory of its own, since nearly every session is only looked at.
+/// Where each entry is. Allocates nothing, since nearly every session is only read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Few {
     spans: [Span; MOST],
@@ -21,8 +21,8 @@ struct Span {
 }
 
 impl Few {
-    /// Adds an entry behind the others. `false` when it is one that has no place here: one too many, one too far behind, one
-    /// whose name has to be decoded.
+    /// Appends an entry. `false` when it does not fit: there are too many, it is too far into the text, or its name has to
+    /// be decoded.
     pub(super) fn push(&mut self, name: &Name, value: &Range<usize>) -> bool {
         let (Some(place), Ok(_)) = (
             self.spans.get_mut(usize::from(self.len)),
@@ -43,7 +43,7 @@ impl Few {
         true
     }
 
-    /// The value under this name: of several, the last.
+    /// The value under this name; the last, if there are several.
     pub(super) fn find<'a>(&self, source: &'a str, name: &str) -> Option<&'a str> {
         let text = source.as_bytes();
         let spans = self.as_slice().iter().rev();

@@ -1,8 +1,8 @@
 //! Flask's tagged JSON, as an object of raw values.
 //!
-//! A session may hold what other programs wrote: tuples, dates, integers of any size, `NaN`. Values are therefore kept
-//! as the text they came as; only the names of the outermost object are looked at. What is taken out is converted
-//! then, and what is put in is written as Python would write it.
+//! A session may hold values of other programs: tuples, dates, integers of any size, `NaN`. So values stay the text that
+//! they came as, and only the names of the outermost object are looked at. A value is converted when it is read, and a new
+//! value is written as Python would write it.
 mod few;
 mod scanner;
 mod values;
@@ -22,15 +22,15 @@ const TAG_DICT: &str = " di";
 /// An object whose values are raw JSON text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
-    /// What it was read from; the entries point into it, so that reading costs one allocation.
+    /// The text that it was read from. The entries point into it, so reading costs one allocation.
     source: String,
     entries: Entries,
 }
 
-/// The entries, in their order. All say the same of either kind: the small one is a quicker way to read.
+/// The entries, in order. Both kinds behave the same; the small one is faster to read.
 #[derive(Clone, Debug)]
 enum Entries {
-    /// As they came, and few.
+    /// As they came, and only a few.
     Few(Few),
     All(Vec<Entry>),
 }
@@ -50,7 +50,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 enum Name {
     Text(Text),
-    /// Escapes that are no valid text (a lone surrogate): never found by name, and written back as they came.
+    /// Escapes that are not valid text (a lone surrogate): never found by name, and written back as they came.
     Undecodable(Range<usize>),
 }
 
@@ -61,7 +61,7 @@ enum Text {
 }
 
 impl Object {
-    /// Reads what Flask or housekey wrote. `None` when it is no JSON object once Flask's tags are taken off.
+    /// Reads what Flask or housekey wrote. `None` when it is not a JSON object once Flask's tags are removed.
     pub(crate) fn parse(source: String) -> Option<Self> {
         let mut object = Self::parse_untagged(source)?;
         if !object.has_one_entry() {
@@ -130,7 +130,7 @@ impl Object {
         }
     }
 
-    /// Compares bytes, which spares looking for the characters' boundaries, and lengths before that.
+    /// Compares bytes, which skips looking for character boundaries, and lengths before that.
     fn is_named(&self, entry: &Entry, name: &str) -> bool {
         match &entry.name {
             Name::Text(Text::Borrowed(range)) => {
@@ -153,7 +153,7 @@ impl Object {
         self.text(&entry.value)
     }
 
-    /// The raw value under this name. Of several, the last, as in Python.
+    /// The raw value under this name; the last if there are several, as in Python.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         match &self.entries {
             Entries::Few(few) => few.find(&self.source, name),
@@ -187,7 +187,7 @@ impl Object {
         true
     }
 
-    /// Removes all for which `keep` says no.
+    /// Removes all entries for which `keep` is false.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         for name in self.names() {
             if !keep(&name) {
@@ -221,7 +221,7 @@ impl Object {
         let all = self.all();
         let mut entries: Vec<((bool, &str), &Entry)> = Vec::with_capacity(all.len());
         for entry in all.iter().rev() {
-            // A lone surrogate comes after nearly all text in Python's order.
+            // In Python's order, a lone surrogate sorts after nearly all text.
             let name = match &entry.name {
                 Name::Text(text) => (false, self.text(text)),
                 Name::Undecodable(range) => (true, &self.source[range.clone()]),
@@ -256,7 +256,7 @@ impl Object {
 }
 
 impl Entries {
-    /// All of them, to be changed.
+    /// All entries, for changing.
     fn all_mut(&mut self) -> &mut Vec<Entry> {
         if let Self::Few(few) = self {
             *self = Self::All(entries_of(few));
@@ -278,14 +278,14 @@ fn entries_of(few: &Few) -> Vec<Entry> {
 
 #[cold]
 fn decode_name(source: &str, range: Range<usize>) -> Name {
-    // With its quotation marks, it is a JSON string.
+    // With its quotation marks it is a JSON string.
     match serde_json::from_str::<String>(&source[range.start - 1..range.end + 1]) {
         Ok(decoded) => Name::Text(Text::Owned(decoded.into())),
         Err(_) => Name::Undecodable(range),
     }
 }
 
-/// The elements of a raw array, each raw. `None` when it is no array.
+/// The elements of a raw array, each raw. `None` when it is not an array.
 pub(crate) fn elements(raw: &str) -> Option<Vec<&str>> {
     let mut elements = Vec::new();
     scan_array(raw, |range| elements.push(&raw[range]))?;
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(object.to_json(), r#"{"b":2}"#);
     }
 
-    /// Reads with all entries in a list, whatever there are.
+    /// Reads all entries into a list, however many there are.
     fn read_in_full(text: &str) -> Option<Object> {
         let mut object = Object::parse(text.to_owned())?;
         object.entries.all_mut();

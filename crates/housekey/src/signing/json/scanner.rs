@@ -1,18 +1,18 @@
-//! Where values begin and end, without making anything of them.
+//! Finds where values begin and end, without parsing them.
 
 use std::ops::Range;
 
-/// Deeper nesting is refused, so that no recursion can run out of stack.
+/// Deeper nesting is refused, so that recursion cannot exhaust the stack.
 pub(super) const DEEPEST: usize = 128;
 
-/// Where a string stands between its quotation marks, and whether it has escapes.
+/// Where a string is between its quotation marks, and whether it has escapes.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) range: Range<usize>,
     pub(super) is_escaped: bool,
 }
 
-/// Hands over each name of an object and where its value stands, and nothing but white space behind it.
+/// Passes each name of an object, and where its value is, to `entry`. Only white space may follow the object.
 pub(super) fn scan_object(text: &str, entry: impl FnMut(Name, Range<usize>)) -> Option<()> {
     let mut scanner = Scanner::new(text);
     scanner.object(DEEPEST, entry)?;
@@ -20,12 +20,12 @@ pub(super) fn scan_object(text: &str, entry: impl FnMut(Name, Range<usize>)) -> 
     (scanner.at == text.len()).then_some(())
 }
 
-/// Hands over where each element of an array stands.
+/// Passes the place of each element of an array to `element`.
 pub(super) fn scan_array(text: &str, mut element: impl FnMut(Range<usize>)) -> Option<()> {
     Scanner::new(text).array(DEEPEST, &mut element)
 }
 
-/// Whether this is one value, nested no deeper than this.
+/// Whether this is one value, nested at most this deep.
 pub(super) fn is_within(text: &str, depth: usize) -> bool {
     let mut scanner = Scanner::new(text);
     let is_value = scanner.value(depth).is_some();
@@ -33,7 +33,7 @@ pub(super) fn is_within(text: &str, depth: usize) -> bool {
     is_value && scanner.at == text.len()
 }
 
-/// Finds where values begin and end. Accepts what Python's `json` accepts, `NaN` and the infinities included.
+/// Finds where values begin and end. Accepts what Python's `json` accepts, including `NaN` and the infinities.
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -59,7 +59,7 @@ impl<'a> Scanner<'a> {
 
     /// White space, then this byte.
     fn token(&mut self, byte: u8) -> Option<()> {
-        // Most often without any.
+        // Usually there is none.
         if self.peek()? != byte {
             self.white_space();
         }
@@ -161,8 +161,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes of a string stand for themselves before one that does not: a quotation mark, a backslash, a control
-/// character. Eight bytes at a time.
+/// How many bytes of a string come before a special one: a quotation mark, a backslash, a control character. Looks at eight
+/// bytes at a time.
 fn plain_length(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
@@ -177,7 +177,7 @@ fn plain_length(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + special.unwrap_or(rest.len())
 }
 
-/// Sets the highest bit of the first special byte. Bytes behind that one may be marked without being special.
+/// Sets the highest bit of the first special byte. Bytes after that one may be marked without being special.
 fn mark_special(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
@@ -207,7 +207,7 @@ fn is_number(text: &[u8]) -> bool {
     }
 }
 
-/// The digits that the text begins with, and what follows them.
+/// The digits at the start of the text, and the rest.
 fn split_digits(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     text.split_at(end.unwrap_or(text.len()))

@@ -1,4 +1,4 @@
-//! Values of the application, to and from Flask's tagged JSON as Python spells it.
+//! The application's values, to and from Flask's tagged JSON in Python's spelling.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::scanner::{DEEPEST, is_within};
 use super::{TAG_DICT, TAGS};
 
-/// How deep a value of the session may be, inside of the session itself and of a tag around that.
+/// How deep a session value may be nested, inside the session itself and a tag around that.
 const DEEPEST_VALUE: usize = DEEPEST - 2;
 
-/// A raw value as a type of the application, Flask's tags taken off: a tuple is a sequence; markup, a UUID, a date
-/// and bytes (in base64) are text.
+/// A raw value as a type of the application, without Flask's tags: a tuple is a sequence; markup, a UUID, a date and bytes
+/// (in base64) are text.
 pub(crate) fn from_raw<T: DeserializeOwned>(raw: &str) -> Result<T, serde_json::Error> {
     serde_json::from_value(untagged(serde_json::from_str(raw)?))
 }
@@ -28,7 +28,7 @@ pub(crate) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_j
     Ok(json)
 }
 
-/// Whether this is a value that a session can hold.
+/// Whether a session can hold this value.
 pub(crate) fn is_raw(text: &str) -> bool {
     is_within(text, DEEPEST_VALUE)
 }
@@ -158,7 +158,7 @@ pub(crate) fn write_string(text: &str, json: &mut String) {
     json.push('"');
 }
 
-/// `repr(float)`: as Rust's, but for an exponent's sign and its two digits.
+/// `repr(float)`: as in Rust, except for the exponent's sign and two digits.
 pub(crate) fn python_float(float: f64) -> String {
     let text = format!("{float:?}");
     match text.split_once('e') {

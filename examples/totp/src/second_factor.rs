@@ -1,0 +1,110 @@
+//! A member's second factor: the codes of an authenticator app, and recovery codes for the day when the phone is gone.
+
+use std::time::SystemTime;
+
+use housekey_axum::BoxError;
+use qrcode::{QrCode, render::svg};
+use sha2::{Digest as _, Sha256};
+use totp_rs::{Builder, Secret, Totp};
+
+/// Wrong codes in a row, and how long none is looked at afterwards: a million codes are soon guessed.
+const TRIES: u32 = 5;
+const PAUSE: u64 = 15 * 60;
+
+/// What came of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Right,
+    Wrong,
+    /// It was not looked at.
+    Paused,
+}
+
+/// In place of some columns of your table of users. The app's secret has to be kept as it is: encrypt it there.
+pub(crate) struct SecondFactor {
+    app: Totp,
+    /// The half minute of the last code that was used. A code counts once, and so does none from before.
+    used: u64,
+    /// Of each recovery code that is left. They are random and long, so that a quick hash will do.
+    recovery: Vec<[u8; 32]>,
+    wrong: u32,
+    paused_until: u64,
+}
+
+impl SecondFactor {
+    /// A new one, which counts once its first code was right.
+    pub(crate) fn new(account: &str) -> Result<Self, BoxError> {
+        let app = Builder::new().with_secret(Secret::new_stack(random()?));
+        let app = app.with_account_name(account).with_issuer(Some("Housekey"));
+        Ok(Self {
+            app: app.build()?,
+            used: 0,
+            recovery: Vec::new(),
+            wrong: 0,
+            paused_until: 0,
+        })
+    }
+
+    /// A picture for the app's camera, as SVG, and the secret for who has to type it.
+    pub(crate) fn to_show(&self) -> Result<(String, String), BoxError> {
+        let picture = QrCode::new(self.app.to_url()?)?
+            .render::<svg::Color<'_>>()
+            .build();
+        Ok((picture, self.app.secret().to_base32()))
+    }
+
+    /// Ten recovery codes in place of those before. They are shown once, and only their hashes are kept.
+    pub(crate) fn new_recovery_codes(&mut self) -> Result<Vec<String>, BoxError> {
+        let code = |_| Ok(hex(&random::<10>()?));
+        let codes = (0..10).map(code).collect::<Result<Vec<_>, BoxError>>()?;
+        self.recovery = codes.iter().map(|code| hash(code)).collect();
+        // In groups, as people copy them.
+        let in_groups =
+            |code: String| [&code[..5], &code[5..10], &code[10..15], &code[15..]].join("-");
+        Ok(codes.into_iter().map(in_groups).collect())
+    }
+
+    /// Whether a code of either kind is right. It is used up then. Ask under a lock, or in a transaction, so that of two
+    /// requests with one code one is first.
+    pub(crate) fn accept(&mut self, code: &str, now: SystemTime) -> Answer {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        if now < self.paused_until {
+            return Answer::Paused;
+        }
+        let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+        if self.use_up(&code, now) {
+            self.wrong = 0;
+            return Answer::Right;
+        }
+        self.wrong += 1;
+        if self.wrong == TRIES {
+            (self.wrong, self.paused_until) = (0, now + PAUSE);
+        }
+        Answer::Wrong
+    }
+
+    fn use_up(&mut self, code: &str, now: u64) -> bool {
+        if let Some(step) = self.app.check(code, now).filter(|step| *step > self.used) {
+            self.used = step;
+            return true;
+        }
+        let (left, code) = (self.recovery.len(), hash(&code.to_lowercase()));
+        self.recovery.retain(|kept| *kept != code);
+        self.recovery.len() < left
+    }
+}
+
+fn hash(code: &str) -> [u8; 32] {
+    Sha256::digest(code).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], BoxError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,453 @@
+//! Stores that keep records in the process: what they must do beside another process, and when something fails in between.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use housekey::BoxError;
+use housekey::records::{
+    Created, Limit, LoginId, LoginRecord, LoginStore, RecordCache, SharedRecord, Touch, Updated,
+};
+use tokio::task::yield_now;
+
+use crate::crowd::{Busy, Crowd};
+use crate::operations::{HUNG, answer};
+use crate::{NOW, Network, Server, create, record};
+
+/// The lease of these stores: short, so that tests do not wait.
+pub const LEASE: Duration = Duration::from_millis(500);
+
+/// What these stores are to be made with.
+pub const fn settings() -> RecordCache {
+    RecordCache::new().lease(LEASE)
+}
+
+/// A store whose records are looked up as a request does it: in the cache, if they are there. What other stores must do is tried
+/// on this.
+pub struct ThroughCache<S> {
+    store: Arc<S>,
+    /// Whether others change records too, so that the cache may be a moment behind.
+    is_shared: bool,
+}
+
+impl<S: LoginStore> ThroughCache<S> {
+    /// One that nobody else changes: the cache is never behind.
+    pub fn alone(store: S) -> Arc<Self> {
+        Arc::new(Self {
+            store: Arc::new(store),
+            is_shared: false,
+        })
+    }
+
+    /// One that others change too: the cache comes to say what the store says.
+    pub fn among_others(store: S) -> Arc<Self> {
+        Arc::new(Self {
+            store: Arc::new(store),
+            is_shared: true,
+        })
+    }
+}
+
+/// In boxes, which keeps the futures of long tests small.
+impl<S: LoginStore> LoginStore for ThroughCache<S> {
+    async fn create(
+        &self,
+        new: &LoginRecord,
+        replacing: &[LoginId],
+        limit: Limit,
+    ) -> Result<Created, BoxError> {
+        Box::pin(self.store.create(new, replacing, limit)).await
+    }
+
+    async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
+        let began = Instant::now();
+        loop {
+            // What the first one keeps, the second one finds.
+            Box::pin(self.store.look_up(id, now)).await?;
+            let found = Box::pin(self.store.look_up(id, now)).await?;
+            let cached = found.map(|it| LoginRecord::clone(&it));
+            if !self.is_shared || cached == Box::pin(self.store.load(id, now)).await? {
+                return Ok(cached);
+            }
+            assert!(began.elapsed() < HUNG, "the cache stays behind");
+        }
+    }
+
+    async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
+        Box::pin(self.store.update(changed)).await
+    }
+
+    async fn touch(&self, id: &LoginId, touch: Touch) -> Result<bool, BoxError> {
+        Box::pin(self.store.touch(id, touch)).await
+    }
+
+    async fn delete(&self, id: &LoginId) -> Result<bool, BoxError> {
+        Box::pin(self.store.delete(id)).await
+    }
+
+    async fn delete_by_user(
+        &self,
+        user_id: &str,
+        except: Option<&LoginId>,
+        limit: usize,
+    ) -> Result<Vec<LoginId>, BoxError> {
+        Box::pin(self.store.delete_by_user(user_id, except, limit)).await
+    }
+
+    async fn list_by_user(
+        &self,
+        user_id: &str,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<LoginRecord>, BoxError> {
+        Box::pin(self.store.list_by_user(user_id, now, limit)).await
+    }
+
+    async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
+        Box::pin(self.store.delete_expired(now, limit)).await
+    }
+}
+
+/// Looks a record up until the answer is like this.
+///
+/// # Panics
+///
+/// When it never is.
+async fn until(
+    what: &str,
+    store: &impl LoginStore,
+    id: &LoginId,
+    is_so: impl Fn(&Result<Option<SharedRecord>, BoxError>) -> bool,
+) {
+    let began = Instant::now();
+    loop {
+        let found = answer(store.look_up(id, NOW)).await;
+        if is_so(&found) {
+            return;
+        }
+        assert!(began.elapsed() < HUNG, "{what}: {found:?}");
+        yield_now().await;
+    }
+}
+
+fn is_cached(found: &Result<Option<SharedRecord>, BoxError>) -> bool {
+    matches!(found, Ok(Some(found)) if found.is_cached())
+}
+
+fn is_gone(found: &Result<Option<SharedRecord>, BoxError>) -> bool {
+    matches!(found, Ok(None))
+}
+
+/// Keeps a login that another process has made.
+///
+/// # Panics
+///
+/// When it is never answered from the cache.
+pub async fn cached(here: &impl LoginStore, elsewhere: &impl LoginStore) -> LoginRecord {
+    let login = record("cached");
+    create(elsewhere, &login).await;
+    until("it is kept", here, &login.id, is_cached).await;
+    login
+}
+
+/// What another process does to a login ends it here, or changes it, whatever way it does that.
+///
+/// # Panics
+///
+/// When the cache does not come to know it.
+pub async fn what_another_process_does_is_known_here(
+    here: &impl LoginStore,
+    elsewhere: &impl LoginStore,
+) {
+    let over = |login: LoginRecord| async move {
+        until("it is over", here, &login.id, is_gone).await;
+    };
+    let login = cached(here, elsewhere).await;
+    assert!(elsewhere.delete(&login.id).await.expect("delete"));
+    over(login).await;
+
+    let login = cached(here, elsewhere).await;
+    let deleted = elsewhere.delete_by_user("cached", None, 9).await;
+    assert_eq!(deleted.expect("delete by user"), [login.id]);
+    over(login).await;
+
+    let login = cached(here, elsewhere).await;
+    let next = record("cached");
+    let limit = Limit {
+        count: 1,
+        now: NOW,
+        spared_since: u64::MAX,
+    };
+    let created = elsewhere.create(&next, &[], limit).await.expect("create");
+    let ended = vec![login.id];
+    assert_eq!(created, Created::Done { ended });
+    over(login).await;
+
+    until("it is kept", here, &next.id, is_cached).await;
+    let by_another = record("another");
+    let created = elsewhere.create(&by_another, &[next.id], Limit::NONE).await;
+    assert!(created.expect("create").is_done());
+    over(next).await;
+
+    let login = cached(here, elsewhere).await;
+    let purged = elsewhere.delete_expired(login.expires_at, 99).await;
+    assert!(purged.expect("purge") > 0);
+    over(login).await;
+
+    let login = cached(here, elsewhere).await;
+    let renewed = LoginRecord {
+        data: r#"{"session":"another"}"#.to_owned(),
+        ..login.clone()
+    };
+    let updated = elsewhere.update(&renewed).await.expect("update");
+    assert_eq!(updated, Updated::Done);
+    until(
+        "it is renewed",
+        here,
+        &login.id,
+        |found| matches!(found, Ok(Some(found)) if found.data == renewed.data),
+    )
+    .await;
+    elsewhere.delete(&login.id).await.expect("delete");
+}
+
+/// What this process does itself is known at once.
+///
+/// # Panics
+///
+/// When the cache says anything else.
+pub async fn what_this_process_does_is_known_at_once(
+    here: &impl LoginStore,
+    elsewhere: &impl LoginStore,
+) {
+    let gone = |login: LoginRecord| async move {
+        let found = here.look_up(&login.id, NOW).await;
+        assert!(is_gone(&found), "{found:?}");
+    };
+    for _ in 0..20 {
+        let login = cached(here, elsewhere).await;
+        assert!(here.delete(&login.id).await.expect("delete"));
+        gone(login).await;
+
+        let login = cached(here, elsewhere).await;
+        let deleted = here.delete_by_user("cached", None, 9).await;
+        assert_eq!(deleted.expect("delete by user"), [login.id]);
+        gone(login).await;
+
+        let login = cached(here, elsewhere).await;
+        let next = record("cached");
+        let created = here.create(&next, &[login.id], Limit::NONE).await;
+        assert!(created.expect("create").is_done());
+        gone(login).await;
+
+        until("it is kept", here, &next.id, is_cached).await;
+        let touch = Touch {
+            now: NOW + 100,
+            unless_since: NOW + 50,
+            expires_at: next.expires_at,
+        };
+        assert!(here.touch(&next.id, touch).await.expect("touch"));
+        let seen = here.look_up(&next.id, NOW).await.expect("look up");
+        assert_eq!(seen.map(|it| it.last_seen_at), Some(NOW + 100));
+
+        until("it is kept", here, &next.id, is_cached).await;
+        assert_eq!(here.update(&next).await.expect("update"), Updated::Done);
+        let seen = here.look_up(&next.id, NOW).await.expect("look up");
+        assert_eq!(seen.map(|it| it.version), Some(next.version + 1));
+
+        until("it is kept", here, &next.id, is_cached).await;
+        let limit = Limit {
+            count: 1,
+            now: NOW,
+            spared_since: u64::MAX,
+        };
+        let last = record("cached");
+        assert!(
+            here.create(&last, &[], limit)
+                .await
+                .expect("create")
+                .is_done()
+        );
+        gone(next).await;
+        here.delete(&last.id).await.expect("delete");
+    }
+}
+
+/// The cable is cut, and nobody says so: `here` is behind this network, `elsewhere` is not.
+///
+/// # Panics
+///
+/// When the login goes on.
+pub async fn a_cable_that_is_cut_keeps_no_login_alive(
+    network: &Network,
+    here: &impl LoginStore,
+    elsewhere: &impl LoginStore,
+) {
+    for _ in 0..3 {
+        let login = cached(here, elsewhere).await;
+        network.lose_connections();
+        assert!(elsewhere.delete(&login.id).await.expect("delete"));
+        until("it is over", here, &login.id, is_gone).await;
+    }
+}
+
+/// A server that does not answer is not replaced by the cache.
+///
+/// # Panics
+///
+/// When it is, for longer than a lease.
+pub async fn a_server_that_hangs_is_not_answered_for(server: &Server, here: &impl LoginStore) {
+    let login = cached(here, here).await;
+    server.freeze();
+    until("nobody knows", here, &login.id, Result::is_err).await;
+    server.thaw();
+    until("it goes on", here, &login.id, is_cached).await;
+}
+
+/// The same, of one that is gone, and comes back without the login.
+///
+/// # Panics
+///
+/// When the login goes on.
+pub async fn a_server_that_is_gone_is_not_answered_for(
+    server: &mut Server,
+    here: &impl LoginStore,
+) {
+    let login = cached(here, here).await;
+    server.kill();
+    until("nobody knows", here, &login.id, Result::is_err).await;
+    server.start_again();
+    until("it goes on", here, &login.id, is_cached).await;
+    assert!(here.delete(&login.id).await.expect("delete"));
+    until("it is over", here, &login.id, is_gone).await;
+}
+
+/// When logins have ended, as somebody was told who ended them.
+type Ended = Arc<Mutex<HashMap<LoginId, Instant>>>;
+
+/// Somebody who ends logins in one process and makes others.
+struct Ender<S> {
+    store: Arc<S>,
+    logins: Arc<Mutex<Vec<LoginId>>>,
+    ended: Ended,
+}
+
+/// Somebody who goes on with them in another one.
+struct Reader<S> {
+    store: Arc<S>,
+    logins: Arc<Mutex<Vec<LoginId>>>,
+    ended: Ended,
+    /// How often the cache has answered.
+    hits: usize,
+    turn: usize,
+}
+
+enum Either<S, T> {
+    Ender(Ender<T>),
+    Reader(Reader<S>),
+}
+
+impl<S: LoginStore, T: LoginStore> Busy for Either<S, T> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Ender(_) => "who ends logins",
+            Self::Reader(_) => "who goes on with them",
+        }
+    }
+
+    async fn round(&mut self) -> bool {
+        match self {
+            Self::Ender(ender) => ender.round().await.is_ok(),
+            Self::Reader(reader) => reader.round().await.is_ok(),
+        }
+    }
+}
+
+/// How many logins there are at a time.
+const LOGINS: usize = 20;
+
+impl<S: LoginStore> Ender<S> {
+    async fn round(&self) -> Result<(), BoxError> {
+        let new = record("in traffic");
+        answer(self.store.create(&new, &[], Limit::NONE)).await?;
+        let oldest = {
+            let mut logins = lock(&self.logins);
+            logins.push(new.id);
+            (logins.len() > LOGINS).then(|| logins.remove(0))
+        };
+        if let Some(id) = oldest {
+            answer(self.store.delete(&id)).await?;
+            lock(&self.ended).insert(id, Instant::now());
+            // Somebody has a copy of the cookie.
+            lock(&self.logins).push(id);
+        }
+        Ok(())
+    }
+}
+
+impl<S: LoginStore> Reader<S> {
+    async fn round(&mut self) -> Result<(), BoxError> {
+        let logins = lock(&self.logins).clone();
+        self.turn += 1;
+        let Some(id) = logins.get(self.turn % logins.len().max(1)) else {
+            return Ok(());
+        };
+        let (ended, began) = (lock(&self.ended).get(id).copied(), Instant::now());
+        let found = answer(self.store.look_up(id, NOW)).await?;
+        let Some(found) = found else {
+            return Ok(());
+        };
+        self.hits += usize::from(found.is_cached());
+        if let Some(ended) = ended {
+            let since = began.duration_since(ended);
+            assert!(since < LEASE, "a login goes on that ended {since:?} ago");
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Logins that are used in one process and end in another one, while something `fails` in between again and again.
+///
+/// # Panics
+///
+/// When a login goes on for longer than a lease.
+pub async fn no_fault_keeps_a_login_alive<S: LoginStore, T: LoginStore>(
+    here: &Arc<S>,
+    elsewhere: &Arc<T>,
+    mut fails: impl AsyncFnMut(),
+) {
+    let (logins, ended) = (Arc::default(), Ended::default());
+    let reader = |turn| {
+        Either::Reader(Reader {
+            store: Arc::clone(here),
+            logins: Arc::clone(&logins),
+            ended: Arc::clone(&ended),
+            hits: 0,
+            turn,
+        })
+    };
+    let ender = Either::Ender(Ender {
+        store: Arc::clone(elsewhere),
+        logins: Arc::clone(&logins),
+        ended: Arc::clone(&ended),
+    });
+    let mut crowd = Crowd::start([ender].into_iter().chain((0..4).map(reader)));
+    crowd.get_through(5).await;
+    for _ in 0..5 {
+        fails().await;
+        crowd.get_through(20).await;
+    }
+    let hits = crowd
+        .end()
+        .await
+        .into_iter()
+        .map(|(member, _)| match member {
+            Either::Reader(reader) => reader.hits,
+            Either::Ender(_) => 0,
+        });
+    assert!(hits.sum::<usize>() > 0, "the cache answers");
+}
