@@ -13,6 +13,7 @@
 //! - [`CurrentUser`]: who is there. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]: what a handler wants besides.
 //! - [`Scope`] and [`Denied`]: who may not pass, and what they are answered.
 //! - [`records`]: logins that the server knows of, which can be seen, ended and timed out.
+//! - [`attempts`]: how many guesses may fail before the next has to wait.
 //! - [`SecretKeys`]: what signs it all, and how it is changed.
 //! - [`password`]: hashing, with Werkzeug's formats so that a Flask users table works as it is.
 //! - [`Event`]: what happened, for hooks and for `tracing`.
@@ -48,6 +49,7 @@
 //! # Ok::<(), BoxError>(()) }).unwrap();
 //! ```
 
+pub mod attempts;
 mod auth_hash;
 mod client;
 mod cookie;
@@ -77,11 +79,12 @@ mod tests;
 mod user;
 mod visit;
 
+pub use attempts::{AttemptSchedule, Attempts};
 pub use client::SessionIdentifier;
 pub use cookie::{CookieSettings, SameSite};
 pub use denial::{Denied, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorAnswer, ErrorKind};
-pub use event::{EndReason, Event, EventClient, Rejection};
+pub use event::{AttemptsOf, EndReason, Event, EventClient, Rejection};
 pub use login::state::LoginSource;
 pub use manager::{LoginManager, LoginManagerBuilder};
 pub use next_url::login_url;
@@ -94,6 +97,7 @@ pub use session::{FlashMessage, SessionRefresh};
 pub use settings::{AnswerAs, Discard, SessionProtection};
 pub use signing::SecretKeys;
 pub use user::{User, UserLoader};
+pub use visit::attempt::Attempt;
 pub use visit::flash::Flash;
 pub use visit::login::{Login, LoginUser};
 pub use visit::next_url::NextUrl;
