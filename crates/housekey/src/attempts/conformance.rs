@@ -192,7 +192,7 @@ async fn it_counts_as_the_schedule_does(store: &impl AttemptStore) {
     for schedule in SCHEDULES {
         for pause in [0, 1, schedule.forgets_one_every.as_secs() - 1, 90, 1000] {
             let (key, mut now, mut expected) = (new_key(), NOW, None);
-            for attempt in 0..60 {
+            for attempt in 0..30 {
                 let right = schedule.count(expected, now);
                 let counted = count(store, &key, &schedule, now).await;
                 assert_eq!(
