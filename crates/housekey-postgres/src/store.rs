@@ -13,7 +13,7 @@ use crate::address::Address;
 use crate::fault::Fault;
 use crate::loads::Loads;
 use crate::pool::{Pool, Question};
-use crate::questions::{Creation, Described, Indexed, Script, Single, columns, patience};
+use crate::questions::{Creation, Described, Indexed, IsThere, Script, Single, columns, patience};
 use crate::rows::{self, column, get};
 use crate::session::Server;
 use crate::value::Value;
@@ -141,7 +141,8 @@ impl PostgresLoginStore {
         Self::build(address, self.table, self.server.limit, connections)
     }
 
-    /// Makes the table and its indexes where they are missing. Several processes may do it at once. When everything is there, it
+    /// Makes the table and its indexes where they are missing, and beside it the table where [attempts](housekey::attempts) are
+    /// counted, whose name ends in `_attempts`. Several processes may do it at once. When everything is there, it
     /// only looks.
     ///
     /// The server's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
@@ -152,7 +153,11 @@ impl PostgresLoginStore {
     /// something else of this name, or the name of an index is taken. The message says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
         let layout = self.layout().await?;
-        if layout.is_there() && layout.lacks_index().is_none() {
+        let attempts = self.table.attempts();
+        if layout.is_there()
+            && layout.lacks_index().is_none()
+            && self.answer(IsThere { table: attempts }).await?
+        {
             return Ok(());
         }
         self.answer(Script(postgres::create_table(&self.table)))
@@ -199,7 +204,7 @@ impl PostgresLoginStore {
     }
 
     /// The rows of one statement that is a transaction of its own.
-    async fn single<const N: usize>(
+    pub(crate) async fn single<const N: usize>(
         &self,
         which: Which,
         values: [Value; N],
@@ -209,7 +214,7 @@ impl PostgresLoginStore {
     }
 
     /// The rows of one statement on a user's records.
-    async fn indexed<const N: usize>(
+    pub(crate) async fn indexed<const N: usize>(
         &self,
         which: Which,
         values: [Value; N],
@@ -222,7 +227,7 @@ impl PostgresLoginStore {
         self.answer(question).await
     }
 
-    fn read<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
+    pub(crate) fn read<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
         read.map_err(|fault| self.failed(fault))
     }
 
@@ -410,7 +415,7 @@ mod tests {
         other.rollback().await.unwrap();
         let mias = store.create(&record("mia"), &[], Limit::NONE).await;
         assert!(mias.unwrap().is_done());
-        let drop = format!("DROP TABLE {}", store.table);
+        let drop = format!("DROP TABLE {}, {}", store.table, store.table.attempts());
         pool.execute(AssertSqlSafe(drop)).await.unwrap();
     }
 }

@@ -91,7 +91,7 @@ impl OwnTable {
 
 impl Drop for OwnTable {
     fn drop(&mut self) {
-        let drop_table = format!("DROP TABLE IF EXISTS \"{}\"", self.name);
+        let drop_table = format!("DROP TABLE IF EXISTS \"{0}\", \"{0}_attempts\"", self.name);
         let server = self.server.clone();
         let dropping = thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");

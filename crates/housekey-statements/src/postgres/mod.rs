@@ -5,11 +5,13 @@
 //! Whoever locks several rows does so in the order of their ids, so that no two can wait for each other; or, when it
 //! purges, without waiting at all.
 
+mod attempts;
 mod layout;
 mod table;
 
 use std::sync::Arc;
 
+pub use attempts::AttemptStatements;
 pub use layout::{LAYOUT, Layout};
 pub use table::{InvalidName, TableName};
 
@@ -26,7 +28,7 @@ const MAKING_TABLES: i64 = i64::from_be_bytes(*b"housekey");
 /// table even when nothing is to be done.
 pub const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
 
-/// Makes the table and its indexes, unless they are there, while nobody else does. A transaction of its own, of several
+/// Makes the tables and their indexes, unless they are there, while nobody else does. A transaction of its own, of several
 /// statements.
 pub fn create_table(table: &TableName) -> String {
     let create = table.create_sql();
@@ -73,7 +75,7 @@ pub fn advice(sqlstate: Option<&str>) -> &'static str {
             "another program made that table; give the store a table of its own"
         }
         Some("42501") => {
-            "grant the pool's user USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on the table"
+            "grant the pool's user USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on the tables"
         }
         Some("22P05") => {
             "the database's encoding has no such character; keep logins in a database whose encoding is UTF8"

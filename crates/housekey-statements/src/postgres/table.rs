@@ -5,8 +5,10 @@ use std::fmt;
 
 /// How long PostgreSQL lets a name be; it cuts off what is longer.
 const LONGEST_NAME: usize = 63;
-/// The longer of the indexes' endings. Cut off, both would be the same name.
+/// The longest of the endings. Cut off, two would be the same name.
 const LONGEST_ENDING: &str = "_expires_at";
+/// What is behind a table's name in that of its attempts.
+const ATTEMPTS: &str = "_attempts";
 
 /// A table's name, perhaps with its schema: ASCII letters, digits and `_`. It is written as SQL has it, in quotation marks, so
 /// that a name such as `user` can be one.
@@ -62,9 +64,18 @@ impl TableName {
         hash.cast_signed()
     }
 
-    /// What makes the table and its indexes, unless they are there.
+    /// The table of attempts beside this one, as SQL has it.
+    pub fn attempts(&self) -> String {
+        let Self { schema, table } = self;
+        let table = format!("{table}{ATTEMPTS}");
+        let schema = schema.clone();
+        Self { schema, table }.to_string()
+    }
+
+    /// What makes the tables and their indexes, unless they are there.
     pub fn create_sql(&self) -> String {
         let Self { table, .. } = self;
+        let attempts = self.attempts();
         // "C" sorts by bytes, in which no update of the system's locales can break the index.
         format!(
             r#"CREATE TABLE IF NOT EXISTS {self} (
@@ -78,6 +89,12 @@ impl TableName {
 );
 CREATE INDEX IF NOT EXISTS "{table}_by_user" ON {self} (user_id, last_seen_at, created_at, expires_at);
 CREATE INDEX IF NOT EXISTS "{table}_expires_at" ON {self} (expires_at);
+CREATE TABLE IF NOT EXISTS {attempts} (
+    key bytea PRIMARY KEY CHECK (octet_length(key) = 16),
+    next_at bigint NOT NULL,
+    forgotten_at bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS "{table}_forgotten" ON {attempts} (forgotten_at);
 "#
         )
     }
