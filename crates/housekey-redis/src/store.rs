@@ -33,7 +33,7 @@ use crate::records::{Claimed, Records, Scripts};
 /// ```
 #[derive(Clone)]
 pub struct RedisLoginStore {
-    records: Records,
+    pub(crate) records: Records,
     timeout: Duration,
 }
 
@@ -156,7 +156,7 @@ impl RedisLoginStore {
         warnings.map_err(|failure| failure.into_error())
     }
 
-    fn begin(&self) -> Time {
+    pub(crate) fn begin(&self) -> Time {
         Time::begin(self.timeout)
     }
 }

@@ -11,6 +11,9 @@
 //! - `id:ID`: the pointer, which says whose an id is, behind the claim of whoever made the record. It leads to the record and says
 //!   nothing else: without the record, it leads to nothing. Whoever has found a record may remember its user.
 //!
+//! - `attempts:KEY`: the attempts at a key, which is in hexadecimal: from when on the next one may come, and when all are forgotten.
+//!   Redis deletes it by itself then.
+//!
 //! A record is made in two steps: claim the pointer, and write the record. Two users at one id, which only ids that are derived from
 //! something can meet at, are kept apart by claims: who finds the pointer at somebody else fences that claim off, at that
 //! user's records, before taking the pointer over.
@@ -182,3 +185,22 @@ pub const CLAIM_ID: &str = include_str!("lua/claim.lua");
 pub const POINT: &str = include_str!("lua/point.lua");
 /// See [`CLAIM_ID`].
 pub const RELEASE: &str = include_str!("lua/release.lua");
+
+/// Where the attempts at a key are, which is in hexadecimal.
+pub fn attempts_key(prefix: &str, key: &str) -> String {
+    format!("{prefix}attempts:{key}")
+}
+
+/// For how many seconds Redis keeps attempts beyond the time at which they are forgotten: clocks may differ by as much.
+macro_rules! about_attempts {
+    ($file:literal) => {
+        concat!("local SPARE = 60\n", include_str!($file))
+    };
+}
+
+/// Counts an attempt, if it may come now. Its key is that [of the attempts](attempts_key), as with the other one. Its arguments are
+/// now, free, first delay, longest delay, how often one is forgotten, how many are kept at most.
+pub const COUNT_ATTEMPT: &str = about_attempts!("lua/count_attempt.lua");
+/// See [`COUNT_ATTEMPT`]. Its arguments are from when on the next attempt could come when this one was counted, how often one is
+/// forgotten, now.
+pub const TAKE_ATTEMPT_BACK: &str = about_attempts!("lua/take_attempt_back.lua");
