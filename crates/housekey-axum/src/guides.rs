@@ -14,6 +14,7 @@ guides! {
     fresh_login: "fresh-login.md",
     session_protection: "session-protection.md",
     apis_and_htmx: "apis-and-htmx.md",
+    attempts: "attempts.md",
     passwords: "passwords.md",
     secret_keys: "secret-keys.md",
     behind_a_proxy: "behind-a-proxy.md",

@@ -54,7 +54,7 @@
 //!   with [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
 //! - **Differences of some per cent.** How much work is missing beside a hash of another algorithm is an estimate; beside
 //!   one of another cost it is exact but for what a processor makes of it.
-//! - **Guessing.** Limit attempts per account and per client; here only the number of hashes at the same time is limited.
+//! - **Guessing.** [`Login::attempt`](crate::Login::attempt) is for that; here only the number of hashes at the same time is limited.
 //! - **Flooding.** A client that sends more sign-ins than the machine can verify makes others get "busy" instead of an answer.
 //! - **A stolen table** makes guessing offline possible; the cost of a hash only slows it down.
 //! - **Reading memory.** The copies of a password that are made here are overwritten after use. Those of the web framework
