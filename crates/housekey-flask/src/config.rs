@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 use crate::errors::exception;
 
 /// The configuration keys that a login manager is built from: Flask's and Flask-Login's, and from `OURS` on housekey's.
-const KEYS: [&str; OURS + 17] = [
+const KEYS: [&str; OURS + 18] = [
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "SESSION_COOKIE_NAME",
@@ -50,6 +50,7 @@ const KEYS: [&str; OURS + 17] = [
     "HOUSEKEY_MAX_LOGINS",
     "HOUSEKEY_WHEN_FULL",
     "HOUSEKEY_REMEMBER_FORMAT",
+    "HOUSEKEY_LIMIT_ATTEMPTS",
     // Python's own affair: which views need a login.
     "HOUSEKEY_REQUIRE_LOGIN",
     // And what `CsrfGuard` lets pass.

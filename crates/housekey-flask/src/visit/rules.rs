@@ -22,7 +22,7 @@ impl Visit {
     }
 
     /// Runs a rule: with what Python has changed in the session before, and so that Python sees what it changes.
-    pub(super) fn act<T>(
+    pub(crate) fn act<T>(
         &self,
         py: Python<'_>,
         rule: impl FnOnce(&Opened) -> PyResult<T>,

@@ -26,21 +26,24 @@ impl AttemptStatements {
     /// Those on the table beside this one.
     pub fn new(logins: &TableName) -> Self {
         let table = logins.attempts();
-        let left = "GREATEST(old.forgotten_at - $2, 0)";
-        let failed = format!("LEAST(({left} + $6 - 1) / $6 + 1, $7)");
+        // Drivers that send a small number as a small type would have it multiplied as one.
+        let [now, free, first, longest, every, most] =
+            [2, 3, 4, 5, 6, 7].map(|number| format!("${number}::bigint"));
+        let left = format!("GREATEST(old.forgotten_at - {now}, 0)");
+        let failed = format!("LEAST(({left} + {every} - 1) / {every} + 1, {most})");
         let delay = format!(
-            "CASE WHEN {failed} < $3 THEN 0 ELSE LEAST($5, $4 << ({failed} - $3)::int) END"
+            "CASE WHEN {failed} < {free} THEN 0 ELSE LEAST({longest}, {first} << ({failed} - {free})::int) END"
         );
-        let first = "CASE WHEN $3 > 1 THEN 0 ELSE $4 END";
+        let after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {first} END");
         Self {
             // Whoever counts at one key waits for those before, and looks at what they left.
             count: format!(
                 "WITH counted AS (
                     INSERT INTO {table} AS old (key, next_at, forgotten_at)
-                    VALUES ($1, $2 + {first}, $2 + GREATEST({first}, $6))
-                    ON CONFLICT (key) DO UPDATE SET next_at = $2 + {delay},
-                        forgotten_at = $2 + GREATEST({delay}, LEAST({left} + $6, $7 * $6))
-                    WHERE old.next_at <= $2
+                    VALUES ($1, {now} + {after_one}, {now} + GREATEST({after_one}, {every}))
+                    ON CONFLICT (key) DO UPDATE SET next_at = {now} + {delay},
+                        forgotten_at = {now} + GREATEST({delay}, LEAST({left} + {every}, {most} * {every}))
+                    WHERE old.next_at <= {now}
                     RETURNING next_at, forgotten_at
                 )
                 SELECT next_at, forgotten_at, true FROM counted
@@ -49,8 +52,9 @@ impl AttemptStatements {
             )
             .into(),
             take_back: format!(
-                "UPDATE {table} SET next_at = CASE WHEN next_at = $2 THEN 0 ELSE next_at END,
-                    forgotten_at = GREATEST(forgotten_at - $3, CASE WHEN next_at = $2 THEN 0 ELSE next_at END)
+                "UPDATE {table} SET next_at = CASE WHEN next_at = $2::bigint THEN 0 ELSE next_at END,
+                    forgotten_at = GREATEST(forgotten_at - $3::bigint,
+                        CASE WHEN next_at = $2::bigint THEN 0 ELSE next_at END)
                 WHERE key = $1"
             )
             .into(),

@@ -51,6 +51,7 @@ pub struct Attempts {
     pub(crate) store: Store,
     pub(crate) schedules: Schedules,
     pub(crate) ipv6_network: u8,
+    pub(crate) by_address: bool,
 }
 
 /// By which schedule each kind of key is counted.
@@ -73,6 +74,7 @@ impl Attempts {
                 browser: AttemptSchedule::BROWSER,
             },
             ipv6_network: 64,
+            by_address: true,
         }
     }
 
@@ -89,6 +91,14 @@ impl Attempts {
     #[must_use]
     pub fn by_address(mut self, schedule: AttemptSchedule) -> Self {
         self.schedules.address = schedule;
+        self
+    }
+
+    /// Does not count by address: for a program whose `client_address` is one that clients can make up. They would have as many
+    /// attempts as addresses, and could use up somebody else's.
+    #[must_use]
+    pub fn not_by_address(mut self) -> Self {
+        self.by_address = false;
         self
     }
 
@@ -131,6 +141,7 @@ pub(crate) struct AttemptRules {
     pub(crate) keys: AttemptKeys,
     pub(crate) known: KnownBrowsers,
     pub(crate) schedules: Schedules,
+    pub(crate) by_address: bool,
 }
 
 impl fmt::Debug for Attempts {

@@ -623,6 +623,7 @@ impl<U: User> LoginManagerBuilder<U> {
                     keys: AttemptKeys::new(keys, attempts.ipv6_network),
                     known: KnownBrowsers::new(keys, known_cookie, clock_tolerance),
                     schedules: attempts.schedules,
+                    by_address: attempts.by_address,
                 };
                 (Some(rules), Some(attempts.store))
             }

@@ -8,8 +8,10 @@ use super::login::Login;
 use super::shared::{Shared, Tell};
 use crate::attempts::keys::{Account, folded};
 use crate::attempts::{AttemptKey, AttemptRules, AttemptStanding, Counted, Store};
+use crate::denial::told;
 use crate::error::Error;
 use crate::event::{AttemptsOf, Event};
+use crate::head::Head;
 use crate::login::state::AttemptsHere;
 use crate::user::User;
 
@@ -146,6 +148,17 @@ impl fmt::Debug for Attempt {
 }
 
 impl OpenVisit {
+    /// Lets refused attempts be answered as suits who asks by this request: for doors that open the visit with a head which has
+    /// not all fields.
+    pub fn answer_attempts_to(&self, request: &impl Head) {
+        self.with(|view| {
+            let answer = view.policy.settings.answer_as;
+            if let Some(here) = &mut view.state.attempts {
+                here.told = told(answer, request);
+            }
+        });
+    }
+
     /// By what the browser knows, and otherwise by the address and then by the account: who is refused for their address does
     /// not keep others waiting at the account.
     async fn attempt(&self, form: &str, name: &str) -> Result<Attempt, Error> {
@@ -231,7 +244,7 @@ impl Counting<'_> {
     ) -> Result<Option<(AttemptKey, AttemptStanding)>, Error> {
         let Self { rules, store, .. } = self;
         let mut counted = None;
-        if let Some(address) = address {
+        if let Some(address) = address.filter(|_| rules.by_address) {
             let key = rules.keys.of_address(account.form, address);
             let schedule = &rules.schedules.address;
             match store.count(&key, schedule, self.now).await? {
