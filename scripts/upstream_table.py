@@ -6,7 +6,6 @@ import sys
 import tarfile
 from collections import Counter
 
-SECTION = "## Flask-Login's own tests"
 # Those of this module are written for the tables, so each of them is in one.
 OWN = "flask_login::"
 
@@ -32,19 +31,14 @@ def rust_tests(listing):
 
 
 def table_rows(page):
-    """Each row under a class's name is `Class.test`; one of the last table is what it says. With its line, the Rust
+    """Each row under a class's name is `Class.test`; a row of the last table is its first cell. With its line, the Rust
     tests that it names, and its verdict."""
     with open(page, encoding="utf-8") as lines:
         lines = list(enumerate(lines.read().split("\n"), start=1))
-    start = next((index for index, (_, line) in enumerate(lines) if line == SECTION), None)
-    if start is None:
-        sys.exit(f"{page}: there is no section {SECTION!r}")
     heading = ""
-    for number, line in lines[start + 1 :]:
+    for number, line in lines:
         if line.startswith("## "):
-            return
-        if line.startswith("### "):
-            heading = line.removeprefix("### ")
+            heading = line.removeprefix("## ")
         elif line.startswith("|") and not line.startswith(("| Flask-Login |", "|---")):
             cells = [cell.strip() for cell in line.strip("|").split(" | ")]
             if len(cells) != 3:

@@ -355,6 +355,11 @@ macro_rules! suite {
                 use $crate::behaviour::key_rotation as cases;
                 $crate::behaviour_key_rotation!();
             }
+            mod lifetimes {
+                use super::*;
+                use $crate::behaviour::lifetimes as cases;
+                $crate::behaviour_lifetimes!();
+            }
             mod polling {
                 use super::*;
                 use $crate::behaviour::polling as cases;
@@ -369,6 +374,11 @@ macro_rules! suite {
                 use super::*;
                 use $crate::behaviour::remember as cases;
                 $crate::behaviour_remember!();
+            }
+            mod second_step {
+                use super::*;
+                use $crate::behaviour::second_step as cases;
+                $crate::behaviour_second_step!();
             }
             mod secrets_in_logs {
                 use super::*;

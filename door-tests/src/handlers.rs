@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use housekey::{Error, ErrorKind, Flash, Login, LoginSource, LoginWatch, Session, User as _};
+use housekey::{
+    Error, ErrorKind, Flash, Login, LoginSource, LoginWatch, PendingLogin, Session, User,
+};
 use serde::Deserialize;
 
 use crate::people::{Member, Members};
@@ -96,6 +98,14 @@ impl Credentials {
             attempt = attempt.force();
         }
         attempt.await
+    }
+}
+
+/// What a door's `PendingLogin` says.
+pub fn pending(pending: &PendingLogin<impl User>) -> String {
+    match pending.is_confirmation() {
+        true => format!("{} to confirm", pending.user().id()),
+        false => pending.user().id(),
     }
 }
 

@@ -40,7 +40,7 @@ pub use answer::Answer;
 pub use door::{Case, run};
 pub use door::{Door, Local, local};
 pub use handlers::{
-    Credentials, LATELY, Who, cart, confirm, fill, flashes, new_password, read, said,
+    Credentials, LATELY, Who, cart, confirm, fill, flashes, new_password, pending, read, said,
 };
 pub use housekey::testing::{Clock, Jar};
 pub use people::{Member, Members, Staff};

@@ -126,6 +126,8 @@ pub enum Extractor {
     OptionalLoginRequired,
     /// The id.
     FreshLoginRequired,
+    /// The id, and `to confirm` if it is a proof.
+    PendingLogin,
     /// Nothing.
     Login,
     /// The keys, with spaces between them.
@@ -165,6 +167,8 @@ pub enum Requires {
     Login,
     /// `fresh_login_required`.
     FreshLogin,
+    /// `pending_login_required`.
+    PendingLogin,
 }
 
 /// A method of a guard.
@@ -174,6 +178,8 @@ pub enum Rule {
     FreshWithin(Duration),
     /// `require`.
     Require(fn(&Member) -> bool),
+    /// `require_async`, which gets this answer.
+    RequireAsync(fn(&Member) -> Result<bool, &'static str>),
     /// `login_view`.
     LoginView(&'static str),
     /// `no_login_view`.
@@ -295,6 +301,10 @@ pub(crate) fn fresh_login_required() -> Guard {
     Guard::new(Requires::FreshLogin)
 }
 
+pub(crate) fn pending_login_required() -> Guard {
+    Guard::new(Requires::PendingLogin)
+}
+
 pub(crate) fn login_scope() -> Guard {
     Guard::new(Requires::Nothing)
 }
@@ -316,6 +326,10 @@ impl Guard {
 
     pub(crate) fn require(self, test: fn(&Member) -> bool) -> Self {
         self.with(Rule::Require(test))
+    }
+
+    pub(crate) fn require_async(self, ask: fn(&Member) -> Result<bool, &'static str>) -> Self {
+        self.with(Rule::RequireAsync(ask))
     }
 
     pub(crate) fn login_view(self, view: &'static str) -> Self {

@@ -229,7 +229,7 @@ pub(crate) struct Surroundings {
     pub(crate) events: Events,
     /// Where the records of the logins are, at a site that keeps any.
     pub(crate) store: TestStore,
-    keeps_records: bool,
+    pub(crate) keeps_records: bool,
     preset: Preset,
 }
 

@@ -1,4 +1,4 @@
-//! A site whose users sign in: flask/app.py, in Rust.
+//! A site whose users log in: flask/app.py, in Rust.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,14 +21,14 @@ use rusqlite::{
 use serde::Deserialize;
 use serde_json::json;
 
-/// The file with the table. It stays Flask's, so it is only read.
+/// The file with the table. Flask owns it, so this only reads it.
 #[derive(Clone)]
 struct Db(String);
 
 type Found = Result<Option<User>, BoxError>;
 
 impl Db {
-    /// Asks on a thread that may wait: those that answer may not.
+    /// Asks on a thread that may block: those that answer may not.
     async fn user<V>(&self, sql: &'static str, value: V) -> Found
     where
         V: ToSql + Send + 'static,
@@ -155,7 +155,7 @@ fn setting(name: &str) -> Result<String, BoxError> {
 fn create_app() -> Result<Router, BoxError> {
     let keys = SecretKeys::flask(&setting("SECRET_KEY")?)?;
     let db = Db(setting("DATABASE")?);
-    // Unknown names cost what the hashes in the table cost.
+    // Unknown names cost as much as the hashes in the table.
     let passwords = Passwords::new().werkzeug_scrypt();
     let manager = LoginManager::flask(keys, db.clone())
         .login_view("/login")
@@ -189,8 +189,8 @@ async fn main() -> Result<(), BoxError> {
     Ok(axum::serve(listener, app).await?)
 }
 
-// What Flask does by itself: pages of these templates, in which the
-// user and the messages are known, and a 500 for whatever fails.
+// What Flask does by itself: it renders these templates with the
+// user and the messages, and answers 500 if anything fails.
 
 fn templates() -> Environment<'static> {
     let mut templates = Environment::new();
@@ -228,7 +228,7 @@ impl Page {
             is_authenticated => user.is_some(),
             name => user.map(|user| &user.name),
         };
-        // It fails only once the response is gone.
+        // Fails only once the response is gone.
         let messages = move || -> Vec<String> {
             let messages = self.flash.take().unwrap_or_default();
             messages

@@ -1,4 +1,4 @@
-//! What `docs/from-flask.md` says, held against the programs and the package that it is about.
+//! What the guides from Flask to Rust say, compared with the programs and the package that they are about.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const GUIDE: &str = include_str!("../../docs/from-flask.md");
+const SIDE_BY_SIDE: &str = include_str!("../../docs/from-flask-side-by-side.md");
+const NAMES: &str = include_str!("../../docs/from-flask-names.md");
 
 /// Every name that Flask-Login has for those who use it, and every setting that it looks up.
 const PUBLIC_NAMES: &str = r#"
@@ -27,7 +28,7 @@ print(*(name for name in names if not name.startswith("_")))
 
 #[test]
 fn the_guide_shows_both_small_programs_whole_and_in_their_order() {
-    let (_, after) = GUIDE.split_once("<table>").unwrap();
+    let (_, after) = SIDE_BY_SIDE.split_once("<table>").unwrap();
     let (table, _) = after.split_once("</table>").unwrap();
     for (fence, program) in [
         ("```python", include_str!("../small/flask/app.py")),
@@ -48,7 +49,10 @@ fn the_guide_shows_both_small_programs_whole_and_in_their_order() {
         let shown: Vec<_> = shown.into_iter().filter(blank).collect();
         let written: Vec<_> = program.lines().filter(blank).collect();
         for (shown, written) in shown.iter().zip(&written) {
-            assert_eq!(shown, written, "copy interop/small into docs/from-flask.md");
+            assert_eq!(
+                shown, written,
+                "copy interop/small into docs/from-flask-side-by-side.md"
+            );
         }
         assert_eq!(shown.len(), written.len());
     }
@@ -80,7 +84,7 @@ fn every_public_name_of_flask_login_has_a_row() {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/from-flask.md has no row for {missing:?}"
+        "docs/from-flask-names.md has no row for {missing:?}"
     );
 }
 
@@ -111,9 +115,7 @@ fn every_name_on_the_right_is_one_of_housekeys() {
 
 /// The cells of the tables that say what is called what.
 fn rows() -> Vec<Vec<String>> {
-    let (_, after) = GUIDE.split_once("\n## What is called what\n").unwrap();
-    let (section, _) = after.split_once("\n## ").unwrap();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| "));
+    let rows = NAMES.lines().filter_map(|line| line.strip_prefix("| "));
     rows.map(|row| row.split(" | ").map(str::to_owned).collect())
         .collect()
 }

@@ -13,7 +13,7 @@ use housekey::{LoginWatch, User};
 
 use crate::error::{Error, LoginRejection};
 use crate::head::head;
-use crate::scope::{only_visit, require, visit_for, visits};
+use crate::scope::{only_visit, require, require_pending, visit_for, visits};
 
 housekey::door::extractors! {
     /// The current user, who may be nobody: see [`housekey::CurrentUser`] for what there is to know of them. Denies nobody; a
@@ -146,6 +146,10 @@ from_request! {
     FreshLoginRequired<U> or LoginRejection: |request| {
         let user = require(request, Requirement::fresh_login(None));
         async move { user.await.map(Self) }
+    };
+    PendingLogin<U> or LoginRejection: |request| {
+        let pending = require_pending(request);
+        async move { pending.await.map(Self) }
     };
 }
 

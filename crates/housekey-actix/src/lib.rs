@@ -1,3 +1,6 @@
+// The first definition of a link counts, so that here the README's lead to the repository.
+#![doc = concat!("[guides]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/docs/README.md")]
+#![doc = concat!("[security]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/SECURITY.md\n")]
 #![doc = include_str!("../README.md")]
 
 mod csrf;
@@ -22,8 +25,10 @@ pub use http;
 pub use csrf::{CsrfGuard, CsrfService};
 pub use error::{Error, LoginRejection};
 pub use extract::{
-    AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, SeeOther,
-    Session, WithoutUse,
+    AnyUser, CurrentUser, Flash, FreshLoginRequired, Login, LoginRequired, NextUrl, PendingLogin,
+    SeeOther, Session, WithoutUse,
 };
-pub use guard::{Guard, GuardService, fresh_login_required, login_required, login_scope};
+pub use guard::{
+    Guard, GuardService, fresh_login_required, login_required, login_scope, pending_login_required,
+};
 pub use middleware::{LoginManagerExt, LoginMiddleware, LoginService};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use housekey::door::{GuardRules, Requirement, Visits};
-use housekey::{OpenVisit, User, Visit};
+use housekey::{OpenVisit, PendingLogin, User, Visit};
 
 use crate::error::{Error, LoginRejection};
 use crate::head::{Head, head};
@@ -78,6 +78,18 @@ pub(crate) fn require<U: User>(
     let (head, visits, scope) = (head(request), visits(request), carried(request));
     async move {
         Visits::require(visits.as_ref(), &head, &requirement, scope.as_ref(), WRAP)
+            .await
+            .map_err(LoginRejection::of)
+    }
+}
+
+/// The login that has begun, for the pages of its second step. As [`require`], it holds no clone of the request.
+pub(crate) fn require_pending<U: User>(
+    request: &HttpRequest,
+) -> impl Future<Output = Result<PendingLogin<U>, LoginRejection>> + use<U> {
+    let (head, visits, scope) = (head(request), visits(request), carried(request));
+    async move {
+        Visits::require_pending(visits.as_ref(), &head, scope.as_ref(), WRAP)
             .await
             .map_err(LoginRejection::of)
     }

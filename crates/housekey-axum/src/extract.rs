@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, LoginRejection};
-use crate::scope::{only_visit, require, visit_for, visits};
+use crate::scope::{only_visit, require, require_pending, visit_for, visits};
 
 housekey::door::extractors! {
     /// The current user, who may be nobody: see [`housekey::CurrentUser`] for what there is to know of them. Denies nobody; a
@@ -101,6 +101,7 @@ from_parts! {
     FreshLoginRequired<U> or LoginRejection: |parts| {
         Self(require(parts, &Requirement::fresh_login(None)).await?)
     };
+    PendingLogin<U> or LoginRejection: |parts| Self(require_pending(parts).await?);
     Login<U> or Error: |parts| Self(housekey::Login::new(visit_for::<U>(parts)?));
     Session<U> or Error: |parts| Self(visit_for::<U>(parts)?.session(), PhantomData);
     Session or Error: |parts| Self(only_visit(parts, "Session")?.session(), PhantomData);

@@ -48,6 +48,13 @@ pub fn fresh_login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::fresh_login(None)))
 }
 
+/// Lets only those reach the routes below it who have taken the first step of a login and not the second
+/// ([`Login::begin`](housekey::Login::begin)): for the pages of the second step. They are not logged in, and nothing else lets them
+/// pass. Others are denied as by [`login_required`]; somebody who is logged in has nothing to do there and is denied too.
+pub fn pending_login_required<U: User>() -> Guard<U> {
+    Guard::requiring(Some(Requirement::pending_login()))
+}
+
 /// Denies nobody by itself: settings for the extractors and guards below it, for instance another login page for a
 /// part of the site, or 401 for everything under `/api`. The innermost scope that says something wins.
 pub fn login_scope<U: User>() -> Guard<U> {

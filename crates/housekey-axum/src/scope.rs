@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::MatchedPath;
 use housekey::door::{GuardRules, Requirement, Visits};
-use housekey::{OpenVisit, User, Visit};
+use housekey::{OpenVisit, PendingLogin, User, Visit};
 use http::Extensions;
 use http::request::Parts;
 
@@ -48,6 +48,16 @@ pub(crate) async fn require<U: User>(
 ) -> Result<Arc<U>, LoginRejection> {
     let scope = parts.extensions.get();
     Visits::require(visits(parts), parts, requirement, scope, ADD_LAYER)
+        .await
+        .map_err(LoginRejection::of)
+}
+
+/// The login that has begun, for the pages of its second step.
+pub(crate) async fn require_pending<U: User>(
+    parts: &Parts,
+) -> Result<PendingLogin<U>, LoginRejection> {
+    let scope = parts.extensions.get();
+    Visits::require_pending(visits(parts), parts, scope, ADD_LAYER)
         .await
         .map_err(LoginRejection::of)
 }

@@ -565,16 +565,3 @@ async fn who_is_denied_by_hand_gets_the_message_and_who_may_pass_does_not() {
         assert_eq!(response.headers().contains_key("set-cookie"), sets_a_cookie);
     }
 }
-
-/// Attributes of tests are nothing to a doctest, so the programs of the guide are tests of the doors.
-#[test]
-fn the_guide_for_tests_shows_tests_that_run() {
-    let guide = include_str!("../../../docs/testing.md");
-    for program in [
-        include_str!("testing_guide.rs"),
-        include_str!("../../housekey-actix/tests/testing_guide.rs"),
-    ] {
-        let shown = format!("```rust,ignore\n{program}```\n");
-        assert!(guide.contains(&shown), "{program}");
-    }
-}

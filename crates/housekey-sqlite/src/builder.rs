@@ -20,6 +20,7 @@ pub struct SqliteLoginStoreBuilder {
     readers: Option<usize>,
     busy_timeout: Duration,
     on_calling_thread: bool,
+    makes_nothing: bool,
 }
 
 impl SqliteLoginStoreBuilder {
@@ -30,6 +31,7 @@ impl SqliteLoginStoreBuilder {
             readers: None,
             busy_timeout: Duration::from_secs(5),
             on_calling_thread: false,
+            makes_nothing: false,
         }
     }
 
@@ -76,6 +78,21 @@ impl SqliteLoginStoreBuilder {
         self
     }
 
+    /// Has [`open`](Self::open) make nothing, and fail where the file or its table is missing. For a program that looks after the
+    /// logins of another one, and must not leave an empty file behind where somebody has mistyped its name.
+    ///
+    /// ```
+    /// use housekey_sqlite::SqliteLoginStore;
+    ///
+    /// let error = SqliteLoginStore::builder("mistyped.db").makes_nothing().open().unwrap_err();
+    /// assert!(error.to_string().contains("mistyped.db"));
+    /// assert!(!std::path::Path::new("mistyped.db").exists());
+    /// ```
+    pub fn makes_nothing(mut self) -> Self {
+        self.makes_nothing = true;
+        self
+    }
+
     /// Opens the file, and makes what is missing: the file, the table, its indexes. On Unix only this user can read a file
     /// that is made; one that is there keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks:
     /// meant for the start of the program.
@@ -118,6 +135,7 @@ impl SqliteLoginStoreBuilder {
             busy_timeout: self.busy_timeout,
             ledger: &LEDGER,
             log: Log::default(),
+            makes_nothing: self.makes_nothing,
         };
         SqliteLoginStore::new(file, readers, self.on_calling_thread)
     }

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
         table: String,
         column: String,
     },
+    /// There is no table of this name, and none is to be made.
+    NoTable(String),
     /// Every reader was in use for as long as one may wait.
     NoReader,
     /// The one connection that writes was.
@@ -49,6 +51,7 @@ impl Fault {
             Self::Away(source) => error.caused_by(source.into()),
             Self::NotWal(_)
             | Self::Layout { .. }
+            | Self::NoTable(_)
             | Self::NoReader
             | Self::NoWriter
             | Self::Crowded
@@ -107,6 +110,9 @@ impl Fault {
                 "another version or another program made that table; give the store a table of its own, or drop this one, \
                  and everybody logs in again"
             }
+            Self::NoTable(_) => {
+                "see that it is the right file, and which table the program that writes it has named"
+            }
             Self::NoReader => {
                 "more look-ups wait than the disk can answer; try again, or set more readers"
             }
@@ -146,6 +152,7 @@ impl fmt::Display for Fault {
             Self::Layout { table, column } => {
                 write!(f, "its table {table} has no column {column}")
             }
+            Self::NoTable(table) => write!(f, "it has no table {table}"),
             Self::NoReader => f.write_str("all readers are in use"),
             Self::NoWriter => f.write_str("others are writing"),
             Self::Crowded => f.write_str("too many wait for it"),

@@ -23,6 +23,8 @@ pub(crate) struct File {
     pub(crate) busy_timeout: Duration,
     pub(crate) ledger: &'static Ledger,
     pub(crate) log: Log,
+    /// Whether what is missing is a fault from the beginning.
+    pub(crate) makes_nothing: bool,
 }
 
 /// A connection, and which file it was opened on. Dropped, it is closed, but only in the process that opened it: in a child of a
@@ -52,6 +54,11 @@ impl File {
 
     /// Makes what is missing: the file, the table and its indexes. Blocks.
     pub(crate) fn prepare(&self) -> Result<Open, Fault> {
+        if self.makes_nothing {
+            let open = self.open(Mode::Write, self.patience())?;
+            self.table.must_be_there(&open)?;
+            return Ok(open);
+        }
         make(&self.path);
         let deadline = self.patience();
         loop {
@@ -206,6 +213,7 @@ mod tests {
             busy_timeout: Duration::from_millis(1234),
             ledger: &LEDGER,
             log: Log::default(),
+            makes_nothing: false,
         }
     }
 

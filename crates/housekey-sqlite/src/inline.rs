@@ -215,6 +215,7 @@ mod tests {
             busy_timeout: Duration::ZERO,
             ledger: Box::leak(Box::new(Ledger::new(|| PROCESS.get()))),
             log: Log::default(),
+            makes_nothing: false,
         };
         drop(file.prepare().unwrap());
         (folder, file, Inline::new(readers))

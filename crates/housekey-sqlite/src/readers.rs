@@ -139,6 +139,7 @@ mod tests {
             busy_timeout,
             ledger: &LEDGER,
             log: Log::default(),
+            makes_nothing: false,
         };
         file.prepare().unwrap();
         (folder, file, Readers::new(most))

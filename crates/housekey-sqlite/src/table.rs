@@ -142,6 +142,19 @@ impl Table {
         check(&transaction, &self.attempts.name, &attempt_table::COLUMNS)?;
         Ok(transaction.commit()?)
     }
+
+    /// A fault unless the table is there. Changes nothing.
+    pub(crate) fn must_be_there(&self, connection: &Connection) -> Result<(), Fault> {
+        let there = connection.query_row(
+            "SELECT count(*) FROM pragma_table_info(?1)",
+            [&self.name],
+            |row| row.get::<_, i64>(0),
+        )?;
+        match there {
+            0 => Err(Fault::NoTable(self.name.clone())),
+            _ => check(connection, &self.name, &COLUMNS),
+        }
+    }
 }
 
 /// Whether a table that was there is one of these. It may have more columns.

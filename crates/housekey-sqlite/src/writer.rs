@@ -263,6 +263,7 @@ mod tests {
             busy_timeout: Duration::ZERO,
             ledger: &LEDGER,
             log: Log::default(),
+            makes_nothing: false,
         });
         let open = file.prepare().unwrap();
         (folder, Writer::start(file, open).unwrap())

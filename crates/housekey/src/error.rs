@@ -28,6 +28,8 @@ pub enum ErrorKind {
     InvalidUserId,
     /// Nobody is logged in, so there is no login to confirm or to renew.
     NotLoggedIn,
+    /// No login has begun, or it has expired, was used, or is not for this browser: the first step has to be taken again.
+    NoPendingLogin,
     /// The session would not fit into a cookie; the change was not made.
     SessionTooLarge,
     /// The response has gone out, and no cookie can follow it; the change was not made.
@@ -150,7 +152,7 @@ impl Error {
     /// | kind | status |
     /// |---|---|
     /// | [`LoaderFailed`](ErrorKind::LoaderFailed), [`StoreFailed`](ErrorKind::StoreFailed), [`Busy`](ErrorKind::Busy) | 503, with `Retry-After` |
-    /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn) | 401 |
+    /// | [`NotLoggedIn`](ErrorKind::NotLoggedIn), [`NoPendingLogin`](ErrorKind::NoPendingLogin) | 401 |
     /// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
     /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
     /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
@@ -159,7 +161,7 @@ impl Error {
     pub fn answer(&self) -> ErrorAnswer<'_> {
         let (status, is_shown) = match self.kind {
             ErrorKind::LoaderFailed | ErrorKind::StoreFailed | ErrorKind::Busy => (503, true),
-            ErrorKind::NotLoggedIn => (401, true),
+            ErrorKind::NotLoggedIn | ErrorKind::NoPendingLogin => (401, true),
             ErrorKind::InactiveUser
             | ErrorKind::NotFresh
             | ErrorKind::TooManyLogins

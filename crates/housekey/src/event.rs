@@ -19,6 +19,20 @@ pub enum Event {
         /// Whether a remember token goes with it.
         remember: bool,
     },
+    /// The first step of a login was right, or of proving oneself again, and a second one is to follow
+    /// ([`Login::begin`](crate::Login::begin)). Nobody is logged in by it. When it is finished, [`LoggedIn`](Self::LoggedIn) or
+    /// [`LoginConfirmed`](Self::LoginConfirmed) says so, as of any other.
+    LoginBegun {
+        /// Who.
+        user_id: String,
+    },
+    /// A login that had begun counts for nothing (any more).
+    PendingLoginRefused {
+        /// Whose.
+        user_id: String,
+        /// Why.
+        reason: PendingRefusal,
+    },
     /// Somebody did not prove who they say they are. The application says so, by
     /// [`Login::login_failed`](crate::Login::login_failed): only it knows.
     LoginFailed {
@@ -138,6 +152,28 @@ pub enum Rejection {
     LoginEnded,
 }
 
+/// Why a login that has begun cannot be finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PendingRefusal {
+    /// The second step took too long.
+    Expired,
+    /// It was begun in the future, by more than the clocks may differ.
+    FromTheFuture,
+    /// It was finished, cancelled or begun anew already, and this is a copy from before.
+    Used,
+    /// It was begun in another browser.
+    AnotherBrowser,
+    /// Somebody has logged in meanwhile in this browser, or the login that it was to make fresh is gone.
+    AnotherLogin,
+    /// The user's auth hash is another one than at the first step.
+    AuthHashChanged,
+    /// The loader knows no such user any more.
+    UserGone,
+    /// The user is not active any more.
+    UserInactive,
+}
+
 /// Why a login was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -158,6 +194,9 @@ pub enum EndReason {
     Idle,
     /// The user last proved themselves longer ago than the absolute timeout.
     TooOld,
+    /// It was to last until now and no longer: it had a [lifetime](crate::LoginUser::lifetime) of its own. Where logins have
+    /// records, such a one has expired by then, and it is [`RecordGone`](Self::RecordGone).
+    LifetimeOver,
     /// The user has logged in elsewhere, and had as many logins as they may.
     TooManyLogins,
     /// The user ended it from another login.
@@ -198,6 +237,8 @@ impl Event {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LoggedIn { .. } => "logged_in",
+            Self::LoginBegun { .. } => "login_begun",
+            Self::PendingLoginRefused { .. } => "pending_login_refused",
             Self::LoginFailed { .. } => "login_failed",
             Self::AttemptRefused { .. } => "attempt_refused",
             Self::AttemptFailed { .. } => "attempt_failed",
@@ -225,6 +266,8 @@ impl Event {
     pub fn user_id(&self) -> Option<&str> {
         match self {
             Self::LoggedIn { user_id, .. }
+            | Self::LoginBegun { user_id }
+            | Self::PendingLoginRefused { user_id, .. }
             | Self::LoadedFromCookie { user_id }
             | Self::LoadedFromRequest { user_id }
             | Self::LoginConfirmed { user_id }
@@ -240,6 +283,7 @@ impl Event {
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::LoginEnded { reason, .. } => Some(reason.name()),
+            Self::PendingLoginRefused { reason, .. } => Some(reason.name()),
             Self::SessionRejected { reason } | Self::RememberTokenRejected { reason } => {
                 Some(reason.name())
             }
@@ -267,10 +311,12 @@ impl Event {
         match self {
             Self::Accessed => trace!(trace, "the current user was asked for"),
             Self::LoggedIn { .. }
+            | Self::LoginBegun { .. }
             | Self::LoggedOut { .. }
             | Self::LoadedFromCookie { .. }
             | Self::LoginConfirmed { .. }
             | Self::LoginEnded { .. } => trace!(info, "login changed"),
+            Self::PendingLoginRefused { .. } => trace!(info, "a login that had begun was refused"),
             Self::LoginFailed { .. } => trace!(info, "an attempt to log in failed"),
             Self::AttemptRefused { .. } => trace!(info, "an attempt was refused"),
             Self::AttemptFailed { .. } | Self::AttemptsForgiven { .. } => {
@@ -319,6 +365,22 @@ impl Rejection {
     }
 }
 
+impl PendingRefusal {
+    /// The word for it in logs, for instance `another_browser`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::FromTheFuture => "from_the_future",
+            Self::Used => "used",
+            Self::AnotherBrowser => "another_browser",
+            Self::AnotherLogin => "another_login",
+            Self::AuthHashChanged => "auth_hash_changed",
+            Self::UserGone => "user_gone",
+            Self::UserInactive => "user_inactive",
+        }
+    }
+}
+
 impl EndReason {
     /// The word for it in logs, for instance `auth_hash_changed`.
     pub const fn name(self) -> &'static str {
@@ -331,6 +393,7 @@ impl EndReason {
             Self::CookieReplaced => "cookie_replaced",
             Self::Idle => "idle",
             Self::TooOld => "too_old",
+            Self::LifetimeOver => "lifetime_over",
             Self::TooManyLogins => "too_many_logins",
             Self::EndedByUser => "ended_by_user",
             Self::EndedByApplication => "ended_by_application",

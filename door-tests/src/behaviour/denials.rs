@@ -339,6 +339,23 @@ async fn who_lacks_a_right_gets_403_and_is_not_sent_to_the_login_page(sites: Sit
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }
 
+async fn a_permission_that_is_asked_for_lets_pass_denies_or_is_an_error(sites: Sites) {
+    let guard = login_required().require_async(|member| match member.id.as_str() {
+        "ben" => Ok(true),
+        "mia" => Ok(false),
+        _ => Err("the table of permissions is away"),
+    });
+    let site = sites.safe().and(says("/ben", "hello").behind(guard));
+    for (who, status) in [("ben", 200), ("mia", 403), ("1", 503)] {
+        let mut browser = site.browser_of(who).await;
+        let answer = browser.get("/ben").await;
+        assert_eq!(answer.status, status, "{who}");
+        assert!(!answer.body.contains("permissions"), "{}", answer.body);
+        assert_eq!(answer.header("location"), None, "{who}");
+    }
+    assert_eq!(site.browser().get("/ben").await.status, 303);
+}
+
 async fn what_the_routes_say_beats_what_the_headers_say(sites: Sites) {
     let api = login_scope().answer_as(AnswerAs::Api);
     let pages = login_required().answer_as(AnswerAs::Page);
@@ -581,6 +598,7 @@ cases! {
     a_turbo_frame_is_not_filled_with_the_login_page,
     a_program_whose_login_is_not_fresh_is_told_how_fresh_it_must_be,
     who_lacks_a_right_gets_403_and_is_not_sent_to_the_login_page,
+    a_permission_that_is_asked_for_lets_pass_denies_or_is_an_error,
     what_the_routes_say_beats_what_the_headers_say,
     flasks_answer_is_302_whoever_asks_and_by_whatever_method,
     without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect,

@@ -8,9 +8,9 @@
 //! - [`cookie_encoding_test_case`], [`secret_key_test_case`].
 //! - [`user_mixin_test_case`], [`anonymous_user_test_case`], [`unicode_cookie_user_id_test_case`].
 //! - [`strict_host_for_redirects_test_case`], [`custom_test_client_test_case`].
-//! - [`unpinned`]: what Flask-Login does and none of its tests says.
+//! - [`unpinned`]: what Flask-Login does although none of its tests says so.
 //!
-//! `docs/COMPATIBILITY.md` says which test answers which of theirs, and whether the answer is the same;
+//! `README.md` beside this file says which test answers which of theirs, and whether the answer is the same;
 //! `scripts/check-upstream` compares.
 
 pub mod anonymous_user_test_case;

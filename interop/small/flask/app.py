@@ -1,4 +1,4 @@
-"""A site whose users sign in, with Flask-Login. In Rust: ../main.rs."""
+"""A site whose users log in, with Flask-Login. In Rust: ../main.rs."""
 
 import os
 import re
@@ -83,7 +83,7 @@ def logout():
     return redirect("/login", 303)
 
 
-# The table is made here, and its users.
+# This program makes the table and its users.
 @auth.cli.command("add-user")
 @click.argument("name")
 @click.password_option()

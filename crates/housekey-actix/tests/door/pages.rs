@@ -2,18 +2,19 @@
 
 use std::future::ready;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::ResourceDef;
 use actix_web::guard::fn_guard;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use door_tests::{
     Action, Ask, Does, ELSEWHERE, Extractor, Given, LATELY, Local, Member, Of, Page, Plan,
-    Requires, Rule, Staff, Who, said,
+    Requires, Rule, Staff, Who, pending, said,
 };
 use housekey_actix::{
     CoreError, CurrentUser, Error, Flash, FreshLoginRequired, Guard, Login, LoginManagerExt as _,
-    LoginRequired, NextUrl, Session, User, WithoutUse, fresh_login_required, login_required,
-    login_scope,
+    LoginRequired, NextUrl, PendingLogin, Session, User, WithoutUse, fresh_login_required,
+    login_required, login_scope, pending_login_required,
 };
 
 use crate::layers::{Layer, Layers, Part};
@@ -88,10 +89,14 @@ pub(crate) fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
         Requires::Nothing => login_scope(),
         Requires::Login => login_required(),
         Requires::FreshLogin => fresh_login_required(),
+        Requires::PendingLogin => pending_login_required(),
     };
     guard.rules.iter().fold(begun, |guard, rule| match *rule {
         Rule::FreshWithin(within) => guard.fresh_within(within),
         Rule::Require(test) => guard.require(test),
+        Rule::RequireAsync(ask) => {
+            guard.require_async(move |member: Arc<Member>| async move { Ok(ask(&member)?) })
+        }
         Rule::LoginView(view) => guard.login_view(view),
         Rule::NoLoginView => guard.no_login_view(),
         Rule::RefreshView(view) => guard.refresh_view(view),
@@ -182,6 +187,7 @@ async fn by_type<U: User>(ask: Ask, request: &HttpRequest) -> actix_web::Result<
         Extractor::FreshLoginRequired => {
             by(ask, request, |it: FreshLoginRequired<U>| it.id()).await
         }
+        Extractor::PendingLogin => by(ask, request, |it: PendingLogin<U>| pending(&it)).await,
         Extractor::Login => by(ask, request, |_: Login<U>| String::new()).await,
         Extractor::Session => by(ask, request, |it: Session<U>| it.keys().join(" ")).await,
         Extractor::Flash => by(ask, request, |it: Flash<U>| said(&it).unwrap()).await,

@@ -1,6 +1,7 @@
 //! The pages that a case adds to a site.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -8,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use door_tests::{
     Action, Ask, Does, ELSEWHERE, Extractor, Given, LATELY, Layer, Local, Member, Of, Page, Plan,
-    Requires, Rule, Staff, Who, local, said,
+    Requires, Rule, Staff, Who, local, pending, said,
 };
 use housekey_axum::{
     CoreError, CurrentUser, Error, Flash, FreshLoginRequired, Guard, Login, LoginManagerExt as _,
-    LoginRequired, NextUrl, Session, User, WithoutUse, fresh_login_required, login_required,
-    login_scope,
+    LoginRequired, NextUrl, PendingLogin, Session, User, WithoutUse, fresh_login_required,
+    login_required, login_scope, pending_login_required,
 };
 use http::request::Parts;
 
@@ -73,10 +74,14 @@ pub(crate) fn guarded(guard: &door_tests::Guard) -> Guard<Member> {
         Requires::Nothing => login_scope(),
         Requires::Login => login_required(),
         Requires::FreshLogin => fresh_login_required(),
+        Requires::PendingLogin => pending_login_required(),
     };
     guard.rules.iter().fold(begun, |guard, rule| match *rule {
         Rule::FreshWithin(within) => guard.fresh_within(within),
         Rule::Require(test) => guard.require(test),
+        Rule::RequireAsync(ask) => {
+            guard.require_async(move |member: Arc<Member>| async move { Ok(ask(&member)?) })
+        }
         Rule::LoginView(view) => guard.login_view(view),
         Rule::NoLoginView => guard.no_login_view(),
         Rule::RefreshView(view) => guard.refresh_view(view),
@@ -142,6 +147,7 @@ async fn by_type<U: User>(ask: Ask, parts: &mut Parts) -> Result<String, Respons
             .await
         }
         Extractor::FreshLoginRequired => by(ask, parts, |it: FreshLoginRequired<U>| it.id()).await,
+        Extractor::PendingLogin => by(ask, parts, |it: PendingLogin<U>| pending(&it)).await,
         Extractor::Login => by(ask, parts, |_: Login<U>| String::new()).await,
         Extractor::Session => by(ask, parts, |it: Session<U>| it.keys().join(" ")).await,
         Extractor::Flash => by(ask, parts, |it: Flash<U>| said(&it).unwrap()).await,

@@ -48,7 +48,7 @@ session_protected: NamedSignal = _signals.signal("session-protected")
 user_login_failed: NamedSignal = _signals.signal("login-failed")
 
 #: A login was ended because it is no longer good, or by somebody else than the one who has it: `reason` is one of
-#: user_gone, user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, too_many_logins,
+#: user_gone, user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, lifetime_over, too_many_logins,
 #: ended_by_user, ended_by_application.
 user_login_ended: NamedSignal = _signals.signal("login-ended")
 

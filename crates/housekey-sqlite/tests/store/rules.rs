@@ -262,6 +262,28 @@ async fn the_applications_own_tables_stay_as_they_are() {
     assert_eq!(members, (7, "mia".to_owned()));
 }
 
+#[tokio::test]
+async fn where_nothing_is_to_be_made_what_is_missing_is_a_fault_and_nothing_is_changed() {
+    for way in Way::ALL {
+        let (_folder, path) = file();
+        let open = || way.builder(&path).makes_nothing().open();
+        assert_eq!(open().unwrap_err().kind(), ErrorKind::StoreFailed);
+        assert!(!path.exists(), "no file is made");
+        let application = Connection::open(&path).unwrap();
+        let members = "PRAGMA journal_mode = DELETE; CREATE TABLE members (name TEXT)";
+        application.execute_batch(members).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let message = open().unwrap_err().to_string();
+        assert!(message.contains("it has no table logins"), "{message}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        drop(way.open(&path));
+        let store = open().unwrap();
+        create(&store, &record(1, "mia")).await;
+        let listed = store.list_by_user("mia", NOW, 10).await.unwrap();
+        assert_eq!(listed.len(), 1);
+    }
+}
+
 #[test]
 fn debug_says_where_and_no_more() {
     let (_folder, path) = file();

@@ -76,6 +76,8 @@ pub enum Denied {
         /// How long ago they may have proved themselves at most.
         within: Option<Duration>,
     },
+    /// No login has begun whose second step this page is for.
+    PendingLoginRequired,
     /// They are logged in and lack the right.
     Forbidden,
 }
@@ -198,9 +200,9 @@ impl<'a, H: Head> Question<'a, H> {
         Denial {
             denied: self.denied,
             status: match self.denied {
-                Denied::LoginRequired | Denied::FreshLoginRequired { .. } => {
-                    StatusCode::UNAUTHORIZED
-                }
+                Denied::LoginRequired
+                | Denied::FreshLoginRequired { .. }
+                | Denied::PendingLoginRequired => StatusCode::UNAUTHORIZED,
                 Denied::Forbidden => StatusCode::FORBIDDEN,
             },
             content,
@@ -213,7 +215,7 @@ impl<'a, H: Head> Question<'a, H> {
     fn problem(&self) -> Content {
         let max_age = match self.denied {
             Denied::FreshLoginRequired { within } => within.or(self.policy.settings.fresh_within),
-            Denied::LoginRequired | Denied::Forbidden => None,
+            Denied::LoginRequired | Denied::PendingLoginRequired | Denied::Forbidden => None,
         };
         Content::Problem { max_age }
     }
@@ -227,7 +229,9 @@ impl<'a, H: Head> Question<'a, H> {
     /// The page that helps: to log in, or to prove oneself again.
     fn page(&self) -> Option<Ready<'a>> {
         let (scoped, own) = match self.denied {
-            Denied::LoginRequired => (&self.scope.login_view, &self.policy.login_view),
+            Denied::LoginRequired | Denied::PendingLoginRequired => {
+                (&self.scope.login_view, &self.policy.login_view)
+            }
             Denied::FreshLoginRequired { .. } => {
                 (&self.scope.refresh_view, &self.policy.refresh_view)
             }
@@ -255,7 +259,7 @@ impl<'a, H: Head> Question<'a, H> {
     fn message(&self) -> Option<&'a FlashMessage> {
         let settings = &self.policy.settings;
         let message = match self.denied {
-            Denied::LoginRequired => settings.login_message.as_ref(),
+            Denied::LoginRequired | Denied::PendingLoginRequired => settings.login_message.as_ref(),
             Denied::FreshLoginRequired { .. } | Denied::Forbidden => {
                 settings.needs_refresh_message.as_ref()
             }
@@ -265,7 +269,9 @@ impl<'a, H: Head> Question<'a, H> {
 
     fn login_page(&self, next: Option<Cow<'a, str>>) -> Option<LoginPage<'a>> {
         let (view, settings) = (self.view()?, &self.policy.settings);
-        let next = next.filter(|next| self.policy.is_safe_next(next));
+        // A second step's page is of no use to somebody who has taken both.
+        let leads_back = self.denied != Denied::PendingLoginRequired;
+        let next = next.filter(|next| leads_back && self.policy.is_safe_next(next));
         let (in_url, kept) = match settings.next_in_session {
             true => (None, next.filter(|_| !self.unseen)),
             false => (next, None),

@@ -62,6 +62,11 @@ impl Denied {
                 "Unauthorized",
                 "This needs a login that is fresh. Sign in again and try once more.",
             ),
+            Self::PendingLoginRequired => (
+                "login-not-begun",
+                "Unauthorized",
+                "No sign-in is under way here, or it took too long. Sign in again.",
+            ),
             Self::Forbidden => (
                 "forbidden",
                 "Forbidden",

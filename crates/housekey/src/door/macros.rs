@@ -19,10 +19,23 @@ macro_rules! door_guard {
                 Self(self.0.fresh_within(within))
             }
 
-            /// Requires a logged-in user that passes this test. Other logged-in users get 403. What an earlier call asked
-            /// for must hold too.
+            /// Requires a logged-in user that passes this test, for instance one with a permission. Other logged-in users get
+            /// 403. What an earlier call asked for must hold too.
+            #[doc(alias("permission", "permission_required", "predicate_required"))]
             pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
                 Self(self.0.require(test))
+            }
+
+            /// [`require`](Self::require) for a permission that is asked of a table or a service. Nobody is asked for a visitor
+            /// who is not logged in. An `Err` is answered with 503: it neither lets anybody pass nor denies them. Give what you ask
+            /// a deadline.
+            #[doc(alias("permission", "permission_required", "has_perm"))]
+            pub fn require_async<F, A>(self, ask: F) -> Self
+            where
+                F: Fn(::std::sync::Arc<U>) -> A + Send + Sync + 'static,
+                A: ::std::future::Future<Output = Result<bool, ::housekey::BoxError>> + Send + 'static,
+            {
+                Self(self.0.require_async(ask))
             }
 
             /// Opens these routes, and closes all others: for a guard over the whole program, so that a page which nobody has thought
@@ -119,6 +132,10 @@ macro_rules! door_extractors {
         /// remember token. Others are sent to prove themselves again (`refresh_view`); nobody is logged out by it.
         pub struct FreshLoginRequired<U>(pub ::std::sync::Arc<U>);
 
+        /// Somebody who has taken the first step of a login and not the second, for the pages of the second step: see
+        /// [`housekey::PendingLogin`]. **They are not logged in.** Others are denied, and people sent to the login page.
+        pub struct PendingLogin<U>(::housekey::PendingLogin<U>);
+
         $(#[$without_use])*
         #[derive(Clone, Copy, Debug)]
         pub struct WithoutUse<E>(pub E);
@@ -187,6 +204,7 @@ macro_rules! door_extractors {
             CurrentUser(inside): ::housekey::CurrentUser<U>, it => Self(it.0.clone());
             LoginRequired(inside): U, it => Self(::std::sync::Arc::clone(&it.0));
             FreshLoginRequired(inside): U, it => Self(::std::sync::Arc::clone(&it.0));
+            PendingLogin(inside): ::housekey::PendingLogin<U>, it => Self(it.0.clone());
             Login(inside): ::housekey::Login<U>, it => Self(it.0.clone());
             Session(inside): ::housekey::Session, it => Self(it.0.clone(), it.1);
             Flash(inside): ::housekey::Flash, it => Self(it.0.clone(), it.1);

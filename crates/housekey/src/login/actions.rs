@@ -8,7 +8,7 @@ use crate::auth_hash::{self, AuthHash};
 use crate::cookie::LONGEST_LIFE;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::records::rules::{Issued, Renewed};
+use crate::records::rules::{Issued, Renewal, Renewed};
 use crate::records::secret::LoginSecret;
 use crate::remember::NewToken;
 use crate::session::keys;
@@ -23,6 +23,25 @@ pub(crate) struct LoginOptions {
     pub(crate) remember: Option<Option<Duration>>,
     pub(crate) not_fresh: bool,
     pub(crate) force: bool,
+    /// How long the login lasts at most.
+    pub(crate) lifetime: Option<Duration>,
+    /// Until when, in seconds since 1970.
+    pub(crate) until: Option<u64>,
+    /// When the user proved themselves, if not just now, in seconds since 1970.
+    pub(crate) authenticated_at: Option<u64>,
+}
+
+impl LoginOptions {
+    /// When the login ends by itself, if it has a lifetime of its own.
+    pub(crate) fn ends_at(&self, now: u64) -> Option<u64> {
+        let lifetime = self.lifetime.map(|it| now.saturating_add(it.as_secs()));
+        lifetime.into_iter().chain(self.until).min()
+    }
+
+    /// When the user proved themselves. A time ahead is no reason to believe them longer.
+    pub(crate) fn proved_at(&self, now: u64) -> u64 {
+        self.authenticated_at.map_or(now, |at| at.min(now))
+    }
 }
 
 impl View<'_> {
@@ -81,11 +100,22 @@ impl View<'_> {
                 "the user is not active and so cannot log in",
             ));
         }
+        let ends_at = options.ends_at(self.now);
+        if ends_at.is_some()
+            && options.remember.is_some()
+            && self.policy.remember.is_shared_with_flask()
+        {
+            return Err(Error::setting(
+                "lifetime: Flask-Login's remember token never expires, so a login that ends cannot be remembered by it; \
+                 leave out one of the two, or use the safe preset",
+            ));
+        }
         let digest = self.policy.auth_hashes.digest(user);
         let token = options.remember.map(|duration| NewToken {
             user_id: id.clone(),
             auth_digest: digest.clone(),
             duration,
+            ends_at,
             login: new.and_then(|new| new.remember.clone()),
         });
         if let Some(token) = &token {
@@ -93,10 +123,13 @@ impl View<'_> {
         }
         self.fit_or_clear(|view| {
             view.write_login(&id, digest.as_deref(), new.map(|new| &new.session));
+            if let Some(ends_at) = ends_at.filter(|_| new.is_none()) {
+                view.write_end(&id, ends_at);
+            }
             if options.not_fresh {
                 view.make_stale();
             } else {
-                view.make_fresh();
+                view.make_fresh_since(options.proved_at(view.now));
             }
             if let Some(Some(duration)) = options.remember
                 && self.policy.remember.is_shared_with_flask()
@@ -123,18 +156,28 @@ impl View<'_> {
         self.event(Event::LoggedOut { user_id });
     }
 
-    /// Makes the login of this user fresh: they have just proved themselves again.
-    /// `renewed` has the new secret of their record.
-    pub(crate) fn confirm(
+    /// Carries the login of this user over a proof, or a change of their auth hash.
+    pub(crate) fn renew(
         &mut self,
         user: &dyn User,
+        renewal: Renewal,
         renewed: Option<&Renewed>,
     ) -> Result<(), Error> {
+        match renewal {
+            Renewal::Confirm => self.confirm(user, renewed),
+            Renewal::AuthHash => self.update_auth_hash(user, renewed),
+        }
+    }
+
+    /// Makes the login of this user fresh: they have just proved themselves again.
+    /// `renewed` has the new secret of their record.
+    fn confirm(&mut self, user: &dyn User, renewed: Option<&Renewed>) -> Result<(), Error> {
         let id = self.logged_in_as(user)?;
         self.if_it_fits(|view| {
             view.write_renewed(&id, renewed);
             view.make_fresh();
             view.bind_to_client();
+            view.session.remove(keys::PENDING);
         })?;
         self.changed();
         self.event(Event::LoginConfirmed { user_id: id });
@@ -160,7 +203,7 @@ impl View<'_> {
     }
 
     /// Carries this browser over a change of the user's auth hash, which ends all other logins.
-    pub(crate) fn update_auth_hash(
+    fn update_auth_hash(
         &mut self,
         user: &dyn User,
         renewed: Option<&Renewed>,
@@ -176,6 +219,7 @@ impl View<'_> {
                 user_id: id,
                 auth_digest: None,
                 duration: Some(left),
+                ends_at: None,
                 login: Some(token),
             }),
             None => {
@@ -211,6 +255,7 @@ impl View<'_> {
                 user_id: claims.user_id,
                 auth_digest: digest,
                 duration,
+                ends_at: claims.ends_at,
                 login: None,
             });
         }
@@ -221,13 +266,17 @@ impl View<'_> {
         let Who::Somebody(user, _) = &self.who else {
             return;
         };
-        if self.remember.is_changed() || !self.policy.remember.is_shared_with_flask() {
+        if self.remember.is_changed()
+            || !self.policy.remember.is_shared_with_flask()
+            || self.has_end(id)
+        {
             return;
         }
         let token = NewToken {
             user_id: id.to_owned(),
             auth_digest: self.policy.auth_hashes.digest(&**user),
             duration: self.remember_seconds(),
+            ends_at: None,
             login: None,
         };
         self.remember.issue(token);
@@ -244,10 +293,14 @@ impl View<'_> {
         &mut self,
         id: &str,
         digest: Option<&str>,
+        ends_at: Option<u64>,
         token: Option<&LoginSecret>,
     ) {
         let written = self.fit_or_clear(|view| {
             view.write_login(id, digest, token);
+            if let Some(ends_at) = ends_at {
+                view.write_end(id, ends_at);
+            }
             view.make_stale();
         });
         if let Err(error) = written {
@@ -341,7 +394,7 @@ impl View<'_> {
     }
 
     /// The next question for the user has to look again.
-    fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.generation += 1;
         self.who = Who::NotAsked;
         self.live = None;

@@ -7,34 +7,48 @@
 use std::time::Duration;
 
 use super::state::{LoginSource, View, Who};
-use crate::session::keys;
+use crate::policy::Policy;
+use crate::session::{SessionMap, keys};
+
+impl Policy {
+    /// Whether the login of a session is fresh, and no older than `within`.
+    pub(crate) fn is_fresh(
+        &self,
+        session: &SessionMap,
+        within: Option<Duration>,
+        now: u64,
+    ) -> bool {
+        if !session.is_true(keys::FRESH) {
+            return false;
+        }
+        let Some(within) = within else {
+            return true;
+        };
+        let tolerance = self.settings.clock_tolerance.as_secs();
+        match session.number(keys::FRESH_AT) {
+            Some(at) => {
+                at <= now.saturating_add(tolerance) && now.saturating_sub(at) <= within.as_secs()
+            }
+            None => self.settings.trust_fresh_flag,
+        }
+    }
+}
 
 impl View<'_> {
     /// Whether the current user's login is fresh, and no older than `within`. What a session counts for that has no time
     /// in it, as a Flask peer makes them, the settings say.
     pub(crate) fn is_fresh(&self, within: Option<Duration>) -> bool {
         let by_session = matches!(self.who, Who::Somebody(_, LoginSource::Session));
-        if !by_session || !self.session.is_true(keys::FRESH) {
-            return false;
-        }
-        let Some(within) = within else {
-            return true;
-        };
-        match self.session.number(keys::FRESH_AT) {
-            Some(at) => {
-                at <= self
-                    .now
-                    .saturating_add(self.policy.settings.clock_tolerance.as_secs())
-                    && self.now.saturating_sub(at) <= within.as_secs()
-            }
-            None => self.policy.settings.trust_fresh_flag,
-        }
+        by_session && self.policy.is_fresh(&self.session, within, self.now)
     }
 
     pub(crate) fn make_fresh(&mut self) {
+        self.make_fresh_since(self.now);
+    }
+
+    pub(crate) fn make_fresh_since(&mut self, proved_at: u64) {
         self.session.set(keys::FRESH, "true".to_owned());
-        let now = self.now.to_string();
-        self.session.set(keys::FRESH_AT, now);
+        self.session.set(keys::FRESH_AT, proved_at.to_string());
     }
 
     pub(crate) fn make_stale(&mut self) {

@@ -2,6 +2,7 @@
 //! Nothing here does it.
 
 use super::actions::LoginOptions;
+use super::pending::Pending;
 use super::state::{LoginSource, View, Who};
 use crate::auth_hash;
 use crate::client::Client;
@@ -30,6 +31,8 @@ pub(crate) enum Named {
     },
     /// Flask-Login's remember token.
     Shared(LoginSecret),
+    /// A login that has begun, and when it ends.
+    Pending(LoginId, u64),
 }
 
 impl Named {
@@ -37,7 +40,7 @@ impl Named {
     pub(crate) fn record(&self) -> Option<&LoginId> {
         match self {
             Self::Session { token, .. } | Self::Token { token, .. } => Some(&token.id),
-            Self::Shared(_) => None,
+            Self::Shared(_) | Self::Pending(..) => None,
         }
     }
 }
@@ -50,7 +53,7 @@ pub(crate) struct OwnLogins {
     /// Those that all browsers with a Flask-Login token share. A logout ends them: nobody can tell a copy of such a token from
     /// another browser of its owner's. A login does not.
     shared: Vec<LoginId>,
-    /// That sessions of a peer's are over, whether they had a record or not.
+    /// That sessions of a peer's are over, whether they had a record or not, and logins that had begun.
     marks: Vec<LoginRecord>,
     /// Those that a remember token in this browser is good for.
     in_use: Vec<LoginId>,
@@ -95,6 +98,9 @@ impl OwnLogins {
                 Remembered::Stolen(login) => self.stolen.push((login, user_id)),
             },
             Named::Shared(token) => self.shared.push(token.id),
+            Named::Pending(id, ends_at) => {
+                self.marks.push(rules.pending_marker(&id, ends_at, now));
+            }
         }
     }
 
@@ -133,8 +139,8 @@ impl OwnLogins {
         ending_
     }
 
-    /// The end of the cookie of a peer's login which is about to be replaced by another one.
-    pub(crate) fn replace_peers_session(self) -> Ending {
+    /// The end of what is about to be replaced: the cookie of a peer's login, or all of them when another login begins.
+    pub(crate) fn replace(self) -> Ending {
         self.own().0
     }
 }
@@ -247,7 +253,12 @@ impl View<'_> {
                 Named::Shared(cookie.flask_token(&claims.user_id))
             }
         });
-        sessions.chain(tokens).collect()
+        let pending = self.sessions().filter_map(|(session, _)| {
+            let pending = Pending::of(session)?;
+            let (id, ends_at) = (pending.id()?, pending.ends_at());
+            (self.now < ends_at).then_some(Named::Pending(id, ends_at))
+        });
+        sessions.chain(tokens).chain(pending).collect()
     }
 
     /// The record of a new login.
@@ -266,7 +277,9 @@ impl View<'_> {
             .filter(|_| self.policy.remember.rotates())
             .map(|duration| duration.unwrap_or(self.policy.remember.duration));
         let digest = self.policy.auth_hashes.digest(user);
-        let new = rules.issue(&user.id(), digest, remember_for, &self.client, self.now);
+        let now = self.now;
+        let new = rules.issue(&user.id(), digest, remember_for, &self.client, now);
+        let new = rules.with_times(new, options.proved_at(now), options.ends_at(now), now);
         self.could_log_in(user, options, Some(&new))?;
         Ok(new)
     }

@@ -141,7 +141,10 @@ impl VisitState {
 
     /// Removes the login and what goes with it from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
-        for key in keys::LOGIN.into_iter().chain([keys::NEXT, OWNER]) {
+        for key in keys::LOGIN
+            .into_iter()
+            .chain([keys::NEXT, keys::PENDING, OWNER])
+        {
             self.session.remove(key);
         }
     }

@@ -2,8 +2,10 @@
 
 mod builder;
 mod managers;
+mod reading;
 
 pub use builder::LoginManagerBuilder;
+pub use reading::{CookieKind, CookieReading, CookieVerdict};
 
 use std::fmt;
 use std::future::Future;
@@ -112,6 +114,41 @@ impl<U: User> LoginManager<U> {
         self.shared
             .end_all(self.shared.records()?, user_id, None, reason, &*self.shared)
             .await
+    }
+
+    /// What a cookie of this manager's says, and whether it counts at this moment: for an administrator who has it before them. It
+    /// changes nothing: no use is noted, and a remember token is not used up. `None` when no key signed it, so that nothing in it
+    /// can be believed; then nothing in it was looked at.
+    ///
+    /// Under which `name` it was sent matters, since a cookie of the safe preset is signed for its name; without one, all names
+    /// are tried that this manager writes.
+    ///
+    /// No user loader is asked: whether the user is there and active, whether their auth hash has changed, and whether the cookie
+    /// comes from the browser that it was made for, it does not know.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// let manager = LoginManager::flask(SecretKeys::flask("deterministic")?, loader).build()?;
+    /// let cookie = "eyJfdXNlcl9pZCI6IjEifQ.ZVPxAA.dlSWEs3z-rSsORe4n9RLR5bz2rg";
+    /// let reading = manager.read_cookie(Some("session"), cookie).await?.expect("the key is right");
+    /// assert_eq!(reading.user_id.as_deref(), Some("1"));
+    /// assert_eq!(reading.verdict, CookieVerdict::Rejected(Rejection::Expired));
+    /// assert_eq!(manager.read_cookie(None, "forged").await?, None);
+    /// # Ok::<(), Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed), when there is a store and the cookie's login may have a record.
+    pub async fn read_cookie(
+        &self,
+        name: Option<&str>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<Option<CookieReading>, Error> {
+        reading::read(&self.shared, name, value.as_ref()).await
     }
 
     /// Deletes the records of logins that have expired, now and after each pause, without end: so that the table does not

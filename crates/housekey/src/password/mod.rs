@@ -2,7 +2,8 @@
 //!
 //! 1. New hashes are **argon2id** with 19 MiB, 2 passes, 1 lane ([OWASP's first choice][owasp]), as a PHC string.
 //!    Werkzeug's two formats can be written instead, for a users table that a Flask application reads as well.
-//! 2. Argon2id and both of Werkzeug's formats are always **read**, so a Flask users table works as it is.
+//! 2. Argon2id and both of Werkzeug's formats are always **read**, so a Flask users table works as it is. So are the other formats of
+//!    password-auth and passlib, and bcrypt; [`Passwords::needs_rehash`] says that they are to be replaced.
 //! 3. **Every login costs the work of one new hash**: for an unknown user, a user without a password and a stored hash
 //!    that nobody can read, a dummy hash with the current parameters is verified instead, and the answer is `false`; beside
 //!    a stored hash that is cheaper, a dummy of the missing work. How long the answer takes does not tell who has an
@@ -41,7 +42,11 @@
 //! | `pbkdf2:sha256:iterations$salt$hex`, also `sha1` and `sha512` | iterations ≤ 10,000,000 |
 //! | `pbkdf2:sha256$salt$hex`, `pbkdf2$salt$hex` | 1,000,000 iterations and SHA-256, as Werkzeug 3.1 reads them; made by an older Werkzeug they meant fewer, and never match |
 //!
-//! Not read: argon2i, argon2d, bcrypt, and what Werkzeug 3 removed (`plain$$…`, `sha256$salt$hex`), as well as the marks
+//! | `$scrypt$ln=17,r=8,p=1$salt$key` (password-auth, passlib) | as `scrypt:N:r:p`; salt 8 to 64 bytes, key 12 to 64 bytes |
+//! | `$pbkdf2-sha256$i=600000,l=32$salt$key` (password-auth), `$pbkdf2-sha256$29000$salt$key` (passlib), also `sha512` and passlib's `$pbkdf2$` | as `pbkdf2:sha256:iterations`; salt and key as above |
+//! | `$2b$12$…`, `$2a$…`, `$2y$…` (bcrypt) | cost 4 to 16. Of a password the first 72 bytes count, as everywhere |
+//!
+//! Not read: argon2i, argon2d, and what Werkzeug 3 removed (`plain$$…`, `sha256$salt$hex`), as well as the marks
 //! for "no password" (an empty text, `!`). [`Passwords::verify`] answers `false` to all of these and
 //! [`Passwords::check_stored`] says why.
 //!
@@ -80,7 +85,9 @@
 //! [asvs]: https://github.com/OWASP/ASVS/blob/v5.0.0/5.0/en/0x15-V6-Authentication.md
 
 mod argon2id;
+mod bcrypt;
 mod hash;
+mod phc;
 mod recipe;
 mod stored;
 mod text;

@@ -4,6 +4,8 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::argon2id::Argon2id;
+use super::bcrypt::Bcrypt;
+use super::text::Parts;
 use super::werkzeug::{Method, Pbkdf2, Scrypt};
 use crate::error::Error;
 
@@ -13,6 +15,8 @@ pub(super) enum Recipe {
     Argon2id(Argon2id),
     Scrypt(Scrypt),
     Pbkdf2(Pbkdf2),
+    /// Read, and never written.
+    Bcrypt(Bcrypt),
 }
 
 impl From<Argon2id> for Recipe {
@@ -21,11 +25,39 @@ impl From<Argon2id> for Recipe {
     }
 }
 
+impl From<Scrypt> for Recipe {
+    fn from(scrypt: Scrypt) -> Self {
+        Self::Scrypt(scrypt)
+    }
+}
+
+impl From<Pbkdf2> for Recipe {
+    fn from(pbkdf2: Pbkdf2) -> Self {
+        Self::Pbkdf2(pbkdf2)
+    }
+}
+
+impl From<Bcrypt> for Recipe {
+    fn from(bcrypt: Bcrypt) -> Self {
+        Self::Bcrypt(bcrypt)
+    }
+}
+
 impl From<Method> for Recipe {
     fn from(method: Method) -> Self {
         match method {
-            Method::Scrypt(scrypt) => Self::Scrypt(scrypt),
-            Method::Pbkdf2(pbkdf2) => Self::Pbkdf2(pbkdf2),
+            Method::Scrypt(scrypt) => scrypt.into(),
+            Method::Pbkdf2(pbkdf2) => pbkdf2.into(),
+        }
+    }
+}
+
+impl<C: Into<Recipe>> Parts<C> {
+    pub(super) fn of_recipe(self) -> Parts<Recipe> {
+        Parts {
+            cost: self.cost.into(),
+            salt: self.salt,
+            key: self.key,
         }
     }
 }
@@ -40,6 +72,10 @@ impl Recipe {
             Recipe::Scrypt(scrypt) => scrypt.derive(password.as_bytes(), salt, key),
             Recipe::Pbkdf2(pbkdf2) => {
                 pbkdf2.derive(password.as_bytes(), salt, key);
+                Ok(())
+            }
+            Recipe::Bcrypt(bcrypt) => {
+                bcrypt.derive(password.as_bytes(), salt, key);
                 Ok(())
             }
         }
@@ -59,6 +95,7 @@ impl Recipe {
             Recipe::Argon2id(argon2id) => argon2id.work(),
             Recipe::Scrypt(scrypt) => scrypt.work(),
             Recipe::Pbkdf2(pbkdf2) => pbkdf2.work(),
+            Recipe::Bcrypt(bcrypt) => bcrypt.work(),
         }
     }
 
@@ -69,7 +106,9 @@ impl Recipe {
         match self {
             Recipe::Argon2id(argon2id) => argon2id.of_work(missing).map(Recipe::Argon2id),
             // Its own work comes in powers of two; both are made of work on memory.
-            Recipe::Scrypt(_) => Argon2id::OWASP.of_work(missing).map(Recipe::Argon2id),
+            Recipe::Scrypt(_) | Recipe::Bcrypt(_) => {
+                Argon2id::OWASP.of_work(missing).map(Recipe::Argon2id)
+            }
             Recipe::Pbkdf2(pbkdf2) => pbkdf2.of_work(missing).map(Recipe::Pbkdf2),
         }
     }
@@ -80,6 +119,7 @@ impl Recipe {
             Recipe::Argon2id(_) => Argon2id::KEY_BYTES,
             Recipe::Scrypt(_) => Scrypt::KEY_BYTES,
             Recipe::Pbkdf2(pbkdf2) => pbkdf2.key_bytes(),
+            Recipe::Bcrypt(_) => Bcrypt::KEY_BYTES,
         }
     }
 
@@ -89,6 +129,7 @@ impl Recipe {
             Recipe::Argon2id(argon2id) => argon2id.prefix(),
             Recipe::Scrypt(scrypt) => scrypt.prefix(),
             Recipe::Pbkdf2(pbkdf2) => pbkdf2.prefix(),
+            Recipe::Bcrypt(bcrypt) => bcrypt.prefix(),
         }
     }
 }

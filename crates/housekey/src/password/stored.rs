@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::Choice;
 
 use super::recipe::Recipe;
-use super::text::{Parts, Unreadable};
-use super::{argon2id, werkzeug};
+use super::text::Unreadable;
+use super::{phc, werkzeug};
 use crate::error::{Error, ErrorKind};
 
 /// The salts written: 16 random bytes for argon2id (RFC 9106, section 3.1), 16 letters and digits for Werkzeug's formats.
@@ -24,19 +24,15 @@ pub(super) struct StoredHash {
 impl StoredHash {
     /// Takes a stored text apart. The work is linear in its length, whatever it says.
     pub(super) fn parse(text: &str) -> Result<Self, Unreadable> {
-        if text.starts_with('$') {
-            argon2id::parse(text).map(Self::of)
-        } else {
-            werkzeug::parse(text).map(Self::of)
-        }
-    }
-
-    fn of<C: Into<Recipe>>(parts: Parts<C>) -> Self {
-        Self {
-            recipe: parts.cost.into(),
+        let parts = match text.starts_with('$') {
+            true => phc::parse(text)?,
+            false => werkzeug::parse(text)?.of_recipe(),
+        };
+        Ok(Self {
+            recipe: parts.cost,
             salt: parts.salt,
             key: parts.key,
-        }
+        })
     }
 
     /// What is verified when there is nothing to verify: as much work as a hash that `recipe` has just written.
@@ -65,7 +61,8 @@ impl StoredHash {
                 let (salt, key) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(key));
                 Ok(format!("{prefix}{salt}${key}"))
             }
-            Recipe::Scrypt(_) | Recipe::Pbkdf2(_) => {
+            // bcrypt is only read.
+            Recipe::Scrypt(_) | Recipe::Pbkdf2(_) | Recipe::Bcrypt(_) => {
                 let salt = random_text()?;
                 recipe.derive(password, salt.as_bytes(), &mut key)?;
                 Ok(format!("{prefix}{salt}${}", hex(&key)))
@@ -137,7 +134,7 @@ mod tests {
 
         #[test]
         fn no_text_that_looks_like_a_hash_makes_the_parser_panic(
-            text in r"(scrypt|pbkdf2|\$argon2id)[:$](sha256:|v=19\$)?(m=)?[0-9]{0,25}[:,]?(t=)?[0-9]{0,12}[:,]?(p=)?[0-9]{0,12}\$[A-Za-z+/é]{0,24}\$([0-9a-f]{64}|[0-9a-f]{128}|[A-Za-z0-9+/]{0,90})"
+            text in r"(scrypt|pbkdf2|\$argon2id|\$scrypt|\$pbkdf2-sha256|\$2b)[:$](sha256:|v=19\$)?(m=|ln=|i=)?[0-9]{0,25}[:,]?(t=)?[0-9]{0,12}[:,]?(p=)?[0-9]{0,12}\$[A-Za-z+/é]{0,24}\$([0-9a-f]{64}|[0-9a-f]{128}|[A-Za-z0-9+/]{0,90})"
         ) {
             let _ = StoredHash::parse(&text);
         }

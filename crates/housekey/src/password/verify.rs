@@ -113,8 +113,8 @@ impl Passwords {
             Err(Unreadable::OutOfBounds(why)) => Err(out_of_bounds(&why)),
             Err(Unreadable::UnknownFormat) => Err(Error::new(
                 ErrorKind::Password,
-                "a stored password hash is in no format that is read here (argon2id as a PHC string, Werkzeug's scrypt \
-                 and pbkdf2; not what Werkzeug 3 removed): nobody can log in with it. Let this user set a new password",
+                "a stored password hash is in no format that is read here (argon2id, scrypt and pbkdf2 as PHC \
+                 strings, bcrypt, Werkzeug's scrypt and pbkdf2; not what Werkzeug 3 removed): nobody can log in with it. Let this user set a new password",
             )),
         }
     }

@@ -90,7 +90,8 @@ impl Scrypt {
         p: 1,
     };
 
-    fn bounded(n: u64, r: u64, p: u64) -> Result<Self, String> {
+    /// The one place that makes a cost from numbers; the message says which of them is out of bounds.
+    pub(super) fn bounded(n: u64, r: u64, p: u64) -> Result<Self, String> {
         if n < 2 || !n.is_power_of_two() {
             return Err(format!(
                 "scrypt's N is {n}; it must be a power of two above 1"
@@ -134,7 +135,7 @@ impl Scrypt {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Digest {
+pub(super) enum Digest {
     Sha1,
     Sha256,
     Sha512,
@@ -152,7 +153,7 @@ impl Pbkdf2 {
         Self::bounded(Digest::Sha256, u64::from(iterations))
     }
 
-    fn bounded(digest: Digest, iterations: u64) -> Result<Self, String> {
+    pub(super) fn bounded(digest: Digest, iterations: u64) -> Result<Self, String> {
         if !(1..=MAX_PBKDF2_ITERATIONS).contains(&iterations) {
             return Err(format!(
                 "pbkdf2's iterations are {iterations}; they may be 1 to {MAX_PBKDF2_ITERATIONS}"

@@ -16,6 +16,9 @@ pub(crate) struct LoginData {
     pub(crate) previous: Option<Previous>,
     /// When the user last proved themselves, or a remember token did it for them: the absolute timeout runs from here.
     pub(crate) started_at: u64,
+    /// When the login ends whatever is done with it, if it has a lifetime of its own, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ends_at: Option<u64>,
     /// Whether and how this browser is remembered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remember: Option<Remember>,

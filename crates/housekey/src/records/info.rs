@@ -38,7 +38,7 @@ impl LoginInfo {
     }
 
     /// `None` for a record that housekey did not write.
-    pub(super) fn of(record: &LoginRecord, current: Option<&LoginId>) -> Option<Self> {
+    pub(crate) fn of(record: &LoginRecord, current: Option<&LoginId>) -> Option<Self> {
         let data = LoginData::read(record)?;
         let time = |seconds| {
             SystemTime::UNIX_EPOCH

@@ -196,6 +196,7 @@ impl RecordRules {
             session: self.digests.digest(&session, Purpose::Session),
             previous: None,
             started_at: now,
+            ends_at: None,
             remember: remember.as_ref().map(|(token, seconds)| Remember {
                 digest: self.digests.digest(token, Purpose::Remember),
                 previous: None,
@@ -227,6 +228,28 @@ impl RecordRules {
             },
             session,
             remember: remember.map(|(token, _)| token),
+        }
+    }
+
+    /// The same login for somebody who proved themselves then, and with a lifetime of its own. No remember token outlives that.
+    pub(crate) fn with_times(
+        &self,
+        new: Issued,
+        proved_at: u64,
+        ends_at: Option<u64>,
+        now: u64,
+    ) -> Issued {
+        let mut data = LoginData {
+            started_at: proved_at,
+            ends_at,
+            ..new.live.data.clone()
+        };
+        if let Some(remember) = &mut data.remember {
+            remember.expires_at = remember.expires_at.min(ends_at.unwrap_or(u64::MAX));
+        }
+        Issued {
+            live: self.changed(&new.live, data, now),
+            ..new
         }
     }
 
@@ -340,6 +363,11 @@ impl RecordRules {
         marker(id, now, LAST_DATE.as_secs())
     }
 
+    /// That a login which had begun is over: for as long as it could have been finished.
+    pub(crate) fn pending_marker(&self, id: &LoginId, ends_at: u64, now: u64) -> LoginRecord {
+        marker(id, now, ends_at.saturating_add(self.clock_tolerance))
+    }
+
     /// The number of the mark that all sessions of a user which peers have signed are over.
     pub(crate) fn sessions_mark(&self, realm: &str, user_id: &str) -> LoginId {
         marker_id(&sessions_of_peers(realm, user_id))
@@ -392,10 +420,11 @@ impl RecordRules {
             });
         }
         if let Some(reason) = self.timeout(&record, &data, now) {
+            let is_over = reason == EndReason::LifetimeOver;
             return Err(Dead {
                 reason,
                 // A remembered browser comes back to its record.
-                delete: data.remember.is_none().then_some(record.id),
+                delete: (is_over || data.remember.is_none()).then_some(record.id),
                 under_way: false,
             });
         }
@@ -409,6 +438,9 @@ impl RecordRules {
     }
 
     fn timeout(&self, record: &LoginRecord, data: &LoginData, now: u64) -> Option<EndReason> {
+        if data.ends_at.is_some_and(|ends_at| now >= ends_at) {
+            return Some(EndReason::LifetimeOver);
+        }
         // A time in the future is no reason to live longer.
         if now >= end(record.last_seen_at.min(now), self.timeouts.idle()) {
             return Some(EndReason::Idle);
@@ -490,7 +522,8 @@ impl RecordRules {
                 arrived: false,
             });
             if self.remember_slides {
-                remember.expires_at = now.saturating_add(remember.duration);
+                let ends_at = data.ends_at.unwrap_or(u64::MAX);
+                remember.expires_at = now.saturating_add(remember.duration).min(ends_at);
             }
         }
         (self.changed(live, data, now), successors)
@@ -635,10 +668,16 @@ impl RecordRules {
         self.digests.verify(token, purpose, digest).is_some()
     }
 
+    /// Until when the login's session counts unless it is used.
+    pub(crate) fn session_ends_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
+        end(last_seen_at, self.timeouts.idle())
+            .min(end(data.started_at, self.timeouts.absolute()))
+            .min(data.ends_at.unwrap_or(u64::MAX))
+    }
+
     /// When neither of the login's cookies can count any more.
     fn expires_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
-        let session = end(last_seen_at, self.timeouts.idle())
-            .min(end(data.started_at, self.timeouts.absolute()));
+        let session = self.session_ends_at(data, last_seen_at);
         let remembered = data.remember.as_ref().map_or(0, |it| it.expires_at);
         session.max(remembered)
     }

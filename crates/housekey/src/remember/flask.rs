@@ -7,6 +7,7 @@
 use super::{Claims, ClaimsKind};
 use crate::cookie::{werkzeug_quote, werkzeug_unquote};
 use crate::signing::keys::{KeyRing, KeyUsed, Tag};
+use crate::signing::timed::Signature;
 use crate::signing::{SecretKeys, equal_in_constant_time, hex_encode};
 
 pub(crate) struct FlaskTokens(KeyRing);
@@ -35,11 +36,19 @@ impl FlaskTokens {
     /// What such a text says, if one of the keys signed it.
     fn decode<'a>(&self, text: &'a str) -> Option<(&'a str, KeyUsed)> {
         let (payload, digest) = text.rsplit_once('|')?;
-        let matches = |tag: &Tag| {
-            equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
-        };
-        let key = self.0.verify(&[payload.as_bytes()], matches)?;
+        let key = self.0.verify(&[payload.as_bytes()], of_hex(digest))?;
         Some((payload, key))
+    }
+
+    /// Which key signed a token. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        let value = werkzeug_unquote(value)?;
+        let (payload, digest) = value.rsplit_once('|')?;
+        let key = self.0.find(&[payload.as_bytes()], of_hex(digest))?;
+        Some(Signature {
+            key,
+            signed_at: None,
+        })
     }
 
     /// Flask-Login itself looks at no fallback key; a token that one of them signed is replaced.
@@ -55,9 +64,15 @@ impl FlaskTokens {
             issued_at: None,
             duration: None,
             remaining: None,
+            ends_at: None,
             outdated: key == KeyUsed::Fallback,
         })
     }
+}
+
+/// Compares a tag with one in hexadecimal, in constant time.
+fn of_hex(digest: &str) -> impl Fn(&Tag) -> bool {
+    |tag| equal_in_constant_time(hex_encode(tag.as_bytes()).as_bytes(), digest.as_bytes())
 }
 
 /// Flask-Login's `encode_cookie`: a text with its digest under the first of these keys, as its remember token has it. The

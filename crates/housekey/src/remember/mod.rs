@@ -21,7 +21,7 @@ use crate::cookie::{Attributes, SetCookie, Several, Values, expiry};
 use crate::error::{Error, ErrorKind};
 use crate::event::Rejection;
 use crate::signing::SecretKeys;
-use crate::signing::timed::Refused;
+use crate::signing::timed::{Refused, Signature};
 
 use crate::records::LoginId;
 use crate::records::secret::LoginSecret;
@@ -76,6 +76,8 @@ pub(crate) struct Claims {
     pub(crate) duration: Option<Duration>,
     /// How long it still has to live.
     pub(crate) remaining: Option<Duration>,
+    /// When the login itself ends, if it has a lifetime of its own, in seconds since 1970.
+    pub(crate) ends_at: Option<u64>,
     /// Whether it is to be replaced: signed with an older key, or in the format that is being left behind.
     pub(crate) outdated: bool,
 }
@@ -110,22 +112,50 @@ impl RememberCookie {
     }
 
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
-        match self.format {
-            RememberFormat::Timed => self.timed.verify(value, now),
+        let claims = self.claims(self.format, value, now);
+        if self.format != RememberFormat::TimedReplacingFlaskLogin {
+            return claims;
+        }
+        claims.or_else(|refused| match self.flask.verify(value) {
+            Some(claims) => Ok(Claims {
+                outdated: true,
+                ..claims
+            }),
+            None => Err(refused),
+        })
+    }
+
+    /// In which format a token is, accepted or not, and which key signed it. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<(RememberFormat, Signature)> {
+        let timed = |value| Some((RememberFormat::Timed, self.timed.signature_of(value)?));
+        let rotating = |value| Some((RememberFormat::Rotating, self.rotating.signature_of(value)?));
+        let flask = |value| Some((RememberFormat::FlaskLogin, self.flask.signature_of(value)?));
+        timed(value)
+            .or_else(|| rotating(value))
+            .or_else(|| flask(value))
+    }
+
+    /// What a token of this format says, accepted or not.
+    pub(crate) fn claims(
+        &self,
+        format: RememberFormat,
+        value: &[u8],
+        now: u64,
+    ) -> Result<Claims, Refused> {
+        match format {
+            RememberFormat::Timed | RememberFormat::TimedReplacingFlaskLogin => {
+                self.timed.verify(value, now)
+            }
             RememberFormat::Rotating => self.rotating.verify(value, now),
             RememberFormat::FlaskLogin => self.flask.verify(value).ok_or(Refused::BadSignature),
-            RememberFormat::TimedReplacingFlaskLogin => {
-                self.timed
-                    .verify(value, now)
-                    .or_else(|refused| match self.flask.verify(value) {
-                        Some(claims) => Ok(Claims {
-                            outdated: true,
-                            ..claims
-                        }),
-                        None => Err(refused),
-                    })
-            }
         }
+    }
+
+    /// Whether tokens of this format are accepted.
+    pub(crate) fn reads(&self, format: RememberFormat) -> bool {
+        use RememberFormat::{FlaskLogin, Timed, TimedReplacingFlaskLogin};
+        self.format == format
+            || self.format == TimedReplacingFlaskLogin && matches!(format, Timed | FlaskLogin)
     }
 
     /// The fingerprints of all keys whose tokens are accepted.
@@ -169,16 +199,17 @@ impl RememberCookie {
     }
 
     fn set(&self, token: &NewToken, now: u64) -> Option<SetCookie<'_>> {
-        let duration = token.duration.unwrap_or(self.duration);
+        let mut duration = token.duration.unwrap_or(self.duration);
+        if let Some(ends_at) = token.ends_at {
+            duration = duration.min(Duration::from_secs(ends_at.saturating_sub(now)));
+        }
         let value = match self.format {
             RememberFormat::FlaskLogin => self.flask.issue(&token.user_id),
             RememberFormat::Rotating => {
                 self.rotating
                     .issue(&token.user_id, token.login.as_ref()?, now)
             }
-            _ => self
-                .timed
-                .issue(&token.user_id, token.auth_digest.as_deref(), duration, now),
+            _ => self.timed.issue(token, duration, now),
         };
         self.attributes.set(&value, Some(expiry(now, duration)))
     }
@@ -213,6 +244,8 @@ pub(crate) struct NewToken {
     pub(crate) auth_digest: Option<String>,
     /// `None` for the manager's.
     pub(crate) duration: Option<Duration>,
+    /// When the login itself ends, if it has a lifetime of its own: no token outlives that.
+    pub(crate) ends_at: Option<u64>,
     /// Which record it belongs to, where tokens rotate.
     pub(crate) login: Option<LoginSecret>,
 }
@@ -334,6 +367,7 @@ impl RememberState {
                 user_id,
                 auth_digest,
                 duration: claims.remaining,
+                ends_at: claims.ends_at,
                 login: None,
             });
         }

@@ -6,7 +6,7 @@
 
 use super::{Claims, ClaimsKind};
 use crate::records::secret::LoginSecret;
-use crate::signing::timed::{Refused, TimedSigner};
+use crate::signing::timed::{Refused, Signature, TimedSigner};
 use crate::signing::{SecretKeys, base64_decode, base64_encode};
 
 pub(crate) struct RotatingTokens(TimedSigner);
@@ -27,6 +27,11 @@ impl RotatingTokens {
         self.0.sign(&format!("{user_id}~{}", token.to_text()), now)
     }
 
+    /// As [`TimedSigner::signature_of`].
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        self.0.signature_of(value)
+    }
+
     pub(crate) fn verify(&self, value: &[u8], now: u64) -> Result<Claims, Refused> {
         let (verified, signed_at) = self.0.verify_signature(value, now)?;
         let (user_id, token) = parse(verified.payload).ok_or(Refused::BadPayload)?;
@@ -36,6 +41,7 @@ impl RotatingTokens {
             issued_at: Some(signed_at),
             duration: None,
             remaining: None,
+            ends_at: None,
             outdated: false,
         })
     }

@@ -18,11 +18,18 @@ pub(crate) const FRESH_AT: &str = "_fresh_at";
 /// The digest of the user's auth hash. Ours; Flask-Login ignores it.
 pub(crate) const AUTH_HASH: &str = "_auth_hash";
 
+/// When the login ends by itself, and whose it is, if it has a lifetime of its own and no record that knows. Ours; Flask-Login
+/// ignores it.
+pub(crate) const ENDS_AT: &str = "_ends_at";
+
+/// A login that has begun and waits for its second step. Ours; Flask-Login ignores it.
+pub(crate) const PENDING: &str = "_pending_login";
+
 /// Which record the login has, and the secret that proves it. Ours; Flask-Login ignores it.
 pub(crate) const TOKEN: &str = "_login";
 
 /// The login itself. Two sessions with the same values under these have the same login.
-pub(crate) const LOGIN: [&str; 8] = [
+pub(crate) const LOGIN: [&str; 9] = [
     USER_ID,
     FRESH,
     IDENTIFIER,
@@ -30,12 +37,13 @@ pub(crate) const LOGIN: [&str; 8] = [
     REMEMBER_SECONDS,
     FRESH_AT,
     AUTH_HASH,
+    ENDS_AT,
     TOKEN,
 ];
 
 /// All keys whose values the rules look at or write. Those of a session that has another home go in with their values
 /// ([`Incoming`](crate::door::Incoming)).
-pub const SESSION_KEYS: [&str; 12] = [
+pub const SESSION_KEYS: [&str; 14] = [
     USER_ID,
     FRESH,
     IDENTIFIER,
@@ -44,7 +52,9 @@ pub const SESSION_KEYS: [&str; 12] = [
     NEXT,
     FRESH_AT,
     AUTH_HASH,
+    ENDS_AT,
     TOKEN,
+    PENDING,
     super::PERMANENT,
     super::FLASHES,
     super::OWNER,

@@ -404,12 +404,15 @@ impl KeyRing {
         message: &[&[u8]],
         matches: impl Fn(&Tag) -> bool,
     ) -> Option<KeyUsed> {
-        let index = self.0.iter().position(|key| matches(&key.tag(message)))?;
-        Some(if index == 0 {
-            KeyUsed::Current
-        } else {
-            KeyUsed::Fallback
+        Some(match self.find(message, matches)? {
+            0 => KeyUsed::Current,
+            _ => KeyUsed::Fallback,
         })
+    }
+
+    /// The same by the key's number: the one that signs is 0.
+    pub(crate) fn find(&self, message: &[&[u8]], matches: impl Fn(&Tag) -> bool) -> Option<usize> {
+        self.0.iter().position(|key| matches(&key.tag(message)))
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::base64_encode;
-use super::keys::{KeyRing, KeyUsed};
+use super::keys::{KeyRing, KeyUsed, Tag};
 
 /// Signs text with the time of signing, and verifies it against a greatest age.
 pub(crate) struct TimedSigner {
@@ -73,6 +73,15 @@ impl TimedSigner {
         Ok(verified)
     }
 
+    /// Which key signed a value, and when. `None` when none of the keys did.
+    pub(crate) fn signature_of(&self, value: &[u8]) -> Option<Signature> {
+        let (signed, signature) = split_at_last_dot(value)?;
+        let matches = |tag: &Tag| tag.is_base64(signature);
+        let key = self.keys.find(&[signed], matches)?;
+        let signed_at = time_of(value);
+        Some(Signature { key, signed_at })
+    }
+
     /// As [`verify`](Self::verify), for a value that holds its own greatest age. Also gives the time of signing.
     pub(crate) fn verify_signature<'a>(
         &self,
@@ -92,6 +101,15 @@ impl TimedSigner {
         let age = Duration::from_secs(now.saturating_sub(signed_at));
         Ok((Verified { payload, age, key }, signed_at))
     }
+}
+
+/// Which key signed a value and when, whatever it says and however old it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// The key's number: the one that signs is 0.
+    pub(crate) key: usize,
+    /// In seconds since 1970; `None` when it does not say.
+    pub(crate) signed_at: Option<u64>,
 }
 
 /// When a value was signed, by its own word.

@@ -249,6 +249,7 @@ fn remember_tokens_are_those_of_flask_login() {
 
         let mut remember = RememberState::new(&values(&request::<&str>(&[]), ""));
         remember.issue(NewToken {
+            ends_at: None,
             user_id: vector.payload.clone(),
             auth_digest: None,
             duration: None,

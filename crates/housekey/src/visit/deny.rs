@@ -33,7 +33,9 @@ impl OpenVisit {
         let policy = &self.visit().shared().policy;
         let settings = &policy.settings;
         let (event, handler) = match denied {
-            Denied::LoginRequired => (Event::Unauthorized, settings.unauthorized_handler.as_ref()),
+            Denied::LoginRequired | Denied::PendingLoginRequired => {
+                (Event::Unauthorized, settings.unauthorized_handler.as_ref())
+            }
             Denied::FreshLoginRequired { .. } => {
                 (Event::NeedsRefresh, settings.needs_refresh_handler.as_ref())
             }

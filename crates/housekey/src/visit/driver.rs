@@ -3,6 +3,10 @@
 //! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
 //! refuses or cannot do is an error, with everything as it was.
 
+mod pending;
+
+pub(super) use pending::Begun;
+
 use std::sync::Arc;
 
 use super::OpenVisit;
@@ -168,6 +172,19 @@ impl OpenVisit {
             return self.change(|view| view.log_in(user, options, None));
         };
         let _turn = self.turn().await;
+        self.log_in_recorded(records, user, options, None).await
+    }
+
+    /// The same with a record, in a turn. `pending` is the mark of the login that had begun and is finished by this one: where it
+    /// is there already, somebody else has finished that, and this one is refused.
+    async fn log_in_recorded(
+        &self,
+        records: &Records,
+        user: &dyn User,
+        options: LoginOptions,
+        pending: Option<&LoginId>,
+    ) -> Result<(), Error> {
+        let shared = self.visit().shared();
         let new = self.change(|view| view.issue(&records.rules, user, options))?;
         let own = self.own_logins(records).await?;
         let plan = plan_login(shared, new, own, options);
@@ -175,8 +192,16 @@ impl OpenVisit {
         let marked = records.mark_all(&plan.replacing.marks).await?;
         let (record, replaced) = (&plan.new.live.record, &plan.replacing.logins);
         let when_full = records.rules.max_logins.when_full;
-        let created = shared.create(records, record, replaced, when_full, self);
-        if let Err(error) = created.await {
+        let is_used = pending.is_some_and(|mark| !marked.contains(mark));
+        let created = match is_used {
+            true => Err(pending::used()),
+            false => {
+                shared
+                    .create(records, record, replaced, when_full, self)
+                    .await
+            }
+        };
+        if let Err(error) = created {
             // The login that was to be replaced goes on.
             for marker in &marked {
                 records.store.delete(marker).await?;
@@ -211,24 +236,29 @@ impl OpenVisit {
     }
 
     pub(crate) async fn renew(&self, user: &dyn User, renewal: Renewal) -> Result<(), Error> {
-        let renew = |renewed: Option<&Renewed>| {
-            self.change(|view| match renewal {
-                Renewal::Confirm => view.confirm(user, renewed),
-                Renewal::AuthHash => view.update_auth_hash(user, renewed),
-            })
-        };
         let Some(records) = &self.visit().shared().records else {
-            return renew(None);
+            return self.change(|view| view.renew(user, renewal, None));
         };
         let _turn = self.turn().await;
+        self.renew_recorded(records, user, renewal).await
+    }
+
+    /// The same with records, in a turn.
+    async fn renew_recorded(
+        &self,
+        records: &Records,
+        user: &dyn User,
+        renewal: Renewal,
+    ) -> Result<(), Error> {
+        let renew =
+            |renewed: Option<&Renewed>| self.change(|view| view.renew(user, renewal, renewed));
         if self.change(|view| Ok(view.is_to_end(user)))? {
             self.end_own_logins(records).await?;
         }
         let renewing = self.change(|view| view.may_renew(&records.rules, user))?;
         let Some(token) = &renewing.token else {
             let own = self.own_logins(records).await?;
-            self.end_planned(records, own.replace_peers_session())
-                .await?;
+            self.end_planned(records, own.replace()).await?;
             return renew(None);
         };
         let renewed = self

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::cookie::check_duration;
 use crate::error::Error;
@@ -59,10 +59,6 @@ impl<U: User> Login<U> {
             user,
             options: LoginOptions::default(),
         }
-    }
-
-    pub(super) fn visit(&self) -> &OpenVisit {
-        &self.visit
     }
 
     /// Tells the hooks and the log that somebody did not prove who they are: at the login page, at the page where people prove
@@ -180,6 +176,10 @@ impl<U: User> Login<U> {
         self.visit.end_other_logins().await
     }
 
+    pub(super) fn visit(&self) -> &OpenVisit {
+        &self.visit
+    }
+
     /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
     /// who is there, ask for the current user.
     pub fn user_id(&self) -> Option<String> {
@@ -225,6 +225,31 @@ impl<U: User> LoginUser<'_, U> {
         self
     }
 
+    /// The login lasts for so long and no longer, from one second to 400 days, whatever is done with it: for what somebody else
+    /// vouches for, or a login at a machine in a shop. The manager's timeouts count beside it. A remember token ends no later.
+    ///
+    /// With a login store its record says so; otherwise the session does, and the token. `confirm_login` does not put it off.
+    /// Under the `flask` preset a Flask peer does not look at it, and such a login cannot be
+    /// [remembered](Self::remember), since Flask-Login's token never expires: [`ErrorKind::Setting`](crate::ErrorKind::Setting).
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.options.lifetime = Some(lifetime);
+        self
+    }
+
+    /// The login lasts until then and no longer: see [`lifetime`](Self::lifetime), of which the earlier one counts. One that lies
+    /// behind makes a login that is over at the next request.
+    pub fn until(mut self, until: SystemTime) -> Self {
+        self.options.until = Some(seconds(until));
+        self
+    }
+
+    /// When the user proved themselves, if that is not just now: the `auth_time` that an identity provider tells. The login is as
+    /// fresh as that, and the absolute timeout runs from there. A time that lies ahead counts as now.
+    pub fn authenticated_at(mut self, time: SystemTime) -> Self {
+        self.options.authenticated_at = Some(seconds(time));
+        self
+    }
+
     /// The login is not fresh: it was proved by something weaker than a password.
     pub fn not_fresh(mut self) -> Self {
         self.options.not_fresh = true;
@@ -255,7 +280,16 @@ impl<'a, U: User> IntoFuture for LoginUser<'a, U> {
             if let Some(Some(duration)) = self.options.remember {
                 check_duration("remember_for", duration)?;
             }
+            if let Some(lifetime) = self.options.lifetime {
+                check_duration("lifetime", lifetime)?;
+            }
             self.login.visit.log_in(self.user, self.options).await
         })
     }
+}
+
+/// Since 1970.
+pub(super) fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }

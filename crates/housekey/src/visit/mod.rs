@@ -7,6 +7,7 @@
 //! - [`arrive`] reads the request, [`respond`] writes the response's headers.
 //! - [`current`] is who is there; [`login`] is how an application logs in, out and confirms.
 //! - [`attempt`] counts those who have yet to prove who they are.
+//! - [`pending`] is a login in two steps.
 //! - [`require`] says who may pass, and [`deny`] answers those who may not. [`visits`] are several managers on one request.
 //! - [`driver`] asks the loader and the store what the rules want to know, and tells the store what they decide.
 //! - [`user`], [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
@@ -21,6 +22,7 @@ mod driver;
 pub(crate) mod flash;
 pub(crate) mod login;
 pub(crate) mod next_url;
+pub(crate) mod pending;
 pub(crate) mod public;
 pub(crate) mod require;
 pub(crate) mod respond;

@@ -11,7 +11,8 @@ use crate::session::keys;
 
 /// Where to go after logging in: the request's `next`, if it is safe.
 ///
-/// It is read from the query, or from the session if the manager keeps it there; a form that has it in a hidden field
+/// It is read from the query, or from the session if the manager keeps it there, or from a [login that has
+/// begun](crate::BeginLogin::next); a form that has it in a hidden field
 /// hands it over with [`or_field`](NextUrl::or_field).
 #[derive(Clone, Debug)]
 pub struct NextUrl {
@@ -25,7 +26,9 @@ impl NextUrl {
             let in_query = request
                 .query()
                 .and_then(|query| query_value(query, &view.policy.settings.next_field));
-            in_query.or_else(|| view.session.text(keys::NEXT).map(Cow::into_owned))
+            in_query
+                .or_else(|| view.session.text(keys::NEXT).map(Cow::into_owned))
+                .or_else(|| view.pending()?.next)
         });
         Self { visit, claimed }
     }

@@ -1,7 +1,9 @@
 //! Who may pass: what a guard or an extractor requires, and which denial follows.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,64 +11,127 @@ use http::Response;
 
 use super::OpenVisit;
 use super::current::Fresh;
+use super::pending::PendingLogin;
 use super::public::PublicRoutes;
 use super::visits::Visits;
 use crate::denial::{Denied, Preflight, Scope};
-use crate::error::Error;
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::head::Head;
 use crate::user::User;
 
 /// What is required of a visitor who wants to pass: a login, one that is fresh, a user for whom something holds.
 pub struct Requirement<U> {
-    /// `Some` when the login has to be fresh; the age if it differs from the manager's.
-    fresh: Option<Option<Duration>>,
-    test: Option<Arc<Test<U>>>,
+    needs: Needs,
+    /// All of these must hold of the user.
+    tests: Vec<Test<U>>,
 }
 
-type Test<U> = dyn Fn(&U) -> bool + Send + Sync;
+/// Which login is required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Login,
+    /// With the age that it may have, if that differs from the manager's.
+    FreshLogin(Option<Duration>),
+    /// One that has begun and waits for its second step, and no login.
+    PendingLogin,
+}
+
+enum Test<U> {
+    Known(Arc<dyn Fn(&U) -> bool + Send + Sync>),
+    Asked(Arc<Ask<U>>),
+}
+
+type Ask<U> = dyn Fn(Arc<U>) -> Answer + Send + Sync;
+type Answer = Pin<Box<dyn Future<Output = Result<bool, BoxError>> + Send>>;
 
 impl<U> Requirement<U> {
     /// A login.
     pub const fn login() -> Self {
-        Self {
-            fresh: None,
-            test: None,
-        }
+        Self::needing(Needs::Login)
     }
 
     /// A login that is fresh: no older than this, or else by the manager's rule.
     pub const fn fresh_login(within: Option<Duration>) -> Self {
+        Self::needing(Needs::FreshLogin(within))
+    }
+
+    /// A login that has begun and waits for its second step. Somebody who is logged in has none.
+    pub const fn pending_login() -> Self {
+        Self::needing(Needs::PendingLogin)
+    }
+
+    const fn needing(needs: Needs) -> Self {
         Self {
-            fresh: Some(within),
-            test: None,
+            needs,
+            tests: Vec::new(),
         }
     }
 
     /// The user, if they may pass, or else which denial follows. `found` is who is there, and whether their login is as fresh
     /// as this asks for.
-    fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
-        let (user, is_fresh) = found.ok_or(Denied::LoginRequired)?;
-        if let (Some(within), false) = (self.fresh, is_fresh) {
+    async fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Result<Arc<U>, Denied>, Error> {
+        let user = match self.logged_in(found) {
+            Ok(user) => user,
+            Err(denied) => return Ok(Err(denied)),
+        };
+        for test in &self.tests {
+            let holds = match test {
+                Test::Known(test) => test(&user),
+                Test::Asked(ask) => ask(Arc::clone(&user)).await.map_err(permission_unknown)?,
+            };
+            if !holds {
+                return Ok(Err(Denied::Forbidden));
+            }
+        }
+        Ok(Ok(user))
+    }
+
+    /// [`admit`](Self::admit), but for the tests.
+    fn logged_in(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
+        let nobody = match self.needs {
+            Needs::Login | Needs::FreshLogin(_) => Denied::LoginRequired,
+            Needs::PendingLogin => Denied::PendingLoginRequired,
+        };
+        let (user, is_fresh) = found.ok_or(nobody)?;
+        if let (Needs::FreshLogin(within), false) = (self.needs, is_fresh) {
             return Err(Denied::FreshLoginRequired { within });
         }
-        match &self.test {
-            Some(test) if !test(&user) => Err(Denied::Forbidden),
-            _ => Ok(user),
-        }
+        Ok(user)
     }
 }
 
 impl<U: 'static> Requirement<U> {
     /// Besides, this must hold of the user. Others are denied with 403.
     #[must_use]
-    pub fn and(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
-        let test: Arc<Test<U>> = match self.test {
-            Some(before) => Arc::new(move |user| before(user) && test(user)),
-            None => Arc::new(test),
-        };
-        Self {
-            test: Some(test),
-            ..self
+    pub fn and(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
+        self.tests.push(Test::Known(Arc::new(test)));
+        self
+    }
+
+    /// As [`and`](Self::and), for what has to be asked somewhere: a permission in a table. An error is an error for the client
+    /// too, and neither allowed nor denied.
+    #[must_use]
+    pub fn and_asked<F, A>(mut self, ask: F) -> Self
+    where
+        F: Fn(Arc<U>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<bool, BoxError>> + Send + 'static,
+    {
+        let ask = move |user| -> Answer { Box::pin(ask(user)) };
+        self.tests.push(Test::Asked(Arc::new(ask)));
+        self
+    }
+}
+
+fn permission_unknown(error: BoxError) -> Error {
+    let message = "whether this is allowed cannot be told at the moment";
+    Error::new(ErrorKind::LoaderFailed, message).caused_by(error)
+}
+
+impl<U> Clone for Test<U> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Known(test) => Self::Known(Arc::clone(test)),
+            Self::Asked(ask) => Self::Asked(Arc::clone(ask)),
         }
     }
 }
@@ -74,8 +139,8 @@ impl<U: 'static> Requirement<U> {
 impl<U> Clone for Requirement<U> {
     fn clone(&self) -> Self {
         Self {
-            fresh: self.fresh,
-            test: self.test.clone(),
+            needs: self.needs,
+            tests: self.tests.clone(),
         }
     }
 }
@@ -83,8 +148,8 @@ impl<U> Clone for Requirement<U> {
 impl<U> fmt::Debug for Requirement<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requirement")
-            .field("fresh", &self.fresh)
-            .field("test", &self.test.is_some())
+            .field("needs", &self.needs)
+            .field("tests", &self.tests.len())
             .finish()
     }
 }
@@ -102,20 +167,64 @@ impl OpenVisit {
         requirement: &Requirement<U>,
         scope: Option<&ScopeFor<U>>,
     ) -> Result<Arc<U>, Refusal> {
-        let fresh = match requirement.fresh {
-            Some(Some(within)) => Fresh::Within(within),
-            Some(None) => Fresh::ByRule,
-            None => Fresh::NotAsked,
+        let fresh = match requirement.needs {
+            Needs::FreshLogin(Some(within)) => Fresh::Within(within),
+            Needs::FreshLogin(None) => Fresh::ByRule,
+            Needs::Login => Fresh::NotAsked,
+            Needs::PendingLogin => {
+                let found = self.find_pending::<U>(request).await?;
+                let found = found.map(|pending| (Arc::clone(pending.user()), false));
+                let admitted = requirement.admit(found).await?;
+                return admitted.map_err(|denied| self.refused(request, denied, scope));
+            }
         };
         let found = self.find_user::<U>(request, fresh).await?;
         let found = found.map(|current| (current.user, current.fresh));
-        requirement.admit(found).map_err(|denied| {
-            let response = match scope {
-                Some(scope) => self.deny(request, denied, &scope.scope),
-                None => self.deny(request, denied, &Scope::new()),
-            };
-            Refusal::Denied(Box::new(response))
-        })
+        let admitted = requirement.admit(found).await?;
+        admitted.map_err(|denied| self.refused(request, denied, scope))
+    }
+
+    /// The login that has begun and waits for its second step.
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub async fn require_pending<U: User>(
+        &self,
+        request: &impl Head,
+        scope: Option<&ScopeFor<U>>,
+    ) -> Result<PendingLogin<U>, Refusal> {
+        let found = self.find_pending::<U>(request).await?;
+        found.ok_or_else(|| self.refused(request, Denied::PendingLoginRequired, scope))
+    }
+
+    /// What has begun. A proof is nothing without the login that it is of.
+    async fn find_pending<U: User>(
+        &self,
+        request: &impl Head,
+    ) -> Result<Option<PendingLogin<U>>, Error> {
+        let Some(pending) = PendingLogin::<U>::of(self).await? else {
+            return Ok(None);
+        };
+        if !pending.is_confirmation() {
+            return Ok(Some(pending));
+        }
+        let current = self.find_user::<U>(request, Fresh::NotAsked).await?;
+        let is_theirs = current.is_some_and(|current| current.user.id() == pending.user().id());
+        Ok(is_theirs.then_some(pending))
+    }
+
+    fn refused<U>(
+        &self,
+        request: &impl Head,
+        denied: Denied,
+        scope: Option<&ScopeFor<U>>,
+    ) -> Refusal {
+        let response = match scope {
+            Some(scope) => self.deny(request, denied, &scope.scope),
+            None => self.deny(request, denied, &Scope::new()),
+        };
+        Refusal::Denied(Box::new(response))
     }
 }
 
@@ -134,6 +243,21 @@ impl Visits {
     ) -> Result<Arc<U>, Refusal> {
         let visit = Self::of::<U>(visits, request, remedy)?;
         visit.require(request, requirement, scope).await
+    }
+
+    /// [`OpenVisit::require_pending`], of the manager for users of this type.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`of`](Self::of) besides.
+    pub async fn require_pending<U: User>(
+        visits: Option<&Self>,
+        request: &impl Head,
+        scope: Option<&ScopeFor<U>>,
+        remedy: &str,
+    ) -> Result<PendingLogin<U>, Refusal> {
+        let visit = Self::of::<U>(visits, request, remedy)?;
+        visit.require_pending(request, scope).await
     }
 }
 
@@ -229,11 +353,11 @@ impl<U: User> GuardRules<U> {
     /// Requires a login that is fresh and no older than this, in place of what was required before. A test stays.
     #[must_use]
     pub fn fresh_within(self, within: Duration) -> Self {
-        let test = self.requirement.and_then(|before| before.test);
+        let tests = self.requirement.map_or(Vec::new(), |before| before.tests);
         Self {
             requirement: Some(Requirement {
-                fresh: Some(Some(within)),
-                test,
+                needs: Needs::FreshLogin(Some(within)),
+                tests,
             }),
             ..self
         }
@@ -245,6 +369,20 @@ impl<U: User> GuardRules<U> {
         let before = self.requirement.unwrap_or(const { Requirement::login() });
         Self {
             requirement: Some(before.and(test)),
+            ..self
+        }
+    }
+
+    /// As [`require`](Self::require), for what has to be asked somewhere: see [`Requirement::and_asked`].
+    #[must_use]
+    pub fn require_async<F, A>(self, ask: F) -> Self
+    where
+        F: Fn(Arc<U>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<bool, BoxError>> + Send + 'static,
+    {
+        let before = self.requirement.unwrap_or(const { Requirement::login() });
+        Self {
+            requirement: Some(before.and_asked(ask)),
             ..self
         }
     }
@@ -389,6 +527,8 @@ impl<U> fmt::Debug for GuardRules<U> {
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::block_on;
+
     use super::*;
 
     struct Member {
@@ -476,8 +616,40 @@ mod tests {
             for (found, expected) in cases {
                 let found_as = format!("{requirement:?} {found:?}");
                 let found = found.map(|(is_admin, fresh)| (Arc::new(Member { is_admin }), fresh));
-                assert_eq!(requirement.admit(found).err(), expected, "{found_as}");
+                let admitted = block_on(requirement.admit(found)).unwrap();
+                assert_eq!(admitted.err(), expected, "{found_as}");
             }
+        }
+    }
+
+    #[test]
+    fn a_permission_that_is_asked_for_is_granted_denied_or_not_known() {
+        let asking = |answer: Result<bool, &'static str>| {
+            Requirement::login()
+                .and(|member: &Member| member.is_admin)
+                .and_asked(move |_| async move { Ok(answer?) })
+        };
+        let admit = |requirement: Requirement<Member>, found: Found| {
+            let found = found.map(|(is_admin, fresh)| (Arc::new(Member { is_admin }), fresh));
+            let admitted = block_on(requirement.admit(found));
+            admitted
+                .map(|admitted| admitted.err())
+                .map_err(|error| error.kind())
+        };
+        let unknown = Err(ErrorKind::LoaderFailed);
+        for (answer, found, expected) in [
+            (Ok(true), FRESH_ADMIN, Ok(None)),
+            (Ok(false), FRESH_ADMIN, Ok(Some(Denied::Forbidden))),
+            (Err("the database is away"), FRESH_ADMIN, unknown),
+            // Nobody is asked for somebody who may not pass anyway.
+            (Err("it is asked"), FRESH, Ok(Some(Denied::Forbidden))),
+            (Err("it is asked"), NOBODY, Ok(Some(Denied::LoginRequired))),
+        ] {
+            assert_eq!(
+                admit(asking(answer), found),
+                expected,
+                "{answer:?} {found:?}"
+            );
         }
     }
 
@@ -512,14 +684,26 @@ mod tests {
         assert!(rules().requirement().is_none());
         let of = |rules: GuardRules<Member>| {
             let requirement = rules.requirement().unwrap().clone();
-            (requirement.fresh, requirement.test.is_some())
+            (requirement.needs, requirement.tests.len())
         };
-        assert_eq!(of(rules().fresh_within(HOUR)), (Some(Some(HOUR)), false));
-        assert_eq!(of(rules().require(|_| true)), (None, true));
+        assert_eq!(
+            of(rules().fresh_within(HOUR)),
+            (Needs::FreshLogin(Some(HOUR)), 0)
+        );
+        assert_eq!(of(rules().require(|_| true)), (Needs::Login, 1));
         let tested_then_fresh = rules().require(|_| true).fresh_within(HOUR);
-        assert_eq!(of(tested_then_fresh), (Some(Some(HOUR)), true));
+        assert_eq!(of(tested_then_fresh), (Needs::FreshLogin(Some(HOUR)), 1));
         let fresh = GuardRules::new(Some(Requirement::fresh_login(None)));
-        assert_eq!(of(fresh.require(|_| true)), (Some(None), true));
+        assert_eq!(of(fresh.require(|_| true)), (Needs::FreshLogin(None), 1));
+        let pending = GuardRules::new(Some(Requirement::pending_login()));
+        assert_eq!(
+            of(pending.clone().require(|_| true)),
+            (Needs::PendingLogin, 1)
+        );
+        assert_eq!(
+            of(pending.except(&PublicRoutes::new())),
+            (Needs::PendingLogin, 0)
+        );
     }
 
     #[test]

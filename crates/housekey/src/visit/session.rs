@@ -139,7 +139,9 @@ impl Session {
 }
 
 fn not_reserved(key: &str) -> Result<(), Error> {
-    if keys::LOGIN.contains(&key) || [keys::NEXT, PERMANENT, FLASHES, OWNER].contains(&key) {
+    if keys::LOGIN.contains(&key)
+        || [keys::NEXT, keys::PENDING, PERMANENT, FLASHES, OWNER].contains(&key)
+    {
         return Err(Error::new(
             ErrorKind::SessionValue,
             format!("the session key {key:?} belongs to the login; choose another name"),

@@ -196,7 +196,7 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
     ];
     for (name, came, log_out, log_in) in cases {
         let own = own(&rules, came);
-        let by_login = own.clone().replace_peers_session();
+        let by_login = own.clone().replace();
         assert_eq!(by_login, log_in, "{name}: a login");
         assert_eq!(own.log_out(&rules, NOW), log_out, "{name}: a logout");
     }

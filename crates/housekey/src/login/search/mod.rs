@@ -126,6 +126,9 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     fn search_session(&mut self, user_id: Option<String>) -> Step<'r, S> {
         match (self.records, user_id) {
             (Some(records), user_id) => self.search_recorded_session(records, user_id),
+            (None, Some(user_id)) if self.is_over(&user_id) => {
+                self.login_ended(user_id, EndReason::LifetimeOver)
+            }
             (None, Some(user_id)) if self.protect(&user_id) => self.nobody(),
             (None, Some(user_id)) => self.ask_for_session_user(user_id),
             (None, None) => self.no_session(),
@@ -276,7 +279,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                 if claims.outdated || verdict == AuthHash::Rewrite {
                     self.reissue(&claims, digest.clone());
                 }
-                self.restored(claims.user_id, user, digest, None)
+                self.restored(claims.user_id, user, digest, claims.ends_at, None)
             }
             TokenLogin::Recorded(records, token, live) => {
                 self.use_token(records, claims, token, live, user)
@@ -295,6 +298,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             user_id: claims.user_id.clone(),
             auth_digest,
             duration: claims.remaining,
+            ends_at: claims.ends_at,
             login: None,
         });
     }
@@ -304,9 +308,10 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         user_id: String,
         user: Arc<dyn User>,
         digest: Option<String>,
+        ends_at: Option<u64>,
         login: Option<&LoginSecret>,
     ) -> Step<'r, S> {
-        self.restore_session(&user_id, digest.as_deref(), login);
+        self.restore_session(&user_id, digest.as_deref(), ends_at, login);
         self.event(Event::LoadedFromCookie { user_id });
         self.found(user, LoginSource::RememberToken)
     }
@@ -380,7 +385,13 @@ impl VisitState {
 
     /// What a peer's logout left of ours, or an id that names nobody.
     fn forget_leftovers(&mut self) {
-        for key in [keys::USER_ID, keys::FRESH_AT, keys::AUTH_HASH, keys::TOKEN] {
+        for key in [
+            keys::USER_ID,
+            keys::FRESH_AT,
+            keys::AUTH_HASH,
+            keys::ENDS_AT,
+            keys::TOKEN,
+        ] {
             self.session.remove(key);
         }
     }

@@ -303,7 +303,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             self.reissue(&claims, digest.clone());
         }
         self.live = Some(live);
-        self.restored(claims.user_id, user, digest, Some(&session))
+        self.restored(claims.user_id, user, digest, None, Some(&session))
     }
 }
 

@@ -243,10 +243,11 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             user_id: user_id.clone(),
             auth_digest: None,
             duration: Some(left),
+            ends_at: None,
             login: Some(successors.remember),
         });
         let digest = self.policy.auth_hashes.digest(&*user);
         self.live = Some(live);
-        self.restored(user_id, user, digest, Some(&successors.session))
+        self.restored(user_id, user, digest, None, Some(&successors.session))
     }
 }

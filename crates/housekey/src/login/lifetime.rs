@@ -1,0 +1,34 @@
+//! A lifetime that one login has of its own, where no record knows it: the session does, and so does a remember token.
+
+use super::state::View;
+use crate::owned;
+use crate::session::keys;
+
+/// Digits, so that the owner behind them is found.
+const LENGTH: usize = 20;
+
+impl View<'_> {
+    pub(crate) fn write_end(&mut self, user_id: &str, ends_at: u64) {
+        let value = owned::join(&format!("{ends_at:0LENGTH$}"), user_id);
+        self.session.set_text(keys::ENDS_AT, &value);
+    }
+
+    /// When this user's login ends by itself. What a peer left of somebody else's is nothing.
+    fn session_end(&self, user_id: &str) -> Option<u64> {
+        let value = self.session.text(keys::ENDS_AT)?;
+        let (ends_at, owner) = owned::split(&value, LENGTH)?;
+        (owner == user_id).then(|| ends_at.parse().ok())?
+    }
+
+    /// Whether the lifetime of this user's login is over.
+    pub(crate) fn is_over(&self, user_id: &str) -> bool {
+        self.session_end(user_id)
+            .is_some_and(|ends_at| self.now >= ends_at)
+    }
+
+    /// Whether this user's login has a lifetime of its own.
+    pub(crate) fn has_end(&self, user_id: &str) -> bool {
+        let recorded = self.live.as_ref().and_then(|live| live.data.ends_at);
+        recorded.or_else(|| self.session_end(user_id)).is_some()
+    }
+}

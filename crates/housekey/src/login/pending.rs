@@ -1,0 +1,264 @@
+//! A login that has begun and is not finished: the first step was right, and a second one is to follow.
+//!
+//! It is a value of the session, signed with it, and not a login: nothing that looks for the current user reads it. It names the
+//! user, what their auth hash was, the browser, and when it ends.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::actions::LoginOptions;
+use super::state::{View, VisitState, Who};
+use crate::auth_hash::AuthHash;
+use crate::error::Error;
+use crate::event::{Event, PendingRefusal};
+use crate::records::LoginId;
+use crate::records::secret::LoginSecret;
+use crate::session::{SessionMap, keys};
+use crate::settings::SessionProtection;
+use crate::signing::json;
+use crate::user::User;
+
+/// How long somebody has for the second step, if nothing else is said.
+pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// The most that may be said.
+pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// What a pending login leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PendingKind {
+    /// A login.
+    Login,
+    /// The login that is there becomes fresh.
+    Confirmation,
+}
+
+/// How a pending login is begun.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingOptions {
+    pub(crate) kind: PendingKind,
+    /// How the login is made in the end.
+    pub(crate) login: LoginOptions,
+    pub(crate) lifetime: Duration,
+    pub(crate) next: Option<String>,
+}
+
+/// What the session holds of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    kind: PendingKind,
+    /// 128 random bits, by which a store knows whether it was used.
+    id: String,
+    #[serde(rename = "user")]
+    pub(crate) user_id: String,
+    /// The digest of the user's auth hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_hash: Option<String>,
+    /// The browser, as session protection knows it.
+    client: String,
+    /// Seconds since 1970.
+    begun_at: u64,
+    ends_at: u64,
+    /// `Some` when the browser is to be remembered; how many seconds, or 0 for as long as the manager says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remember: Option<u64>,
+    /// How long the login lasts at most, in seconds, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifetime: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+impl Pending {
+    pub(crate) fn of(session: &SessionMap) -> Option<Self> {
+        json::from_raw(session.get(keys::PENDING)?).ok()
+    }
+
+    /// Its number. `None` when nobody here has written it.
+    pub(crate) fn id(&self) -> Option<LoginId> {
+        self.id.parse().ok()
+    }
+
+    pub(crate) fn is_confirmation(&self) -> bool {
+        self.kind == PendingKind::Confirmation
+    }
+
+    /// In seconds since 1970.
+    pub(crate) fn ends_at(&self) -> u64 {
+        self.ends_at
+    }
+
+    /// How the login is made in the end.
+    pub(crate) fn options(&self) -> LoginOptions {
+        LoginOptions {
+            remember: self
+                .remember
+                .map(|seconds| (seconds > 0).then(|| Duration::from_secs(seconds))),
+            lifetime: self.lifetime.map(Duration::from_secs),
+            until: self.until,
+            ..LoginOptions::default()
+        }
+    }
+}
+
+impl VisitState {
+    /// The login that the session says has begun. Whether it counts is another question.
+    pub(crate) fn pending(&self) -> Option<Pending> {
+        Pending::of(&self.session)
+    }
+}
+
+impl View<'_> {
+    /// Begins a login of this user, who has taken the first step.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`log_in`](Self::log_in), and nothing is changed then.
+    pub(crate) fn begin(&mut self, user: &dyn User, options: &PendingOptions) -> Result<(), Error> {
+        let pending = self.new_pending(user, options)?;
+        let is_login = !pending.is_confirmation();
+        let had_login = self.session_user_id().is_some();
+        self.fit_pending(&pending, is_login && had_login)?;
+        if is_login {
+            // What is left of another login must not make somebody of who is nobody yet.
+            self.remember.delete();
+            self.replaced |= had_login;
+            self.changed();
+            self.who = Who::Nobody;
+        }
+        self.personal = true;
+        self.event(Event::LoginBegun {
+            user_id: pending.user_id,
+        });
+        Ok(())
+    }
+
+    /// Whether [`begin`](Self::begin) would succeed.
+    pub(crate) fn could_begin(
+        &mut self,
+        user: &dyn User,
+        options: &PendingOptions,
+    ) -> Result<(), Error> {
+        let pending = self.new_pending(user, options)?;
+        let before = self.session.clone();
+        let clears = !pending.is_confirmation() && self.session_user_id().is_some();
+        let result = self.fit_pending(&pending, clears);
+        self.session = before;
+        result
+    }
+
+    fn new_pending(&mut self, user: &dyn User, options: &PendingOptions) -> Result<Pending, Error> {
+        let user_id = match options.kind {
+            PendingKind::Login => {
+                // A token that rotates is made with its record, at the end.
+                let login = LoginOptions {
+                    remember: options
+                        .login
+                        .remember
+                        .filter(|_| !self.policy.remember.rotates()),
+                    ..options.login
+                };
+                self.could_log_in(user, login, None)?;
+                user.id()
+            }
+            PendingKind::Confirmation => self.logged_in_as(user)?,
+        };
+        Ok(Pending {
+            kind: options.kind,
+            id: LoginSecret::generate().id.to_string(),
+            auth_hash: self.policy.auth_hashes.digest(user),
+            user_id,
+            client: self.policy.settings.identifier.of(&self.client),
+            begun_at: self.now,
+            ends_at: self.now.saturating_add(options.lifetime.as_secs()),
+            remember: options
+                .login
+                .remember
+                .map(|duration| duration.map_or(0, |it| it.as_secs())),
+            lifetime: options.login.lifetime.map(|it| it.as_secs()),
+            until: options.login.until,
+            next: options.next.clone(),
+        })
+    }
+
+    /// Writes it into the session, without the way back if there is no room for that.
+    fn fit_pending(&mut self, pending: &Pending, clears: bool) -> Result<(), Error> {
+        let short = Pending {
+            next: None,
+            ..pending.clone()
+        };
+        self.write_pending(pending, clears)
+            .or_else(|_| self.write_pending(&short, clears))
+    }
+
+    fn write_pending(&mut self, pending: &Pending, clears: bool) -> Result<(), Error> {
+        let raw = json::to_raw(pending).map_err(|error| {
+            Error::new(
+                crate::error::ErrorKind::SessionValue,
+                "a login that has begun cannot be written as JSON",
+            )
+            .caused_by(error.into())
+        })?;
+        let write = |view: &mut Self| {
+            if clears {
+                view.session.clear();
+            }
+            view.session.set(keys::PENDING, raw.clone());
+        };
+        match pending.is_confirmation() {
+            // What is there is the login's, which goes on.
+            true => self.if_it_fits(write),
+            false => self.fit_or_clear(write),
+        }
+    }
+
+    /// Why a login that has begun counts for nothing, as far as the session and the browser show it.
+    pub(crate) fn refuse_pending(&self, pending: &Pending) -> Option<PendingRefusal> {
+        let settings = &self.policy.settings;
+        let tolerance = settings.clock_tolerance.as_secs();
+        let is_of_another = match pending.kind {
+            PendingKind::Login => self.session_user_id().is_some(),
+            PendingKind::Confirmation => {
+                self.session_user_id().as_deref() != Some(pending.user_id.as_str())
+            }
+        };
+        let is_elsewhere = settings.protection != SessionProtection::Off
+            && !settings.identifier.matches(&pending.client, &self.client);
+        match () {
+            () if is_of_another => Some(PendingRefusal::AnotherLogin),
+            () if self.now >= pending.ends_at => Some(PendingRefusal::Expired),
+            () if pending.begun_at > self.now.saturating_add(tolerance) => {
+                Some(PendingRefusal::FromTheFuture)
+            }
+            () if is_elsewhere => Some(PendingRefusal::AnotherBrowser),
+            () => None,
+        }
+    }
+
+    /// Why it counts for nothing, by what its user is now.
+    pub(crate) fn refuse_pending_user(
+        &self,
+        pending: &Pending,
+        user: Option<&dyn User>,
+    ) -> Option<PendingRefusal> {
+        let Some(user) = user.filter(|user| user.id() == pending.user_id) else {
+            return Some(PendingRefusal::UserGone);
+        };
+        if !user.is_active() {
+            return Some(PendingRefusal::UserInactive);
+        }
+        let kept = pending.auth_hash.as_deref();
+        let auth_hashes = &self.policy.auth_hashes;
+        let verdict = auth_hashes.check(user, &pending.user_id, kept, AuthHash::Changed);
+        (verdict == AuthHash::Changed).then_some(PendingRefusal::AuthHashChanged)
+    }
+
+    /// Forgets it, and tells why.
+    pub(crate) fn forget_refused_pending(&mut self, user_id: String, reason: PendingRefusal) {
+        self.session.remove(keys::PENDING);
+        self.event(Event::PendingLoginRefused { user_id, reason });
+    }
+}
