@@ -290,6 +290,11 @@ macro_rules! suite {
         }
         mod behaviour {
             use super::*;
+            mod attempts {
+                use super::*;
+                use $crate::behaviour::attempts as cases;
+                $crate::behaviour_attempts!();
+            }
             mod caching {
                 use super::*;
                 use $crate::behaviour::caching as cases;

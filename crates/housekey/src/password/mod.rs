@@ -57,7 +57,7 @@
 //!   [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
 //! - **Differences of a few per cent.** The missing work beside a hash of another algorithm is an estimate; beside one of
 //!   another cost it is exact, apart from the processor's own variation.
-//! - **Guessing.** Limit attempts per account and per client. This module limits only how many hashes run at the same time.
+//! - **Guessing.** [`Login::attempt`](crate::Login::attempt) limits it. This module limits only how many hashes run at the same time.
 //! - **Flooding.** A client that sends more logins than the machine can verify makes other users get "busy" instead of an
 //!   answer.
 //! - **A stolen table** allows guessing offline; the cost of a hash only slows that down.
