@@ -101,7 +101,7 @@ pub const CASES: &[Case] = &[
     case(RAILS, "POST", "Sec-Fetch-Site: cross-site", &[CROSS_SITE], 403),
     case(RAILS, "POST", "Sec-Fetch-Site: none", &[NONE], 200).differs("typed into the address bar by the user, as in Go"),
     case(RAILS, "POST", "Sec-Fetch-Site: Same-Origin (case)", &[("sec-fetch-site", "Same-Origin")], 403)
-        .differs("browsers write it in lower case, and whatever else is no browser"),
+        .differs("browsers write it in lower case, and anything else is not a browser"),
     case(RAILS, "POST", "missing header, HTTP, force_ssl on", &[], 200).differs(NO_HEADERS),
     case(RAILS, "POST", "same-origin + Origin: http://bad.host (origin check on)", &[SAME_ORIGIN, ("origin", "http://bad.host")], 200)
         .differs("Sec-Fetch-Site cannot be set by a page, so Origin is not looked at"),

@@ -118,7 +118,7 @@ async fn a_new_password_keeps_this_browser_in_and_ends_the_others(sites: Sites) 
     assert_eq!(
         answer.set_cookie(TOKEN),
         None,
-        "who was not remembered is not"
+        "a browser that was not remembered is not"
     );
     assert_eq!(there.who().await, "nobody");
     assert_eq!(elsewhere.who().await, "nobody");
