@@ -12,7 +12,7 @@
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
 //! - [`CurrentUser`]: the user of this request. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]:
 //!   what else a handler needs.
-//! - [`Scope`] and [`Denied`]: whom a route turns away, and with what answer.
+//! - [`Scope`] and [`Denied`]: which visitors a route turns away, and with what answer.
 //! - [`records`]: logins that the server knows, which can be listed, ended and timed out.
 //! - [`attempts`]: how many guesses may fail before the next one has to wait.
 //! - [`SecretKeys`]: the keys that sign everything, and how to change them.

@@ -277,7 +277,7 @@ class SqlAlchemyLoginStore:
     def _check_texts(self, record: LoginRecord) -> None:
         for what, text in (("the user's id", record.user_id), ("the data of the record", record.data)):
             if "\0" in text:
-                raise LoginStoreError(f"{what} has a NUL character in it; PostgreSQL cannot keep one; leave it out")
+                raise LoginStoreError(f"{what} contains a NUL character, which PostgreSQL cannot store; leave it out")
 
 
 def _server_name(engine: Engine) -> str:

@@ -177,11 +177,11 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
             return RedisLoginStore(url)
         except TypeError as error:
             # Everything after the ? is an argument to redis-py.
-            raise ValueError(f"redis-py takes no such URL: {error}") from None
+            raise ValueError(f"redis-py does not accept this URL: {error}") from None
     if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return SqlAlchemyLoginStore(engine_from_url(url))
     raise ValueError(
-        f"no login store is made from a URL that begins with {scheme or 'nothing'!r}: it may be {POSSIBLE}"
+        f"a login store's URL cannot begin with {scheme or 'nothing'!r}: it may be {POSSIBLE}"
     )
 
 
