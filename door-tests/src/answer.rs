@@ -1,8 +1,8 @@
-//! What came back from a site. The tests beside a live Flask program use it too.
+//! A site's answer. The tests beside a live Flask program use it too.
 
 use http::header::{self, HeaderMap};
 
-/// What came back.
+/// A site's answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The status code.
@@ -14,7 +14,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header's text; several fields in one line, as HTTP allows.
+    /// A header's text; several fields joined into one line, as HTTP allows.
     pub fn header(&self, name: &str) -> Option<String> {
         let values: Vec<_> = self
             .headers
@@ -25,7 +25,7 @@ impl Answer {
         (!values.is_empty()).then(|| values.join(", "))
     }
 
-    /// The `Location`, which is there.
+    /// The `Location`, which must be present.
     pub fn location(&self) -> &str {
         self.headers[header::LOCATION].to_str().unwrap()
     }
@@ -39,7 +39,7 @@ impl Answer {
             .collect()
     }
 
-    /// The `Set-Cookie` of this name. Before it, what cookies with other attributes may be left is deleted.
+    /// The `Set-Cookie` of this name. Deletions of the cookie with other attributes may come before it.
     pub fn set_cookie(&self, name: &str) -> Option<&str> {
         let start = format!("{name}=");
         let all = self.set_cookies();
@@ -54,7 +54,7 @@ impl Answer {
         last
     }
 
-    /// No sign that anybody looked at the visitor.
+    /// Asserts that nothing shows a look at the visitor.
     pub fn is_untouched(&self) -> bool {
         [header::VARY, header::SET_COOKIE, header::CACHE_CONTROL]
             .iter()

@@ -1,4 +1,4 @@
-//! What is wrong in axum-login, D1 to D7, and what happens here instead.
+//! The defects of axum-login, D1 to D7, and what happens here instead.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,7 +56,7 @@ async fn d2_nothing_of_the_first_user_is_left_when_another_one_logs_in(sites: Si
     }
 }
 
-/// The same, when the first one's login was ended by other means than logging out.
+/// The same, when the first login ended in another way than by logging out.
 async fn d2_nothing_of_a_user_whose_login_was_ended_reaches_the_next_one(sites: Sites) {
     for end in ENDS_OF_MIA {
         for site in [

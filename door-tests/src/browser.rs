@@ -10,7 +10,7 @@ use crate::store::{Gate, Stopped};
 use housekey::testing::Clock;
 use housekey::testing::Jar;
 
-/// A person's browser, over HTTPS. A clone is another tab as long as nothing comes back, or a thief's copy of it.
+/// A user's browser, over HTTPS. A clone is another tab until an answer comes back, or a thief's copy.
 #[derive(Clone)]
 pub(crate) struct Browser {
     server: Server,
@@ -33,12 +33,12 @@ impl Browser {
         &self.server
     }
 
-    /// From now on talks to another server behind the same name.
+    /// Talks to another server under the same name from now on.
     pub(crate) fn move_to(&mut self, site: &Site) {
         self.move_to_server(site.server());
     }
 
-    /// The same, where there are no members.
+    /// The same, for a site without members.
     pub(crate) fn move_to_server(&mut self, server: &Server) {
         self.server = server.clone();
     }
@@ -52,7 +52,7 @@ impl Browser {
         self.send(self.request(Method::GET, path, "")).await
     }
 
-    /// The same with these headers besides.
+    /// The same, with additional headers.
     pub(crate) async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = self.request(Method::GET, path, "");
         for (name, value) in headers {
@@ -108,7 +108,7 @@ impl Browser {
         request
     }
 
-    /// Adds the cookies, and keeps those that come back.
+    /// Adds the cookies, and keeps those that the answer sets.
     pub(crate) async fn send(&mut self, mut request: Request<Vec<u8>>) -> Answer {
         let cookies = self.jar.header(request.uri().path(), self.clock.now());
         if !cookies.is_empty() {
@@ -120,7 +120,7 @@ impl Browser {
         answer
     }
 
-    /// Keeps the cookies of an answer: that of another tab, for instance.
+    /// Keeps the cookies of an answer, for instance of another tab's.
     pub(crate) fn receive(&mut self, answer: &Answer) {
         for header in answer.set_cookies() {
             self.jar.keep(header, self.clock.now());

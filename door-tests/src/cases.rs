@@ -1,7 +1,7 @@
-//! From functions to tests of a door.
+//! Turns functions into tests of a door.
 
-/// Makes a type of each function's name, which is a [`Case`](crate::Case), and a macro that makes a test of each case. A
-/// function that is missing in the list is one that the compiler says is never used.
+/// Makes a type with each function's name, which is a [`Case`](crate::Case), and a macro that makes a test of each case. If
+/// a function is missing from the list, the compiler says that it is never used.
 macro_rules! cases {
     ($list:ident: $($name:ident),+ $(,)?) => {
         $(
@@ -36,8 +36,8 @@ macro_rules! cases {
     };
 }
 
-/// Makes a test of each case, in modules as they are here, for a [`Door`](crate::Door). A door that cannot do what a case
-/// asks for names it, with the reason:
+/// Makes a test of each case, in the same modules as here, for a [`Door`](crate::Door). A door that cannot do what a case
+/// requires names that case, with the reason:
 ///
 /// ```
 /// # use door_tests::{Door, Plan};
@@ -290,6 +290,11 @@ macro_rules! suite {
         }
         mod behaviour {
             use super::*;
+            mod attempts {
+                use super::*;
+                use $crate::behaviour::attempts as cases;
+                $crate::behaviour_attempts!();
+            }
             mod caching {
                 use super::*;
                 use $crate::behaviour::caching as cases;

@@ -1,8 +1,8 @@
-//! `testdata/csrf_fetch_metadata.tsv` of the crate `housekey`: which requests of other origins pass, as a suite for whatever a door
-//! has against them.
+//! `testdata/csrf_fetch_metadata.tsv` of the crate `housekey`: which requests of other origins pass, as a suite for any
+//! door's protection against them.
 //!
-//! It is Go's `CrossOriginProtection`. Where a row of another system says otherwise, the case asserts what is right here and says
-//! in what it differs, so that an update of somebody's layer that changes it is noticed.
+//! The rule is Go's `CrossOriginProtection`. Where a row of another system differs, the case asserts what is right here and
+//! states the difference, so that an update of another system's layer that changes it is noticed.
 
 use std::collections::BTreeSet;
 
@@ -27,15 +27,15 @@ const COOKIE: (&str, &str) = ("cookie", "__Host-session=x");
 /// One request, to the host `example.com`.
 #[derive(Debug)]
 pub struct Case {
-    /// The row: system, method and request, as they stand in the table.
+    /// The row: system, method and request, as in the table.
     pub row: (&'static str, &'static str, &'static str),
     /// The path.
     pub path: &'static str,
-    /// The header fields besides `Host`.
+    /// The header fields other than `Host`.
     pub fields: &'static [(&'static str, &'static str)],
-    /// What is answered.
+    /// The answer.
     pub status: u16,
-    /// In what it differs from the row.
+    /// How it differs from the row.
     pub differs: Option<&'static str>,
 }
 
@@ -74,7 +74,7 @@ const SIBLINGS: &str = "a sibling domain is as foreign as any other, as in Go";
 const NO_HEADERS: &str = "neither header: not a browser, or a very old one, as in Go";
 const NO_TOKENS: &str = "there are no tokens, so the headers alone decide";
 
-/// All of them. What is tested trusts the origin [`TRUSTED`] and exempts the paths [`EXEMPT`].
+/// All cases. The system under test trusts the origin [`TRUSTED`] and exempts the paths [`EXEMPT`].
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
     case(GO, "POST", "Sec-Fetch-Site: same-origin", &[SAME_ORIGIN], 200),
@@ -101,7 +101,7 @@ pub const CASES: &[Case] = &[
     case(RAILS, "POST", "Sec-Fetch-Site: cross-site", &[CROSS_SITE], 403),
     case(RAILS, "POST", "Sec-Fetch-Site: none", &[NONE], 200).differs("typed into the address bar by the user, as in Go"),
     case(RAILS, "POST", "Sec-Fetch-Site: Same-Origin (case)", &[("sec-fetch-site", "Same-Origin")], 403)
-        .differs("browsers write it in lower case, and whatever else is no browser"),
+        .differs("browsers write it in lower case, and anything else is not a browser"),
     case(RAILS, "POST", "missing header, HTTP, force_ssl on", &[], 200).differs(NO_HEADERS),
     case(RAILS, "POST", "same-origin + Origin: http://bad.host (origin check on)", &[SAME_ORIGIN, ("origin", "http://bad.host")], 200)
         .differs("Sec-Fetch-Site cannot be set by a page, so Origin is not looked at"),
@@ -127,7 +127,7 @@ pub const CASES: &[Case] = &[
     case(BETTER_AUTH, "POST", "expired session cookie present", &[COOKIE], 200).differs(NO_HEADERS),
 ];
 
-/// Origins that can be trusted, and texts that are none.
+/// Origins that can be trusted, and texts that are not origins.
 #[rustfmt::skip]
 pub const ORIGINS: &[(&str, &str, bool)] = &[
     (r#""https://example.com""#, "https://example.com", true),
@@ -144,7 +144,7 @@ pub const ORIGINS: &[(&str, &str, bool)] = &[
 
 const DENY_HANDLER: (&str, &str, &str) = (GO, "SetDenyHandler", "custom handler, then nil");
 
-/// Rows that are no case, and why.
+/// Rows that are not cases, and why.
 const NOT_OURS: &[((&str, &str, &str), &str)] = &[
     (
         (
@@ -171,13 +171,13 @@ fn rows() -> Vec<[&'static str; 5]> {
 /// The paths that are exempt, each by itself.
 pub const EXEMPT: [&str; 2] = ["/bypass/", "/only/123"];
 
-/// That each row is a case or named, and each case what its row says or differs in so many words.
+/// Checks that each row is a case or listed, and that each case matches its row or states the difference.
 pub fn check_table() {
     let rows = rows();
     for case in CASES {
         let row = rows.iter().find(|row| (row[0], row[1], row[2]) == case.row);
         let [_, _, _, expected, _] = row.unwrap();
-        // The two rows that describe CVE-2025-47910 say what must be instead.
+        // The two rows that describe CVE-2025-47910 say what must happen instead.
         let refused = [
             "403",
             "Invalid",

@@ -15,11 +15,11 @@ use crate::site::Sites;
 /// A future that stays on its thread.
 pub type Local<T> = futures_lite::future::BoxedLocal<T>;
 
-/// A framework's door, as the suite enters it: an application that is built of a [`Plan`], and a way to ask it.
+/// A framework's door, as the suite uses it: an application built from a [`Plan`], and a way to send it requests.
 ///
 /// # The routes of every site
 ///
-/// A door writes these in its framework's own way, with its own extractors. A text after the arrow is the body of the answer.
+/// A door writes these in its framework's own way, with its own extractors. Text after the arrow is the body of the answer.
 ///
 /// | route | what it does |
 /// |---|---|
@@ -52,19 +52,20 @@ pub type Local<T> = futures_lite::future::BoxedLocal<T>;
 /// | `POST /cart` | [`fill`](crate::fill) with `Session<Member>` and `Flash<Member>` |
 /// | `GET /cart` | [`cart`](crate::cart) of both |
 ///
-/// An [`Error`](housekey::Error) of any of them is answered by the door's own error type. The layer of the members' manager is
-/// around everything, and directly inside of it the guard of [`Plan::closed`]. What a test needs besides is in [`Plan::pages`].
+/// The door's own error type answers an [`Error`](housekey::Error) of any of them. The layer of the members' manager is
+/// around everything, and directly inside it the guard of [`Plan::closed`]. What else a test needs is in [`Plan::pages`].
 pub trait Door: 'static {
     /// What the error of a route without a layer advises.
     const ADVICE: &'static str;
 
-    /// Builds the application, and gives what asks it and reads the answer to its end. Each thread that asks has one of its own,
-    /// as a server with several workers does, so neither the application nor a future of it has to be `Send`.
+    /// Builds the application, and returns a function that sends it requests and reads the answers to their end. Each
+    /// thread that sends requests has its own application, as in a server with several workers, so neither the application
+    /// nor its futures have to be `Send`.
     fn open(
         plan: &Plan,
     ) -> impl Future<Output = impl AsyncFn(Request<Vec<u8>>) -> Response<Vec<u8>> + 'static>;
 
-    /// Runs a test, or a worker's part of it, on this thread, where it can start tasks with `tokio::task::spawn_local`.
+    /// Runs a test, or one worker's part of it, on this thread, where it can start tasks with `tokio::task::spawn_local`.
     fn block_on(test: impl Future<Output = ()>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -73,7 +74,7 @@ pub trait Door: 'static {
     }
 }
 
-/// Runs a future that stays on its thread within a handler whose own future may not: as a task of [`Door::block_on`].
+/// Runs a future that stays on its thread, inside a handler whose own future must not: as a task of [`Door::block_on`].
 ///
 /// # Panics
 ///
@@ -88,10 +89,10 @@ pub fn local<T: Send + 'static>(work: impl Future<Output = T> + 'static) -> Send
     })
 }
 
-/// A test of the suite, by a type of its name.
+/// A test of the suite, as a type with its name.
 #[doc(hidden)]
 pub trait Case {
-    /// With its modules.
+    /// Including its modules.
     const PATH: &'static str;
 
     fn run(sites: Sites) -> impl Future<Output = ()>;
@@ -109,11 +110,11 @@ pub fn run<D: Door, C: Case>(skipped: &[(&str, &str)]) {
     D::block_on(C::run(sites));
 }
 
-/// Asks an application.
+/// Sends a request to an application.
 type Ask = Rc<dyn Fn(Request<Vec<u8>>) -> Local<Response<Vec<u8>>>>;
 
 thread_local! {
-    /// What this thread has built, by the numbers of the plans.
+    /// The applications that this thread has built, by the numbers of their plans.
     static APPS: RefCell<HashMap<usize, Ask>> = RefCell::default();
 }
 

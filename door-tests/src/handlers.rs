@@ -1,4 +1,4 @@
-//! What the handlers of every door do alike, once the door's extractors have given them something.
+//! What the handlers of all doors have in common, after the door's extractors have done their part.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::people::{Member, Members};
 
-/// What a door's `CurrentUser` says: `mia, fresh, remembered, by Session`, or `nobody`.
+/// What a door's `CurrentUser` reports: `mia, fresh, remembered, by Session`, or `nobody`.
 #[derive(Clone, Debug)]
 pub struct Who {
     /// The user's id.
@@ -27,11 +27,11 @@ pub struct Who {
     pub is_remembered: bool,
     /// `source`.
     pub source: Option<LoginSource>,
-    /// `watch`, or what kind of error it gave.
+    /// `watch`, or the kind of its error.
     pub watch: Result<LoginWatch, ErrorKind>,
 }
 
-/// How long ago is lately.
+/// The time span of `lately`.
 pub const LATELY: Duration = Duration::from_secs(60);
 
 impl Who {
@@ -39,7 +39,7 @@ impl Who {
     ///
     /// # Panics
     ///
-    /// When what the door says contradicts itself.
+    /// When the door's answers contradict each other.
     pub fn name(&self) -> &str {
         assert_eq!(self.is_authenticated, self.id.is_some());
         assert_eq!(self.is_anonymous, self.id.is_none());
@@ -75,7 +75,7 @@ pub struct Credentials {
     not_fresh: bool,
     #[serde(default)]
     force: bool,
-    /// Where to go then.
+    /// Where to go afterwards.
     pub next: Option<String>,
 }
 
@@ -101,7 +101,7 @@ impl Credentials {
     }
 }
 
-/// What a door's `PendingLogin` says.
+/// What a door's `PendingLogin` reports.
 pub fn pending(pending: &PendingLogin<impl User>) -> String {
     match pending.is_confirmation() {
         true => format!("{} to confirm", pending.user().id()),
@@ -109,7 +109,7 @@ pub fn pending(pending: &PendingLogin<impl User>) -> String {
     }
 }
 
-/// Confirms the login. Loads nobody: the user is the one that the session names, or ben when it names nobody.
+/// Confirms the login. Loads nobody: the user is the one that the session names, or ben when it names none.
 ///
 /// # Errors
 ///
@@ -119,7 +119,7 @@ pub async fn confirm(login: &Login<Member>, members: &Members) -> Result<(), Err
     login.confirm_login(&members.find(&id).unwrap()).await
 }
 
-/// Gives the user another auth hash, and carries the login over.
+/// Gives the user another auth hash, and keeps this login.
 ///
 /// # Errors
 ///
@@ -145,7 +145,7 @@ pub fn read(session: &Session, key: &str) -> Result<String, Error> {
     Ok(value.map_or("nothing".to_owned(), |value| value.to_string()))
 }
 
-/// Takes all messages: each in a line, behind its category.
+/// Takes all messages: one per line, after its category.
 ///
 /// # Errors
 ///
@@ -168,7 +168,7 @@ pub fn said(flash: &Flash) -> Result<String, Error> {
     Ok(messages.into_iter().map(|message| message.text).collect())
 }
 
-/// Puts something into a member's cart, and tells them.
+/// Puts something into a member's cart, and leaves a message.
 ///
 /// # Errors
 ///
@@ -178,7 +178,7 @@ pub fn fill(session: &Session, flash: &Flash) -> Result<(), Error> {
     flash.message("It is in the cart.")
 }
 
-/// What is in a member's cart, and what they are told.
+/// The contents of a member's cart, and the messages.
 ///
 /// # Errors
 ///

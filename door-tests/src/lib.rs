@@ -1,17 +1,17 @@
-//! What every framework's door of housekey must do, as a suite: a test of a door's crate for each case, by [`suite!`].
+//! What every framework's door to housekey must do, as a suite: [`suite!`] makes each case a test in the door's crate.
 //!
-//! A door implements [`Door`]. The README says how, and what belongs here.
+//! A door implements [`Door`]. The README explains how, and what belongs here.
 //!
-//! - [`flask_login`]: what Flask-Login's own tests say, in their order, under the `flask` preset.
-//! - [`flask_login_traps`]: what surprises in Flask-Login, one test for each.
-//! - [`axum_login_defects`]: what is wrong in axum-login, one test for each.
-//! - [`login_records`]: logins that have a record on the server.
+//! - [`flask_login`]: Flask-Login's own tests, in their order, under the `flask` preset.
+//! - [`flask_login_traps`]: the surprises of Flask-Login, one test for each.
+//! - [`axum_login_defects`]: the defects of axum-login, one test for each.
+//! - [`login_records`]: logins with a record on the server.
 //! - [`behaviour`]: everything else.
-//! - [`csrf`]: what pages of other origins have their visitors send, for whatever a door has against that.
+//! - [`csrf`]: requests that pages of other origins make their visitors send, for any door's protection against them.
 //!
 //! Time is a number that the tests set, and nothing sleeps.
 
-// All of this is tests: what it unwraps is what a test expects.
+// All of this is test code: an unwrap states what a test expects.
 #![allow(clippy::unwrap_used)]
 
 #[macro_use]

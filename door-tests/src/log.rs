@@ -12,8 +12,8 @@ use tracing::{Event, Metadata, Subscriber};
 pub(crate) struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    /// The global one. It has to be there before any other: with a single subscriber that is not, a test on another thread that
-    /// comes to a line of the log first switches the line off for good, since `tracing` asks that thread alone.
+    /// The global subscriber. It must be set before any other: otherwise, if a single subscriber is not global, a test on
+    /// another thread that reaches a log line first switches that line off for good, since `tracing` asks only that thread.
     pub(crate) fn of_all_threads() -> Self {
         static GLOBAL: OnceLock<Log> = OnceLock::new();
         let global = GLOBAL.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! A Flask program with Flask-Login, by hand and by its documentation: what it writes and what it can read. Nothing
+//! A Flask program with Flask-Login, written by hand from its documentation: what it writes and what it can read. Nothing
 //! here uses housekey.
 
 use std::io::{Read as _, Write as _};
@@ -52,14 +52,14 @@ pub fn read_session(key: &str, cookie: &str) -> Option<String> {
     Some(json)
 }
 
-/// Flask-Login's remember token. A text key is Latin-1 there.
+/// Flask-Login's remember token. It encodes a text key as Latin-1.
 pub fn remember_token(key: &[u8], user_id: &str) -> String {
     let mut mac: Hmac<Sha512> = Hmac::new_from_slice(key).unwrap();
     mac.update(user_id.as_bytes());
     format!("{user_id}|{}", hex(&mac.finalize().into_bytes()))
 }
 
-/// Flask-Login 0.6.3's session identifier, for texts that Python shows as they are.
+/// Flask-Login 0.6.3's session identifier, for texts that Python prints unchanged.
 pub fn identifier_06(address: &str, user_agent: &str) -> String {
     hex(&Sha512::digest(format!("b'{address}'|b'{user_agent}'")))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use housekey::{BoxError, User, UserLoader};
 use http::request::Parts;
 
-/// A user as an application has them.
+/// An application's user.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The id.
@@ -19,7 +19,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// As the table has one of this id.
+    /// The row with this id.
     pub fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -43,7 +43,7 @@ impl User for Member {
     }
 }
 
-/// One of the staff: somebody who has nothing but an id, and who can neither be compared nor hashed.
+/// A member of the staff: has nothing but an id, and can neither be compared nor hashed.
 pub struct Staff(pub u64);
 
 impl User for Staff {
@@ -53,7 +53,7 @@ impl User for Staff {
 }
 
 impl Staff {
-    /// Loads them: everybody is there whose id is a number.
+    /// Loads staff: every number is the id of one.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Staff {
     }
 }
 
-/// A table of members that counts who is looked up, and that can be away. `mia`, `ben`, `1`, `7` and `佐藤` are in it.
+/// A table of members that counts look-ups, and that can be down. It contains `mia`, `ben`, `1`, `7` and `佐藤`.
 #[derive(Clone)]
 pub struct Members(Arc<Table>);
 
@@ -87,7 +87,7 @@ impl Default for Members {
 }
 
 impl Members {
-    /// The member of this id, as they are now.
+    /// The member with this id, as they are now.
     pub fn find(&self, id: &str) -> Option<Member> {
         self.0.rows.lock().unwrap().get(id).cloned()
     }
@@ -118,7 +118,7 @@ impl Members {
         std::mem::take(&mut self.0.lookups.lock().unwrap())
     }
 
-    /// How often the request itself was to prove its user, since the last call.
+    /// How often the request was asked to prove its user, since the last call.
     pub(crate) fn request_lookups(&self) -> usize {
         self.0.request_lookups.swap(0, Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! A site as it is described to a door.
+//! A site's description for a door.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::door::Local;
 use crate::handlers::Who;
 use crate::people::{Member, Members, Staff};
 
-/// What an application consists of: the routes of every site, which [`Door`](crate::Door) lists, and these.
+/// The parts of an application: the routes of every site, which [`Door`](crate::Door) lists, and these.
 #[derive(Clone)]
 pub struct Plan {
     /// Which one it is.
     pub(crate) number: usize,
-    /// The manager whose layer is around all routes. Without one there is none.
+    /// The manager whose layer is around all routes. `None` for no layer.
     pub members: Option<LoginManager<Member>>,
     /// The manager of the routes for staff, and the one of [`Layer::Staff`].
     pub staff: Option<LoginManager<Staff>>,
@@ -25,7 +25,7 @@ pub struct Plan {
     pub table: Members,
     /// More pages.
     pub pages: Vec<Page>,
-    /// A guard around all routes, inside of the managers' layers, and what it leaves open (`except`).
+    /// A guard around all routes, inside the managers' layers, and the routes that it leaves open (`except`).
     pub closed: Option<(Guard, PublicRoutes)>,
 }
 
@@ -51,16 +51,16 @@ impl Plan {
 /// A page, which answers every method.
 #[derive(Clone)]
 pub struct Page {
-    /// Where it is, below all of [`Layer::Below`]. A part in braces stands for anything but a `/`, and [`ELSEWHERE`] for all
-    /// that has no other route.
+    /// The path, below all of [`Layer::Below`]. A part in braces matches anything except `/`, and [`ELSEWHERE`] everything
+    /// without a route of its own.
     pub path: &'static str,
-    /// What a request passes before it comes there, the innermost first.
+    /// What a request passes before it gets there, the innermost first.
     pub behind: Vec<Layer>,
-    /// What is done there.
+    /// What the page does.
     pub does: Does,
 }
 
-/// The path of a page for all requests that no other route is for.
+/// The path of a page for all requests without another route.
 pub const ELSEWHERE: &str = "*";
 
 /// What a request passes on its way to a page.
@@ -68,7 +68,7 @@ pub const ELSEWHERE: &str = "*";
 pub enum Layer {
     /// A guard of the door's for members.
     Guard(Guard),
-    /// What is inside is in an application of its own below this path, as the framework nests one.
+    /// The inner part is a separate application below this path, nested in the framework's way.
     Below(&'static str),
     /// The layer of the staff's manager.
     Staff,
@@ -77,18 +77,18 @@ pub enum Layer {
 /// What a page does.
 #[derive(Clone)]
 pub enum Does {
-    /// It looks at nothing and gives this answer.
+    /// Uses nothing and gives this answer.
     Answers(Response<String>),
-    /// It asks for these, one after the other, and says what it got with a `; ` between them.
+    /// Uses these extractors in order, and returns what it got, joined by `; `.
     Asks(Vec<Ask>),
-    /// It asks for what [`Given`] has and does this, whose error is the door's to answer.
+    /// Uses the extractors for [`Given`] and does this. The door answers its error.
     Acts(Action),
 }
 
-/// What a handler does with what it is given.
+/// What a handler does with its extractors.
 pub type Action = Arc<dyn Fn(Given) -> Local<Result<Response<String>, Error>> + Send + Sync>;
 
-/// What the door's extractors give to an [`Action`].
+/// What the door's extractors pass to an [`Action`].
 pub struct Given {
     /// From the door's `Login<Member>`.
     pub login: Login<Member>,
@@ -100,22 +100,22 @@ pub struct Given {
     pub path: String,
     /// The body of the request.
     pub body: String,
-    /// Asks the door's `CurrentUser<Member>` of the request. An error of that has its kind and its text.
+    /// Asks the door's `CurrentUser<Member>` for the request's user. An error has its kind and its text.
     pub who: Rc<dyn Fn() -> Local<Result<Who, Error>>>,
 }
 
-/// What a page asks for.
+/// What a page extracts.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
-    /// By this extractor.
+    /// With this extractor.
     pub extractor: Extractor,
-    /// For users of this type.
+    /// For this user type.
     pub of: Of,
-    /// Within `WithoutUse`.
+    /// Inside `WithoutUse`.
     pub without_use: bool,
 }
 
-/// An extractor, and what a page says that got something by it.
+/// An extractor, and what a page returns with it.
 #[derive(Clone, Copy, Debug)]
 pub enum Extractor {
     /// [`Who`].
@@ -126,7 +126,7 @@ pub enum Extractor {
     OptionalLoginRequired,
     /// The id.
     FreshLoginRequired,
-    /// The id, and `to confirm` if it is a proof.
+    /// The id, with `to confirm` for a confirmation.
     PendingLogin,
     /// Nothing.
     Login,
@@ -138,7 +138,7 @@ pub enum Extractor {
     NextUrl,
 }
 
-/// The type of the users that an extractor names.
+/// The user type that an extractor names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
     /// `Member`.
@@ -152,13 +152,13 @@ pub enum Of {
 /// A guard, as the door's functions of these names make it.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// Which function.
+    /// The function.
     pub requires: Requires,
-    /// The methods that are called on it, in this order.
+    /// The methods to call on it, in this order.
     pub rules: Vec<Rule>,
 }
 
-/// What a guard begins with.
+/// The first part of a guard.
 #[derive(Clone, Copy, Debug)]
 pub enum Requires {
     /// `login_scope`.
@@ -178,7 +178,7 @@ pub enum Rule {
     FreshWithin(Duration),
     /// `require`.
     Require(fn(&Member) -> bool),
-    /// `require_async`, which gets this answer.
+    /// `require_async`, which returns this.
     RequireAsync(fn(&Member) -> Result<bool, &'static str>),
     /// `login_view`.
     LoginView(&'static str),
@@ -194,17 +194,17 @@ pub enum Rule {
     LetPreflightsPass,
 }
 
-/// A page that says this and looks at nobody.
+/// A page that returns this and uses no extractor.
 pub(crate) fn says(path: &'static str, text: &str) -> Page {
     answers(path, Response::new(text.to_owned()))
 }
 
-/// A page that gives this answer and looks at nobody.
+/// A page that gives this answer and uses no extractor.
 pub(crate) fn answers(path: &'static str, answer: Response<String>) -> Page {
     Page::new(path, Does::Answers(answer))
 }
 
-/// A page that asks for these.
+/// A page that uses these extractors.
 pub(crate) fn asks<A: Into<Ask>>(
     path: &'static str,
     extractors: impl IntoIterator<Item = A>,
@@ -235,19 +235,19 @@ impl Page {
         }
     }
 
-    /// Puts a guard around what there is so far.
+    /// Puts a guard around everything so far.
     pub(crate) fn behind(mut self, guard: Guard) -> Self {
         self.behind.push(Layer::Guard(guard));
         self
     }
 
-    /// Puts what there is so far below a path.
+    /// Nests everything so far below a path.
     pub(crate) fn below(mut self, path: &'static str) -> Self {
         self.behind.push(Layer::Below(path));
         self
     }
 
-    /// Puts the layer of the staff's manager around what there is so far.
+    /// Puts the layer of the staff's manager around everything so far.
     pub(crate) fn for_staff(mut self) -> Self {
         self.behind.push(Layer::Staff);
         self
@@ -255,7 +255,7 @@ impl Page {
 }
 
 impl Given {
-    /// Who is there, by the door's extractor.
+    /// The current user, from the door's extractor.
     pub(crate) async fn who(&self) -> Result<Who, Error> {
         (self.who)().await
     }
@@ -357,7 +357,7 @@ impl Guard {
     }
 }
 
-/// What an action may end with.
+/// The result of an action.
 pub(crate) trait IntoAnswer {
     fn into_answer(self) -> Result<Response<String>, Error>;
 }
@@ -380,7 +380,7 @@ impl IntoAnswer for String {
     }
 }
 
-/// A status alone.
+/// Only a status.
 impl IntoAnswer for u16 {
     fn into_answer(self) -> Result<Response<String>, Error> {
         let answer = Response::builder().status(self);

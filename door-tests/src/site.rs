@@ -1,4 +1,4 @@
-//! A site and everything around it: its members, a clock that tests set, what its hook was told.
+//! A site and everything around it: its members, a clock that tests set, and the events of its hook.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::store::TestStore;
 use housekey::testing::Clock;
 use housekey::testing::Jar;
 
-/// When every test begins.
+/// Where every test's clock starts.
 pub(crate) const START: u64 = Clock::START;
 pub(crate) const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
 pub(crate) const OLD_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
@@ -25,27 +25,27 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) type Builder = LoginManagerBuilder<Member>;
 
-/// What ends every login of mia, without her doing.
+/// Ends every login of mia, without her doing.
 pub(crate) const ENDS_OF_MIA: [fn(&Site); 4] = [
     |site| site.members.remove("mia"),
     |site| site.members.change("mia", |member| member.active = false),
     |site| site.members.set_stamp("mia", "after a new password"),
-    // A column that was set to NULL.
+    // A column set to NULL.
     |site| site.members.change("mia", |member| member.stamp = None),
 ];
 
-/// What the manager's hook was told.
+/// The events that the manager's hook got.
 #[derive(Clone, Default)]
 pub(crate) struct Events(Arc<Mutex<Vec<Event>>>);
 
 impl Events {
-    /// Those since the last call.
+    /// The events since the last call.
     pub(crate) fn take(&self) -> Vec<Event> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
-/// Makes sites that are entered by the door under test.
+/// Makes sites for the door under test.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Sites {
@@ -64,7 +64,7 @@ impl Sites {
         self.door.advice()
     }
 
-    /// Runs this on the present thread, as one of a server's workers does.
+    /// Runs this on the current thread, as one of a server's workers does.
     pub(crate) fn block_on(self, work: impl Future<Output = ()> + 'static) {
         self.door.block_on(Box::pin(work));
     }
@@ -81,7 +81,7 @@ impl Sites {
         )
     }
 
-    /// Flask's wire.
+    /// Flask's format.
     pub(crate) fn flask(self) -> Site {
         self.flask_with(|builder| builder)
     }
@@ -93,7 +93,7 @@ impl Sites {
         )
     }
 
-    /// Flask's wire, and neither a login page nor a refresh page.
+    /// Flask's format, with neither a login page nor a refresh page.
     pub(crate) fn flask_without_pages(self) -> Site {
         self.of(LoginManager::flask, |builder| builder)
     }
@@ -111,7 +111,7 @@ impl Sites {
         )
     }
 
-    /// Flask's wire, with login records.
+    /// Flask's format, with login records.
     pub(crate) fn stored_flask(self) -> Site {
         self.stored_flask_with(|builder| builder)
     }
@@ -124,7 +124,7 @@ impl Sites {
         )
     }
 
-    /// A manager that the test begins itself, for instance with another loader around the members.
+    /// A manager that the test builds itself, for instance with another loader around the members.
     pub(crate) fn of(self, preset: Preset, set: impl FnOnce(Builder) -> Builder) -> Site {
         self.begin(preset, false, set)
     }
@@ -174,7 +174,7 @@ impl Sites {
     }
 }
 
-/// Somebody who answers requests, by a plan.
+/// Answers requests by a plan.
 #[derive(Clone)]
 pub(crate) struct Server {
     sites: Sites,
@@ -187,7 +187,7 @@ impl Server {
         self.sites.door.open(&self.plan)
     }
 
-    /// Sends what is there and nothing else, as a program does.
+    /// Sends exactly these headers, as a program does.
     pub(crate) async fn send(&self, request: Request<Vec<u8>>) -> Answer {
         let response = self.sites.door.ask(&self.plan, request).await;
         let (parts, body) = response.into_parts();
@@ -221,13 +221,13 @@ pub(crate) struct Site {
     server: Server,
 }
 
-/// What stays when a site is restarted.
+/// What survives a restart of the site.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) members: Members,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
-    /// Where the records of the logins are, at a site that keeps any.
+    /// Where the records of the logins are, if the site keeps any.
     pub(crate) store: TestStore,
     pub(crate) keeps_records: bool,
     preset: Preset,
@@ -286,7 +286,7 @@ impl Site {
         }
     }
 
-    /// The same site behind a guard, which leaves these routes open.
+    /// The same site behind a guard that leaves these routes open.
     pub(crate) fn closed(self, guard: Guard, public: &PublicRoutes) -> Self {
         let closed = Some((guard, public.clone()));
         Self {
@@ -307,24 +307,24 @@ impl Site {
         &self.server
     }
 
-    /// As a program sends it: what is there and nothing else.
+    /// Sends exactly these headers, as a program does.
     pub(crate) async fn send(&self, request: Request<Vec<u8>>) -> Answer {
         self.server.send(request).await
     }
 
-    /// Somebody new.
+    /// A new visitor.
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.server.clone(), self.clock.clone())
     }
 
-    /// Somebody new who has logged in.
+    /// A new visitor who has logged in.
     pub(crate) async fn browser_of(&self, id: &str) -> Browser {
         let mut browser = self.browser();
         browser.log_in(id).await;
         browser
     }
 
-    /// Somebody new who has logged in and is remembered.
+    /// A new visitor who has logged in with "remember me".
     pub(crate) async fn remembered_browser_of(&self, id: &str) -> Browser {
         let mut browser = self.browser();
         browser.log_in_remembered(id).await;
@@ -335,14 +335,14 @@ impl Site {
         self.manager().logins_of(user_id).await.unwrap().len()
     }
 
-    /// Who is there for somebody with this jar and nothing else.
+    /// The current user for this jar alone.
     pub(crate) async fn who_with(&self, jar: &Jar) -> String {
         let mut browser = self.browser();
         browser.jar = jar.clone();
         browser.who().await
     }
 
-    /// Who is there for somebody who has nothing but this cookie.
+    /// The current user for this cookie alone.
     pub(crate) async fn who_with_only(&self, name: &str, jar: &Jar) -> String {
         let mut browser = self.browser();
         browser.jar.put(name, jar.value(name).unwrap());
@@ -354,7 +354,7 @@ fn with_pages(builder: Builder) -> Builder {
     builder.login_view("/login").refresh_view("/prove-it")
 }
 
-/// Text that no compression makes shorter by much.
+/// Text that compression hardly shortens.
 pub(crate) fn noise(len: usize) -> String {
     let mut state = 7u64;
     let mut next = || {

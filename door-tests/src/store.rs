@@ -1,4 +1,4 @@
-//! A login store that tests can look into, break and stop.
+//! A login store that tests can inspect, break and pause.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use housekey::records::{
 };
 use tokio::sync::Notify;
 
-/// What a store is asked for.
+/// The operations of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Create,
@@ -22,7 +22,7 @@ pub(crate) enum Call {
     DeleteExpired,
 }
 
-/// Records in memory, behind a door that counts, fails and waits as it is told. Clones are the same store.
+/// Records in memory, behind a door that counts, fails and waits on command. Clones are the same store.
 #[derive(Clone, Default)]
 pub(crate) struct TestStore {
     records: MemoryLoginStore,
@@ -40,12 +40,12 @@ struct State {
 }
 
 impl TestStore {
-    /// How many records there are, expired ones included.
+    /// The number of records, including expired ones.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// A user's records, expired ones included, in any order.
+    /// A user's records, including expired ones, in any order.
     pub(crate) async fn of(&self, user_id: &str) -> Vec<LoginRecord> {
         self.records
             .list_by_user(user_id, 0, usize::MAX)
@@ -60,14 +60,14 @@ impl TestStore {
         records.remove(0)
     }
 
-    /// Changes a user's only record behind everybody's back.
+    /// Changes a user's only record without telling the site.
     pub(crate) async fn change(&self, user_id: &str, change: impl FnOnce(&mut LoginRecord)) {
         let mut record = self.only(user_id).await;
         change(&mut record);
         assert_eq!(self.records.update(&record).await.unwrap(), Updated::Done);
     }
 
-    /// What was asked since the last call.
+    /// The operations since the last call.
     pub(crate) fn calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
@@ -87,7 +87,7 @@ impl TestStore {
         self.state.lock().unwrap().failing = calls.to_vec();
     }
 
-    /// From now on these calls are done, and then fail: their answer is lost.
+    /// From now on these calls are carried out, and then fail: their answer is lost.
     pub(crate) fn lose(&self, calls: &[Call]) {
         self.state.lock().unwrap().losing = calls.to_vec();
     }
@@ -120,7 +120,7 @@ impl TestStore {
                 .take_if(|(held, _)| *held == call)
                 .map(|(_, gate)| gate)
         };
-        // As a database would, it lets others go first.
+        // Lets other tasks run first, as a database would.
         future::yield_now().await;
         if let Some(gate) = gate {
             gate.pass().await;
@@ -199,7 +199,7 @@ impl LoginStore for TestStore {
     }
 }
 
-/// Where one who comes along waits until told to go on. Clones are the same gate.
+/// A gate where a call waits until it is released. Clones are the same gate.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<Signals>);
 
@@ -219,7 +219,7 @@ impl Gate {
         self.0.open.notify_one();
     }
 
-    /// Starts this, and returns when it has come to the gate. From there it goes on in [`Stopped::go_on`] alone.
+    /// Starts this, and returns when it has reached the gate. From there it continues only with [`Stopped::go_on`].
     pub(crate) async fn stop<F: Future + Unpin>(&self, mut work: F) -> Stopped<F> {
         let reached = async {
             self.0.reached.notified().await;
@@ -236,14 +236,14 @@ impl Gate {
     }
 }
 
-/// Something that waits at a gate.
+/// A call that waits at a gate.
 pub(crate) struct Stopped<F> {
     gate: Gate,
     work: F,
 }
 
 impl<F: Future> Stopped<F> {
-    /// Lets it go on to its end.
+    /// Lets it run to its end.
     pub(crate) async fn go_on(self) -> F::Output {
         self.gate.open();
         self.work.await

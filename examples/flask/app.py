@@ -21,7 +21,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from signed_in import signed_in
 
-# The members' site in Rust has the same looks. Copy its folder `static` with this one.
+# The members' site in Rust looks the same. Copy its folder `static` along with this one.
 app = Flask(__name__, static_folder="../members/static")
 app.config.update(
     SECRET_KEY=os.environ.get("SECRET_KEY") or secrets.token_hex(),
@@ -37,24 +37,24 @@ app.config.update(
 login_manager = LoginManager(app)
 login_manager.login_view = login_manager.refresh_view = "sign_in"
 app.register_blueprint(signed_in)
-# No other site's form changes anything here.
+# Forms of other sites cannot change anything here.
 CsrfGuard(app)
 
 
 class Member(UserMixin):
-    """In place of a row of your table of users."""
+    """Stands for a row of your users table."""
 
     def __init__(self, id, name, password):
         self.id, self.name = id, name
         self.password_hash = generate_password_hash(password)
 
     def session_auth_hash(self):
-        """Another password ends all logins."""
+        """A new password ends all logins."""
         return self.password_hash
 
 
 MEMBERS = {"1": Member("1", "mia", "correct horse")}
-# What is compared with where there is no such member, so that nobody learns by the time whether there is.
+# Stands in for the hash of an unknown member, so that the time of the answer does not reveal which names exist.
 NOBODY = Member("", "", secrets.token_hex())
 
 

@@ -1,4 +1,4 @@
-"""The page where people see where they are signed in, and end what they do not know: a blueprint, to be copied."""
+"""The page that shows users where they are logged in, and lets them end logins that they do not recognise: a blueprint to copy."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -19,7 +19,7 @@ def page():
 @signed_in.post("/<login_id>/end")
 @fresh_login_required
 def end(login_id):
-    # It ends logins of the current user only, whatever number a form sends.
+    # It ends only the current user's logins, whatever id a form sends.
     if end_login(login_id):
         flash("That login is over.")
     else:
@@ -37,13 +37,13 @@ def end_others():
 
 @signed_in.app_template_filter("program")
 def program(user_agent):
-    """A user agent in words that a person understands."""
+    """A user agent in plain words."""
     return heading(user_agent)
 
 
 @signed_in.app_template_filter("ago")
 def ago(time):
-    """How long ago that was, as people say it."""
+    """How long ago that was, in plain words."""
     passed = datetime.now(timezone.utc) - time
     for length, unit in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
         count = passed // length

@@ -1,8 +1,8 @@
-"""User agents in words that a person understands. They are the client's own claim."""
+"""User agents in plain words. They are the client's own claim."""
 
 import re
 
-# In this order: nearly everybody also says Chrome or Safari.
+# In this order: nearly every browser also says Chrome or Safari.
 BROWSERS = [
     ("Edge", r"Edg(A|iOS|e)?/"),
     ("Opera", r"OP(R|T|X|iOS)/|Opera"),

@@ -1,4 +1,4 @@
-//! Makes a module of each example in `docs/`. An example keeps its line number, so that the compiler names the line of the page.
+//! Makes a module from each example in `docs/`. An example keeps its line number, so that the compiler names the page's line.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn main() -> io::Result<()> {
     fs::write(Path::new(&out).join("examples.rs"), modules)
 }
 
-/// The examples of a page that say that they are Rust and nothing else, each with the number of the line above it.
+/// The examples of a page that are marked as plain Rust, each with the number of the line above it.
 fn examples(page: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut lines = page.lines().enumerate();

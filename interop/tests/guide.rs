@@ -1,4 +1,4 @@
-//! What the guides from Flask to Rust say, compared with the programs and the package that they are about.
+//! Compares the guides from Flask to Rust with the programs and the package that they describe.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -10,7 +10,7 @@ use std::process::Command;
 const SIDE_BY_SIDE: &str = include_str!("../../docs/from-flask-side-by-side.md");
 const NAMES: &str = include_str!("../../docs/from-flask-names.md");
 
-/// Every name that Flask-Login has for those who use it, and every setting that it looks up.
+/// Every name that Flask-Login has for its users, and every setting that it reads.
 const PUBLIC_NAMES: &str = r#"
 import inspect, pathlib, re
 import blinker, flask_login
@@ -103,7 +103,7 @@ fn every_name_on_the_right_is_one_of_housekeys() {
             let path = leading_path(span)
                 .split("::")
                 .flat_map(|part| part.split('.'));
-            // A setting's value in Python is the one foreign word there.
+            // Only the value of a setting in Python is foreign there.
             for name in path.filter(|name| !["", "False"].contains(name)) {
                 assert!(words.contains(name), "{name} in {cells:?}");
                 looked_up += 1;
@@ -113,14 +113,14 @@ fn every_name_on_the_right_is_one_of_housekeys() {
     assert!(looked_up > 80);
 }
 
-/// The cells of the tables that say what is called what.
+/// The cells of the tables of names.
 fn rows() -> Vec<Vec<String>> {
     let rows = NAMES.lines().filter_map(|line| line.strip_prefix("| "));
     rows.map(|row| row.split(" | ").map(str::to_owned).collect())
         .collect()
 }
 
-/// What is between back quotes.
+/// The text between back quotes.
 fn code(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

@@ -1,7 +1,7 @@
 //! The two small programs, started on one users table: a login at one is a login at the other.
 //!
-//! The Flask program is on Flask-Login. With `FLASK_HOUSEKEY_VENV`, the path of a virtual environment with flask_housekey, it is
-//! on that: `crates/housekey-flask/test` does so.
+//! The Flask program uses Flask-Login. With `FLASK_HOUSEKEY_VENV`, the path of a virtual environment with flask_housekey,
+//! it uses that instead: `crates/housekey-flask/test` does so.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -71,7 +71,7 @@ fn the_denied_dashboard_leads_to_the_same_login_page_and_from_there_back() {
         let login = "/login?next=%2Fdashboard%3Ftab%3D2";
         let denied = browser.get(here, "/dashboard?tab=2");
         assert_eq!(denied.redirect(), (302, login));
-        // The message that the one left is shown by the other, once.
+        // One side shows the other's message, once.
         let message = "Please log in to access this page.";
         assert!(browser.get(there, login).body.contains(message));
         assert!(!browser.get(here, login).body.contains(message));
@@ -126,7 +126,7 @@ fn who_signs_out_at_one_is_out_at_the_other_and_not_remembered() {
         for site in [here, there] {
             assert_eq!(browser.whoami(site), nobody());
         }
-        // Flask-Login leaves the time that the Rust side put into the session, and the Rust side clears it away.
+        // Flask-Login leaves the time that the Rust side put into the session, and the Rust side removes it.
         assert_eq!(browser.cookies(), [] as [&str; 0]);
         assert_eq!(browser.get(here, "/dashboard").status, 302);
     }
@@ -175,7 +175,7 @@ fn a_setting_that_is_missing_is_named() {
     }
 }
 
-/// What `/whoami` says of mia.
+/// What `/whoami` says about mia.
 fn mia(fresh: bool, remembered: bool) -> Value {
     json!({ "user_id": "1", "fresh": fresh, "remembered": remembered, "session": {} })
 }
@@ -242,7 +242,7 @@ fn flask(folder: &Path, program: &str, arguments: &[&str]) -> Command {
     with_settings(command, folder)
 }
 
-/// The folder of a copy of the Flask program that imports flask_housekey, and differs in that line alone.
+/// The folder with a copy of the Flask program that imports flask_housekey and differs only in that line.
 fn on_flask_housekey(interop: &Path, folder: &Path) -> PathBuf {
     let home = folder.join("small/flask");
     let program = fs::read_to_string(interop.join("small/flask/app.py")).unwrap();
@@ -289,7 +289,7 @@ impl Site {
             }
             eprint!("{line}");
         };
-        // A pipe that nobody reads would stop the program once it is full.
+        // An unread pipe would stop the program once it is full.
         thread::spawn(move || io::copy(&mut said, &mut io::stderr()));
         Self { child, address }
     }
@@ -310,7 +310,7 @@ impl Site {
 }
 
 impl Drop for Site {
-    /// Asks, since gunicorn has a process below it that would go on.
+    /// Asks it to end, since gunicorn has a child process that would go on.
     fn drop(&mut self) {
         let _ = Command::new("kill")
             .arg(self.child.id().to_string())
@@ -413,7 +413,7 @@ impl Browser {
         answer
     }
 
-    /// Cookies without an end of their own end with the browser.
+    /// Cookies without an expiry end with the browser.
     fn close(&mut self) {
         self.jar.retain(|_, cookie| cookie.persistent);
     }

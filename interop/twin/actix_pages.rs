@@ -175,7 +175,7 @@ async fn change_password(
     }
     let remembered = current_user.is_remembered();
     let account = users.set_password(&account, &form.new).await?;
-    // The id may have changed with the password. Whoever changed it stays.
+    // The id may have changed with the password. This browser stays logged in.
     login.login_user(&account).remember(remembered).await?;
     Ok(HttpResponse::SeeOther()
         .insert_header(("location", "/"))
@@ -196,7 +196,7 @@ struct Activity {
     active: String,
 }
 
-/// What an administrator would do. There is no administrator here.
+/// What an administrator would do. This site does not have one.
 async fn set_active(ThinData(users): ThinData<Users>, Form(form): Form<Activity>) -> Answer {
     Ok(if users.set_active(form.id, form.active == "on").await? {
         text(StatusCode::OK, "done\n")
@@ -263,7 +263,7 @@ async fn add_to_cart(session: Session, Form(form): Form<Item>) -> Answer<Json<Ve
     Ok(Json(cart))
 }
 
-/// All that `serde` makes of Rust's values. None of it is tagged: Flask sees lists and dictionaries.
+/// Every type that `serde` turns Rust's values into. None of it is tagged: Flask sees lists and dictionaries.
 async fn write_values(session: Session) -> Answer<&'static str> {
     session.insert("a tuple", &(1, "zwei", (None::<()>, 3.5)))?;
     session.insert("bytes", &[0u8, 255, 254])?;
@@ -301,7 +301,7 @@ fn text(status: StatusCode, text: &'static str) -> HttpResponse {
     HttpResponse::build(status).body(text)
 }
 
-/// What housekey says is answered as it suggests; everything else that fails is our fault.
+/// housekey's errors are answered as it suggests; everything else that fails is our fault.
 #[derive(Debug)]
 struct Failure(Result<housekey_actix::Error, BoxError>);
 

@@ -1,9 +1,9 @@
 //! The Flask application in `flask/`, in Rust: the same pages at the same addresses, the same users table, the same
-//! cookies. Whoever logs in at one of the two is logged in at the other.
+//! cookies. A login at one of the two is a login at the other.
 //!
 //! - `settings`: what the environment says; the names are those of the Flask side.
 //! - `manager`: the settings of the login manager.
-//! - `program`: how it starts and ends.
+//! - `program`: starting and ending.
 //! - `users`: the table, and what housekey asks of it.
 //! - `pages`: what visitors see. `actix.rs` is the same on actix-web.
 

@@ -7,8 +7,8 @@ use housekey_axum::{BoxError, LoginManager};
 use crate::settings::Settings;
 use crate::users::{Account, Users};
 
-/// Every setting as the Flask side has it. What the environment leaves open, the preset has as Flask does. `peer` is the address
-/// that a request came from, where its framework keeps that.
+/// Every setting as on the Flask side. For what the environment leaves open, the preset has Flask's value. `peer` is the
+/// address that a request came from, where its framework keeps it.
 pub(crate) fn manager(
     settings: &Settings,
     users: Users,

@@ -1,10 +1,10 @@
-//! How a twin starts and ends, whatever serves it.
+//! How a twin starts and ends, on any framework.
 
 use std::process::ExitCode;
 
 use housekey_axum::BoxError;
 
-/// Writes the log to standard error, serves, and says there why it could not.
+/// Logs to standard error, serves, and reports there why it could not.
 pub(crate) async fn run(serve: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

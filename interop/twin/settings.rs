@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) passwords: Passwords,
     /// Whether a user's id ends with a fragment of the password's hash, so that a new password ends all logins.
     pub(crate) fragment_ids: bool,
-    /// Whether the password's hash is the users' auth hash, which Flask-Login knows nothing of.
+    /// Whether the password's hash is the users' auth hash, which Flask-Login does not know about.
     pub(crate) auth_hash: bool,
     /// How many proxies are in front. Flask-Login always believes the first entry of `X-Forwarded-For`.
     pub(crate) trusted_proxies: usize,
@@ -183,7 +183,7 @@ fn given(name: &str) -> Result<Option<String>, BoxError> {
         Ok(text) if text.is_empty() => Err(format!("{name} is empty: leave it out").into()),
         Ok(text) => Ok(Some(text)),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(format!("{name} is no UTF-8 text").into()),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8 text").into()),
     }
 }
 

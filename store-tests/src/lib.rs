@@ -8,6 +8,7 @@
 //! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
 //! - [`Crowd`]: many at once who do something again and again, for traffic of other kinds.
 
+pub mod attempts;
 pub mod caches;
 mod crowd;
 pub mod faults;

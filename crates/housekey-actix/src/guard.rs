@@ -39,9 +39,9 @@ pub fn fresh_login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::fresh_login(None)))
 }
 
-/// For the pages of the second step of a login: lets only users pass who have taken the first step and not the second
-/// ([`Login::begin`](housekey::Login::begin)). They are not logged in, and no other guard lets them pass. Other visitors
-/// are denied as by [`login_required`]; a logged-in user has nothing to do there and is denied too.
+/// For the pages of the second step of a login: only users who have taken the first step and not the second may pass
+/// ([`Login::begin`](housekey::Login::begin)). They are not logged in, and no other guard lets them pass. Other visitors are
+/// denied as by [`login_required`]; a logged-in user has nothing to do there and is denied too.
 pub fn pending_login_required<U: User>() -> Guard<U> {
     Guard::requiring(Some(Requirement::pending_login()))
 }

@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 use crate::errors::exception;
 
 /// The configuration keys that a login manager is built from: Flask's and Flask-Login's, then housekey's, from `OURS` on.
-const KEYS: [&str; OURS + 17] = [
+const KEYS: [&str; OURS + 18] = [
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "SESSION_COOKIE_NAME",
@@ -50,6 +50,7 @@ const KEYS: [&str; OURS + 17] = [
     "HOUSEKEY_MAX_LOGINS",
     "HOUSEKEY_WHEN_FULL",
     "HOUSEKEY_REMEMBER_FORMAT",
+    "HOUSEKEY_LIMIT_ATTEMPTS",
     // Python handles these itself: which views need a login,
     "HOUSEKEY_REQUIRE_LOGIN",
     // and which origins `CsrfGuard` lets pass.

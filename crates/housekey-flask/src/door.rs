@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule};
 
+use crate::attempt::raised;
 use crate::config::{Config, Names};
 use crate::drive::drive;
 use crate::errors::exception;
@@ -115,6 +116,13 @@ impl Door {
         let built = self.built(py)?;
         let ended = drive(py, built.settings.manager.end_logins_of(user_id));
         ended.map_err(|error| exception(py, &error))
+    }
+
+    /// Forgets what strangers have tried at an account.
+    fn forgive_attempts(&self, py: Python<'_>, form: &str, name: &str) -> PyResult<()> {
+        let built = self.built(py)?;
+        let forgiven = drive(py, built.settings.manager.forgive_attempts(form, name));
+        forgiven.map_err(|error| raised(py, &error))
     }
 
     /// Deletes the records of expired logins and returns how many there were.

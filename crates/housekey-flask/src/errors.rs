@@ -57,6 +57,7 @@ fn class_of(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::TooManyLogins => "TooManyLogins",
         ErrorKind::InvalidLoginId => "InvalidLoginId",
         ErrorKind::ForeignOrigin => "ForeignOrigin",
+        ErrorKind::TooManyAttempts => "TooManyAttempts",
         _ => return None,
     })
 }
@@ -77,7 +78,19 @@ fn http_exception(py: Python<'_>, class: &str, error: &Error) -> PyErr {
     let raised = py
         .import("flask_housekey.errors")
         .and_then(|module| module.getattr(class))
-        .and_then(|class| class.call1((in_pythons_words(error.answer().text),)));
+        .and_then(|class| {
+            let text = in_pythons_words(error.answer().text);
+            let Some(wait) = error.retry_after() else {
+                return class.call1((text,));
+            };
+            // In the form that suits who is asking.
+            let (parts, body) = error.to_response().into_parts();
+            let fields = parts.headers.iter();
+            let fields: Vec<_> = fields
+                .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
+                .collect();
+            class.call1((text, wait.as_secs(), body, fields))
+        });
     match raised {
         Ok(raised) => PyErr::from_value(raised),
         Err(error) => error,

@@ -7,6 +7,7 @@
 //! - `door`: the login manager of one app, rebuilt when the app's configuration changes. `config` reads that, and
 //!   `settings` turns it into housekey's settings.
 //! - `store`: where login records are kept; `logins`: a login as users see it.
+//! - `attempt`: attempts that are counted before they are verified.
 //! - `user`: the application's user objects and its loaders.
 //! - `csrf`: requests that pages of other origins make their visitors send.
 //! - `environ`: what a WSGI request contains; `headers`: what goes back.
@@ -14,6 +15,7 @@
 //!
 //! This crate holds no lock while it calls Python: another thread, or another greenlet of this one, may need it.
 
+mod attempt;
 mod config;
 mod csrf;
 mod door;
@@ -35,6 +37,8 @@ use pyo3::pymodule;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use super::attempt::{PyAttempt, begin_attempt, forgive_attempts};
+    #[pymodule_export]
     use super::csrf::CsrfRules;
     #[pymodule_export]
     use super::door::Door;
@@ -42,8 +46,9 @@ mod _core {
     use super::logins::PyLoginInfo;
     #[pymodule_export]
     use super::store::{
-        LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyCreated, PyLimit,
-        PyRecord, PyRoom, PyTouch, PyUpdated, RedisScripts, SqliteStore, check_login_store,
+        LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyAttemptSchedule,
+        PyCreated, PyLimit, PyRecord, PyRoom, PyTouch, PyUpdated, RedisScripts, SqliteStore,
+        check_attempt_store, check_login_store,
     };
     #[pymodule_export]
     use super::text::{decode_cookie, encode_cookie, login_url, make_next_param};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use housekey::{
-    AnswerAs, CookieSettings, Error, LoginManager, LoginManagerBuilder, LoginTimeouts,
+    AnswerAs, Attempts, CookieSettings, Error, LoginManager, LoginManagerBuilder, LoginTimeouts,
     RememberFormat, SameSite, SecretKeys, SessionProtection, SessionRefresh, WhenFull,
 };
 use pyo3::exceptions::PyValueError;
@@ -49,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) manager: LoginManager<PyUser>,
     /// Whether a login becomes stale with time. Otherwise the session says whether it is fresh.
     pub(crate) has_fresh_age: bool,
+    pub(crate) limits_attempts: bool,
     pub(crate) session_cookie_name: String,
     pub(crate) session_error: Option<String>,
     pub(crate) remember_cookie_name: String,
@@ -172,6 +173,7 @@ impl<'py> Config<'py> {
         Ok(Settings {
             manager,
             has_fresh_age: self.duration("HOUSEKEY_FRESH_WITHIN")?.is_some(),
+            limits_attempts: self.is_on("HOUSEKEY_LIMIT_ATTEMPTS", false)?,
             session_cookie_name,
             session_error,
             remember_cookie_name,
@@ -260,6 +262,20 @@ impl<'py> Config<'py> {
     ) -> PyResult<LoginManagerBuilder<PyUser>> {
         if let Some(store) = store {
             builder = builder.login_store(store.clone());
+        }
+        if self.is_on("HOUSEKEY_LIMIT_ATTEMPTS", false)? {
+            let Some(store) = store else {
+                return Err(PyValueError::new_err(
+                    "HOUSEKEY_LIMIT_ATTEMPTS: attempts are counted in the login store; set HOUSEKEY_LOGIN_STORE",
+                ));
+            };
+            Python::attach(|py| store.must_count_attempts(py))?;
+            let attempts = Attempts::new(store.clone());
+            // Without it, the address is one that clients can make up, as in Flask-Login.
+            builder = builder.limit_attempts(match self.whole("HOUSEKEY_TRUSTED_PROXIES")? {
+                Some(_) => attempts,
+                None => attempts.not_by_address(),
+            });
         }
         // Without records, its own key is what separates a named manager from the app's.
         let own = store.and(name).map(str::to_owned);

@@ -1,4 +1,4 @@
-"""Who may pass, what the others are answered, and where people go after they have logged in."""
+"""Which visitors may pass, what the others get, and where users go after they have logged in."""
 
 from datetime import timedelta
 from unittest import mock

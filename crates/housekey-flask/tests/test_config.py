@@ -165,7 +165,7 @@ def test_freezegun_and_patches_of_the_clock_are_the_clock_of_the_cookies(monkeyp
         ("HOUSEKEY_REQUIRE_LOGIN", "False", ValueError, "True or False"),
         ("HOUSEKEY_STRICT", "0", ValueError, "True or False"),
         ("HOUSEKEY_PRIVATE_RESPONSES", "no", ValueError, "True or False"),
-        ("HOUSEKEY_LOGIN_STORE", "redis://localhost?nope=1", ValueError, "HOUSEKEY_LOGIN_STORE: redis-py takes no such URL"),
+        ("HOUSEKEY_LOGIN_STORE", "redis://localhost?nope=1", ValueError, "HOUSEKEY_LOGIN_STORE: redis-py does not accept this URL"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_an_error_that_says_so(key, value, error, words):

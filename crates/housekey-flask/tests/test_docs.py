@@ -21,6 +21,11 @@ check(client.get("/", headers={"Accept": "text/html"}).status_code, 303)
 for browser in (client, other):
     check(browser.post("/login", data={"name": "mia", "password": "correct horse", "remember": "on"}).status_code, 302)
 check(client.get("/").text, "Hello mia!")
+stranger = app.test_client()
+app.config["HOUSEKEY_REQUIRE_LOGIN"] = False
+guesses = [stranger.post("/log-in-carefully", data={"name": "mia", "password": "a guess"}).status_code for _ in range(9)]
+app.config["HOUSEKEY_REQUIRE_LOGIN"] = True
+check((guesses[:5], 429 in guesses), ([401] * 5, True))
 page = client.get("/logins").text
 check(page.count("Log out there"), 1)
 ending = re.search(r'action="(/logins/[^"]+/end)"', page)[1]

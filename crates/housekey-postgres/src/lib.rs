@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod attempts;
 mod fault;
 mod loads;
 mod pool;

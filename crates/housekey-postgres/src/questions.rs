@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use housekey::records::{Created, Limit, LoginId, LoginRecord, Room, Standing};
-use housekey_statements::postgres::{LAYOUT, Layout, SAYS_CHANGES, begin};
+use housekey_statements::postgres::{IS_THERE, LAYOUT, Layout, SAYS_CHANGES, begin};
 use tokio_postgres::Row;
 
 use crate::fault::Fault;
@@ -174,6 +174,21 @@ impl Question for SaysChanges {
     async fn ask(&self, session: &Session) -> Result<bool, Fault> {
         let values = [&self.table, &self.body].map(|text| Value::Text(text.clone()));
         let rows = session.typed(SAYS_CHANGES, &values).await?;
+        get(only(&rows)?, 0)
+    }
+}
+
+/// Whether there is a table of this name.
+pub(crate) struct IsThere {
+    pub(crate) table: String,
+}
+
+impl Question for IsThere {
+    type Answer = bool;
+
+    async fn ask(&self, session: &Session) -> Result<bool, Fault> {
+        let values = [Value::Text(self.table.clone())];
+        let rows = session.typed(IS_THERE, &values).await?;
         get(only(&rows)?, 0)
     }
 }

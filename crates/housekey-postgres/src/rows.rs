@@ -67,6 +67,6 @@ fn named<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, Fault> {
     row.try_get(column).map_err(|error| Fault::reading(&error))
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(crate) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

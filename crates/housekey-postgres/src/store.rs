@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::loads::Loads;
 use crate::pool::{Pool, Question};
 use crate::questions::{
-    Creation, Described, Indexed, SaysChanges, Script, Single, columns, patience,
+    Creation, Described, Indexed, IsThere, SaysChanges, Script, Single, columns, patience,
 };
 use crate::rows::{self, column, get};
 use crate::session::{Server, Session};
@@ -190,8 +190,9 @@ impl PostgresLoginStore {
         Self::build(address, self.table, limit, connections, self.cache)
     }
 
-    /// Makes the table and its indexes where they are missing, and, if records are to be [cached](Self::cache_records), the
-    /// triggers that this takes. Several processes may do it at once. When everything is there, it
+    /// Makes the table and its indexes where they are missing, and beside it the table where [attempts](housekey::attempts) are
+    /// counted, whose name ends in `_attempts`. If records are to be [cached](Self::cache_records), also the triggers that this
+    /// takes. Several processes may do it at once. When everything is there, it
     /// only looks.
     ///
     /// The server's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
@@ -202,7 +203,11 @@ impl PostgresLoginStore {
     /// something else of this name, or the name of an index is taken; or when records are to be cached and cannot be. The message says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
         let layout = self.layout().await?;
-        if layout.is_there() && layout.lacks_index().is_none() {
+        let attempts = self.table.attempts();
+        if layout.is_there()
+            && layout.lacks_index().is_none()
+            && self.answer(IsThere { table: attempts }).await?
+        {
             return self.create_triggers().await;
         }
         self.answer(Script(postgres::create_table(&self.table)))
@@ -272,7 +277,7 @@ impl PostgresLoginStore {
     }
 
     /// The rows of one statement that is a transaction of its own.
-    async fn single<const N: usize>(
+    pub(crate) async fn single<const N: usize>(
         &self,
         which: Which,
         values: [Value; N],
@@ -282,7 +287,7 @@ impl PostgresLoginStore {
     }
 
     /// The rows of one statement on a user's records.
-    async fn indexed<const N: usize>(
+    pub(crate) async fn indexed<const N: usize>(
         &self,
         which: Which,
         values: [Value; N],
@@ -295,7 +300,7 @@ impl PostgresLoginStore {
         self.answer(question).await
     }
 
-    fn read<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
+    pub(crate) fn read<T>(&self, read: Result<T, Fault>) -> Result<T, Error> {
         read.map_err(|fault| self.failed(fault))
     }
 
@@ -534,7 +539,7 @@ mod tests {
         other.rollback().await.unwrap();
         let mias = store.create(&record("mia"), &[], Limit::NONE).await;
         assert!(mias.unwrap().is_done());
-        let drop = format!("DROP TABLE {}", store.table);
+        let drop = format!("DROP TABLE {}, {}", store.table, store.table.attempts());
         pool.execute(AssertSqlSafe(drop)).await.unwrap();
     }
 }

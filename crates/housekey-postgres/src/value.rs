@@ -4,12 +4,14 @@ use std::error::Error;
 use std::fmt;
 
 use bytes::BytesMut;
+use housekey::attempts::AttemptKey;
 use housekey::records::LoginId;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 /// An argument of a statement. The driver logs arguments when its log is on: this one shows nothing.
 pub(crate) enum Value {
     Id(LoginId),
+    Key(AttemptKey),
     MaybeId(Option<LoginId>),
     Ids(Vec<LoginId>),
     Text(String),
@@ -28,7 +30,7 @@ impl Value {
 
     pub(crate) fn type_(&self) -> Type {
         match self {
-            Self::Id(_) | Self::MaybeId(_) => Type::BYTEA,
+            Self::Id(_) | Self::Key(_) | Self::MaybeId(_) => Type::BYTEA,
             Self::Ids(_) => Type::BYTEA_ARRAY,
             Self::Text(_) => Type::TEXT,
             Self::Number(_) => Type::INT8,
@@ -51,6 +53,7 @@ impl ToSql for Value {
         let bytes = |id: &LoginId| id.as_bytes().to_vec();
         match self {
             Self::Id(id) => (&id.as_bytes()[..]).to_sql(ty, out),
+            Self::Key(key) => (&key.as_bytes()[..]).to_sql(ty, out),
             Self::MaybeId(id) => id.as_ref().map(bytes).to_sql(ty, out),
             Self::Ids(ids) => ids.iter().map(bytes).collect::<Vec<_>>().to_sql(ty, out),
             Self::Text(text) => text.to_sql(ty, out),
@@ -74,11 +77,12 @@ mod tests {
         let id = LoginId::from_bytes([7; 16]);
         let values = [
             Value::Id(id),
+            Value::Key(AttemptKey::from_bytes([7; 16])),
             Value::MaybeId(Some(id)),
             Value::Ids(vec![id]),
             Value::Text("mia".to_owned()),
             Value::Number(1_700_000_000),
         ];
-        assert_eq!(format!("{values:?}"), "[…, …, …, …, …]");
+        assert_eq!(format!("{values:?}"), "[…, …, …, …, …, …]");
     }
 }

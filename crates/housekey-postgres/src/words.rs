@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use housekey_statements::postgres::{Statements, TableName};
+use housekey_statements::postgres::{AttemptStatements, Statements, TableName};
 use tokio_postgres::types::Type;
 
 /// A statement.
@@ -18,10 +18,14 @@ pub(crate) enum Which {
     Delete,
     DeleteByUser,
     DeleteExpired,
+    CountAttempt,
+    TakeAttemptBack,
+    ForgiveAttempts,
+    DeleteExpiredAttempts,
 }
 
 impl Which {
-    pub(crate) const COUNT: usize = 10;
+    pub(crate) const COUNT: usize = 14;
 
     /// What it is given.
     pub(crate) fn types(self) -> &'static [Type] {
@@ -43,6 +47,15 @@ impl Which {
         const TOUCH: &[Type] = &[Type::BYTEA, Type::INT8, Type::INT8, Type::INT8];
         const DELETE: &[Type] = &[Type::BYTEA];
         const DELETE_BY_USER: &[Type] = &[Type::TEXT, Type::BYTEA, Type::INT8];
+        const COUNT_ATTEMPT: &[Type] = &[
+            Type::BYTEA,
+            Type::INT8,
+            Type::INT8,
+            Type::INT8,
+            Type::INT8,
+            Type::INT8,
+            Type::INT8,
+        ];
         const DELETE_EXPIRED: &[Type] = &[Type::INT8, Type::INT8];
         match self {
             Self::Load => LOAD,
@@ -54,7 +67,10 @@ impl Which {
             Self::Touch => TOUCH,
             Self::Delete => DELETE,
             Self::DeleteByUser => DELETE_BY_USER,
-            Self::DeleteExpired => DELETE_EXPIRED,
+            Self::DeleteExpired | Self::DeleteExpiredAttempts => DELETE_EXPIRED,
+            Self::CountAttempt => COUNT_ATTEMPT,
+            Self::TakeAttemptBack => &COUNT_ATTEMPT[..3],
+            Self::ForgiveAttempts => DELETE,
         }
     }
 }
@@ -65,6 +81,7 @@ pub(crate) struct Words([Arc<str>; Which::COUNT]);
 impl Words {
     pub(crate) fn new(table: &TableName) -> Self {
         let of = Statements::new(table);
+        let attempts = AttemptStatements::new(table);
         Self([
             of.load_or_standby,
             of.list_or_standby,
@@ -76,6 +93,10 @@ impl Words {
             of.delete,
             of.delete_by_user,
             of.delete_expired,
+            attempts.count,
+            attempts.take_back,
+            attempts.forgive,
+            attempts.delete_expired,
         ])
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Scripts {
     claim: Script,
     point: Script,
     release: Script,
+    pub(crate) count_attempt: Script,
+    pub(crate) take_attempt_back: Script,
 }
 
 impl Scripts {
@@ -63,6 +65,8 @@ impl Scripts {
             claim: Script::new(said::CLAIM_ID),
             point: Script::new(said::POINT),
             release: Script::new(said::RELEASE),
+            count_attempt: Script::new(said::COUNT_ATTEMPT),
+            take_attempt_back: Script::new(said::TAKE_ATTEMPT_BACK),
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::records::{Claimed, Loaded, Records, Scripts};
 /// ```
 #[derive(Clone)]
 pub struct RedisLoginStore {
-    records: Records,
+    pub(crate) records: Records,
     timeout: Duration,
     at: Arc<Ways>,
     cache: Option<(RecordCache, CachedRecords)>,
@@ -199,7 +199,7 @@ impl RedisLoginStore {
         warnings.map_err(|failure| failure.into_error())
     }
 
-    fn begin(&self) -> Time {
+    pub(crate) fn begin(&self) -> Time {
         Time::begin(self.timeout)
     }
 

@@ -20,7 +20,7 @@ use crate::writer::{Alone, QUEUE, Writer};
 
 /// How many records one transaction deletes where there may be many: other writes wait for it. Each is on pages of its own in the
 /// indexes, so that a larger transaction takes longer and saves little.
-const PURGE: usize = 50;
+pub(crate) const PURGE: usize = 50;
 
 /// Keeps login records in a table of an SQLite file. Clones share the connections; several stores, and several
 /// processes, may use one file.
@@ -147,7 +147,7 @@ impl SqliteLoginStore {
     }
 
     /// Does `work` in a transaction. It may be done again when that failed.
-    async fn write<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         alone: Alone,
         work: impl Fn(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,

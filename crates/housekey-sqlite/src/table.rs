@@ -7,7 +7,9 @@ use rusqlite::{
     Connection, MAIN_DB, OptionalExtension as _, Row, TransactionBehavior, ffi, params,
 };
 
+use crate::attempt_table::{self, AttemptTable};
 use crate::fault::Fault;
+use crate::number::{column, rows, uncolumn};
 
 /// Name, type, and whether it is the primary key.
 const COLUMNS: [(&str, &str, bool); 7] = [
@@ -46,6 +48,8 @@ pub(crate) struct Table {
     delete: String,
     delete_by_user: String,
     delete_expired: String,
+    /// What stands beside it.
+    pub(crate) attempts: AttemptTable,
 }
 
 impl Table {
@@ -110,10 +114,11 @@ impl Table {
                 "DELETE FROM \"{name}\" WHERE rowid IN \
                  (SELECT rowid FROM \"{name}\" WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)"
             ),
+            attempts: AttemptTable::beside(name),
         }
     }
 
-    /// Makes the table and its indexes if they are missing. Takes the write lock, so of two programs that start at once
+    /// Makes the tables and their indexes if they are missing. Takes the write lock, so of two programs that start at once
     /// one makes them.
     pub(crate) fn prepare(&self, connection: &mut Connection) -> Result<(), Fault> {
         let name = &self.name;
@@ -127,12 +132,14 @@ impl Table {
             .into());
         }
         transaction.execute_batch(&self.create)?;
-        self.check(&transaction)?;
+        check(&transaction, name, &COLUMNS)?;
         for (index, columns) in INDEXES {
             transaction.execute_batch(&format!(
                 "CREATE INDEX IF NOT EXISTS \"{name}_{index}\" ON \"{name}\" ({columns})"
             ))?;
         }
+        transaction.execute_batch(&self.attempts.create)?;
+        check(&transaction, &self.attempts.name, &attempt_table::COLUMNS)?;
         Ok(transaction.commit()?)
     }
 
@@ -145,30 +152,32 @@ impl Table {
         )?;
         match there {
             0 => Err(Fault::NoTable(self.name.clone())),
-            _ => self.check(connection),
+            _ => check(connection, &self.name, &COLUMNS),
         }
     }
+}
 
-    /// Whether a table that was there is one of these. It may have more columns.
-    fn check(&self, connection: &Connection) -> Result<(), Fault> {
-        let mut there = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?1)")?;
-        let there = there
-            .query_map([&self.name], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?
-            .collect::<Result<Vec<(String, String, bool)>, _>>()?;
-        let is_there = |(name, kind, key): &(&str, &str, bool)| {
-            there
-                .iter()
-                .any(|column| column.0 == *name && column.1 == *kind && column.2 == *key)
-        };
-        match COLUMNS.iter().find(|column| !is_there(column)) {
-            None => Ok(()),
-            Some((name, kind, key)) => Err(Fault::Layout {
-                table: self.name.clone(),
-                column: format!("{name} {kind}{}", if *key { " PRIMARY KEY" } else { "" }),
-            }),
-        }
+/// Whether a table that was there is one of these. It may have more columns.
+fn check(
+    connection: &Connection,
+    table: &str,
+    columns: &[(&str, &str, bool)],
+) -> Result<(), Fault> {
+    let mut there = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?1)")?;
+    let there = there
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<Vec<(String, String, bool)>, _>>()?;
+    let is_there = |(name, kind, key): &(&str, &str, bool)| {
+        there
+            .iter()
+            .any(|column| column.0 == *name && column.1 == *kind && column.2 == *key)
+    };
+    match columns.iter().find(|column| !is_there(column)) {
+        None => Ok(()),
+        Some((name, kind, key)) => Err(Fault::Layout {
+            table: table.to_owned(),
+            column: format!("{name} {kind}{}", if *key { " PRIMARY KEY" } else { "" }),
+        }),
     }
 }
 
@@ -344,20 +353,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<LoginRecord> {
         expires_at: number(5)?,
         data: row.get(6)?,
     })
-}
-
-/// SQLite's integers have a sign. What is beyond them, some 292 billion years from now, is kept as their end.
-fn column(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// Nothing here writes what is below zero; whoever did meant something long ago.
-fn uncolumn(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 #[cfg(test)]

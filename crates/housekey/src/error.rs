@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 /// RFC 9110 requires a challenge with every 401; no browser opens a dialog for this scheme.
@@ -56,6 +57,9 @@ pub enum ErrorKind {
     PasswordTooLong,
     /// Too many passwords are waiting to be verified or hashed. Whether this one is right is unknown.
     Busy,
+    /// There were too many attempts to prove who somebody is, and the next may come later:
+    /// [`retry_after`](Error::retry_after).
+    TooManyAttempts,
     /// An extractor or guard ran on a route that has no login layer.
     MissingLayer,
 }
@@ -75,6 +79,29 @@ pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<BoxError>,
+    wait: Option<Wait>,
+}
+
+/// How long somebody is to wait, and in which form they are told.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    seconds: u64,
+    told: Told,
+}
+
+/// In which form an answer is, and the fields of the request that this depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) by: Form,
+    pub(crate) vary: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A page, for people.
+    Page,
+    /// problem+json, for programs.
+    Problem,
 }
 
 impl Error {
@@ -84,6 +111,17 @@ impl Error {
             kind,
             message: message.into(),
             source: None,
+            wait: None,
+        }
+    }
+
+    /// An attempt that comes too early, by so many seconds.
+    pub(crate) fn too_many_attempts(seconds: u64, told: Told) -> Self {
+        let seconds = seconds.max(1);
+        let message = format!("too many attempts: try again in {}", in_words(seconds));
+        Self {
+            wait: Some(Wait { seconds, told }),
+            ..Self::new(ErrorKind::TooManyAttempts, message)
         }
     }
 
@@ -104,6 +142,12 @@ impl Error {
         self.kind
     }
 
+    /// How long to wait before the next attempt, in whole seconds: with [`TooManyAttempts`](ErrorKind::TooManyAttempts), and
+    /// with nothing else.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.wait.map(|wait| Duration::from_secs(wait.seconds))
+    }
+
     /// What a client gets:
     ///
     /// | kind | status |
@@ -113,6 +157,7 @@ impl Error {
     /// | [`InactiveUser`](ErrorKind::InactiveUser), [`NotFresh`](ErrorKind::NotFresh), [`TooManyLogins`](ErrorKind::TooManyLogins), [`ForeignOrigin`](ErrorKind::ForeignOrigin) | 403 |
     /// | [`InvalidLoginId`](ErrorKind::InvalidLoginId) | 404 |
     /// | [`PasswordTooLong`](ErrorKind::PasswordTooLong) | 422 |
+    /// | [`TooManyAttempts`](ErrorKind::TooManyAttempts) | 429; as a response, with `Retry-After`, and a page or problem+json, as suits who is asking |
     /// | all others: a fault in the program or in its stored data | 500 |
     pub fn answer(&self) -> ErrorAnswer<'_> {
         let (status, is_shown) = match self.kind {
@@ -124,6 +169,7 @@ impl Error {
             | ErrorKind::ForeignOrigin => (403, true),
             ErrorKind::InvalidLoginId => (404, true),
             ErrorKind::PasswordTooLong => (422, true),
+            ErrorKind::TooManyAttempts => (429, true),
             // For the developer: the layer was just forgotten, or the setting just made.
             ErrorKind::MissingLayer | ErrorKind::Setting => (500, true),
             ErrorKind::SecretKey
@@ -154,7 +200,11 @@ impl Error {
         if answer.status == 500 {
             tracing::error!(target: "housekey", error = %self, "a request failed");
         }
-        answer.to_response()
+        let mut response = answer.to_response();
+        if let Some(wait) = self.wait {
+            wait.tell(&self.message, &mut response);
+        }
+        response
     }
 
     /// Whether a retry may help: the cause is a service that housekey depends on, or the load, not the request.
@@ -204,6 +254,57 @@ impl ErrorAnswer<'_> {
         }
         response
     }
+}
+
+impl Wait {
+    fn tell(self, message: &str, response: &mut Response<String>) {
+        let Self { seconds, told } = self;
+        let (content_type, body) = match told.by {
+            Form::Page => (
+                "text/html; charset=utf-8",
+                page(429, "Too many attempts", message),
+            ),
+            Form::Problem => {
+                let more = format!(r#","retry_after":{seconds}"#);
+                let name = "too-many-attempts";
+                let body = problem(name, "Too many attempts", 429, message, &more);
+                ("application/problem+json", body)
+            }
+        };
+        *response.body_mut() = body;
+        let headers = response.headers_mut();
+        let content_type = HeaderValue::from_static(content_type);
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::RETRY_AFTER, seconds.into());
+        if let Some(vary) = told.vary {
+            headers.insert(header::VARY, HeaderValue::from_static(vary));
+        }
+    }
+}
+
+/// A page that says why there is no other. What is in it is ours.
+pub(crate) fn page(status: u16, title: &str, detail: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=en>\n<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{detail}</p>\n"
+    )
+}
+
+/// The same for programs: RFC 9457.
+pub(crate) fn problem(name: &str, title: &str, status: u16, detail: &str, more: &str) -> String {
+    format!(
+        r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{status},"detail":"{detail}"{more}}}"#
+    )
+}
+
+/// `1 second`, `40 seconds`, `15 minutes`: never less than it is.
+fn in_words(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..=90 => (seconds, "second"),
+        91..=5400 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(60 * 60), "hour"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
 }
 
 impl fmt::Display for Error {
@@ -261,6 +362,7 @@ mod tests {
             (ErrorKind::Password, 500, GENERIC),
             (ErrorKind::PasswordTooLong, 422, "what happened"),
             (ErrorKind::Busy, 503, "what happened"),
+            (ErrorKind::TooManyAttempts, 429, "what happened"),
             (ErrorKind::MissingLayer, 500, "what happened"),
         ];
         for (kind, status, text) in cases {
@@ -283,6 +385,38 @@ mod tests {
             ];
             for (name, value) in expected {
                 assert_eq!(header(name).as_deref(), value, "{kind:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_attempts_say_when_to_come_back_in_the_form_that_suits() {
+        let cases = [
+            (0, "1 second"),
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (91, "2 minutes"),
+            (900, "15 minutes"),
+            (5401, "2 hours"),
+        ];
+        for (seconds, words) in cases {
+            let told = |by| Told {
+                by,
+                vary: Some("Accept"),
+            };
+            for by in [Form::Page, Form::Problem] {
+                let error = Error::too_many_attempts(seconds, told(by));
+                let seconds = seconds.max(1);
+                assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)));
+                let response = error.to_response();
+                assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+                assert_eq!(response.headers()["retry-after"], seconds.to_string());
+                assert_eq!(response.headers()["vary"], "Accept");
+                assert_eq!(response.headers()["cache-control"], "no-store");
+                let body = response.body();
+                assert!(body.contains(&format!("try again in {words}")), "{body}");
+                let is_json = serde_json::from_str::<serde_json::Value>(body).is_ok();
+                assert_eq!(is_json, by == Form::Problem, "{body}");
             }
         }
     }

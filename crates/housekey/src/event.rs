@@ -39,6 +39,23 @@ pub enum Event {
         /// Whose account it was, `None` when there is none of that name.
         user_id: Option<String>,
     },
+    /// An attempt was refused before anything was verified: too many had failed.
+    AttemptRefused {
+        /// The application's name for what was to be proved.
+        form: String,
+        /// Whose failures were too many.
+        of: AttemptsOf,
+    },
+    /// An attempt ended without having [succeeded](crate::Attempt::succeeded), and counts as failed.
+    AttemptFailed {
+        /// The application's name for what was to be proved.
+        form: String,
+    },
+    /// An attempt succeeded, or the application said so: what had failed before counts no more.
+    AttemptsForgiven {
+        /// The application's name for what was proved.
+        form: String,
+    },
     /// `user_logged_out`: the application logged out whoever was there.
     LoggedOut {
         /// Who the session named, `None` when it named nobody.
@@ -104,6 +121,16 @@ pub enum Event {
     /// The user loader or the login store failed, so that nobody knows who is there. The error itself goes to `tracing`
     /// and to the response's source, not into the event.
     LoadFailed,
+}
+
+/// Whose failures an attempt was refused for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttemptsOf {
+    /// Those at this account, by browsers that it does not know.
+    Account,
+    /// Those from this address or its network.
+    Address,
 }
 
 /// Why a cookie counts for nothing.
@@ -213,6 +240,9 @@ impl Event {
             Self::LoginBegun { .. } => "login_begun",
             Self::PendingLoginRefused { .. } => "pending_login_refused",
             Self::LoginFailed { .. } => "login_failed",
+            Self::AttemptRefused { .. } => "attempt_refused",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::AttemptsForgiven { .. } => "attempts_forgiven",
             Self::LoggedOut { .. } => "logged_out",
             Self::LoadedFromCookie { .. } => "loaded_from_cookie",
             Self::LoadedFromRequest { .. } => "loaded_from_request",
@@ -257,6 +287,7 @@ impl Event {
             Self::SessionRejected { reason } | Self::RememberTokenRejected { reason } => {
                 Some(reason.name())
             }
+            Self::AttemptRefused { of, .. } => Some(of.name()),
             Self::SessionProtected { ended: true, .. } => Some("ended"),
             Self::SessionProtected { ended: false, .. } => Some("made_stale"),
             _ => None,
@@ -287,6 +318,10 @@ impl Event {
             | Self::LoginEnded { .. } => trace!(info, "login changed"),
             Self::PendingLoginRefused { .. } => trace!(info, "a login that had begun was refused"),
             Self::LoginFailed { .. } => trace!(info, "an attempt to log in failed"),
+            Self::AttemptRefused { .. } => trace!(info, "an attempt was refused"),
+            Self::AttemptFailed { .. } | Self::AttemptsForgiven { .. } => {
+                trace!(debug, "attempts are counted");
+            }
             Self::RememberTokenStolen { .. } => {
                 trace!(warn, "a remember token was used twice: somebody has a copy");
             }
@@ -302,6 +337,16 @@ impl Event {
             // The cause is traced where it is known.
             Self::LoadFailed => {}
             _ => trace!(debug, "denied or rejected"),
+        }
+    }
+}
+
+impl AttemptsOf {
+    /// The word for it in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Address => "address",
         }
     }
 }

@@ -12,8 +12,9 @@
 //! - [`Visit`]: one request. It reads nothing until it is [opened](Visit::open).
 //! - [`CurrentUser`]: the user of this request. [`Login`]: log in, log out, confirm. [`Session`], [`Flash`], [`NextUrl`]:
 //!   what else a handler needs.
-//! - [`Scope`] and [`Denied`]: whom a route turns away, and with what answer.
+//! - [`Scope`] and [`Denied`]: which visitors a route turns away, and with what answer.
 //! - [`records`]: logins that the server knows, which can be listed, ended and timed out.
+//! - [`attempts`]: how many guesses may fail before the next one has to wait.
 //! - [`SecretKeys`]: the keys that sign everything, and how to change them.
 //! - [`password`]: hashing, with Werkzeug's formats so that a Flask users table works as it is.
 //! - [`Event`]: what happened, for hooks and for `tracing`.
@@ -49,6 +50,7 @@
 //! # Ok::<(), BoxError>(()) }).unwrap();
 //! ```
 
+pub mod attempts;
 mod auth_hash;
 mod client;
 mod cookie;
@@ -78,11 +80,12 @@ mod tests;
 mod user;
 mod visit;
 
+pub use attempts::{AttemptSchedule, Attempts};
 pub use client::SessionIdentifier;
 pub use cookie::{CookieSettings, SameSite};
 pub use denial::{Denied, Preflight, Scope};
 pub use error::{BoxError, Error, ErrorAnswer, ErrorKind};
-pub use event::{EndReason, Event, EventClient, PendingRefusal, Rejection};
+pub use event::{AttemptsOf, EndReason, Event, EventClient, PendingRefusal, Rejection};
 pub use login::state::LoginSource;
 pub use manager::{CookieKind, CookieReading, CookieVerdict, LoginManager, LoginManagerBuilder};
 pub use next_url::login_url;
@@ -95,6 +98,7 @@ pub use session::{FlashMessage, SessionRefresh};
 pub use settings::{AnswerAs, Discard, SessionProtection};
 pub use signing::SecretKeys;
 pub use user::{User, UserLoader};
+pub use visit::attempt::Attempt;
 pub use visit::flash::Flash;
 pub use visit::login::{Login, LoginUser};
 pub use visit::next_url::NextUrl;

@@ -1,5 +1,6 @@
 //! Settings made ready for the rules. No IO.
 
+use crate::attempts::AttemptRules;
 use crate::auth_hash::AuthHashes;
 use crate::next_url::LoginView;
 use crate::remember::RememberCookie;
@@ -11,6 +12,8 @@ pub(crate) struct Policy {
     pub(crate) session_cookie: SessionCookie,
     pub(crate) remember: RememberCookie,
     pub(crate) auth_hashes: AuthHashes,
+    /// `None` when attempts are not limited.
+    pub(crate) attempts: Option<AttemptRules>,
     pub(crate) login_view: Option<LoginView>,
     pub(crate) refresh_view: Option<LoginView>,
 }
@@ -28,8 +31,14 @@ impl Policy {
         let session = self.session_cookie.names();
         let names = session
             .into_iter()
-            .chain([self.remember.attributes.name.as_str()]);
+            .chain([self.remember.attributes.name.as_str(), self.known_name()]);
         names.filter(|name| !name.is_empty())
+    }
+
+    /// The name of the cookie of browsers that are known; empty where there is none.
+    pub(crate) fn known_name(&self) -> &str {
+        let rules = self.attempts.as_ref();
+        rules.map_or("", |rules| &rules.known.attributes.name)
     }
 
     /// A safe target that is not the login page again.

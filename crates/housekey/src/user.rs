@@ -49,7 +49,7 @@ pub trait User: Any + Send + Sync {
     /// Whether this user may be logged in. `false` also ends the user's existing logins, each at its next request
     /// (Flask-Login's `is_active`).
     ///
-    /// A login that makes no request before the answer is `true` again survives. To end them all, call
+    /// A login that makes no request until the answer is `true` again stays valid. To end them all, call
     /// [`end_logins_of`](crate::LoginManager::end_logins_of) or change [`session_auth_hash`](User::session_auth_hash) when
     /// you disable an account.
     fn is_active(&self) -> bool {
@@ -105,8 +105,8 @@ pub trait UserLoader<U: User>: Send + Sync + 'static {
     /// the moment. After an `Err`, the request is answered with 503 and nobody is logged out.
     ///
     /// So return `Ok(None)` for an id that cannot be one of yours. With integer ids, `id.parse()?` would answer 503 for as
-    /// long as a browser keeps a cookie from the time when ids were names. Write `let Ok(id) = id.parse::<i64>() else {
-    /// return Ok(None) };`.
+    /// long as a browser keeps a cookie from the time when ids were names. Write
+    /// `let Ok(id) = id.parse::<i64>() else { return Ok(None) };`.
     fn load_user(&self, id: &str) -> impl Future<Output = Result<Option<U>, BoxError>> + Send;
 
     /// Whether [`load_user`](Self::load_user) ever finds a user. Where every request proves its own user, as with API keys

@@ -4,9 +4,10 @@
 use std::ops::Add as _;
 use std::time::Duration;
 
+use housekey::records::MemoryLoginStore;
 use housekey::{
-    BoxError, ErrorKind, LoginManager, LoginManagerBuilder, SameSite, SecretKeys, SessionRefresh,
-    User,
+    AttemptSchedule, Attempts, BoxError, ErrorKind, LoginManager, LoginManagerBuilder, SameSite,
+    SecretKeys, SessionRefresh, User,
 };
 
 const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
@@ -31,6 +32,10 @@ fn flask(keys: SecretKeys) -> Builder {
     LoginManager::flask(keys, |_: String| async {
         Ok::<_, BoxError>(None::<Member>)
     })
+}
+
+fn attempts() -> Attempts {
+    Attempts::new(MemoryLoginStore::new())
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -265,6 +270,33 @@ fn a_wrong_setting_is_refused_by_its_name() {
         }),
         ("force_host_for_redirects", |b| {
             b.force_host_for_redirects("a\\b")
+        }),
+        ("by_account", |b| {
+            let free = AttemptSchedule {
+                free: 0,
+                ..AttemptSchedule::ACCOUNT
+            };
+            b.limit_attempts(attempts().by_account(free))
+        }),
+        ("by_address", |b| {
+            let forgets_one_every = Duration::ZERO;
+            b.limit_attempts(attempts().by_address(AttemptSchedule {
+                forgets_one_every,
+                ..AttemptSchedule::ADDRESS
+            }))
+        }),
+        ("by_known_browser", |b| {
+            let longest_delay = DAY + Duration::from_secs(1);
+            b.limit_attempts(attempts().by_known_browser(AttemptSchedule {
+                longest_delay,
+                ..AttemptSchedule::BROWSER
+            }))
+        }),
+        ("ipv6_network", |b| {
+            b.limit_attempts(attempts().ipv6_network(31))
+        }),
+        ("ipv6_network", |b| {
+            b.limit_attempts(attempts().ipv6_network(129))
         }),
     ];
     for (index, (name, set)) in cases.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! `Vary` and `Cache-Control`: what caches are told, and when they are told nothing.
+//! `Vary` and `Cache-Control`: what caches are told, and when nothing.
 
 use housekey::Error;
 use http::Response;
@@ -63,7 +63,7 @@ async fn vary_names_the_cookie_whenever_the_session_was_looked_at_and_only_then(
 }
 
 async fn what_was_made_for_a_user_or_sets_a_cookie_is_kept_out_of_shared_caches(sites: Sites) {
-    // What the handler said; what is said for a user; what is said when a cookie is set.
+    // The handler's value; the value for a user; the value when a cookie is set.
     for (before, for_user, with_cookie) in [
         ("", "private, no-store", "private, no-store"),
         ("no-store", "no-store", "no-store"),
@@ -117,7 +117,7 @@ async fn what_was_made_for_a_user_or_sets_a_cookie_is_kept_out_of_shared_caches(
     }
 }
 
-/// Fields that one kind of shared cache goes by in place of `Cache-Control`.
+/// Fields that one kind of shared cache uses instead of `Cache-Control`.
 async fn no_field_that_a_shared_cache_puts_first_is_public_beside_a_cookie(sites: Sites) {
     let fields = [
         "cdn-cache-control",

@@ -1,4 +1,4 @@
-//! A program in which every route needs a login but for those that are written down as open.
+//! A program in which every route needs a login unless it is listed as open.
 
 use housekey::PublicRoutes;
 use http::Method;
@@ -7,7 +7,7 @@ use crate::plan::Extractor::{CurrentUser, LoginRequired};
 use crate::plan::{ELSEWHERE, Guard, asks, fresh_login_required, login_required, says};
 use crate::site::{Site, Sites};
 
-/// Pages that look at nobody, so that only the guard around the program can close them.
+/// Pages without extractors, so that only the guard around the program can close them.
 fn site(sites: Sites, guard: Guard, public: &PublicRoutes) -> Site {
     let site = sites.safe().with([
         says("/about", "about"),
@@ -120,7 +120,7 @@ async fn the_page_to_prove_oneself_again_is_open_to_those_who_are_not_fresh(site
     assert!(denied.location().starts_with("/again"));
     assert_eq!(browser.get(denied.location()).await.body, "mia");
     assert_eq!(browser.get("/about").await.body, "about");
-    // Itself it asks for a login.
+    // The page itself requires a login.
     assert_eq!(site.browser().get("/again").await.status, 303);
 }
 

@@ -199,7 +199,7 @@ async fn logging_out_removes_what_the_browser_has_and_nothing_else(sites: Sites)
     let answer = browser.post("/logout", "").await;
     assert_eq!(answer.set_cookies().len(), 2, "as it is, and partitioned");
 
-    // Also what does not count at the moment: it may count again, with a clock or a key put right.
+    // Cookies that are invalid at the moment too: they may be valid again once a clock or a key is corrected.
     for name in ["__Host-session", "__Host-remember_token"] {
         let mut browser = site.browser();
         browser.jar.put(name, "signed by another server");
@@ -217,7 +217,7 @@ async fn a_session_from_a_clock_that_is_ahead_does_not_come_back_after_logging_o
     assert_eq!(browser.who().await, "nobody");
 }
 
-/// A handler that asks a Flask peer to log out hands its `Set-Cookie` on.
+/// A handler that asks a Flask peer to log out passes on its `Set-Cookie`.
 async fn a_cookie_that_the_handler_sets_is_not_undone_by_sending_an_unchanged_one_again(
     sites: Sites,
 ) {
@@ -259,7 +259,7 @@ async fn a_cookie_that_the_handler_sets_is_not_undone_by_sending_an_unchanged_on
     let mut at_peer = browser.clone();
     let answer = at_peer.get("/peer/token").await;
     assert_eq!(at_peer.jar.value("remember_token"), None, "{answer:?}");
-    // What the handler changed itself is its later word.
+    // A change by the handler itself comes later and wins.
     let mut at_peer = browser.clone();
     at_peer.get("/peer/changed").await;
     assert_eq!(at_peer.read("/session/note").await, "\"mine\"");

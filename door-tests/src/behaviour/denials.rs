@@ -1,4 +1,4 @@
-//! Who may not pass is answered in the way that they can make use of.
+//! Denials suit the client: visitors who may not pass get an answer that they can use.
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,7 +11,7 @@ use crate::plan::Extractor::LoginRequired;
 use crate::plan::{Given, acts, asks, fresh_login_required, login_required, login_scope, says};
 use crate::site::{Builder, Site, Sites};
 
-/// Asks as this program does, with exactly these headers.
+/// Sends what this program sends, with exactly these headers.
 async fn ask(site: &Site, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = site.browser().request(method, path, "");
     request.headers_mut().clear();
@@ -146,8 +146,8 @@ async fn htmx_is_told_to_take_the_whole_page_to_the_login(sites: Sites) {
     assert_eq!(answer.header("hx-redirect").as_deref(), Some("/login"));
 }
 
-/// What the scripts of a page send when a person follows a link or posts a form, and who is taken where. Of the headers
-/// that are not named here (`HX-Target`, `HX-Trigger`, `HX-Source`, `HX-Prompt`, `HX-Request-Type`) none decides anything.
+/// What a page's scripts send when a user follows a link or posts a form, and which of them are sent to the login page.
+/// Headers that are not named here (`HX-Target`, `HX-Trigger`, `HX-Source`, `HX-Prompt`, `HX-Request-Type`) do not matter.
 async fn a_link_or_form_that_a_script_follows_leads_back_to_where_the_person_was_going(
     sites: Sites,
 ) {

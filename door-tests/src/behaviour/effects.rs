@@ -29,7 +29,7 @@ fn pages() -> [Page; 7] {
 const LOOK: [&str; 4] = ["/session", "/flash-only", "/next", "/login-only"];
 const ASK: [&str; 2] = ["/user", "/guard"];
 
-/// As a person, as a link checker, and as a browser that fetches in advance.
+/// As a user, as a link checker, and as a browser that fetches in advance.
 const WAYS: [(Method, Option<&str>); 3] = [
     (Method::GET, None),
     (Method::HEAD, None),

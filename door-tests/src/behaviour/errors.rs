@@ -1,4 +1,4 @@
-//! What an error is answered with, when a handler passes it on.
+//! The answer to an error that a handler passes on.
 
 use housekey::{Error, ErrorKind};
 use http::header;

@@ -1,4 +1,4 @@
-//! What happened, in the order in which it happened.
+//! Events, in the order in which they happened.
 
 use std::sync::{Arc, Mutex};
 
@@ -219,11 +219,11 @@ async fn a_failed_attempt_is_an_event_that_names_the_account_and_not_what_was_ty
     }
 }
 
-/// What a log can be searched by: words that stay, no Rust text.
+/// What a log can be searched by: stable words, not Rust's debug output.
 async fn logs_have_fields_with_the_events_name_its_user_the_reason_and_the_address(sites: Sites) {
     let log = Log::of_all_threads();
     let site = sites.stored_with(|builder| builder.trusted_proxies(1));
-    // Addresses that no other test has.
+    // Addresses that no other test uses.
     let (ours, other) = ("192.0.2.201", "2001:db8::c1");
     let mut browser = site.browser();
     let mut request = browser.request(http::Method::POST, "/login", "name=mia");
@@ -283,7 +283,7 @@ async fn a_hook_knows_the_client_that_caused_an_event(sites: Sites) {
     let address = Some("192.0.2.7".parse().unwrap());
     let expected = ("logged_in", address, Some("Firefox/1".to_owned()));
     assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), [expected]);
-    // An administrator's doing is nobody's request.
+    // An administrator's action does not belong to a visitor's request.
     site.manager().end_logins_of("mia").await.unwrap();
     let expected = ("login_ended", None, None);
     assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), [expected]);

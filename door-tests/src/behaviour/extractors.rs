@@ -1,4 +1,4 @@
-//! Each extractor and guard: whom it lets in, whom it asks for, and how often.
+//! Each extractor and guard: which visitors it lets pass, which users it loads, and how often.
 
 use std::time::Duration;
 
@@ -290,7 +290,7 @@ async fn a_user_who_is_not_active_any_more_is_out_at_the_next_request(sites: Sit
     assert_eq!(browser.get("/members").await.status, 303);
     assert_eq!(browser.jar.names(), [""; 0]);
 
-    // Forcing a login lasts no longer than that.
+    // A forced login lasts no longer than that.
     let mut browser = site.browser();
     let answer = browser.post("/login", "name=mia&force=true").await;
     assert_eq!((answer.status, answer.set_cookies().len()), (303, 1));

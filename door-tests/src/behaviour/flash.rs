@@ -1,4 +1,4 @@
-//! Flashed messages, and that Flask reads them.
+//! Flashed messages, and that Flask can read them.
 
 use housekey::Error;
 use http::Method;

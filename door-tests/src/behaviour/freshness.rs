@@ -1,4 +1,4 @@
-//! Fresh is who has proved themselves lately, in this session.
+//! A login is fresh when the user logged in or confirmed it recently, in this session.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn nothing_but_proof_makes_a_login_fresh(sites: Sites) {
     let site = sites.safe();
     let mut browser = site.remembered_browser_of("mia").await;
     site.clock.advance(HOUR + Duration::from_secs(1));
-    // Neither being refreshed, nor written, nor asked for.
+    // Neither refreshing, nor writing, nor asking changes that.
     browser.post("/session/k", "v").await;
     browser.post("/new-password", "another stamp").await;
     assert_eq!(browser.who().await, "mia, remembered, by Session");
@@ -47,7 +47,7 @@ async fn nothing_but_proof_makes_a_login_fresh(sites: Sites) {
 
 const ADDRESS: &str = "127.0.0.1";
 
-/// A site beside a Flask peer, and what that keeps of a fresh login.
+/// A site beside a Flask peer, and what the peer keeps of a fresh login.
 fn beside_flask(sites: Sites) -> (Site, String) {
     let site = sites.flask_with(|builder| {
         builder

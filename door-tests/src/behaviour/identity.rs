@@ -1,4 +1,5 @@
-//! A cookie is known by more than its name: what other settings left in a browser, beside or in place of the present one.
+//! A cookie is identified by more than its name: cookies that other settings left in a browser, beside or instead of the
+//! current one.
 
 use housekey::{BoxError, CookieSettings, LoginManager, SecretKeys, SessionRefresh};
 use http::{HeaderValue, Method};
@@ -10,7 +11,7 @@ use crate::site::{Builder, DAY, HOUR, KEY, Site, Sites};
 
 type Set = fn(CookieSettings) -> CookieSettings;
 
-/// Settings, and later ones under which both cookies keep their names.
+/// Settings, and later ones with the same cookie names.
 const CHANGES: [(&str, Set, Set); 6] = [
     ("a domain comes", |it| it, |it| it.domain("site.example")),
     ("a domain goes", |it| it.domain("site.example"), |it| it),
@@ -61,7 +62,7 @@ fn before_and_after(sites: Sites, before: Set, after: Set) -> Vec<(Site, Site)> 
         .into()
 }
 
-/// Pages that every cookie goes to, also one for the path `/who`.
+/// Pages that every cookie is sent to, including one for the path `/who`.
 fn below_who(members: Members) -> [Page; 2] {
     let log_in = async move |given: Given| {
         let member = members.find(&given.body).unwrap();
@@ -168,7 +169,7 @@ async fn a_spoilt_or_expired_cookie_beside_a_good_one_does_not_matter(sites: Sit
     }
 }
 
-/// What a neighbour can set is either an attacker's own login or nothing that was signed here.
+/// A neighbour can set either an attacker's own login or something that was not signed here.
 async fn a_neighbour_plants_nobody_and_takes_nobodys_login_away(sites: Sites) {
     let domain: Set = |cookie| cookie.domain("site.example");
     for site in [
@@ -184,7 +185,7 @@ async fn a_neighbour_plants_nobody_and_takes_nobodys_login_away(sites: Sites) {
             let mut at_work = browser.clone();
             let who = at_work.who().await;
             assert!(who.starts_with("mia"), "{name}: {who}");
-            // The neighbour's cookie goes, and she is who she was.
+            // The neighbour's cookie goes, and she is still mia.
             if at_work
                 .jar
                 .value(name)
@@ -241,7 +242,7 @@ async fn a_host_that_no_cookie_can_be_set_for_is_no_error(sites: Sites) {
     }
 }
 
-/// A token that was left beside its successor is this browser's own.
+/// A token left beside its successor is this browser's own.
 async fn a_used_token_that_other_settings_left_beside_its_successor_is_no_theft(sites: Sites) {
     for (name, before, after) in CHANGES {
         for ending in ["logout", "login"] {
@@ -271,7 +272,7 @@ async fn a_used_token_that_other_settings_left_beside_its_successor_is_no_theft(
     }
 }
 
-/// What a client says about its host is not repeated without bound.
+/// What a client says about its host is only repeated up to a limit.
 async fn the_deletions_of_a_logout_are_short_whatever_host_was_called(sites: Sites) {
     for host in [
         "site.example".to_owned(),

@@ -1,4 +1,4 @@
-//! Changing the secret key logs nobody out, and what an old key signed does not stay.
+//! Changing the secret key logs nobody out, and nothing signed with an old key remains.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn all(sites: Sites) -> [Site; 4] {
 }
 
 impl Rotation {
-    /// Logs in before, does this during, and is asked who it is after.
+    /// Logs in before, does this during, and reports the current user after.
     async fn who_after(&self, during: impl AsyncFnOnce(&mut Browser)) -> String {
         let mut browser = self.before.remembered_browser_of("mia").await;
         browser.move_to(&self.during);
@@ -56,7 +56,7 @@ async fn a_session_is_signed_anew_by_any_request_that_reads_it(sites: Sites) {
 
 async fn a_session_is_signed_anew_without_its_user_being_loaded(sites: Sites) {
     let rotation = rotation(sites.safe());
-    // Without an auth hash the signature is all there is.
+    // Without an auth hash there is only the signature.
     rotation
         .before
         .members
@@ -103,7 +103,7 @@ async fn a_remember_token_is_signed_anew_when_it_is_used_and_keeps_its_end(sites
     }
 }
 
-/// Dropping the old key must not make thieves of those who did not come during the change.
+/// Dropping the old key must not make browsers look like thieves if they sent no request during the change.
 async fn a_token_that_missed_the_change_of_the_key_is_a_strangers_and_ends_nothing(sites: Sites) {
     let rotation = rotation(sites.stored());
     let who = rotation.who_after(async |browser| browser.restart()).await;
@@ -111,7 +111,7 @@ async fn a_token_that_missed_the_change_of_the_key_is_a_strangers_and_ends_nothi
     assert_eq!(rotation.after.store.len(), 1);
 }
 
-/// The signature and the record's digest are both of the new key after one look.
+/// After one look, both the signature and the record's digest use the new key.
 async fn one_look_during_the_change_is_enough_for_a_login_with_a_record(sites: Sites) {
     let rotation = rotation(sites.stored());
     let before = rotation.before.store.clone();

@@ -1,4 +1,4 @@
-//! A login that has a lifetime of its own, or that somebody else has proved.
+//! A login with a lifetime of its own, or that another service has proved.
 
 use std::time::{Duration, SystemTime};
 
@@ -69,7 +69,7 @@ async fn a_login_lasts_for_its_lifetime_and_no_longer(sites: Sites) {
             let mut browser = site.browser();
             assert_eq!(browser.post("/log-in-for", how).await.status, 200, "{how}");
             site.clock.advance(HOUR - SECOND);
-            // Neither use nor proof nor a new password puts it off.
+            // Neither use, nor a confirmation, nor a new password extends it.
             assert_eq!(browser.who().await, "mia, fresh, by Session");
             assert_eq!(browser.post("/confirm", "").await.status, 200);
             assert_eq!(browser.post("/new-password", "another").await.status, 200);
@@ -77,7 +77,7 @@ async fn a_login_lasts_for_its_lifetime_and_no_longer(sites: Sites) {
             site.events.take();
             site.clock.advance(SECOND);
             assert_eq!(browser.who().await, "nobody", "{how}");
-            // A record expires with its login, and a store knows no more of it then.
+            // A record expires with its login, and the store no longer returns it.
             let reason = match site.keeps_records {
                 true => EndReason::RecordGone,
                 false => EndReason::LifetimeOver,
@@ -109,7 +109,7 @@ async fn a_remember_token_ends_no_later_than_its_login(sites: Sites) {
         site.clock.advance(HOUR / 2 - SECOND);
         assert_eq!(browser.who().await, "mia, remembered, by Session");
         site.clock.advance(SECOND);
-        // A thief keeps cookies that have expired.
+        // A thief's browser keeps expired cookies.
         for mut browser in [browser, copy] {
             let mut stubborn = site.browser();
             for name in browser.jar.names() {
@@ -187,7 +187,7 @@ async fn what_was_proved_before_is_as_fresh_and_as_old_as_that(sites: Sites) {
         site.clock.advance(Duration::from_secs(301));
         assert_eq!(browser.get("/fresh").await.status, 303);
     }
-    // The absolute timeout runs from there.
+    // The absolute timeout runs from that point.
     let day = housekey::LoginTimeouts::SENSITIVE;
     let site = sites.stored_with(|builder| builder.login_timeouts(day));
     let site = site.with_short_logins();

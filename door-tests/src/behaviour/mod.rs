@@ -1,5 +1,6 @@
-//! What the library promises besides: a module for each concern.
+//! Everything else that the library promises: a module for each concern.
 
+pub mod attempts;
 pub mod caching;
 pub mod closed;
 pub mod cookies;

@@ -1,4 +1,4 @@
-//! Pages that poll: who asks without using a login keeps nobody logged in.
+//! Pages that poll: asking for the user without using the login does not keep anybody logged in.
 
 use housekey::{LoginTimeouts, SessionRefresh};
 
@@ -7,7 +7,7 @@ use crate::plan::{asks, login_required, login_scope};
 use crate::site::{Builder, DAY, ENDS_OF_MIA, HOUR, Site, Sites};
 use crate::store::Call;
 
-/// The same question by guard, by scope and by extractor, each without use; and one of each kind that counts.
+/// The same question by guard, by scope and by extractor, each without use; and one of each kind that counts as use.
 fn with_polls(site: Site) -> Site {
     let first = CurrentUser.without_use();
     site.with([
@@ -50,7 +50,7 @@ async fn polling_puts_off_no_timeout_and_writes_nothing(sites: Sites) {
     }
 }
 
-/// Without a store the cookie is what has a lifetime.
+/// Without a store, the cookie has the lifetime.
 async fn polling_does_not_let_a_session_live_on(sites: Sites) {
     for path in POLLS {
         for site in [
@@ -108,12 +108,12 @@ async fn whoever_asks_in_the_same_request_as_a_use_makes_it_one(sites: Sites) {
         );
         let writes = |call: &Call| matches!(call, Call::Touch | Call::Update);
         assert_eq!(site.store.calls().iter().any(writes), recorded);
-        // Without a store the cookie is what lives on.
+        // Without a store, the cookie is what is extended.
         assert_eq!(answer.set_cookie("__Host-session").is_some(), !recorded);
     }
 }
 
-/// It is no way to go on after an end.
+/// It does not bring back a login that has ended.
 async fn what_ends_a_login_ends_it_for_pages_that_poll_as_well(sites: Sites) {
     for path in POLLS {
         for end in ENDS_OF_MIA {

@@ -1,4 +1,4 @@
-//! A session that comes from another browser or address than it was made for.
+//! A session that comes from another browser or address than the one it was made for.
 
 use housekey::{Event, SessionIdentifier, SessionProtection};
 use http::Method;
@@ -42,7 +42,7 @@ async fn mia_from_1111(site: &Site) -> Browser {
     browser
 }
 
-/// What became of a login from `1.1.1.1` with Firefox, seen from elsewhere.
+/// What happened to a login from `1.1.1.1` with Firefox, seen from elsewhere.
 async fn moved(site: &Site, user_agent: Option<&str>, address: &str) -> String {
     let mut browser = mia_from_1111(site).await;
     assert_eq!(

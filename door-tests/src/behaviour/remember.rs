@@ -118,7 +118,7 @@ async fn a_new_password_keeps_this_browser_in_and_ends_the_others(sites: Sites) 
     assert_eq!(
         answer.set_cookie(TOKEN),
         None,
-        "who was not remembered is not"
+        "a browser that was not remembered is not"
     );
     assert_eq!(there.who().await, "nobody");
     assert_eq!(elsewhere.who().await, "nobody");
@@ -136,7 +136,7 @@ async fn a_new_password_does_not_lengthen_the_token(sites: Sites) {
     );
 }
 
-/// Setting a new password by a link from a mail: log in, then carry the login over the change.
+/// Setting a new password through a link in an email: log in, then carry the login over the change.
 async fn a_login_and_a_new_password_may_share_a_request(sites: Sites) {
     let site = sites.safe();
     let members = site.members.clone();
@@ -179,7 +179,7 @@ async fn logging_out_forgets_and_stays_logged_out(sites: Sites) {
         browser.post("/logout", "").await;
         assert_eq!(browser.who().await, "nobody");
 
-        // Also when the session had gone before.
+        // Even if the session had gone before.
         let mut browser = site.remembered_browser_of("mia").await;
         browser.restart();
         browser.post("/logout", "").await;
@@ -217,7 +217,7 @@ async fn a_peers_login_gets_the_digest_with_the_next_write_and_ends_with_the_aut
     let site = sites.flask();
     let of_ben = site.browser_of("ben").await;
     let of_ben = peer::read_session(KEY, of_ben.jar.value("session").unwrap()).unwrap();
-    // Flask-Login's login leaves the digest of the one before.
+    // Flask-Login's login leaves the digest of the previous one.
     let after_ben = of_ben.replace(r#""_user_id":"ben""#, r#""_user_id":"mia""#);
     for json in [r#"{"_fresh":false,"_id":"x","_user_id":"mia"}"#, &after_ben] {
         let mut browser = site.browser();
@@ -229,7 +229,7 @@ async fn a_peers_login_gets_the_digest_with_the_next_write_and_ends_with_the_aut
             [""; 0],
             "it is not worth a write of its own"
         );
-        // Only with a write in a request that has loaded the user.
+        // Only when a request that has loaded the user writes the session.
         browser.post("/new-password", "stamp of mia").await;
         assert!(browser.who().await.starts_with("mia"));
         site.members.set_stamp("mia", "after a new password");
@@ -291,7 +291,7 @@ async fn a_stamp_that_is_taken_away_ends_every_login_that_was_made_with_it(sites
         let mut closed = browser.clone();
         closed.restart();
         site.members.change("mia", |member| member.stamp = None);
-        // Flask-Login's token is bound to nothing.
+        // Flask-Login's token is not bound to anything.
         let by_token = browser.jar.names().contains(&"remember_token");
         let expected = if by_token {
             "mia, remembered, by RememberToken"
@@ -300,7 +300,7 @@ async fn a_stamp_that_is_taken_away_ends_every_login_that_was_made_with_it(sites
         };
         assert_eq!(closed.who().await, expected);
         assert_eq!(browser.who().await, expected);
-        // What is made without one counts without one, and ends when there is one.
+        // A login made without one is valid without one, and ends when there is one.
         let mut browser = site.browser_of("mia").await;
         assert_eq!(browser.who().await, "mia, fresh, by Session");
     }

@@ -1,4 +1,4 @@
-//! A login in two steps: who has taken one of them is nobody.
+//! A login in two steps: after the first step alone, the visitor is still anonymous.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const HALF: u16 = 200;
 const DENIED: u16 = 303;
 
 impl Site {
-    /// The same site with a login in two steps. `/begin` takes a name, and what else is to hold, as a query does.
+    /// The same site with a login in two steps. `/begin` takes a name, and further options as a query.
     fn in_two_steps(self) -> Self {
         let (members, others) = (self.members.clone(), self.members.clone());
         let begin = async move |given: Given| {
@@ -58,14 +58,14 @@ impl Site {
         ])
     }
 
-    /// Somebody new who has taken the first step.
+    /// A new visitor who has taken the first step.
     async fn half(&self, form: &str) -> Browser {
         let mut browser = self.browser();
         assert_eq!(browser.post("/begin", form).await.status, 200);
         browser
     }
 
-    /// Why logins that had begun were refused since the last call.
+    /// Why pending logins were refused since the last call.
     fn refusals(&self) -> Vec<PendingRefusal> {
         let events = self.events.take().into_iter();
         let reason = |event| match event {
@@ -86,7 +86,7 @@ fn with_and_without_records(sites: Sites) -> [Site; 4] {
     .map(Site::in_two_steps)
 }
 
-/// A refused answer of `/finish`, and why.
+/// A refusal by `/finish`, and the reason.
 async fn refused(site: &Site, browser: &mut Browser) -> Option<PendingRefusal> {
     site.events.take();
     let answer = browser.post("/finish", "").await;
@@ -114,7 +114,7 @@ async fn who_has_taken_one_step_is_nobody_until_the_second(sites: Sites) {
 }
 
 impl Site {
-    /// How many logins this user has, where that is known.
+    /// How many logins this user has, if that is known.
     async fn logins_if_any(&self, user_id: &str) -> usize {
         let logins = self.manager().logins_of(user_id).await;
         logins.map_or(0, |logins| logins.len())
@@ -309,7 +309,7 @@ async fn a_logout_or_a_cancellation_ends_what_has_begun(sites: Sites) {
             }
             assert_eq!(browser.post("/cancel", "").await.status, 200);
         }
-        // What is in the session besides stays when a login is only called off.
+        // The rest of the session stays when a login is only cancelled.
         let mut browser = site.browser();
         browser.post("/session/cart", "milk").await;
         browser.post("/begin", "mia").await;
@@ -344,7 +344,7 @@ async fn its_cookie_is_nothing_under_another_name(sites: Sites) {
         jar.put(name, begun[0]);
         assert_eq!(site.who_with(&jar).await, "nobody", "{name}");
     }
-    // Nor does it make the cookie of somebody's login theirs.
+    // Nor does it make the cookie of another user's login theirs.
     let mut ben = site.browser_of("ben").await;
     for name in browser.jar.names() {
         ben.jar.put(name, browser.jar.value(name).unwrap());

@@ -1,4 +1,4 @@
-//! Whoever can read the logs can log in as nobody.
+//! A person who can read the logs cannot log in as anybody.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,14 +9,14 @@ use crate::log::Log;
 use crate::site::{HOUR, KEY, OLD_KEY, Site, Sites};
 use housekey::testing::Jar;
 
-/// All that is to stay secret, and every form that a part of a log could show it in.
+/// Everything that must stay secret, in every form in which part of a log could show it.
 #[derive(Default)]
 struct Secrets(Vec<String>);
 
 impl Secrets {
     fn add(&mut self, secret: &str) {
         self.0.push(secret.to_owned());
-        // A signature alone would do, or a token that lacks its end.
+        // A signature alone would be enough, or a token without its end.
         for part in secret.split(['.', '|', '~', ';', ' ', '=']) {
             if part.len() >= 16 {
                 self.0.push(part.to_owned());
@@ -129,7 +129,7 @@ async fn run(site: &Site, secrets: &mut Secrets) {
 }
 
 async fn neither_tracing_nor_the_events_show_a_cookie_a_token_a_password_or_a_key(sites: Sites) {
-    // Other tests write into it as well, and may show no secrets either.
+    // Other tests write to it too, and must not show secrets either.
     let log = Log::of_all_threads();
     let mut secrets = Secrets::default();
     secrets.add(KEY);

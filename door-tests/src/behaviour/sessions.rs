@@ -1,4 +1,4 @@
-//! The session: how long it lives, what fits into it, and what is not the application's.
+//! The session: how long it lives, what fits into it, and what does not belong to the application.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn a_session_ends_after_its_lifetime_whatever_the_browser_keeps(sites: Sit
 }
 
 async fn a_session_is_sent_again_when_the_settings_say_so(sites: Sites) {
-    // The refresh, whether the session is permanent, seconds later, and whether it is sent.
+    // The refresh setting, whether the session is permanent, the seconds passed, and whether it is sent.
     for (refresh, permanent, later, sent) in [
         (SessionRefresh::Never, false, 86_400, false),
         (SessionRefresh::Never, true, 86_400, false),
@@ -229,7 +229,7 @@ async fn what_fits_by_itself_and_not_together_is_refused_while_the_handler_can_s
     }
 }
 
-/// The room that a login takes was full of what an anonymous visitor gathered.
+/// An anonymous visitor's values had filled the room that a login needs.
 async fn a_full_session_keeps_nobody_from_being_remembered(sites: Sites) {
     for site in [sites.safe(), sites.flask()] {
         let mut browser = site.remembered_browser_of("mia").await;
@@ -243,7 +243,7 @@ async fn a_full_session_keeps_nobody_from_being_remembered(sites: Sites) {
     }
 }
 
-/// What Flask wrote may leave no room for anything of ours.
+/// Flask's values may leave no room for ours.
 async fn a_full_session_of_a_peer_is_no_error(sites: Sites) {
     let site = sites.flask();
     let of = |len: usize| {
@@ -273,7 +273,7 @@ async fn a_full_session_of_a_peer_is_no_error(sites: Sites) {
     );
 }
 
-/// As when the limit was lowered, or when a peer packed it better.
+/// As when the limit was lowered, or when a peer compressed it better.
 async fn a_session_that_cannot_be_sent_again_is_kept_as_it_is(sites: Sites) {
     let site = sites.safe();
     let mut browser = site.browser_of("mia").await;
@@ -391,7 +391,7 @@ async fn a_full_session_of_a_peer_from_another_browser_is_no_error(sites: Sites)
     }
 }
 
-/// Where nothing is kept on the server, an old copy of the values is no part of a new login.
+/// Where the server keeps nothing, an old copy of the values does not become part of a new login.
 async fn values_of_one_login_are_none_of_the_same_users_next_one(sites: Sites) {
     for site in [sites.safe(), sites.stored()] {
         let mut browser = site.browser_of("mia").await;

@@ -25,7 +25,7 @@ fn both(site: &Site) -> Browser {
 }
 
 fn both_with(site: &Site, realm: &str, session: &'static str, token: &'static str) -> Browser {
-    // The same key and the same ids on purpose.
+    // The same key and the same ids, on purpose.
     let staff = LoginManager::new(SecretKeys::new(KEY).unwrap(), Staff::load)
         .realm(realm)
         .session_cookie(|cookie| cookie.name(session))
@@ -51,7 +51,7 @@ fn both_with(site: &Site, realm: &str, session: &'static str, token: &'static st
     site.with(pages.map(Page::for_staff)).browser()
 }
 
-/// Who is there of the staff and of the members.
+/// The current staff user and the current member.
 async fn read_both(browser: &mut Browser) -> String {
     let text = browser.read("/both").await;
     let ids = text.split("; ").map(|who| match who.split(',').next() {
@@ -149,13 +149,13 @@ async fn where_two_managers_cover_a_route_what_names_no_type_is_an_error_that_sa
         let advice = format!("{name}<Member>");
         assert!(answer.body.contains(&advice), "{}", answer.body);
     }
-    // A route of the members' alone needs no type.
+    // A route for members alone needs no type.
     browser.log_in("mia").await;
     browser.post("/session/of-members", "x").await;
     assert_eq!(browser.read("/session/of-members").await, "\"x\"");
 }
 
-/// Member 1 would be employee 1 otherwise.
+/// Otherwise member 1 would be employee 1.
 async fn two_managers_with_a_cookie_of_the_same_name_serve_nobody_who_asks(sites: Sites) {
     for (session, token) in [
         ("__Host-session", "__Host-remember_token"),
@@ -178,7 +178,7 @@ async fn two_managers_with_a_cookie_of_the_same_name_serve_nobody_who_asks(sites
     }
 }
 
-/// Two routers, each with its own manager: no request comes through both, so only building them can tell.
+/// Two routers, each with its own manager: no request passes through both, so only building them can reveal the problem.
 async fn two_managers_that_would_take_each_others_logins_are_refused_wherever_their_routes_are(
     _: Sites,
 ) {
@@ -199,7 +199,7 @@ async fn two_managers_that_would_take_each_others_logins_are_refused_wherever_th
     for other in others {
         assert!(other(again()).build().is_ok());
     }
-    // A second manager for the same users, for instance after a change of settings, is none of that.
+    // A second manager for the same users, for instance after a change of settings, is not a problem.
     assert!(
         LoginManager::new(SecretKeys::new(key).unwrap(), Staff::load)
             .build()
@@ -224,7 +224,7 @@ async fn a_realm_is_a_short_word_and_not_for_flask(_: Sites) {
     );
 }
 
-/// Flask's cookies have no place for a realm, so each has a key; the records of both are in one store.
+/// Flask's cookies have no room for a realm, so each manager has its own key; the records of both are in one store.
 async fn two_managers_of_the_flask_preset_share_a_store_when_they_have_realms(sites: Sites) {
     let store = MemoryLoginStore::new();
     let site = |realm: &str, key: &str| {
@@ -245,7 +245,7 @@ async fn two_managers_of_the_flask_preset_share_a_store_when_they_have_realms(si
     let mut employee = Browser::new(of_staff, clock);
     for browser in [&mut member, &mut employee] {
         browser.post("/staff/login/1", "").await;
-        // By Flask-Login's token, which has one record for each user of each realm.
+        // With Flask-Login's token, which has one record for each user in each realm.
         browser.jar.remove("session");
         assert_eq!(browser.read("/staff/who").await, "1");
     }
@@ -256,7 +256,7 @@ async fn two_managers_of_the_flask_preset_share_a_store_when_they_have_realms(si
     assert_eq!(staff.logins_of("1").await.unwrap().len(), before.len());
 }
 
-/// Same key, same names of cookies, same store: what somebody has in one realm is nothing in the other.
+/// Same key, same cookie names, same store: what a user has in one realm is worthless in the other.
 async fn a_login_of_one_realm_is_nobodys_in_another_and_not_listed_or_ended_there(sites: Sites) {
     let store = MemoryLoginStore::new();
     let key = "of-two-realms-with-everything-in-common";

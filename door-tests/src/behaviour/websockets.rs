@@ -46,7 +46,7 @@ async fn open(browser: &mut Browser, path: &str, headers: Headers<'_>) -> Answer
     browser.get_with(path, &headers).await
 }
 
-/// As HTTP/2 does it, where no header says `Upgrade` and the host is in the address.
+/// As in HTTP/2, where no header says `Upgrade` and the host is in the address.
 async fn connect(site: &Site, browser: &Browser, path: &str, origin: Option<&str>) -> Answer {
     let mut request = Request::builder()
         .method(Method::CONNECT)

@@ -1,4 +1,4 @@
-//! `AnonymousUserTestCase`: nobody is `None`, and not an object that says so of itself.
+//! `AnonymousUserTestCase`: an anonymous visitor is `None`, not an object that says so about itself.
 
 use housekey::Error;
 
@@ -13,7 +13,7 @@ async fn nobody_is_none_and_whatever_is_asked_of_them_is_no(sites: Sites) {
         assert!(!who.is_authenticated);
         assert!(!who.is_fresh && !who.is_remembered);
         assert_eq!(who.source, None);
-        // What a template is given.
+        // What a template gets.
         Ok(format!("hello {}", who.id.as_deref().unwrap_or("stranger")))
     };
     let site = sites.flask().and(acts("/hello", page));

@@ -1,7 +1,7 @@
-//! `CustomTestClientTestCase`: a request in a test that is somebody's.
+//! `CustomTestClientTestCase`: a test's request as a given user.
 //!
-//! Flask-Login's client writes the user into the session by itself. Here a route for tests logs the user in, so that
-//! what tests see is what people get.
+//! Flask-Login's client writes the user into the session itself. Here a route for tests logs the user in, so that tests see
+//! what users get.
 
 use super::browser_with_session;
 use crate::site::{Site, Sites};
@@ -28,7 +28,7 @@ async fn a_test_can_log_a_user_in_fresh_or_not_in_every_mode_of_protection(sites
     }
 }
 
-/// That client's session has no identifier, as one that a Flask program restored from a remember token has none.
+/// That client's session has no identifier, like one that a Flask program restored from a remember token.
 async fn what_flask_logins_client_writes_is_not_fresh_here_either_unless_protection_is_off(
     sites: Sites,
 ) {

@@ -7,7 +7,7 @@ use super::KEY_OF_MIA;
 use crate::people::{Member, Members};
 use crate::site::{Site, Sites};
 
-/// Finds nobody by an id. A loader without that question cannot be written.
+/// Finds no user by an id. A loader without that function cannot be written.
 struct ByRequestAlone(Members);
 
 impl UserLoader<Member> for ByRequestAlone {

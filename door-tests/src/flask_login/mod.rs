@@ -1,16 +1,16 @@
-//! What Flask-Login 0.6.3's own tests say, seen through a door under the `flask` preset: a module for each of their
-//! classes. In their order:
+//! Flask-Login 0.6.3's own tests, through a door under the `flask` preset: a module for each of their classes. In their
+//! order:
 //!
 //! - `AboutTestCase` has none: it is about the package's metadata.
 //! - [`static_test_case`], [`initialization_test_case`], [`method_view_login_test_case`].
-//! - [`login_test_case`]: two thirds of them, a file for each theme.
+//! - [`login_test_case`]: two thirds of the tests, a file for each theme.
 //! - [`login_via_request_test_case`], [`login_url_generation`].
 //! - [`cookie_encoding_test_case`], [`secret_key_test_case`].
 //! - [`user_mixin_test_case`], [`anonymous_user_test_case`], [`unicode_cookie_user_id_test_case`].
 //! - [`strict_host_for_redirects_test_case`], [`custom_test_client_test_case`].
 //! - [`unpinned`]: what Flask-Login does although none of its tests says so.
 //!
-//! `README.md` beside this file says which test answers which of theirs, and whether the answer is the same;
+//! `README.md` beside this file maps each of their tests to one of ours, and says whether the result is the same;
 //! `scripts/check-upstream` compares.
 
 pub mod anonymous_user_test_case;

@@ -1,4 +1,4 @@
-//! What Flask-Login and Flask do and no test of Flask-Login's says, where no other module here says it either.
+//! What Flask-Login and Flask do without a test in Flask-Login, where no other module here covers it.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use crate::site::{Builder, DAY, KEY, Site, Sites};
 
 const ADDRESS: &str = "127.0.0.1";
 
-/// A site that knows its visitors' address, with members who have no auth hash: what it writes is Flask-Login's alone.
+/// A site that knows its visitors' addresses, with members who have no auth hash: what it writes is Flask-Login's alone.
 fn site(sites: Sites) -> Site {
     site_with(sites, |builder| builder)
 }
@@ -75,7 +75,7 @@ async fn clearing_the_session_after_a_logout_keeps_no_token(sites: Sites) {
     assert_eq!(browser.who().await, "nobody");
 }
 
-/// The price of Flask's wire. The safe preset's tokens end, and with an auth hash every copy does.
+/// The price of Flask's format. The safe preset's tokens end, and with an auth hash every copy does.
 async fn copies_outlive_the_logout_a_session_for_its_lifetime_and_a_token_for_ever(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -145,7 +145,7 @@ async fn the_cookies_are_flasks_to_the_byte_and_the_token_goes_first(sites: Site
     assert_eq!(
         answer.set_cookies(),
         [
-            // Ours alone: what an earlier SESSION_COOKIE_DOMAIN may have left.
+            // Only housekey deletes what an earlier SESSION_COOKIE_DOMAIN may have left.
             "remember_token=; Max-Age=0; Path=/; Domain=site.example".to_owned(),
             format!("remember_token=; {deletion}"),
             "session=; Max-Age=0; Path=/; Domain=site.example".to_owned(),
@@ -165,7 +165,7 @@ async fn vary_names_what_was_looked_at(sites: Sites) {
     ] {
         assert_eq!(browser.get(path).await.header("vary").as_deref(), expected);
     }
-    // Whoever has no session may have a key.
+    // A visitor without a session may have a key.
     let mut nobody = site.browser();
     for headers in [&[][..], &KEY_OF_MIA] {
         let answer = nobody.get_with("/who", headers).await;
@@ -176,7 +176,7 @@ async fn vary_names_what_was_looked_at(sites: Sites) {
     }
 }
 
-/// Computed by Flask-Login 0.6.3.
+/// Computed with Flask-Login 0.6.3.
 async fn the_identifier_is_flask_logins(sites: Sites) {
     for (address, user_agent, expected) in [
         (
@@ -244,7 +244,7 @@ async fn a_user_who_is_not_active_any_more_is_out_at_the_next_request(sites: Sit
     assert_eq!(browser.get("/members").await.status, 302, "for good");
 }
 
-/// `user_accessed` and `user_loaded_from_…`, whose handlers may not look at `current_user` in Flask-Login.
+/// `user_accessed` and `user_loaded_from_…`, whose handlers may not use `current_user` in Flask-Login.
 async fn a_hook_may_look_at_the_login_while_the_user_is_being_loaded(sites: Sites) {
     let login: Arc<Mutex<Option<Login<Member>>>> = Arc::default();
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();

@@ -1,4 +1,4 @@
-//! `UserMixinTestCase`: what a user type must say of itself, and what it need not.
+//! `UserMixinTestCase`: what a user type must provide, and what it need not.
 
 use housekey::{LoginManager, SecretKeys};
 
@@ -8,7 +8,7 @@ use crate::people::Staff;
 use crate::site::Sites;
 use housekey::testing::Clock;
 
-/// Other tests have the same type of users under other keys.
+/// Other tests use the same user type with other keys.
 const OWN_KEY: &str = "of-the-users-that-have-only-an-id";
 
 fn browser(sites: Sites) -> Browser {

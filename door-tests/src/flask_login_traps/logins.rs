@@ -35,7 +35,7 @@ async fn t01_a_copied_remember_token_ends_by_itself_and_with_the_users_auth_hash
     assert_eq!(thief.who().await, "nobody");
 }
 
-/// Without a store a copy lives on: see `t01`.
+/// Without a store, a copy stays valid: see `t01`.
 async fn t02_with_a_store_logging_out_ends_every_copy_of_both_cookies(sites: Sites) {
     let site = sites.stored();
     let mut owner = site.remembered_browser_of("mia").await;
@@ -124,7 +124,7 @@ async fn t06_strong_protection_does_not_log_a_remembered_browser_out_on_its_seco
         assert_eq!(browser.who().await, "mia, remembered, by Session");
     }
 
-    // Nor one that Flask-Login restored, which puts no identifier into the session.
+    // Nor one that Flask-Login restored, without an identifier in the session.
     let site = sites.flask_with(|builder| builder.session_protection(strong));
     let mut browser = site.browser();
     let restored = peer::session(KEY, r#"{"_fresh":false,"_user_id":"mia"}"#, START);
@@ -216,7 +216,7 @@ async fn t10_a_forwarded_address_is_believed_from_trusted_proxies_only(sites: Si
                 .trusted_proxies(hops)
         })
     };
-    // Proxies, the login's socket and header, the thief's, and whether the thief is taken for the owner.
+    // Proxies, socket and header of the login, those of the thief, and whether the thief passes for the owner.
     for (hops, owner, thief, same) in [
         (0, ("1.1.1.1", ""), ("6.6.6.6", "1.1.1.1"), false),
         (0, ("1.1.1.1", "2.2.2.2"), ("1.1.1.1", "3.3.3.3"), true),

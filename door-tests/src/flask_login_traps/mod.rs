@@ -1,4 +1,4 @@
-//! What surprises or is unsafe in Flask-Login, T1 to T36, and what happens here instead.
+//! The surprising or unsafe behaviour of Flask-Login, T1 to T36, and what happens here instead.
 
 pub mod logins;
 pub mod responses;

@@ -29,7 +29,7 @@ async fn t19_the_headers_say_what_an_answer_depends_on_and_nothing_more(sites: S
         Some("private, no-store")
     );
 
-    // An anonymous visitor was asked for an API key as well.
+    // An anonymous visitor's request was also checked for an API key.
     let answer = site.browser().get("/who").await;
     assert_eq!(
         answer.header("vary").as_deref(),
@@ -338,7 +338,7 @@ async fn t27_flashed_messages_do_not_pile_up(sites: Sites) {
 }
 
 async fn t28_logging_in_an_inactive_user_is_an_error_and_leaves_everything_as_it_was(sites: Sites) {
-    // A login that is not awaited is a compiler warning: `LoginUser` is #[must_use].
+    // A login that is not awaited causes a compiler warning: `LoginUser` is #[must_use].
     let site = sites.safe();
     site.members.change("ben", |member| member.active = false);
     let mut browser = site.browser_of("mia").await;
@@ -362,7 +362,7 @@ async fn t29_fresh_remembered_and_confirmed_are_said_of_the_current_user_only(si
     browser.jar.put(name, of_mia.jar.value(name).unwrap());
     assert_eq!(browser.who().await, "ben, fresh, by Session");
 
-    // A session that is fresh and nobody's.
+    // A fresh session without a user.
     let site = sites.flask();
     let mut browser = site.browser();
     browser
@@ -496,7 +496,7 @@ async fn t34_a_stored_hash_that_nobody_can_read_is_a_wrong_password_and_no_error
         assert!(matches!(answer, Ok(false)), "{stored}: {answer:?}");
         assert!(passwords.needs_rehash(stored), "{stored}");
     }
-    // One that would take gigabytes is the application's own mistake: an error, without the work.
+    // A hash that would take gigabytes is the application's own mistake: an error, without the work.
     for stored in [
         "scrypt:1099511627776:8:1$salt$00",
         "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$AAAA",
@@ -508,7 +508,7 @@ async fn t34_a_stored_hash_that_nobody_can_read_is_a_wrong_password_and_no_error
     }
 }
 
-/// Once as it is, and once more in a process where Flask-Login's switch is on.
+/// Once normally, and once more in a process where Flask-Login's switch is on.
 async fn t35_there_is_no_switch_that_turns_the_guards_off(sites: Sites) {
     let site = sites.flask();
     assert_eq!(site.browser().get("/members").await.status, 302);
@@ -529,7 +529,7 @@ async fn t35_there_is_no_switch_that_turns_the_guards_off(sites: Sites) {
     }
 }
 
-/// A link or a picture on another site could log people out otherwise.
+/// Otherwise a link or an image on another site could log users out.
 async fn t36_no_example_and_no_guide_logs_out_by_get(_: Sites) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();

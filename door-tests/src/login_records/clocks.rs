@@ -23,7 +23,7 @@ async fn what_one_machine_gives_out_counts_at_another_whose_clock_is_a_minute_of
     }
 }
 
-/// Two tabs of one browser, each at another machine.
+/// Two tabs of one browser, each at a different machine.
 async fn two_tabs_at_two_machines_are_no_theft(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;

@@ -1,4 +1,4 @@
-//! Many requests at once, on several threads, as they come: whoever is first, the rules hold.
+//! Many requests at once, on several threads, in any order: the rules hold whichever is first.
 
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
@@ -18,12 +18,12 @@ use crate::store::Call;
 const CROWD: usize = 24;
 const ROUNDS: usize = 8;
 
-/// How many threads ask.
+/// The number of threads.
 const WORKERS: usize = 4;
 
 type Tab = (Browser, &'static str, &'static str);
 
-/// Each browser sends this as a tab of its own, all at the same time, each to one of a few workers.
+/// Each browser sends this as a separate tab, all at the same time, each to one of a few workers.
 fn all_at_once(sites: Sites, requests: Vec<Tab>) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(WORKERS));
     let count = requests.len();
@@ -136,7 +136,7 @@ async fn whatever_goes_on_around_a_logout_the_login_stays_over(sites: Sites) {
         let browser = site.remembered_browser_of("mia").await;
         let mut restarted = browser.clone();
         restarted.restart();
-        // All kinds of use are due: a note in the record, the use of a token, a proof, a write of the session.
+        // Every kind of use is due: a note in the record, the use of a token, a confirmation, a write of the session.
         site.clock.advance(HOUR);
         let mut requests = vec![(browser.clone(), "/logout", "")];
         for _ in 0..4 {
@@ -181,7 +181,7 @@ async fn of_logins_that_are_made_while_all_are_ended_those_live_whose_record_doe
     }
 }
 
-/// Each login of one browser replaces the one before; the answer that came last is the one that it has.
+/// Each login in a browser replaces the previous one; the browser keeps the answer that came last.
 async fn many_logins_of_one_browser_at_once_leave_it_logged_in(sites: Sites) {
     for _ in 0..ROUNDS {
         let site = sites.stored();

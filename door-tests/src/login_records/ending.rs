@@ -20,7 +20,7 @@ fn ended(reason: EndReason) -> Event {
     }
 }
 
-/// A browser of this make that is logged in, and the number of its login.
+/// A logged-in browser of this make, and the id of its login.
 async fn log_in_with(site: &Site, user_agent: &str, form: &str) -> (Browser, String) {
     let mut browser = site.browser();
     browser.user_agent = Some(user_agent.to_owned());
@@ -291,7 +291,7 @@ async fn an_administrator_ends_one_login_or_all_of_a_user(sites: Sites) {
     assert_eq!(ben.who().await, "ben, fresh, by Session");
 }
 
-/// No cached authority: another process of the same site, at the very next request.
+/// The authority is not cached: another process of the same site notices at the very next request.
 async fn what_one_process_ends_is_over_in_the_others_at_once(sites: Sites) {
     let site = sites.stored();
     let other_process = site.restarted(SecretKeys::new(KEY).unwrap(), |builder| builder);
@@ -335,7 +335,7 @@ async fn without_a_store_there_is_no_list_and_that_is_said(sites: Sites) {
     }
 }
 
-/// The cure that `User::is_active` names: a login that made no request while its user was locked out is there again.
+/// The remedy that `User::is_active` names: a login that made no request while its user was locked out is valid again.
 async fn an_account_that_is_let_in_again_has_its_old_logins_unless_they_were_ended(sites: Sites) {
     for ended in [false, true] {
         let site = sites.stored();
@@ -352,7 +352,7 @@ async fn an_account_that_is_let_in_again_has_its_old_logins_unless_they_were_end
     }
 }
 
-/// What `User::id` warns of, and the two ways out.
+/// The danger that `User::id` warns about, and the two ways out.
 async fn an_id_that_is_given_again_is_safe_with_a_stamp_of_the_account_or_once_its_logins_are_ended(
     sites: Sites,
 ) {
@@ -367,7 +367,7 @@ async fn an_id_that_is_given_again_is_safe_with_a_stamp_of_the_account_or_once_i
         if ended {
             site.manager().end_logins_of("mia").await.unwrap();
         }
-        // The row is deleted, and somebody else signs up under the name.
+        // The row is deleted, and another person signs up with the name.
         site.members
             .change("mia", |member| member.stamp = stamp.map(Into::into));
         assert_eq!(former_owner.who().await, expected);

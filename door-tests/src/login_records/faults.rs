@@ -1,4 +1,4 @@
-//! A store that fails: nobody is taken for a stranger, and nothing is said to be done that was not.
+//! A store that fails: no user passes for a stranger, and nothing is reported as done that was not.
 
 use std::time::Duration;
 
@@ -35,11 +35,11 @@ fn is_not_known(answer: &Answer) -> bool {
         && answer.set_cookies().is_empty()
 }
 
-/// Somebody who comes to a site whose store fails in one thing.
+/// A visitor to a site whose store fails in one operation.
 struct Case {
     name: &'static str,
     failing: Call,
-    /// Where they were when it still worked.
+    /// The page that they were on while it still worked.
     before: fn(&mut Browser, &Site),
     request: (Method, &'static str, &'static str),
 }
@@ -213,7 +213,7 @@ async fn a_store_that_fails_is_a_503_and_everything_is_as_it_was(sites: Sites) {
     }
 }
 
-/// It counts for nothing, whatever the store will say about the token.
+/// It is invalid, whatever the store will say about the token.
 async fn a_session_that_is_over_goes_while_the_token_that_could_not_be_used_stays(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -278,7 +278,7 @@ async fn nothing_is_remembered_of_a_failure(sites: Sites) {
     }
 }
 
-/// The users' database is away, and the login database is not.
+/// The users' database is down, and the login database is not.
 async fn a_token_is_not_used_up_while_nobody_knows_its_user(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -312,7 +312,7 @@ async fn the_manager_passes_a_failure_on(sites: Sites) {
     assert_eq!(site.store.len(), 1);
 }
 
-/// The password was changed before; this browser has its new secret, and the others are out by their auth hash.
+/// The password was changed before; this browser has the new secret, and the auth hash has logged the others out.
 async fn a_new_password_whose_other_logins_could_not_be_deleted_ends_them_all_the_same(
     sites: Sites,
 ) {
@@ -338,7 +338,7 @@ async fn a_login_whose_answer_was_lost_is_no_login_of_this_browser(sites: Sites)
     let answer = browser.post("/login", "name=mia").await;
     assert!(is_not_known(&answer), "{answer:?}");
     site.store.come_back();
-    // What it was to replace is gone, as far as anybody knows; nobody is mia.
+    // The login to be replaced is gone, as far as is known; nobody is logged in as mia.
     assert_eq!(browser.who().await, "nobody");
     browser.log_in("mia").await;
     assert_eq!(browser.who().await, "mia, fresh, by Session");
@@ -405,7 +405,7 @@ async fn a_peers_session_that_cannot_get_a_record_is_not_lost(sites: Sites) {
         site.store.come_back();
         assert!(browser.who().await.starts_with("mia"));
         assert_eq!(site.logins("mia").await, 1);
-        // However it came to its record, what has ended does not begin again.
+        // An ended login does not begin again, however it got its record.
         let mut copy = site.browser();
         copy.jar.put("session", jar.value("session").unwrap());
         site.manager().end_logins_of("mia").await.unwrap();

@@ -1,4 +1,4 @@
-//! Beside a Flask program that knows of no records: it makes sessions without one, and leaves ours behind.
+//! Beside a Flask program without records: it makes sessions without one, and leaves ours behind.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn log_in_at_peer(site: &Site, browser: &mut Browser, id: &str) {
     put(site, browser, &serde_json::to_string(&values).unwrap());
 }
 
-/// The Flask program's logout: it takes its keys.
+/// The Flask program's logout: it removes its keys.
 fn log_out_at_peer(site: &Site, browser: &mut Browser) {
     let mut values: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&session_of(browser)).unwrap();
@@ -44,7 +44,7 @@ fn log_out_at_peer(site: &Site, browser: &mut Browser) {
     put(site, browser, &serde_json::to_string(&values).unwrap());
 }
 
-/// Somebody who has logged in at the Flask program.
+/// A user who has logged in at the Flask program.
 fn peer_login(site: &Site, id: &str) -> Browser {
     let mut browser = site.browser();
     log_in_at_peer(site, &mut browser, id);
@@ -148,7 +148,7 @@ async fn one_cookie_of_a_peers_has_one_record_however_often_it_comes(sites: Site
     assert_eq!(site.logins("ben").await, 1);
 }
 
-/// The first proves, the second had a copy of what was before.
+/// The first confirms the login; the second had a copy from before.
 async fn a_proof_makes_copies_of_the_peers_cookie_worthless(sites: Sites) {
     for looked_at in [true, false] {
         let site = site(sites);
@@ -210,7 +210,7 @@ async fn a_login_at_the_peer_over_one_of_ours_ends_ours_and_gets_a_record_of_its
     assert_eq!(site.who_with(&copy).await, "nobody");
 }
 
-/// The record that the peer's leftover names is gone already, or its secret was replaced since.
+/// The record that the peer's leftover names is already gone, or its secret has been replaced since.
 async fn a_login_at_the_peer_counts_also_over_a_login_of_somebody_else_that_is_long_over(
     sites: Sites,
 ) {
@@ -234,7 +234,7 @@ async fn a_login_at_the_peer_counts_also_over_a_login_of_somebody_else_that_is_l
     }
 }
 
-/// It cannot be told from a copy of the cookie of the login that is over.
+/// It cannot be distinguished from a copy of the cookie of the ended login.
 async fn a_login_at_the_peer_of_the_user_whose_login_here_is_over_has_to_be_made_twice(
     sites: Sites,
 ) {
@@ -257,7 +257,7 @@ async fn a_users_own_login_goes_on_when_they_log_in_at_the_peer_as_well(sites: S
     assert_eq!(site.store.only("mia").await.id, id);
 }
 
-/// Flask-Login's remember token of a user is one text in all their browsers.
+/// Flask-Login's remember token of a user is the same text in all their browsers.
 fn with_flask_token(site: &Site) -> Browser {
     let mut browser = site.browser();
     let token = peer::remember_token(KEY.as_bytes(), "mia");
@@ -289,7 +289,7 @@ async fn all_browsers_with_a_flask_token_share_a_login_and_a_logout_of_one_is_on
     assert_eq!(site.logins("mia").await, 0);
 }
 
-/// Whether it was ever seen here or not.
+/// Whether or not it was ever seen here.
 async fn what_ends_all_logins_ends_the_flask_token_too(sites: Sites) {
     for name in ["an administrator", "a logout"] {
         for seen in [true, false] {
@@ -304,7 +304,7 @@ async fn what_ends_all_logins_ends_the_flask_token_too(sites: Sites) {
             }
             assert_eq!(browser.who().await, "nobody", "{name}");
             assert_eq!(with_flask_token(&site).who().await, "nobody", "{name}");
-            // A login that asks for it makes the token good again: there is no other.
+            // A login with "remember me" makes the token valid again: there is no other.
             let mut again = site.remembered_browser_of("mia").await;
             again.restart();
             assert_eq!(again.who().await, "mia, remembered, by RememberToken");
@@ -333,7 +333,7 @@ async fn a_flask_token_brings_a_browser_back_whose_session_timed_out(sites: Site
     }
 }
 
-/// A proof is of this browser; the others with the token stay as they are.
+/// A confirmation applies to this browser; the others with the token do not change.
 async fn a_proof_in_a_shared_login_makes_one_of_its_own(sites: Sites) {
     let site = site(sites);
     let mut browser = with_flask_token(&site);
@@ -346,7 +346,7 @@ async fn a_proof_in_a_shared_login_makes_one_of_its_own(sites: Sites) {
     assert_eq!(site.logins("mia").await, 2);
     assert_eq!(browser.post("/logins/end-others", "").await.body, "1");
     assert_eq!(other.who().await, "nobody");
-    // The cookie is still there. It is worth nothing once the session is gone.
+    // The cookie is still there. It is worthless once the session is gone.
     assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
     browser.restart();
     assert_eq!(browser.who().await, "nobody");
@@ -425,7 +425,7 @@ async fn a_grace_of_half_a_minute_holds_for_sessions_that_the_peer_wrote_meanwhi
     assert_eq!(slow.who().await, "mia, fresh, by Session");
 }
 
-/// The copy that somebody made before the first look came without a digest of ours; the record knows it.
+/// A copy made before the first look came without our digest; the record knows it.
 async fn a_new_password_ends_copies_of_a_peers_session_from_before_the_first_look(sites: Sites) {
     let site = site(sites);
     let mut browser = peer_login(&site, "mia");
@@ -448,7 +448,7 @@ async fn a_new_password_ends_a_peers_session_that_has_no_room_for_anything_of_ou
     assert_eq!(browser.who().await, "nobody");
 }
 
-/// What is over may not be begun by who looked before.
+/// A browser that has seen a login cannot start it again after its end.
 async fn a_first_look_that_a_logout_overtakes_makes_no_login(sites: Sites) {
     for (name, held) in [("load", Call::Load), ("create", Call::Create)] {
         for remembered in [false, true] {
@@ -481,7 +481,7 @@ async fn a_first_look_that_a_logout_overtakes_makes_no_login(sites: Sites) {
     }
 }
 
-/// The same cookie, and the store is asked no more often for each of them.
+/// The same cookie, and the store is not asked more often for each of them.
 async fn many_browsers_that_come_at_once_with_a_flask_token_ask_the_store_a_few_times_each(
     sites: Sites,
 ) {
@@ -501,7 +501,7 @@ async fn many_browsers_that_come_at_once_with_a_flask_token_ask_the_store_a_few_
     assert!(calls <= 10 * crowd, "{calls} calls");
 }
 
-/// A session's secret is not the token: who has a copy of the one has nothing of the other.
+/// A session's secret is not the token: a copy of one does not give the other.
 async fn a_session_that_a_flask_token_started_does_not_come_back_after_a_logout_when_the_token_does(
     sites: Sites,
 ) {
@@ -536,7 +536,7 @@ async fn a_login_that_is_refused_leaves_a_peers_login_as_it_was(sites: Sites) {
     assert_eq!(other.who().await, "ben, fresh, by Session");
 }
 
-/// What one who is signed in can make of a peer's cookies: another one at each request.
+/// What a logged-in user can do with a peer's cookies: a different one at each request.
 async fn the_store_does_not_grow_with_the_cookies_that_a_peer_writes_for_one_user(sites: Sites) {
     let site = sites.stored_flask_with(|builder| {
         builder
@@ -553,7 +553,7 @@ async fn the_store_does_not_grow_with_the_cookies_that_a_peer_writes_for_one_use
     assert_eq!(site.store.len(), 3 + 1000);
 }
 
-/// "Sign out everywhere" means the logins that have not come by yet as well.
+/// "Sign out everywhere" includes logins that have not been seen here yet.
 async fn ending_all_logins_of_a_user_ends_the_peers_that_were_never_looked_at(sites: Sites) {
     let site = site(sites);
     let browser = peer_login(&site, "mia");
@@ -562,7 +562,7 @@ async fn ending_all_logins_of_a_user_ends_the_peers_that_were_never_looked_at(si
     assert_eq!(site.who_with(&browser.jar).await, "nobody");
 }
 
-/// All browsers with the token share its login, which is not this browser's to end.
+/// All browsers with the token share its login, which this browser may not end.
 async fn a_login_in_one_browser_leaves_the_others_in_that_share_a_flask_token(sites: Sites) {
     for form in ["name=mia", "name=ben", "name=mia&remember=true"] {
         for restored in [false, true] {
@@ -589,7 +589,7 @@ async fn a_login_in_one_browser_leaves_the_others_in_that_share_a_flask_token(si
     }
 }
 
-/// Its session carried the secret that all of them have.
+/// Its session contained the secret that all of them have.
 async fn somebody_elses_login_at_the_peer_leaves_a_shared_login_to_the_other_browsers(
     sites: Sites,
 ) {

@@ -1,4 +1,4 @@
-//! Cookies that were changed, mixed and planted, and records that say nothing.
+//! Changed, mixed and planted cookies, and meaningless records.
 
 use housekey::SecretKeys;
 
@@ -7,7 +7,7 @@ use crate::browser::Browser;
 use crate::site::{DAY, OLD_KEY, Sites};
 use crate::store::{Call, Gate};
 
-/// The same text with one character changed, at every place, and some other spellings of it.
+/// The same text with one character changed, at every position, and some other spellings.
 fn variants(value: &str) -> Vec<String> {
     let other = |c: char| match c {
         'A' => 'B',
@@ -49,7 +49,7 @@ async fn a_cookie_with_any_one_character_changed_is_nobodys_and_asks_the_store_n
     assert_eq!(owner.who().await, "mia, fresh, remembered, by Session");
 }
 
-/// Signed as they are, they say nothing about each other.
+/// They are signed as they are, but do not refer to each other.
 async fn the_session_of_one_login_beside_the_token_of_another_is_the_sessions(sites: Sites) {
     for of_token in ["mia", "ben"] {
         let site = sites.stored();
@@ -124,7 +124,7 @@ async fn two_good_cookies_of_one_name_that_do_not_agree_are_nobodys_and_logging_
     }
 }
 
-/// What else might be in the table: of another version, of another program, or damaged.
+/// Other things that the table might contain: from another version, from another program, or damaged.
 const SAYING_NOTHING: [&str; 9] = [
     "",
     "null",
@@ -180,7 +180,7 @@ async fn a_record_that_now_names_somebody_else_is_the_login_of_neither(sites: Si
     }
 }
 
-/// What a record holds is worth nothing in another one's place: its digests are bound to its number.
+/// A record's contents are worthless in another record: its digests are bound to its id.
 async fn the_data_of_one_record_does_nothing_in_another(sites: Sites) {
     let site = sites.stored();
     let of_mia = site.remembered_browser_of("mia").await;
@@ -206,7 +206,7 @@ async fn without_its_key_the_records_of_a_site_are_worth_nothing(sites: Sites) {
     assert_eq!(site.store.len(), 1, "and nobody can end a login by it");
 }
 
-/// What session protection ends is over for a copy as well, whatever browser it then claims to come from.
+/// A login that session protection ended is over for a copy too, whatever browser it then claims to be.
 async fn a_login_that_strong_protection_has_ended_is_ended_on_the_server(sites: Sites) {
     for path in ["/who", "/confirm"] {
         let site = sites
@@ -232,7 +232,7 @@ async fn a_login_that_strong_protection_has_ended_is_ended_on_the_server(sites: 
     }
 }
 
-/// A copy that counts for nothing any more cannot even end the login that it is a copy of.
+/// A copy that is no longer valid cannot even end the login that it was copied from.
 async fn strong_protection_ends_no_login_for_a_secret_that_was_replaced(sites: Sites) {
     let site = sites.stored_with(|builder| builder.session_protection("strong"));
     let mut browser = site.browser_of("mia").await;

@@ -1,4 +1,4 @@
-//! Requests that were under way when a secret was replaced: they may still read, for 30 seconds.
+//! Requests that were on their way when a secret was replaced: they may still read, for 30 seconds.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ async fn who_is_in_grace_may_still_log_out(sites: Sites) {
     assert_eq!(site.store.len(), 0);
 }
 
-/// Two proofs: only the secret before the last one is in grace.
+/// Two confirmations: only the secret before the last one is in grace.
 async fn of_several_secrets_the_last_but_one_reads_and_none_before_it(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.browser_of("mia").await;
@@ -145,7 +145,7 @@ async fn there_is_no_grace_for_a_login_that_timed_out_or_whose_user_is_gone(site
     assert_eq!(browser.jar.names(), [""; 0]);
 }
 
-/// A change of the auth hash is meant for copies. A request that was under way with the old cookie is nobody's, and takes
+/// A change of the auth hash is aimed at copies. A request that was on its way with the old cookie is anonymous, and takes
 /// nothing from the browser that made the change.
 async fn a_cookie_from_before_a_new_password_is_nobodys_at_once_and_does_no_harm(sites: Sites) {
     let site = sites.stored();

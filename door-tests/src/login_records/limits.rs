@@ -18,7 +18,7 @@ fn site(sites: Sites, count: usize, when_full: WhenFull) -> Site {
     sites.stored_with(|builder| builder.max_logins(count, when_full))
 }
 
-/// Several browsers of mia's, each a minute after the one before.
+/// Several browsers of mia, each a minute after the previous one.
 async fn browsers(site: &Site, count: usize) -> Vec<Browser> {
     let mut browsers = Vec::new();
     for _ in 0..count {
@@ -31,7 +31,7 @@ async fn browsers(site: &Site, count: usize) -> Vec<Browser> {
 async fn one_login_too_many_ends_the_one_that_was_not_used_for_the_longest_time(sites: Sites) {
     let site = site(sites, 3, WhenFull::EndOldest);
     let mut browsers = browsers(&site, 3).await;
-    // The first is used, so that the second is the one.
+    // The first is used, so the second is the one that ends.
     site.clock.advance(HOUR);
     browsers[0].who().await;
     site.events.take();
@@ -87,7 +87,7 @@ async fn logging_in_again_in_the_same_browser_is_not_one_more(sites: Sites) {
         for _ in 0..3 {
             browsers[1].log_in_remembered("mia").await;
         }
-        // Nor when only the remember token is left of it.
+        // Nor when only its remember token is left.
         browsers[1].jar.remove(SESSION);
         browsers[1].log_in("mia").await;
         assert_eq!(site.logins("mia").await, 2);
@@ -230,7 +230,7 @@ async fn more_logins_than_there_may_be_are_listed_up_to_a_hundred_and_all_of_the
     assert_eq!(browser.who().await, "nobody");
 }
 
-/// A Flask peer has let them in already, so nobody is refused for it.
+/// A Flask peer has already let them in, so none of them is refused.
 async fn a_peers_login_counts_for_the_limit_and_ends_the_one_that_was_not_used_for_the_longest_time(
     sites: Sites,
 ) {

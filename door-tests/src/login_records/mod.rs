@@ -1,18 +1,18 @@
-//! Logins that have a record on the server: that they begin, change and end there, whatever cookies say.
+//! Logins with a record on the server: they begin, change and end there, whatever cookies say.
 //!
-//! - [`rotation`]: every login has a record and a secret of its own, and what was before it is worthless.
-//! - [`grace`]: requests that were under way when a secret was replaced.
+//! - [`rotation`]: every login has its own record and secret, and previous ones are worthless.
+//! - [`grace`]: requests that were on their way when a secret was replaced.
 //! - [`timeouts`]: idle, absolute, and what counts as use.
-//! - [`remember`]: tokens that are good for one use.
+//! - [`remember`]: tokens that are valid for one use.
 //! - [`theft`]: tokens that are used twice.
 //! - [`ending`]: the list of logins, and ending them.
 //! - [`limits`]: how many logins a user may have.
 //! - [`faults`]: a store that fails.
-//! - [`flask_peer`]: beside a Flask program that knows of no records.
-//! - [`forgeries`]: cookies that were changed, mixed and planted, and records that say nothing.
+//! - [`flask_peer`]: beside a Flask program without records.
+//! - [`forgeries`]: changed, mixed and planted cookies, and meaningless records.
 //! - [`overtaking`]: two requests at once, step by step.
 //! - [`clocks`]: machines whose clocks differ.
-//! - [`watches`]: what a stream is told that outlives its request.
+//! - [`watches`]: what a stream that outlives its request gets to know.
 //! - [`crowds`]: many requests at once, on several threads.
 
 pub mod clocks;
@@ -44,7 +44,7 @@ impl Site {
     /// The same site with pages about logins, and slow ones, which wait at the gate.
     fn with_login_pages(self, gate: &Gate) -> Self {
         let members = self.members.clone();
-        // As `/confirm`, for whoever is there, be it by a remember token.
+        // As `/confirm`, for any current user, even a remembered one.
         let prove_it = async move |given: Given| -> Result<&str, Error> {
             let id = given.who().await?.id.unwrap_or("ben".to_owned());
             given
@@ -76,7 +76,7 @@ impl Site {
     }
 }
 
-/// Each login in a line: its number, then what is known of it.
+/// Each login in a line: its id, then what is known about it.
 async fn list(given: Given) -> Result<String, Error> {
     given.who().await?;
     let lines: Vec<_> = given
@@ -95,7 +95,7 @@ async fn list(given: Given) -> Result<String, Error> {
     Ok(lines.join("\n"))
 }
 
-/// As the list, and asks nobody who is there.
+/// Like the list, but does not ask for the current user.
 async fn list_unasked(given: Given) -> Result<String, Error> {
     Ok(given.login.logins().await?.len().to_string())
 }

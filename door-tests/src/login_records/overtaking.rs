@@ -88,7 +88,7 @@ async fn who_comes_second_with_a_token_is_given_what_the_first_was_given(sites: 
     assert_eq!(site.store.only("mia").await.version, 1);
 }
 
-/// One tab uses the token and proves the user; the other, which began before, learns of both.
+/// One tab uses the token and confirms the login; the other, which began before, gets both changes.
 async fn a_use_of_the_token_that_is_overtaken_by_a_use_and_a_proof_undoes_neither(sites: Sites) {
     let site = site(sites);
     let mut browser = closed_browser(&site).await;
@@ -134,7 +134,7 @@ async fn a_proof_is_no_proof_of_a_login_that_ends_meanwhile(sites: Sites) {
     }
 }
 
-/// Everything is ended while somebody is logging in: what was there before is over, and the login is a new one.
+/// Everything ends while a user is logging in: the previous login is over, and the login is a new one.
 async fn a_login_that_is_being_made_while_all_are_ended_stands_for_itself(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -152,7 +152,7 @@ async fn a_login_that_is_being_made_while_all_are_ended_stands_for_itself(sites:
     }
 }
 
-/// As soon as the answer to the logout is there. Until then nothing was promised.
+/// From the moment of the answer to the logout. Until then nothing was promised.
 async fn a_login_is_over_when_its_logout_is_answered(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -229,7 +229,7 @@ async fn a_record_that_is_written_for_the_new_key_does_not_come_back_by_that(sit
     assert_eq!(site.store.len(), 0);
 }
 
-/// The user was still there when the request asked; the record was gone when it had the answer.
+/// The user still existed when the request asked; the record was gone when the answer came.
 async fn what_is_deleted_twice_is_over_once(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -329,7 +329,7 @@ async fn a_slow_page_that_began_before_a_proof_does_not_put_the_old_secret_back(
     }
 }
 
-/// A session that is in use is sent again once it is an hour old; the login's record says how long that lives.
+/// A session in use is sent again when it is an hour old; the login's record says how long it lives.
 async fn a_slow_page_of_an_old_session_does_not_put_the_old_secret_back_either(sites: Sites) {
     let gate = Gate::default();
     let site = sites.stored().with_login_pages(&gate);
@@ -349,7 +349,7 @@ async fn a_slow_page_of_an_old_session_does_not_put_the_old_secret_back_either(s
     }
 }
 
-/// Without a store too, in the safe preset: what is stored beside a login is not the login.
+/// Without a store too, in the safe preset: values stored beside a login are not part of the login.
 async fn a_slow_page_brings_no_login_back_and_hands_no_values_to_the_next_one(sites: Sites) {
     let gate = Gate::default();
     for site in [sites.stored(), sites.safe()] {

@@ -1,4 +1,4 @@
-//! Remember tokens that are good for one use: what a use gives, and for how long.
+//! Remember tokens that are valid for one use: what a use brings, and for how long.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::site::START;
 use crate::site::{DAY, ENDS_OF_MIA, HOUR, Site, Sites};
 use crate::store::{Call, Gate};
 
-/// For this long, one token is good for several requests.
+/// For this long, one token is valid for several requests.
 const WINDOW: Duration = Duration::from_secs(60);
 
 fn rejected(reason: Rejection) -> Event {
@@ -74,7 +74,7 @@ async fn whichever_of_several_answers_comes_last_the_browser_can_go_on(sites: Si
     }
 }
 
-/// The answer to the first use never came: the browser has the old token, and uses it again.
+/// The answer to the first use got lost: the browser has the old token, and uses it again.
 async fn an_answer_that_was_lost_costs_nothing_if_the_browser_asks_again_within_the_minute(
     sites: Sites,
 ) {
@@ -115,7 +115,7 @@ async fn a_token_ends_when_it_was_said_to_end_and_its_uses_do_not_put_that_off(s
                 "{token}"
             );
         }
-        // On the server: the thief's browser keeps what it likes.
+        // On the server, since the thief's browser can keep anything.
         browser.restart();
         let token = browser.jar.value(TOKEN).unwrap().to_owned();
         site.clock.set(START + 30 * DAY.as_secs() - seconds_before);
@@ -166,7 +166,7 @@ async fn a_remembered_login_is_not_fresh_and_may_be_proved_in_the_same_request(s
     assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
 }
 
-/// Nobody has asked who is there, so that there is no login to prove yet; and the token is as it was.
+/// The current user has not been asked for, so there is no login to confirm yet, and the token is unchanged.
 async fn a_proof_without_a_look_before_it_uses_no_token(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;
@@ -273,7 +273,7 @@ async fn a_login_that_does_not_ask_to_be_remembered_ends_the_one_that_was(sites:
     assert_eq!(thief.who().await, "nobody");
 }
 
-/// Signed with another cookie's purpose, or for another name, it is nothing at all.
+/// Signed for another cookie's purpose or another name, it is worthless.
 async fn a_token_is_good_as_nothing_but_a_token_and_a_session_as_nothing_but_a_session(
     sites: Sites,
 ) {
@@ -292,7 +292,7 @@ async fn a_token_is_good_as_nothing_but_a_token_and_a_session_as_nothing_but_a_s
     );
 }
 
-/// Without a store its tokens were others; with one they are not taken.
+/// Without a store its tokens had another format; with one those are not accepted.
 async fn what_was_made_without_records_is_no_login_where_there_are_any(sites: Sites) {
     let site = sites.safe();
     let browser = site.remembered_browser_of("mia").await;

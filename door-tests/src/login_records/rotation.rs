@@ -1,4 +1,4 @@
-//! Every login has a record and a secret of its own, and what was before it is worthless.
+//! Every login has its own record and secret, and previous ones are worthless.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ async fn logging_in_creates_a_record_and_logging_out_deletes_it(sites: Sites) {
     }
 }
 
-/// What a browser that is logged in as mia and remembered does, and which of its cookies are worthless then. A token stays
-/// the one that it is until it is used or the auth hash changes.
+/// What a browser that is logged in as mia with "remember me" does, and which of its cookies are worthless afterwards. A
+/// token stays the same until it is used or the auth hash changes.
 const STEPS: [(&str, &str, &[&str]); 5] = [
     ("/login", "name=mia", &[SESSION, TOKEN]),
     ("/login", "name=ben", &[SESSION, TOKEN]),
@@ -82,7 +82,7 @@ async fn the_next_user_of_a_browser_finds_nothing_of_the_one_before_not_even_the
     assert_eq!(site.who_with(&of_mia).await, "nobody");
 }
 
-/// Somebody planted their own login in this browser, to read along once its owner has logged in.
+/// An attacker planted their own login in this browser, to read along once its owner has logged in.
 async fn a_planted_login_ends_when_the_owner_of_the_browser_logs_in(sites: Sites) {
     let site = sites.stored();
     let thief = site.remembered_browser_of("ben").await;
@@ -160,7 +160,7 @@ async fn logging_out_with_a_copy_of_a_session_whose_secret_was_replaced_does_not
     assert_eq!(browser.who().await, "mia, fresh, remembered, by Session");
 }
 
-/// A browser that is logged in as mia and remembered, and all the cookies that it ever had.
+/// A browser that is logged in as mia with "remember me", and all the cookies that it ever had.
 async fn a_long_story(site: &Site) -> Vec<(&'static str, Jar)> {
     let mut browser = site.remembered_browser_of("mia").await;
     let mut jars = vec![browser.jar.clone()];
@@ -261,7 +261,7 @@ async fn an_answer_that_hands_out_a_secret_is_stored_by_no_cache(sites: Sites) {
     for site in [sites.stored(), sites.stored_flask()] {
         let mut browser = site.remembered_browser_of("mia").await;
         browser.restart();
-        // A token that is used, or one of Flask-Login's that gets a record.
+        // A used token, or one of Flask-Login's that gets a record.
         let answer = browser.get("/who").await;
         assert!(!answer.set_cookies().is_empty());
         assert_eq!(

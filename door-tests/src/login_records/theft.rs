@@ -1,4 +1,4 @@
-//! Remember tokens that are used twice: somebody has a copy.
+//! Remember tokens that are used twice: there is a copy.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::browser::Browser;
 use crate::site::{DAY, Site, Sites};
 use crate::store::Call;
 
-/// A minute, and another for clocks that differ.
+/// A minute, plus another for clocks that differ.
 const BEYOND_THE_WINDOW: Duration = Duration::from_secs(121);
 
 fn stolen() -> Event {
@@ -18,7 +18,7 @@ fn stolen() -> Event {
     }
 }
 
-/// The first by the token, the second by what it gave out, so that the site knows that its answer arrived.
+/// The first with the token, the second with its replacement, so that the site knows that its answer arrived.
 async fn opens_two_pages(browser: &mut Browser) {
     assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
     assert_eq!(browser.who().await, "mia, remembered, by Session");
@@ -87,7 +87,7 @@ async fn every_token_but_the_last_gives_the_thief_away_however_old_it_is(sites: 
             owner.restart();
             owner.who().await;
         }
-        // At once: the window is for the last token alone.
+        // At once: the window applies only to the last token.
         site.events.take();
         assert_eq!(thief.who().await, "nobody");
         assert!(site.events.take().contains(&stolen()));
@@ -112,7 +112,7 @@ async fn theft_is_told_once(sites: Sites) {
     );
 }
 
-/// A phone in a tunnel, a prefetch that was aborted: what was given out never came anywhere, so the old token proves no theft.
+/// A phone in a tunnel, an aborted prefetch: the replacement never arrived, so the old token does not prove a theft.
 async fn a_browser_that_never_got_the_answer_is_let_in_however_much_later_and_again(sites: Sites) {
     let site = sites.stored();
     let (mut owner, _) = owner_and_thief(&site).await;
@@ -129,7 +129,7 @@ async fn a_browser_that_never_got_the_answer_is_let_in_however_much_later_and_ag
     opens_two_pages(&mut owner).await;
 }
 
-/// The thief came first and waited, so that the owner's old token looked like one whose answer was lost.
+/// The thief came first and waited, so the owner's old token looked like one whose answer was lost.
 async fn what_was_given_out_and_replaced_as_lost_gives_a_thief_away_when_it_is_used(sites: Sites) {
     for with_session in [true, false] {
         let site = sites.stored();
@@ -148,7 +148,7 @@ async fn what_was_given_out_and_replaced_as_lost_gives_a_thief_away_when_it_is_u
     }
 }
 
-/// The owner signs out, or in, at a page that asks nobody who is there.
+/// The owner logs out, or in, at a page that does not ask for the current user.
 async fn the_owner_who_logs_out_or_in_after_a_theft_ends_the_thiefs_login_and_it_is_told(
     sites: Sites,
 ) {
@@ -174,7 +174,7 @@ async fn the_owner_who_logs_out_or_in_after_a_theft_ends_the_thiefs_login_and_it
     }
 }
 
-/// Nobody knows yet that there are two, and the login ends all the same.
+/// It is not yet known that there are two, and the login ends anyway.
 async fn logging_out_with_a_token_whose_successors_nobody_used_ends_the_login(sites: Sites) {
     let site = sites.stored();
     let (mut owner, mut thief) = owner_and_thief(&site).await;
@@ -219,7 +219,7 @@ async fn logging_out_and_in_again_is_how_the_owner_gets_rid_of_the_thief(sites: 
     let site = sites.stored();
     let (mut owner, mut thief) = owner_and_thief(&site).await;
     thief.who().await;
-    // Within the minute both have what the thief was given.
+    // Within the minute, both have the thief's replacement.
     assert_eq!(owner.who().await, "mia, remembered, by RememberToken");
     owner.log_in_remembered("mia").await;
     assert_eq!(thief.who().await, "nobody");

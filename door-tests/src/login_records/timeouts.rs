@@ -13,7 +13,7 @@ use crate::store::{Call, TestStore};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Idle for one hour, of which three minutes may pass unnoted; one day in all.
+/// Idle for one hour, of which three minutes may pass without being noted; one day in all.
 fn sensitive(builder: Builder) -> Builder {
     builder.login_timeouts(LoginTimeouts::SENSITIVE)
 }
@@ -56,7 +56,7 @@ async fn a_login_that_is_over_by_the_clock_leaves_nothing_in_the_browser_or_in_l
     assert_eq!(site.logins("mia").await, 0);
     site.events.take();
     assert_eq!(browser.who().await, "nobody");
-    // Nothing can use the record any more, so that to the store it is gone.
+    // Nothing can use the record any more, so for the store it is gone.
     assert_eq!(
         site.events.take(),
         [Event::Accessed, ended(EndReason::RecordGone)]
@@ -64,7 +64,7 @@ async fn a_login_that_is_over_by_the_clock_leaves_nothing_in_the_browser_or_in_l
     assert_eq!(browser.jar.names(), [""; 0]);
 }
 
-/// Their record is there still, for the remember token.
+/// Their record is still there, for the remember token.
 async fn a_session_that_is_over_by_the_clock_says_which_timeout_it_was_where_the_browser_is_remembered(
     sites: Sites,
 ) {
@@ -97,7 +97,7 @@ fn ended(reason: EndReason) -> Event {
 
 async fn use_puts_the_idle_timeout_off_once_it_has_been_noted(sites: Sites) {
     for (used_after, ends_after) in [
-        // Within the step: as if nothing had been.
+        // Within the step: as if nothing had happened.
         (3 * MINUTE - SECOND, HOUR),
         (3 * MINUTE, HOUR + 3 * MINUTE),
         (HOUR - SECOND, 2 * HOUR - SECOND),
@@ -316,7 +316,8 @@ async fn settings_that_need_records_or_contradict_each_other_are_refused_by_name
     }
 }
 
-/// A cookie that holds the login is gone after its lifetime. In the safe preset the record alone says how long a login lives.
+/// A cookie that holds the login expires after its lifetime. In the safe preset, only the record says how long a login
+/// lives.
 async fn a_login_may_be_idle_for_longer_than_a_session_lives_unless_a_flask_peer_reads_it(
     sites: Sites,
 ) {
@@ -346,7 +347,7 @@ async fn a_login_may_be_idle_for_longer_than_a_session_lives_unless_a_flask_peer
     assert_eq!(browser.who().await, "nobody");
 }
 
-/// What the guide says of both together: 30 days of the token, and 30 more of the session that its last use starts.
+/// What the guide says about both together: 30 days of the token, plus 30 of the session that its last use starts.
 async fn with_the_defaults_a_remembered_browser_is_out_sixty_days_after_the_password(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;

@@ -1,4 +1,4 @@
-//! A watch over a login, for what goes on after its request.
+//! A watch over a login, for work that goes on after its request.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use housekey::{Error, ErrorKind, LoginWatch};
 use crate::plan::{Given, acts};
 use crate::site::{DAY, ENDS_OF_MIA, Site, Sites};
 
-/// What the page of a site left here.
+/// What the site's page left here.
 type Left = Arc<Mutex<Option<Result<LoginWatch, ErrorKind>>>>;
 
 /// The same site with a page that watches the login.
@@ -39,7 +39,7 @@ async fn a_watch_outlives_its_request_and_says_when_the_login_is_over(sites: Sit
     }
 }
 
-/// The pause has no end, so nothing but the logout can wake it.
+/// The pause never ends, so only the logout can wake it.
 async fn a_logout_ends_the_wait_of_a_watch_at_once(sites: Sites) {
     let (site, left) = watching(sites.stored());
     let mut browser = site.browser_of("mia").await;

@@ -1,4 +1,4 @@
-//! The examples of the guides, compiled as they are shown, each in a module of its own beside `members`. Those that are tests run.
+//! The guides' examples, compiled as shown, each in its own module beside `members`. Examples that are tests run.
 #![cfg(test)]
 #![allow(dead_code)] // They are parts of programs.
 

@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Folders without pages of ours.
+/// Folders that contain no pages of ours.
 const FOREIGN: [&str; 6] = [".git", ".venv", "node_modules", "target", "venv", "wheels"];
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ fn every_link_within_the_documentation_leads_somewhere() {
                 Some(page) => anchor.is_empty() || page.anchors.contains(anchor),
                 None => target.exists() && anchor.is_empty(),
             };
-            // Links of rustdoc's, to an item, stand in the front pages of the crates alone.
+            // Only the crates' front pages contain rustdoc's links to items.
             let is_item = path.starts_with(root.join("crates")) && !link.contains(['/', '#', '.']);
             if !leads && !is_item {
                 dead.push(format!("{}: {link}", path.display()));
@@ -113,7 +113,7 @@ fn slug(heading: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// Without `..`, which a link may have more of than there are symlinks.
+/// Resolves `..`, since a link may contain more of them than there are symlinks.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {

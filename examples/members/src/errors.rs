@@ -1,6 +1,7 @@
 //! What can go wrong while answering, and the page that says so.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::Request;
@@ -21,6 +22,16 @@ pub(crate) enum AppError {
     Database(rusqlite::Error),
     Login(housekey_axum::Error),
     Template(minijinja::Error),
+}
+
+impl AppError {
+    /// How long to wait before the next try, where too many passwords were wrong.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            AppError::Login(error) => error.retry_after(),
+            AppError::Database(_) | AppError::Template(_) => None,
+        }
+    }
 }
 
 impl IntoResponse for AppError {

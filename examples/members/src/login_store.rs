@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
+use housekey_axum::attempts::AttemptStore;
 #[cfg(feature = "redis")]
 use housekey_axum::records::LoginId;
-#[cfg(any(feature = "postgres", feature = "redis"))]
-use housekey_axum::records::LoginStore;
-use housekey_axum::records::MemoryLoginStore;
-use housekey_axum::{BoxError, LoginManagerBuilder};
+use housekey_axum::records::{LoginStore, MemoryLoginStore};
+use housekey_axum::{Attempts, BoxError, LoginManagerBuilder};
 use housekey_sqlite::SqliteLoginStore;
 
 use crate::members::Member;
@@ -50,19 +49,24 @@ impl Store<'_> {
         }
     }
 
-    /// Gives the login manager this store.
+    /// Gives the login manager this store, for the logins and for the attempts to guess a password.
     pub(crate) async fn give_to(&self, manager: Builder, data: &Path) -> Result<Builder, BoxError> {
         Ok(match self {
-            Store::Sqlite => manager.login_store(SqliteLoginStore::open(data.join("logins.db"))?),
-            Store::Memory => manager.login_store(MemoryLoginStore::new()),
-            Store::Postgres(address) => manager.login_store(postgres(address).await?),
-            Store::Redis(address) => manager.login_store(redis(address).await?),
+            Store::Sqlite => give(manager, SqliteLoginStore::open(data.join("logins.db"))?),
+            Store::Memory => give(manager, MemoryLoginStore::new()),
+            Store::Postgres(address) => give(manager, postgres(address).await?),
+            Store::Redis(address) => give(manager, redis(address).await?),
         })
     }
 }
 
+fn give(manager: Builder, store: impl LoginStore + AttemptStore + Clone) -> Builder {
+    let manager = manager.login_store(store.clone());
+    manager.limit_attempts(Attempts::new(store))
+}
+
 #[cfg(feature = "postgres")]
-async fn postgres(address: &str) -> Result<impl LoginStore, BoxError> {
+async fn postgres(address: &str) -> Result<impl LoginStore + AttemptStore + Clone, BoxError> {
     let store = housekey_postgres::PostgresLoginStore::connect(address)
         .map_err(|error| format!("--store postgres: the address cannot be read ({error})"))?;
     store.create_table().await?;
@@ -70,7 +74,7 @@ async fn postgres(address: &str) -> Result<impl LoginStore, BoxError> {
 }
 
 #[cfg(feature = "redis")]
-async fn redis(address: &str) -> Result<impl LoginStore, BoxError> {
+async fn redis(address: &str) -> Result<impl LoginStore + AttemptStore + Clone, BoxError> {
     let client = redis::Client::open(address)
         .map_err(|error| format!("--store redis: the address cannot be read ({error})"))?;
     let store = housekey_redis::RedisLoginStore::new(client);

@@ -99,6 +99,7 @@ impl Members {
         username: &str,
         password: &str,
     ) -> Result<Option<Member>, AppError> {
+        let attempt = login.attempt("password", username).await?;
         let name = username.to_owned();
         let found = self
             .database
@@ -113,6 +114,7 @@ impl Members {
                 return Ok(None);
             }
         };
+        attempt.succeeded().await?;
         if self.passwords.needs_rehash(&hash) {
             self.renew_hash(&member, password).await;
         }

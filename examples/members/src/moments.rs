@@ -37,6 +37,14 @@ pub(crate) fn long(duration: Duration) -> String {
     }
 }
 
+/// How long to wait, in words that are never too short.
+pub(crate) fn wait(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds < MINUTE => long(duration),
+        seconds => long(Duration::from_secs(seconds.next_multiple_of(MINUTE))),
+    }
+}
+
 /// `hour` for `an hour`.
 fn one(long: &str) -> &str {
     let rest = long.strip_prefix("an ").or(long.strip_prefix("a "));
@@ -75,6 +83,20 @@ mod tests {
         }
         let (now, then) = before(30);
         assert_eq!(ago(then, now), "just now", "a clock that is ahead");
+    }
+
+    #[test]
+    fn a_wait_is_told_in_full() {
+        for (seconds, words) in [
+            (1, "a second"),
+            (59, "59 seconds"),
+            (60, "a minute"),
+            (61, "2 minutes"),
+            (91, "2 minutes"),
+            (900, "15 minutes"),
+        ] {
+            assert_eq!(wait(Duration::from_secs(seconds)), words);
+        }
     }
 
     #[test]

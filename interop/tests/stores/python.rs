@@ -1,4 +1,4 @@
-//! A login store that is in a Python process.
+//! A login store in a Python process.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) struct PythonStore {
     _process: Child,
 }
 
-/// Who waits for which answer.
+/// The callers that wait, by the answer that they wait for.
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Reply>>>>;
 
 #[derive(Deserialize)]
@@ -84,10 +84,10 @@ async fn hand_out(output: ChildStdout, waiting: Waiting) {
     while let Ok(Some(line)) = lines.next_line().await {
         let reply: Reply = serde_json::from_str(&line).unwrap();
         let asked = waiting.lock().unwrap().remove(&reply.number);
-        // Whoever asked may have given up.
+        // The caller may have given up.
         let _ = asked.unwrap().send(reply);
     }
-    // Nobody waits for a process that has ended.
+    // No caller waits for a process that has ended.
     waiting.lock().unwrap().clear();
 }
 

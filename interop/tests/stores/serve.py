@@ -1,5 +1,5 @@
-"""A Python process that has a login store of flask_housekey, and does with it what its standard input says: a question a line, as
-JSON, and an answer a line, in any order."""
+"""A Python process with a login store of flask_housekey. It reads questions from standard input, one JSON line each, and
+writes the answers, one line each, in any order."""
 
 import json
 import sys

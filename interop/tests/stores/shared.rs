@@ -11,7 +11,7 @@ use store_tests::{Kind, NOW, create, list, races, record, shared_url, unique_nam
 
 use crate::python::PythonStore;
 
-/// The store as one of the two programs has it.
+/// The store, as one of the two programs has it.
 enum Side<R> {
     Rust(R),
     Python(Box<PythonStore>),
@@ -45,7 +45,7 @@ async fn a_table_of_postgresql_is_one_store_for_both() {
     }
 }
 
-/// The one that comes first makes the table.
+/// The first one makes the table.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_python_has_made_is_as_rust_makes_it() {
     let (url, name) = (shared_url(Kind::Postgres), unique_name());
@@ -82,7 +82,7 @@ async fn keys_of_redis_are_one_store_for_both() {
     rust.delete_expired(u64::MAX, usize::MAX).await.unwrap();
 }
 
-/// Gives the one in Rust back.
+/// Returns the one in Rust.
 async fn are_one<R: LoginStore>(rust: R, python: PythonStore) -> Side<R> {
     let (rust, python) = (
         Arc::new(Side::Rust(rust)),
@@ -121,7 +121,7 @@ async fn each_reads_what_the_other_writes(writes: &impl LoginStore, reads: &impl
     assert!(!writes.delete(&it.id).await.unwrap());
 }
 
-/// Asks the store of whichever side it is.
+/// Asks the store of either side.
 macro_rules! ask {
     ($side:expr, $method:ident($($argument:expr),*)) => {
         match $side {

@@ -26,7 +26,7 @@ class User(UserMixin, db.Model):
 
     @staticmethod
     def load(login_id):
-        """The user of a session. One whose password has changed since is not the same login any more."""
+        """The user of a session. A login from before a password change is not valid any more."""
         if not current_app.twin.fragment_ids:
             return db.session.get(User, login_id)
         user = db.session.get(User, login_id.rpartition(".")[0])

@@ -9,7 +9,7 @@ from settings import SettingError, read_settings
 
 
 class Server(BaseApplication):
-    """gunicorn with our options in place of a command line."""
+    """gunicorn with our options instead of a command line."""
 
     def __init__(self, settings, options):
         self.settings = settings
@@ -21,7 +21,7 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self):
-        # In the worker: a connection to SQLite must not be carried over a fork.
+        # In the worker: a connection to SQLite must not survive a fork.
         return create_app(self.settings)
 
 
@@ -36,7 +36,7 @@ def main():
         "workers": 1,
         "threads": 4,
         "accesslog": "-",
-        # A stopped twin keeps nobody waiting.
+        # A stopped twin ends without waiting.
         "graceful_timeout": 1,
     }
     Server(settings, options).run()

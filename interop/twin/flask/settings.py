@@ -6,17 +6,17 @@ from datetime import timedelta
 
 
 class SettingError(Exception):
-    """A setting that is missing or wrong, and what to do about it."""
+    """A missing or wrong setting, and how to fix it."""
 
 
 @dataclass
 class Settings:
     port: int
-    #: How passwords are hashed, in Werkzeug's words.
+    #: How passwords are hashed, as a Werkzeug method.
     password_method: str
     #: Whether a user's id ends with a fragment of the password's hash, so that a new password ends all logins.
     fragment_ids: bool
-    #: What goes into Flask's configuration as it is.
+    #: Values that go into Flask's configuration unchanged.
     config: dict
 
 

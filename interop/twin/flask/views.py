@@ -32,13 +32,13 @@ from models import User, db
 
 site = Blueprint("site", __name__)
 
-#: What is not the application's own: Flask-Login's keys, Flask's, and those that only the Rust twin writes.
+#: Keys that are not the application's own: Flask-Login's, Flask's, and those that only the Rust twin writes.
 LOGIN_KEYS = SESSION_KEYS | {"_permanent", "_flashes", "_fresh_at", "_auth_hash"}
 
 
 @site.get("/")
 def home():
-    """For everybody. It asks neither who is there nor what is in the session."""
+    """For everybody. Uses neither the current user nor the session."""
     return "welcome\n"
 
 
@@ -122,7 +122,7 @@ def change_password():
     remembered = login_remembered()
     current_user.set_password(request.form["new"])
     db.session.commit()
-    # The id may have changed with the password. Whoever changed it stays.
+    # The id may have changed with the password. This browser stays logged in.
     login_user(current_user._get_current_object(), remember=remembered)
     return redirect("/", code=303)
 
@@ -141,7 +141,7 @@ def vault():
 
 @site.post("/active")
 def set_active():
-    """What an administrator would do. There is no administrator here."""
+    """What an administrator would do. This site does not have one."""
     user = db.get_or_404(User, request.form["id"])
     user.active = request.form["active"] == "on"
     db.session.commit()
@@ -181,7 +181,7 @@ def add_to_cart():
 
 @site.post("/values")
 def write_values():
-    """Everything that Flask can put into a session and take out again."""
+    """Everything that Flask can put into a session and read back."""
     session["a tuple"] = (1, "zwei", (None, 3.5))
     session["bytes"] = b"\x00\xff\xfebytes"
     session["markup"] = Markup("<b>bold</b> &amp; <i>brave</i>")
@@ -196,7 +196,7 @@ def write_values():
 
 @site.post("/odd-values")
 def write_odd_values():
-    """What Python's JSON has and others refuse."""
+    """What Python's JSON allows and others refuse."""
     session["not a number"] = [float("nan"), float("inf"), -0.0]
     session["half a pair"] = "\ud83d"
     return "done\n"
@@ -215,7 +215,7 @@ def remove_value(key):
 
 
 def go_on():
-    """To where somebody was going before they had to prove who they are."""
+    """To where the user was going before they had to confirm the login."""
     kept = session.pop("next", None)
     target = request.form.get("next") or request.args.get("next") or kept
     return redirect(safe_next(target) or "/", code=303)

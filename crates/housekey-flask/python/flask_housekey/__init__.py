@@ -24,7 +24,7 @@ from .config import (
     REFRESH_MESSAGE_CATEGORY,
 )
 from ._core import LoginInfo
-from .login import Login
+from .login import Attempt, Login
 from .login_manager import LoginManager
 from .mixins import AnonymousUserMixin, UserMixin
 from .signals import (
@@ -55,7 +55,9 @@ from .utils import (
     encode_cookie,
     end_login,
     end_other_logins,
+    forgive_attempts,
     fresh_login_required,
+    login_attempt,
     login_failed,
     login_fresh,
     login_remembered,
@@ -73,6 +75,7 @@ from .utils import (
 __all__ = [
     "__version__",
     "AnonymousUserMixin",
+    "Attempt",
     "AUTH_HEADER_NAME",
     "confirm_login",
     "CsrfGuard",
@@ -86,8 +89,10 @@ __all__ = [
     "end_login",
     "end_other_logins",
     "FlaskLoginClient",
+    "forgive_attempts",
     "fresh_login_required",
     "ID_ATTRIBUTE",
+    "login_attempt",
     "login_exempt",
     "login_failed",
     "login_fresh",

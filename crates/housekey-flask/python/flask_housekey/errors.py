@@ -5,7 +5,12 @@ An exception of a `user_loader` or a `request_loader` comes out as it went in.
 
 from __future__ import annotations
 
-from werkzeug.exceptions import Forbidden, NotFound, ServiceUnavailable, Unauthorized
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import Forbidden, NotFound, ServiceUnavailable, TooManyRequests, Unauthorized
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class StoreUnavailable(ServiceUnavailable):
@@ -35,3 +40,29 @@ class InvalidLoginId(NotFound):
 class ForeignOrigin(Forbidden):
     """A page of another origin opens a WebSocket as the visitor: 403. HOUSEKEY_WEBSOCKET_ORIGINS lists the origins that
     may."""
+
+
+class TooManyAttempts(TooManyRequests):
+    """Too many attempts have failed, and this one was not verified: 429, with `Retry-After`. `seconds` is how long to wait for the next
+    one. Flask answers with a page, or with problem+json where HOUSEKEY_ANSWER_AS says so; catch it to say it in the program's own way.
+    """
+
+    def __init__(
+        self,
+        description: str | None = None,
+        seconds: int = 1,
+        body: str | None = None,
+        headers: list[tuple[str, str]] | None = None,
+    ) -> None:
+        super().__init__(description, retry_after=seconds)
+        self.seconds = seconds
+        self._body = body
+        self._headers = headers
+
+    def get_body(self, environ: WSGIEnvironment | None = None, scope: dict[str, object] | None = None) -> str:
+        return super().get_body(environ, scope) if self._body is None else self._body
+
+    def get_headers(
+        self, environ: WSGIEnvironment | None = None, scope: dict[str, object] | None = None
+    ) -> list[tuple[str, str]]:
+        return super().get_headers(environ, scope) if self._headers is None else self._headers

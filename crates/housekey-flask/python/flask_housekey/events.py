@@ -24,6 +24,7 @@ logger: logging.Logger = logging.getLogger("flask_housekey")
 _LEVELS = {
     "logged_in": logging.INFO,
     "login_failed": logging.INFO,
+    "attempt_refused": logging.INFO,
     "logged_out": logging.INFO,
     "loaded_from_cookie": logging.INFO,
     "login_confirmed": logging.INFO,

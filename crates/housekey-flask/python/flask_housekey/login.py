@@ -7,9 +7,10 @@ from functools import partial
 from random import random
 from typing import TYPE_CHECKING, Any, Generic
 
-from flask import current_app, g, has_request_context
+from flask import current_app, g, has_request_context, request
 from werkzeug.local import LocalProxy
 
+from . import _core
 from .context import request_context
 from .events import logger, of_manager, send_for, tell
 from .signals import user_logged_in, user_logged_out, user_login_confirmed
@@ -19,7 +20,6 @@ from .visits import visit_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from . import _core
     from .login_manager import LoginManager
     from .mixins import AnonymousUserMixin
 
@@ -122,6 +122,34 @@ class Login(Generic[UserT]):
         visit.log_in_failed(user, user_id)
         self._tell(visit)
 
+    def attempt(self, form: str, name: str) -> Attempt:
+        """Counts an attempt to prove who somebody is: call it before a password or a code is verified. It counts as failed at once, so
+        that many at the same moment cannot pass together; when what was typed is right, `succeeded` forgives it.
+
+            tried = login_manager.login.attempt("password", name)
+            if not check_password_hash(...):
+                return wrong()
+            tried.succeeded()
+
+        `form` is what is proved, in the program's own words, and is counted by itself: "password" wherever that is asked for, "code" at
+        a second step. `name` is what was typed, whether there is an account of that name or not.
+
+        Needs HOUSEKEY_LIMIT_ATTEMPTS. Too many are `flask_housekey.errors.TooManyAttempts`, a 429.
+        """
+        visit = self._visit()
+        try:
+            attempt = _core.begin_attempt(visit, request.environ, form, name)
+        finally:
+            self._tell(visit)
+        return Attempt(self, visit, attempt)
+
+    def forgive_attempts(self, form: str, name: str) -> None:
+        """Forgets what strangers have tried at an account, and counts this browser apart from them from now on: for somebody who has
+        proved in another way that the account is theirs, by a link in a mail for instance."""
+        visit = self._visit()
+        _core.forgive_attempts(visit, form, name)
+        self._tell(visit)
+
     def update_auth_hash(self, user: UserT | None = None) -> None:
         """Keeps this browser logged in after its user's `session_auth_hash` has changed, for instance with a new password.
         All their other logins end. Pass the user as they are after the change, if that is not the object in `current_user`.
@@ -180,6 +208,22 @@ class Login(Generic[UserT]):
 
     def _tell(self, visit: _core.Visit) -> None:
         tell(visit, of_manager(self._manager))
+
+
+class Attempt:
+    """An attempt that may go on. It counts as failed until it has succeeded."""
+
+    def __init__(self, login: Login[Any], visit: _core.Visit, attempt: _core.Attempt) -> None:
+        self._login = login
+        self._visit = visit
+        self._attempt = attempt
+
+    def succeeded(self) -> None:
+        """What was typed is right: forgives the attempt and those that failed before, of the account or of this browser; of the
+        address, this one alone. From now on this browser is counted apart from strangers at this account: a cookie goes with the
+        response, which a logout leaves."""
+        self._attempt.succeeded()
+        self._login._tell(self._visit)
 
 
 def deferred_attribute(name: str | None) -> str:

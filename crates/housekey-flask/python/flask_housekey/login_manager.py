@@ -307,6 +307,11 @@ class LoginManager(Answers, Generic[UserT]):
         self._tell_of_ended(str(user_id), ended)
         return ended
 
+    def forgive_attempts(self, form: str, name: str) -> None:
+        """Forgets what strangers have tried at an account, so that nobody has to wait there: for an administrator. Who may is the
+        program's to decide."""
+        door(self.name).forgive_attempts(form, name)
+
     def delete_expired_logins(self) -> int:
         """Deletes the records of expired logins and returns how many there were. Expired logins are invalid even before
         that. `flask logins purge` calls it, and one login in a thousand deletes some."""

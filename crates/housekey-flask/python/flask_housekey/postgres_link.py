@@ -252,7 +252,7 @@ def check_engine(engine: Engine) -> None:
             "this engine is for SQLite: SqliteLoginStore('logins.db') keeps logins there, in a file of their own"
         )
     if dialect.name != "postgresql":
-        raise TypeError(f"this engine is for {dialect.name}, and SqlAlchemyLoginStore keeps logins in PostgreSQL alone")
+        raise TypeError(f"this engine is for {dialect.name}, and SqlAlchemyLoginStore works only with PostgreSQL")
     if dialect.driver not in DRIVERS:
         raise TypeError(
             f"this engine has the driver {dialect.driver}, and SqlAlchemyLoginStore needs psycopg or psycopg2"

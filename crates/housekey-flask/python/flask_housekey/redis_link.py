@@ -57,7 +57,7 @@ def servers(client_or_url: Redis | RedisCluster | str, timeout: float | None) ->
         client = _client_of(redis, client_or_url, 5.0 if timeout is None else timeout)
         return Server(redis, client.connection_pool)
     if timeout is not None:
-        raise ValueError("timeout: is the client's own, socket_timeout, where a client is given")
+        raise ValueError("timeout: with a client, set the client's own socket_timeout instead")
     if isinstance(client_or_url, redis.cluster.RedisCluster):
         return Cluster(redis, client_or_url)
     if not isinstance(client_or_url, redis.Redis):
@@ -102,7 +102,7 @@ class Cluster:
 
     def __init__(self, redis: Any, client: Any) -> None:
         if client.read_from_replicas or getattr(client, "load_balancing_strategy", None):
-            raise ValueError("this client reads from replicas, where ended logins live on: make it without that")
+            raise ValueError("this client reads from replicas, where an ended login may still be alive: make it without that")
         self._redis = redis
         self._exceptions = redis.exceptions
         self._client = client

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._core import Created, Limit, LoginRecord, LoginStoreError, RedisScripts, Touch, Updated
+from ._core import AttemptSchedule, Created, Limit, LoginRecord, LoginStoreError, RedisScripts, Touch, Updated
 from .redis_errors import unreadable
 from .redis_link import Question, Script, servers
 
@@ -182,6 +182,32 @@ class RedisLoginStore:
                     entries = self._servers.ask(self._due(bucket, now))
         return deleted
 
+    def count_attempt(self, key: bytes, schedule: AttemptSchedule, now: int) -> tuple[bool, int, int]:
+        numbers = (
+            now,
+            schedule.free,
+            schedule.first_delay,
+            schedule.longest_delay,
+            schedule.forgets_one_every,
+            schedule.most,
+        )
+        is_allowed, next_at, forgotten_at = self._servers.ask(self._about_attempts(COUNT_ATTEMPT, key, *numbers))
+        return bool(is_allowed), next_at, forgotten_at
+
+    def take_attempt_back(
+        self, key: bytes, schedule: AttemptSchedule, counted: tuple[int, int], now: int
+    ) -> None:
+        numbers = (counted[0], schedule.forgets_one_every, now)
+        self._servers.ask(self._about_attempts(TAKE_ATTEMPT_BACK, key, *numbers))
+
+    def forgive_attempts(self, key: bytes) -> None:
+        name = RedisScripts.attempts_key(self._prefix, key.hex())
+        self._servers.ask(Question(name, ["DEL", name]))
+
+    def delete_expired_attempts(self, now: int, limit: int) -> int:
+        """Redis has done it."""
+        return 0
+
     def __repr__(self) -> str:
         return f"RedisLoginStore({self._servers.name}, prefix={self._prefix!r})"
 
@@ -270,6 +296,10 @@ class RedisLoginStore:
     def _about_pointer(self, script: Script, id: str, *arguments: bytes | str | int, replicas: int = 0) -> Question:
         key = RedisScripts.pointer_key(self._prefix, id)
         return Question(key, ["EVALSHA", script.digest, 1, key, *arguments], script, replicas)
+
+    def _about_attempts(self, script: Script, key: bytes, *arguments: int) -> Question:
+        name = RedisScripts.attempts_key(self._prefix, key.hex())
+        return Question(name, ["EVALSHA", script.digest, 1, name, *arguments], script)
 
     def _keep_pointer(self, id: bytes, user_id: str, claim: bytes, seconds: int) -> None:
         """Keeps a record's pointer for as long as the record."""
@@ -363,6 +393,8 @@ FENCE = Script(RedisScripts.FENCE)
 CLAIM = Script(RedisScripts.CLAIM)
 POINT = Script(RedisScripts.POINT)
 RELEASE = Script(RedisScripts.RELEASE)
+COUNT_ATTEMPT = Script(RedisScripts.COUNT_ATTEMPT)
+TAKE_ATTEMPT_BACK = Script(RedisScripts.TAKE_ATTEMPT_BACK)
 
 
 def _pairs(gone: list[bytes]) -> list[list[bytes]]:

@@ -47,7 +47,7 @@ session_protected: NamedSignal = _signals.signal("session-protected")
 #: The program said that an attempt to log in failed (`login_failed`).
 user_login_failed: NamedSignal = _signals.signal("login-failed")
 
-#: A login was ended because it is no longer valid, or by another person than its owner: `reason` is one of user_gone,
+#: A login was ended because it is no longer valid, or by somebody other than its owner: `reason` is one of user_gone,
 #: user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, lifetime_over, too_many_logins,
 #: ended_by_user, ended_by_application.
 user_login_ended: NamedSignal = _signals.signal("login-ended")

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._core import Created, Limit, LoginRecord, LoginStoreError, PostgresStatements, Touch, Updated
+from ._core import AttemptSchedule, Created, Limit, LoginRecord, LoginStoreError, PostgresStatements, Touch, Updated
 from .postgres_link import (
     Connecting,
     Link,
@@ -89,8 +89,8 @@ class SqlAlchemyLoginStore:
         return self._statements.create_table_sql
 
     def create_table(self) -> None:
-        """Makes the table and its indexes, unless a table of this name exists. Several processes may do so at once. The
-        store does this by itself at first use."""
+        """Makes the table, its indexes and the table in which attempts are counted, unless tables of these names exist. Several
+        processes may do so at once. The store does this by itself at first use."""
         self._in_time(self._engine(), self._make_table)
 
     def create(self, new: LoginRecord, replacing: Sequence[bytes], limit: Limit) -> Created:
@@ -163,6 +163,49 @@ class SqlAlchemyLoginStore:
                 break
         return deleted
 
+    def count_attempt(self, key: bytes, schedule: AttemptSchedule, now: int) -> tuple[bool, int, int]:
+        numbers = (
+            now,
+            schedule.free,
+            schedule.first_delay,
+            schedule.longest_delay,
+            schedule.forgets_one_every,
+            schedule.most,
+        )
+
+        def count(link: Link) -> list[Any]:
+            return link.rows(self._statements.count_attempt, key, *numbers)
+
+        rows = self._ask(lambda link: link.transaction(count))
+        if not rows:
+            # Others were first, since the statement began.
+            return False, now + 1, 0
+        [(next_at, forgotten_at, is_allowed)] = rows
+        # Of one that waits, it may be another one's that was first.
+        return is_allowed, unsigned(next_at) if is_allowed else max(next_at, now + 1), unsigned(forgotten_at)
+
+    def take_attempt_back(
+        self, key: bytes, schedule: AttemptSchedule, counted: tuple[int, int], now: int
+    ) -> None:
+        def take_back(link: Link) -> None:
+            link.run(self._statements.take_attempt_back, key, counted[0], schedule.forgets_one_every)
+
+        self._ask(lambda link: link.transaction(take_back))
+
+    def forgive_attempts(self, key: bytes) -> None:
+        self._ask(lambda link: link.run(self._statements.forgive_attempts, key))
+
+    def delete_expired_attempts(self, now: int, limit: int) -> int:
+        deleted = 0
+        while deleted < limit:
+            batch = min(self._statements.LARGEST_BATCH, limit - deleted)
+            statement = self._statements.delete_expired_attempts
+            [(count,)] = self._ask(lambda link: link.rows(statement, _signed(now), batch))
+            deleted += count
+            if count < batch:
+                break
+        return deleted
+
     def __repr__(self) -> str:
         return f"SqlAlchemyLoginStore(table={self._statements.table})"
 
@@ -183,8 +226,8 @@ class SqlAlchemyLoginStore:
         return self._in_time(engine, question)
 
     def _make_table(self, link: Link) -> None:
-        [(is_there,)] = link.rows(self._statements.IS_THERE, self._statements.table)
-        if not is_there:
+        tables = (self._statements.table, self._statements.attempts_table)
+        if not all(link.rows(self._statements.IS_THERE, table) == [(True,)] for table in tables):
             link.script(f"BEGIN; {self._statements.create_table}")
             link.script("COMMIT")
 
@@ -234,7 +277,7 @@ class SqlAlchemyLoginStore:
     def _check_texts(self, record: LoginRecord) -> None:
         for what, text in (("the user's id", record.user_id), ("the data of the record", record.data)):
             if "\0" in text:
-                raise LoginStoreError(f"{what} has a NUL character in it; PostgreSQL cannot keep one; leave it out")
+                raise LoginStoreError(f"{what} contains a NUL character, which PostgreSQL cannot store; leave it out")
 
 
 def _server_name(engine: Engine) -> str:

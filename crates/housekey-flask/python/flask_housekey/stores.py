@@ -5,6 +5,7 @@
 - `RedisLoginStore`: in Redis, through redis-py.
 - `MemoryLoginStore`: in this process, for tests.
 - `LoginStore`: what any other store must do. `flask_housekey.testing.check_login_store` checks it.
+- `AttemptStore`: what it has to do besides, where attempts are limited. `flask_housekey.testing.check_attempt_store` checks it.
 
 The first three use the same tables and keys as housekey's Rust stores of these names, so a Flask program and a Rust program
 may share one. None of them starts a thread, and none connects to a server before the first login.
@@ -18,6 +19,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ._core import (
+    AttemptSchedule,
     Created,
     Limit,
     LoginRecord,
@@ -33,6 +35,8 @@ from .redis_store import RedisLoginStore
 from .sqlalchemy_store import SqlAlchemyLoginStore
 
 __all__ = [
+    "AttemptSchedule",
+    "AttemptStore",
     "Created",
     "Limit",
     "LoginRecord",
@@ -111,6 +115,37 @@ class LoginStore(Protocol):
         ...
 
 
+class AttemptStore(Protocol):
+    """What a login store has to do besides, where attempts are limited (HOUSEKEY_LIMIT_ATTEMPTS): it counts them, so that all
+    processes count together.
+
+    A key is `bytes`, of which there are 16. What is kept of one, its standing, is two numbers: from when on the next attempt may come,
+    and when all are forgotten. `AttemptSchedule.count` and `take_back` say what becomes of it; a store does that in one operation, which
+    of many at once sees what the others did. Times are whole seconds since 1970 and come from the caller. What a method raises means
+    that nobody knows: the attempt is refused with 503.
+    """
+
+    def count_attempt(self, key: bytes, schedule: AttemptSchedule, now: int) -> tuple[bool, int, int]:
+        """Counts one attempt at a key, if it may come now. Whether it may go on, and the standing of the key then; for one that may
+        not, the first number is from when on the next one may come."""
+        ...
+
+    def take_attempt_back(
+        self, key: bytes, schedule: AttemptSchedule, counted: tuple[int, int], now: int
+    ) -> None:
+        """Takes back one attempt that was counted, with this standing then. Does nothing when nothing is kept of the key."""
+        ...
+
+    def forgive_attempts(self, key: bytes) -> None:
+        """Forgets all attempts at a key."""
+        ...
+
+    def delete_expired_attempts(self, now: int, limit: int) -> int:
+        """Deletes what is kept of keys whose attempts are all forgotten by now, at most `limit` of them, and returns how many it
+        deleted. A store that deletes them by itself may return 0."""
+        ...
+
+
 POSSIBLE = (
     "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, "
     "redis://…, rediss://…, unix://… or memory:"
@@ -142,11 +177,11 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
             return RedisLoginStore(url)
         except TypeError as error:
             # Everything after the ? is an argument to redis-py.
-            raise ValueError(f"redis-py takes no such URL: {error}") from None
+            raise ValueError(f"redis-py does not accept this URL: {error}") from None
     if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return SqlAlchemyLoginStore(engine_from_url(url))
     raise ValueError(
-        f"no login store is made from a URL that begins with {scheme or 'nothing'!r}: it may be {POSSIBLE}"
+        f"a login store's URL cannot begin with {scheme or 'nothing'!r}: it may be {POSSIBLE}"
     )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from . import _core
 
 if TYPE_CHECKING:
-    from .stores import LoginStore
+    from .stores import AttemptStore, LoginStore
 
-__all__ = ["check_login_store"]
+__all__ = ["check_attempt_store", "check_login_store"]
 
 
 def check_login_store(store: LoginStore) -> None:
@@ -24,3 +24,9 @@ def check_login_store(store: LoginStore) -> None:
     operation finds its records by an index.
     """
     _core.check_login_store(store)
+
+
+def check_attempt_store(store: AttemptStore) -> None:
+    """Checks that a login store counts attempts as `AttemptStore` says, one rule after the other, and then with up to a thousand threads
+    at once. Otherwise as `check_login_store`."""
+    _core.check_attempt_store(store)

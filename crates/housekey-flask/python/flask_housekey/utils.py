@@ -12,7 +12,7 @@ from . import _core
 from .context import has_request, request_context, request_globals
 from .events import tell
 from .guards import guarded, may_not_pass, may_not_pass_or_is_stale
-from .login import Login
+from .login import Attempt, Login
 from .visits import visit_of
 
 if TYPE_CHECKING:
@@ -84,6 +84,16 @@ def login_user(
     `duration` is how long `remember` remembers them, if not for REMEMBER_COOKIE_DURATION.
     """
     return _login().login_user(user, remember, duration, force, fresh)
+
+
+def login_attempt(form: str, name: str) -> Attempt:
+    """Counts an attempt to prove who somebody is, before a password or a code is verified: see `Login.attempt`."""
+    return _login().attempt(form, name)
+
+
+def forgive_attempts(form: str, name: str) -> None:
+    """Forgets what strangers have tried at an account, and counts this browser apart from them: see `Login.forgive_attempts`."""
+    _login().forgive_attempts(form, name)
 
 
 def logout_user() -> bool:

@@ -4,8 +4,10 @@
 //! - `values`: records, limits and answers, as Python sees them.
 //! - `python`: calls a Python object, and checks everything that it returns.
 //! - `native`: housekey's own stores as Python classes: in memory, and in `sqlite`.
+//! - `attempts`: attempts, which the same stores count.
 //! - `suite`: what every store must do.
 
+mod attempts;
 mod native;
 mod python;
 mod sqlite;
@@ -19,10 +21,11 @@ use housekey::BoxError;
 use housekey::records::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 use pyo3::prelude::*;
 
+pub(crate) use attempts::Schedule as PyAttemptSchedule;
 pub(crate) use native::{LoginStoreError, MemoryStore, NativeStore};
 pub(crate) use sqlite::SqliteStore;
 pub(crate) use statements::{PostgresStatements, RedisScripts};
-pub(crate) use suite::check_login_store;
+pub(crate) use suite::{check_attempt_store, check_login_store};
 pub(crate) use values::{
     Created as PyCreated, Limit as PyLimit, Record as PyRecord, Room as PyRoom, Touch as PyTouch,
     Updated as PyUpdated,
@@ -55,6 +58,16 @@ impl StoreHandle {
         Ok(Self::from(Kind::Python(PythonStore::new(store)?)))
     }
 
+    /// # Errors
+    ///
+    /// A `TypeError` when the store counts no attempts; it says what it lacks.
+    pub(crate) fn must_count_attempts(&self, py: Python<'_>) -> PyResult<()> {
+        match &*self.0 {
+            Kind::Python(store) => store.must_count_attempts(py),
+            Kind::Memory(_) | Kind::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// The last exception of a Python store, or what was wrong with its answer.
     fn last_exception(&self, py: Python<'_>) -> Option<PyErr> {
         match &*self.0 {
@@ -80,6 +93,8 @@ macro_rules! ask {
         }
     };
 }
+
+use ask;
 
 impl LoginStore for StoreHandle {
     async fn create(

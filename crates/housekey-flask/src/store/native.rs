@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_lite::future::block_on;
 use housekey::BoxError;
+use housekey::attempts::AttemptStore as _;
 use housekey::records::{LoginStore, MemoryLoginStore};
 use pyo3::exceptions::{PyException, PyRuntimeWarning};
 use pyo3::prelude::*;
 
+use super::attempts::{Answer, Schedule, Standing, answer, key_of, standing};
 use super::values::{Created, Limit, Record, Touch, Updated, all_bytes, login_id, login_ids};
 use super::{Kind, StoreHandle};
 use crate::drive::drive;
@@ -106,6 +108,41 @@ impl NativeStore {
 
     fn delete_expired(&self, py: Python<'_>, now: u64, limit: usize) -> PyResult<usize> {
         drive(py, self.0.delete_expired(now, limit)).map_err(raised)
+    }
+
+    fn count_attempt(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        schedule: &Bound<'_, Schedule>,
+        now: u64,
+    ) -> PyResult<Answer> {
+        let key = key_of(key)?;
+        let counted = drive(py, self.0.count_attempt(&key, &schedule.get().0, now));
+        counted.map(answer).map_err(raised)
+    }
+
+    fn take_attempt_back(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        schedule: &Bound<'_, Schedule>,
+        counted: Standing,
+        now: u64,
+    ) -> PyResult<()> {
+        let (key, counted) = (key_of(key)?, standing(counted));
+        let schedule = &schedule.get().0;
+        let taken = self.0.take_attempt_back(&key, schedule, counted, now);
+        drive(py, taken).map_err(raised)
+    }
+
+    fn forgive_attempts(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        let key = key_of(key)?;
+        drive(py, self.0.forgive_attempts(&key)).map_err(raised)
+    }
+
+    fn delete_expired_attempts(&self, py: Python<'_>, now: u64, limit: usize) -> PyResult<usize> {
+        drive(py, self.0.delete_expired_attempts(now, limit)).map_err(raised)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use housekey::BoxError;
+use housekey::attempts::{AttemptKey, AttemptSchedule, AttemptStanding, Counted};
 use housekey::records::{self, Limit, LoginId, LoginRecord, Touch};
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -11,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyInt, PyList, PyType};
 
+use super::attempts::{Answer, Schedule, counted, key_bytes};
 use super::values::{self, Created, Record, Updated, all_bytes, id_bytes, login_ids};
 
 const METHODS: [&str; 8] = [
@@ -22,6 +24,13 @@ const METHODS: [&str; 8] = [
     "delete_by_user",
     "list_by_user",
     "delete_expired",
+];
+
+const METHODS_OF_ATTEMPTS: [&str; 4] = [
+    "count_attempt",
+    "take_attempt_back",
+    "forgive_attempts",
+    "delete_expired_attempts",
 ];
 
 pub(super) struct PythonStore {
@@ -37,13 +46,7 @@ impl PythonStore {
                 store.repr()?
             )));
         }
-        let mut missing = Vec::new();
-        for method in METHODS {
-            match store.getattr_opt(method)? {
-                Some(method) if method.is_callable() => refuse_async(&method)?,
-                _ => missing.push(method),
-            }
-        }
+        let missing = lacks(store, &METHODS)?;
         if !missing.is_empty() {
             return Err(PyTypeError::new_err(format!(
                 "HOUSEKEY_LOGIN_STORE or login_store: {} is not a login store (see flask_housekey.stores.LoginStore): it has no method {}",
@@ -55,6 +58,19 @@ impl PythonStore {
             object: store.clone().unbind(),
             failure: Mutex::new(None),
         })
+    }
+
+    pub(super) fn must_count_attempts(&self, py: Python<'_>) -> PyResult<()> {
+        let store = self.object.bind(py);
+        let missing = lacks(store, &METHODS_OF_ATTEMPTS)?;
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(PyTypeError::new_err(format!(
+                "HOUSEKEY_LIMIT_ATTEMPTS: {} counts no attempts, which flask_housekey.stores.AttemptStore describes: it has no method {}",
+                kind(store),
+                missing.join(", ")
+            ))),
+        }
     }
 
     pub(super) fn last_exception(&self, py: Python<'_>) -> Option<PyErr> {
@@ -163,7 +179,55 @@ impl PythonStore {
     }
 
     pub(super) fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        self.ask("delete_expired", |_, call| {
+        self.count_of("delete_expired", now, limit)
+    }
+
+    pub(super) fn delete_expired_attempts(
+        &self,
+        now: u64,
+        limit: usize,
+    ) -> Result<usize, BoxError> {
+        self.count_of("delete_expired_attempts", now, limit)
+    }
+
+    pub(super) fn count_attempt(
+        &self,
+        key: &AttemptKey,
+        schedule: &AttemptSchedule,
+        now: u64,
+    ) -> Result<Counted, BoxError> {
+        self.ask("count_attempt", |py, call| {
+            let answer = call.with((key_bytes(py, key), Schedule(*schedule), now))?;
+            let Ok(counted_as) = answer.extract::<Answer>() else {
+                let wanted = "a tuple of True or False and two numbers";
+                return Err(call.unexpected(&answer, wanted));
+            };
+            Ok(counted(counted_as))
+        })
+    }
+
+    pub(super) fn take_attempt_back(
+        &self,
+        key: &AttemptKey,
+        schedule: &AttemptSchedule,
+        counted: AttemptStanding,
+        now: u64,
+    ) -> Result<(), BoxError> {
+        self.ask("take_attempt_back", |py, call| {
+            let counted = (counted.next_at, counted.forgotten_at);
+            let arguments = (key_bytes(py, key), Schedule(*schedule), counted, now);
+            call.with(arguments).map(drop)
+        })
+    }
+
+    pub(super) fn forgive_attempts(&self, key: &AttemptKey) -> Result<(), BoxError> {
+        self.ask("forgive_attempts", |py, call| {
+            call.with((key_bytes(py, key),)).map(drop)
+        })
+    }
+
+    fn count_of(&self, method: &'static str, now: u64, limit: usize) -> Result<usize, BoxError> {
+        self.ask(method, |_, call| {
             let answer = call.with((now, limit))?;
             let is_number = answer.is_instance_of::<PyInt>() && !answer.is_instance_of::<PyBool>();
             match answer.extract::<usize>() {
@@ -242,6 +306,18 @@ impl<'py> Call<'_, 'py> {
 fn kind(object: &Bound<'_, PyAny>) -> String {
     let name = object.get_type().name();
     name.map_or_else(|_| "an object".to_owned(), |name| name.to_string())
+}
+
+/// Which of these methods it has not.
+fn lacks(store: &Bound<'_, PyAny>, methods: &[&'static str]) -> PyResult<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for name in methods {
+        match store.getattr_opt(*name)? {
+            Some(method) if method.is_callable() => refuse_async(&method)?,
+            _ => missing.push(*name),
+        }
+    }
+    Ok(missing)
 }
 
 fn refuse_async(method: &Bound<'_, PyAny>) -> PyResult<()> {

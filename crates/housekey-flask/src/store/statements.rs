@@ -2,7 +2,7 @@
 //! that a Flask program and a Rust program can share their records.
 
 use housekey::records::LoginRecord;
-use housekey_statements::postgres::{self, Statements, TableName};
+use housekey_statements::postgres::{self, AttemptStatements, Statements, TableName};
 use housekey_statements::redis;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,6 +14,7 @@ use super::values::{Record, login_id};
 pub(crate) struct PostgresStatements {
     table: TableName,
     statements: Statements,
+    attempts: AttemptStatements,
 }
 
 #[pymethods]
@@ -31,6 +32,7 @@ impl PostgresStatements {
         let table = table.map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self {
             statements: Statements::new(&table),
+            attempts: AttemptStatements::new(&table),
             table,
         })
     }
@@ -110,6 +112,32 @@ impl PostgresStatements {
         &self.statements.delete_expired
     }
 
+    /// The name of the table of attempts as SQL has it.
+    #[getter]
+    fn attempts_table(&self) -> String {
+        self.table.attempts()
+    }
+
+    #[getter]
+    fn count_attempt(&self) -> &str {
+        &self.attempts.count
+    }
+
+    #[getter]
+    fn take_attempt_back(&self) -> &str {
+        &self.attempts.take_back
+    }
+
+    #[getter]
+    fn forgive_attempts(&self) -> &str {
+        &self.attempts.forgive
+    }
+
+    #[getter]
+    fn delete_expired_attempts(&self) -> &str {
+        &self.attempts.delete_expired
+    }
+
     /// Whether the server undid a statement only because of concurrent ones, and it should be tried again.
     #[staticmethod]
     fn was_undone(sqlstate: &str) -> bool {
@@ -158,6 +186,10 @@ impl RedisScripts {
     #[classattr]
     const RELEASE: &'static str = redis::RELEASE;
     #[classattr]
+    const COUNT_ATTEMPT: &'static str = redis::COUNT_ATTEMPT;
+    #[classattr]
+    const TAKE_ATTEMPT_BACK: &'static str = redis::TAKE_ATTEMPT_BACK;
+    #[classattr]
     const BUCKETS: u16 = redis::BUCKETS;
     #[classattr]
     const FENCED_FOR: u64 = redis::FENCED_FOR;
@@ -178,6 +210,12 @@ impl RedisScripts {
     #[staticmethod]
     fn pointer_key(prefix: &str, id: &str) -> String {
         redis::pointer_key(prefix, id)
+    }
+
+    /// Where the attempts at a key are, which is in hexadecimal.
+    #[staticmethod]
+    fn attempts_key(prefix: &str, key: &str) -> String {
+        redis::attempts_key(prefix, key)
     }
 
     /// The pointer to a record that this claim made.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use futures_lite::future::block_on;
+use housekey::attempts;
 use housekey::records::conformance;
 use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
@@ -17,7 +18,36 @@ use super::StoreHandle;
 #[pyfunction]
 pub(crate) fn check_login_store(py: Python<'_>, store: &Bound<'_, PyAny>) -> PyResult<()> {
     let handle = StoreHandle::of(store)?;
-    let checked = py.detach(|| check(&handle));
+    let checked = py.detach(|| {
+        check_all(
+            || block_on(conformance::check(&handle)),
+            |spawn| {
+                let store = Arc::new(handle.clone());
+                block_on(conformance::check_races(store, spawn));
+            },
+        )
+    });
+    failed(py, &handle, checked)
+}
+
+/// The same for the rules of `AttemptStore`.
+#[pyfunction]
+pub(crate) fn check_attempt_store(py: Python<'_>, store: &Bound<'_, PyAny>) -> PyResult<()> {
+    let handle = StoreHandle::of(store)?;
+    handle.must_count_attempts(py)?;
+    let checked = py.detach(|| {
+        check_all(
+            || block_on(attempts::conformance::check(&handle)),
+            |spawn| {
+                let store = Arc::new(handle.clone());
+                block_on(attempts::conformance::check_races(store, spawn));
+            },
+        )
+    });
+    failed(py, &handle, checked)
+}
+
+fn failed(py: Python<'_>, handle: &StoreHandle, checked: Result<(), String>) -> PyResult<()> {
     let Err(message) = checked else {
         return Ok(());
     };
@@ -26,13 +56,19 @@ pub(crate) fn check_login_store(py: Python<'_>, store: &Bound<'_, PyAny>) -> PyR
     Err(error)
 }
 
+type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Joined = std::pin::Pin<Box<dyn Future<Output = thread::Result<()>>>>;
+
 /// What the suite found wrong.
-fn check(handle: &StoreHandle) -> Result<(), String> {
-    let in_order = catch_unwind(AssertUnwindSafe(|| block_on(conformance::check(handle))));
+fn check_all(
+    in_order: impl FnOnce(),
+    at_once: impl FnOnce(&dyn Fn(Task) -> Joined),
+) -> Result<(), String> {
+    let in_order = catch_unwind(AssertUnwindSafe(in_order));
     in_order.map_err(|panic| message(&*panic))?;
     // The thread says what is wrong; the suite only sees that a thread failed.
     let first = Arc::new(Mutex::new(None));
-    let spawn = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+    let spawn = |task: Task| -> Joined {
         let first = Arc::clone(&first);
         let thread = thread::spawn(move || {
             let done = catch_unwind(AssertUnwindSafe(|| block_on(task)));
@@ -41,10 +77,9 @@ fn check(handle: &StoreHandle) -> Result<(), String> {
                 first.get_or_insert_with(|| message(&*panic));
             }
         });
-        async { thread.join() }
+        Box::pin(async { thread.join() })
     };
-    let races = conformance::check_races(Arc::new(handle.clone()), spawn);
-    let at_once = catch_unwind(AssertUnwindSafe(|| block_on(races)));
+    let at_once = catch_unwind(AssertUnwindSafe(|| at_once(&spawn)));
     let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
     at_once.map_err(|panic| first.unwrap_or_else(|| message(&*panic)))
 }

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use housekey::attempts::AttemptStore as _;
 use housekey::records::LoginStore;
-use housekey::{Denied, Event, Login, LoginSource, OpenVisit};
+use housekey::{BoxError, Denied, Event, Login, LoginSource, OpenVisit};
 use http::request::Parts;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -59,11 +60,17 @@ pub(crate) struct Visit {
 type Found = (Option<Py<PyAny>>, &'static str, Option<Py<PyAny>>);
 
 /// A visit that has been looked at.
-struct Opened {
+pub(crate) struct Opened {
     built: Arc<Built>,
     parts: Parts,
     visit: housekey::Visit,
     open: OpenVisit,
+}
+
+impl Opened {
+    pub(crate) fn open(&self) -> &OpenVisit {
+        &self.open
+    }
 }
 
 #[pymethods]
@@ -295,10 +302,12 @@ impl Visit {
         };
         let now = now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs());
-        let deleted = drive(py, store.delete_expired(now, PURGED_AT_ONCE));
-        deleted
-            .map(drop)
-            .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+        let failed = |error: BoxError| PyRuntimeError::new_err(error.to_string());
+        drive(py, store.delete_expired(now, PURGED_AT_ONCE)).map_err(failed)?;
+        if opened.built.settings.limits_attempts {
+            drive(py, store.delete_expired_attempts(now, PURGED_AT_ONCE)).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Where to go next: the claimed address or the session's, if it is safe, or the default.

@@ -22,7 +22,7 @@ impl Visit {
     }
 
     /// Runs a rule, with Python's changes to the session put in before and the rule's changes shown to Python afterwards.
-    pub(super) fn act<T>(
+    pub(crate) fn act<T>(
         &self,
         py: Python<'_>,
         rule: impl FnOnce(&Opened) -> PyResult<T>,

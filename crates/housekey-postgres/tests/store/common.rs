@@ -92,7 +92,7 @@ impl OwnTable {
 impl Drop for OwnTable {
     fn drop(&mut self) {
         let drop_table = format!(
-            "DROP TABLE IF EXISTS \"{0}\"; DROP FUNCTION IF EXISTS \"{0}_changed\"",
+            "DROP TABLE IF EXISTS \"{0}\", \"{0}_attempts\"; DROP FUNCTION IF EXISTS \"{0}_changed\"",
             self.name
         );
         let server = self.server.clone();

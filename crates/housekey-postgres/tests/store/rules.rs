@@ -5,7 +5,7 @@ use std::sync::Arc;
 use housekey::records::{Limit, LoginRecord, LoginStore as _, conformance};
 use housekey_postgres::PostgresLoginStore;
 use sqlx::{ConnectOptions as _, Executor as _};
-use store_tests::{NOW, create, list, races, record, rules};
+use store_tests::{NOW, attempts, create, list, races, record, rules};
 
 use super::common::{OwnTable, with};
 
@@ -25,6 +25,7 @@ async fn it_does_so_in_a_database_that_serializes_transactions() {
     );
     rules::check(table.store()).await;
     races::check(table.store(), table.store()).await;
+    attempts::check([table.store(), table.store()].map(own)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,12 +33,23 @@ async fn it_does_so_without_statements_that_stay_prepared() {
     let mut table = OwnTable::created().await;
     table.url = with(&table.url, "statement-cache-capacity=0");
     conformance::check(&*table.store()).await;
+    attempts::check([own(table.store())]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_at_one_table_see_one_store() {
     let table = OwnTable::created().await;
     races::check(table.store(), table.store()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_at_one_table_count_attempts_together() {
+    let table = OwnTable::created().await;
+    attempts::check([table.store(), table.store()].map(own)).await;
+}
+
+fn own(store: Arc<PostgresLoginStore>) -> PostgresLoginStore {
+    PostgresLoginStore::clone(&store)
 }
 
 #[tokio::test(flavor = "multi_thread")]

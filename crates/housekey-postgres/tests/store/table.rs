@@ -92,7 +92,7 @@ async fn a_user_who_may_make_no_tables_can_use_one() {
     });
     run(format!("CREATE ROLE {role} LOGIN PASSWORD 'worker'")).await;
     run(format!(
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON \"{name}\" TO {role}"
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON \"{name}\", \"{name}_attempts\" TO {role}"
     ))
     .await;
     let mut worker = Url::parse(&table.url).unwrap();

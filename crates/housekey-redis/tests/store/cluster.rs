@@ -7,7 +7,8 @@ use housekey_redis::RedisLoginStore;
 use housekey_statements::redis::{keys_of_user, slot_of};
 use redis::Client;
 use store_tests::{
-    Kind, NOW, RedisCluster, Server, Traffic, create, faults, operations, races, record, rules,
+    Kind, NOW, RedisCluster, Server, Traffic, attempts, create, faults, operations, races, record,
+    rules,
 };
 
 fn store_on(cluster: &RedisCluster) -> RedisLoginStore {
@@ -22,6 +23,8 @@ async fn a_store_on_a_cluster_does_what_every_store_must_on_all_nodes() {
     rules::check(stores()).await;
     let apart = || Arc::new(store_on(&cluster).prefix("races:"));
     races::check(apart(), apart()).await;
+    let counting = || store_on(&cluster).prefix("counting:");
+    attempts::check([counting(), counting()]).await;
     let store = Arc::new(store_on(&cluster).prefix("spread:"));
     let before = cluster.keys();
     for number in 0..300 {

@@ -1,7 +1,8 @@
 //! The rules that every store keeps, and what Redis's numbers could make of them.
 
 use housekey::records::{LoginRecord, LoginStore as _, Touch, Updated};
-use store_tests::{NOW, create, list, operations, races, record, rules};
+use housekey_redis::RedisLoginStore;
+use store_tests::{NOW, attempts, create, list, operations, races, record, rules};
 
 use super::common::OwnKeys;
 
@@ -15,6 +16,16 @@ async fn it_does_what_every_store_must() {
 async fn two_processes_at_one_prefix_see_one_store() {
     let keys = OwnKeys::new();
     races::check(keys.store(), keys.store()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_at_one_prefix_count_attempts_together() {
+    let keys = OwnKeys::new();
+    attempts::check([keys.store(), keys.store()].map(|store| RedisLoginStore::clone(&store))).await;
+    for key in keys.all() {
+        let seconds: i64 = keys.ask("TTL", &[&key]);
+        assert!(seconds > 0, "Redis deletes {key}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

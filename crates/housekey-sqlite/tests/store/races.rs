@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use housekey::records::LoginStore as _;
 use housekey_sqlite::SqliteLoginStore;
-use store_tests::{NOW, create, races};
+use store_tests::{NOW, attempts, create, races};
 
 use super::{CallingThread, Threads, Way, file, id, record};
 
@@ -24,6 +24,18 @@ async fn two_processes_at_one_file_see_one_store() {
     ] {
         let (_folder, [site, office]) = stores(ways);
         races::check(site, office).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_at_one_file_count_attempts_together() {
+    for ways in [
+        [Threads, Threads],
+        [CallingThread, CallingThread],
+        [Threads, CallingThread],
+    ] {
+        let (_folder, path) = file();
+        attempts::check(ways.map(|way| way.open(&path))).await;
     }
 }
 

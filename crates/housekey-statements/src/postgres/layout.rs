@@ -70,7 +70,7 @@ impl Layout {
         if let Some(column) = COLUMNS.iter().find(|column| !has(column)) {
             return Some(format!(
                 "it has no column {column}: another version or another program made that table; give the store a table of its \
-                 own, or drop this one, and everybody signs in again"
+                 own, or drop this one, and everybody logs in again"
             ));
         }
         if !self.indexes.iter().any(|index| index == "UNIQUE id") {

@@ -5,12 +5,14 @@
 //! A statement that locks several rows locks them in the order of their ids, so that no two can wait for each other; a
 //! purge does not wait at all.
 
+mod attempts;
 mod changes;
 mod layout;
 mod table;
 
 use std::sync::Arc;
 
+pub use attempts::AttemptStatements;
 pub use changes::{PULSE, SAYS_CHANGES, read_changed};
 pub use layout::{LAYOUT, Layout};
 pub use table::{InvalidName, TableName};
@@ -28,7 +30,7 @@ const MAKING_TABLES: i64 = i64::from_be_bytes(*b"housekey");
 /// the table even when there is nothing to do.
 pub const IS_THERE: &str = "SELECT to_regclass($1) IS NOT NULL";
 
-/// Makes the table and its indexes unless they exist, under a lock. A transaction of its own, of several statements.
+/// Makes the tables and their indexes unless they exist, under a lock. A transaction of its own, of several statements.
 pub fn create_table(table: &TableName) -> String {
     let create = table.create_sql();
     format!("SELECT pg_advisory_xact_lock({MAKING_TABLES}); {create}")
@@ -82,7 +84,7 @@ pub fn advice(sqlstate: Option<&str>) -> &'static str {
             "another program made that table; give the store a table of its own"
         }
         Some("42501") => {
-            "grant the pool's user USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on the table"
+            "grant the pool's user USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on the tables"
         }
         Some("22P05") => {
             "the database's encoding has no such character; keep logins in a database whose encoding is UTF8"

@@ -5,8 +5,10 @@ use std::fmt;
 
 /// PostgreSQL's limit for a name; it cuts off the rest.
 const LONGEST_NAME: usize = 63;
-/// The longer of the indexes' suffixes. Cut off, both would be the same name.
+/// The longest of the suffixes. Cut off, two would be the same name.
 const LONGEST_ENDING: &str = "_expires_at";
+/// What is behind a table's name in that of its attempts.
+const ATTEMPTS: &str = "_attempts";
 
 /// A table's name, optionally with its schema: ASCII letters, digits and `_`. SQL gets it in quotation marks, so that a
 /// word such as `user` can be a name.
@@ -71,9 +73,15 @@ impl TableName {
         }
     }
 
-    /// The SQL that makes the table and its indexes unless they exist.
+    /// The table of attempts beside this one, as SQL has it.
+    pub fn attempts(&self) -> String {
+        self.with_ending(ATTEMPTS).to_string()
+    }
+
+    /// The SQL that makes the tables and their indexes unless they exist.
     pub fn create_sql(&self) -> String {
         let Self { table, .. } = self;
+        let attempts = self.attempts();
         // "C" sorts by bytes, so that an update of the system's locales cannot break the index.
         format!(
             r#"CREATE TABLE IF NOT EXISTS {self} (
@@ -87,6 +95,12 @@ impl TableName {
 );
 CREATE INDEX IF NOT EXISTS "{table}_by_user" ON {self} (user_id, last_seen_at, created_at, expires_at);
 CREATE INDEX IF NOT EXISTS "{table}_expires_at" ON {self} (expires_at);
+CREATE TABLE IF NOT EXISTS {attempts} (
+    key bytea PRIMARY KEY CHECK (octet_length(key) = 16),
+    next_at bigint NOT NULL,
+    forgotten_at bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS "{table}_forgotten" ON {attempts} (forgotten_at);
 "#
         )
     }

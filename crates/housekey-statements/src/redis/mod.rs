@@ -13,6 +13,9 @@
 //!   record and says nothing else: without the record, it leads to nothing. A program that has found a record may remember
 //!   its user.
 //!
+//! - `attempts:KEY`: the attempts at a key, which is in hexadecimal: from when on the next one may come, and when all are forgotten.
+//!   Redis deletes it by itself then.
+//!
 //! A record is made in two steps: claim the pointer, then write the record. Two users can meet at one id only if ids are
 //! derived from something; claims keep them apart. A call that finds another user in the pointer fences that claim off, at
 //! that user's records, before it takes over the pointer.
@@ -197,3 +200,22 @@ pub const CLAIM_ID: &str = include_str!("lua/claim.lua");
 pub const POINT: &str = include_str!("lua/point.lua");
 /// See [`CLAIM_ID`].
 pub const RELEASE: &str = include_str!("lua/release.lua");
+
+/// Where the attempts at a key are, which is in hexadecimal.
+pub fn attempts_key(prefix: &str, key: &str) -> String {
+    format!("{prefix}attempts:{key}")
+}
+
+/// For how many seconds Redis keeps attempts beyond the time at which they are forgotten: clocks may differ by as much.
+macro_rules! about_attempts {
+    ($file:literal) => {
+        concat!("local SPARE = 60\n", include_str!($file))
+    };
+}
+
+/// Counts an attempt, if it may come now. Its key is that [of the attempts](attempts_key), as with the other one. Its arguments are
+/// now, free, first delay, longest delay, how often one is forgotten, how many are kept at most.
+pub const COUNT_ATTEMPT: &str = about_attempts!("lua/count_attempt.lua");
+/// See [`COUNT_ATTEMPT`]. Its arguments are from when on the next attempt could come when this one was counted, how often one is
+/// forgotten, now.
+pub const TAKE_ATTEMPT_BACK: &str = about_attempts!("lua/take_attempt_back.lua");

@@ -37,7 +37,8 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
-use crate::head::{Head, text};
+use crate::error::{Form, Told};
+use crate::head::{Head, VARY_OF_DENIAL, text};
 use crate::next_url::LoginView;
 use crate::origin::Origin;
 use crate::policy::Policy;
@@ -49,6 +50,20 @@ use scope::View;
 
 const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
+
+/// In which form somebody is told what is no denial, and is negotiated as one.
+pub(crate) fn told(answer: AnswerAs, request: &impl Head) -> Told {
+    let by = match answer {
+        AnswerAs::Api => Form::Problem,
+        AnswerAs::Page | AnswerAs::Flask => Form::Page,
+        AnswerAs::Negotiated => match Asker::of(request) {
+            Asker::Person | Asker::Htmx | Asker::Fragment => Form::Page,
+            Asker::Program => Form::Problem,
+        },
+    };
+    let vary = (answer == AnswerAs::Negotiated).then_some(VARY_OF_DENIAL);
+    Told { by, vary }
+}
 
 /// Why somebody may not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::{Content, Denial, Denied};
-use crate::error::CHALLENGE;
+use crate::error::{self, CHALLENGE};
 use crate::head::VARY_OF_DENIAL;
 
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
@@ -80,18 +80,12 @@ impl Denied {
         let max_age = max_age.map_or(String::new(), |age| {
             format!(r#","max_age":{}"#, age.as_secs())
         });
-        format!(
-            r#"{{"type":"urn:housekey:problem:{name}","title":"{title}","status":{},"detail":"{detail}"{max_age}}}"#,
-            status.as_u16()
-        )
+        error::problem(name, title, status.as_u16(), detail, &max_age)
     }
 
     fn page(self, status: StatusCode) -> String {
         let (_, title, detail) = self.words();
-        format!(
-            "<!doctype html>\n<html lang=en>\n<title>{} {title}</title>\n<h1>{title}</h1>\n<p>{detail}</p>\n",
-            status.as_u16()
-        )
+        error::page(status.as_u16(), title, detail)
     }
 }
 

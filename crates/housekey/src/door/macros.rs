@@ -262,6 +262,11 @@ macro_rules! door_errors {
             pub fn kind(&self) -> ::housekey::ErrorKind {
                 self.0.kind()
             }
+
+            /// How long to wait before the next attempt, where there were too many.
+            pub fn retry_after(&self) -> ::std::option::Option<::std::time::Duration> {
+                self.0.retry_after()
+            }
         }
 
         impl LoginRejection {

@@ -3,8 +3,9 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::attempts::known::Known;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Told};
 use crate::event::Event;
 use crate::policy::Policy;
 use crate::records::rules::Live;
@@ -67,10 +68,24 @@ pub(crate) struct VisitState {
     pub(crate) sent_ahead: bool,
     /// Whether the response has been written, so that no change can reach the browser any more.
     pub(crate) written: bool,
+    /// Where attempts are limited.
+    pub(crate) attempts: Option<Box<AttemptsHere>>,
     /// Delivered once the state is no longer locked, so that a hook may look at it.
     pub(crate) events: Vec<Event>,
     /// Those that were delivered, where the door wants them.
     pub(crate) kept_events: Vec<Event>,
+}
+
+/// What attempts in this request depend on.
+pub(crate) struct AttemptsHere {
+    /// In which form a refusal is told.
+    pub(crate) told: Told,
+    /// The cookies that say where this browser has proved itself before, as they came: joined by the semicolon.
+    pub(crate) sent: Vec<u8>,
+    /// What it has been taught in this request.
+    pub(crate) learnt: Option<Known>,
+    /// Whether that has yet to go out.
+    pub(crate) is_news: bool,
 }
 
 /// Who is there.

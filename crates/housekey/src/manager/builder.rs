@@ -13,6 +13,7 @@ use http::request::Parts;
 
 use super::LoginManager;
 use super::managers;
+use crate::attempts::{AttemptKeys, AttemptRules, Attempts, KnownBrowsers};
 use crate::auth_hash::AuthHashes;
 use crate::client::SessionIdentifier;
 use crate::cookie::{CookieSettings, LONGEST_LIFE};
@@ -46,6 +47,7 @@ pub struct LoginManagerBuilder<U> {
     hooks: Vec<Hook>,
     clock: Clock,
     store: Option<Store>,
+    attempts: Option<Attempts>,
     /// The first setting that could not even be read.
     wrong: Option<Error>,
     user: PhantomData<fn() -> U>,
@@ -68,6 +70,7 @@ impl<U: User> LoginManagerBuilder<U> {
             hooks: Vec::new(),
             clock: Box::new(SystemTime::now),
             store: None,
+            attempts: None,
             wrong: None,
             user: PhantomData,
         }
@@ -508,6 +511,34 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
+    /// Limits attempts to prove who somebody is: passwords at the login page, codes at a second step, whatever a handler asks
+    /// [`Login::attempt`](crate::Login::attempt) for. They are counted in this store, which may be the login store's clone.
+    ///
+    /// A browser that has proved itself at an account keeps a cookie that says so, and is counted apart from strangers there. The
+    /// cookie has the [remember token's](Self::remember_cookie) attributes, and its name with `-browser` behind it. It names
+    /// nobody to those who have no key, and a logout leaves it.
+    ///
+    /// ```
+    /// # use housekey::*;
+    /// # use housekey::records::MemoryLoginStore;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// let store = MemoryLoginStore::new();
+    /// let manager = LoginManager::new(SecretKeys::generate(), loader)
+    ///     .login_store(store.clone())
+    ///     .limit_attempts(Attempts::new(store))
+    ///     .trusted_proxies(1)
+    ///     .build()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// Addresses are limited where the manager knows them: say how, by [`client_address`](Self::client_address) or
+    /// [`trusted_proxies`](Self::trusted_proxies).
+    pub fn limit_attempts(mut self, attempts: Attempts) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
     /// Calls this at every event, with what is known of the client that caused it. It runs on the thread of the request, so
     /// it should be quick. Several hooks are called in the order in which they were given.
     ///
@@ -561,6 +592,9 @@ impl<U: User> LoginManagerBuilder<U> {
         check(&settings)?;
         let remember_format = check_store(&settings, self.store.is_some())?;
         warn_without_address(&settings);
+        if let Some(attempts) = &self.attempts {
+            attempts.check()?;
+        }
         // A Flask peer's cookies have no place for a realm.
         let realm_of_cookies = match settings.session_signature {
             SessionSignature::Flask => "",
@@ -576,6 +610,7 @@ impl<U: User> LoginManagerBuilder<U> {
         };
         let adopts = self.store.is_some() && settings.session_signature == SessionSignature::Flask;
         let values = settings.values_cookie();
+        let known_cookie = settings.known_cookie();
         let timeouts = settings.login_timeouts.unwrap_or_default();
         let main = SignedCookie {
             attributes: settings.session_cookie,
@@ -609,6 +644,19 @@ impl<U: User> LoginManagerBuilder<U> {
                 keeps_value: false,
             }),
             max_size: settings.max_cookie_size,
+        };
+        let (attempt_rules, attempt_store) = match self.attempts {
+            None => (None, None),
+            Some(attempts) => {
+                let keys = &self.keys.in_realm(&settings.rules.realm);
+                let rules = AttemptRules {
+                    keys: AttemptKeys::new(keys, attempts.ipv6_network),
+                    known: KnownBrowsers::new(keys, known_cookie, clock_tolerance),
+                    schedules: attempts.schedules,
+                    by_address: attempts.by_address,
+                };
+                (Some(rules), Some(attempts.store))
+            }
         };
         let remember = RememberCookie::new(
             keys,
@@ -655,7 +703,9 @@ impl<U: User> LoginManagerBuilder<U> {
                 session_cookie,
                 remember,
                 auth_hashes: AuthHashes::new(keys),
+                attempts: attempt_rules,
             },
+            attempts: attempt_store,
             watched: Watched::default(),
             fingerprints,
             loader: self.loader,

@@ -165,24 +165,44 @@ impl<U: User> LoginManager<U> {
     /// # }
     /// ```
     ///
+    /// What is kept of [attempts](crate::Attempts) that are forgotten is deleted with them.
+    ///
     /// It ends only when there is no store. A store that fails is asked again after the next pause; the fault goes to
     /// `tracing`.
     pub async fn purge_logins<Pause: Future>(&self, mut pause: impl FnMut() -> Pause) {
-        while self.shared.records.is_some() {
-            // The store has traced its fault.
-            let _ = self.delete_expired_logins().await;
+        while self.shared.records.is_some() || self.shared.attempts.is_some() {
+            // The stores have traced their faults.
+            let _ = self.shared.delete_expired_attempts().await;
+            if self.shared.records.is_some() {
+                let _ = self.shared.delete_expired_logins().await;
+            }
             pause().await;
         }
     }
 
-    /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were.
+    /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were; and whatever is kept
+    /// of [attempts](crate::Attempts) that are forgotten.
     ///
     /// # Errors
     ///
     /// As [`logins_of`](Self::logins_of).
     pub async fn delete_expired_logins(&self) -> Result<usize, Error> {
-        let now = self.shared.now();
-        self.shared.records()?.delete_expired(now).await
+        let deleted = self.shared.delete_expired_logins().await?;
+        self.shared.delete_expired_attempts().await?;
+        Ok(deleted)
+    }
+
+    /// Forgets the failed [attempts](crate::Login::attempt) of strangers at an account, under this name and at this form: for an
+    /// administrator. No login is asked for; that is the caller's to do.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) without
+    /// [`limit_attempts`](LoginManagerBuilder::limit_attempts), [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed).
+    pub async fn forgive_attempts(&self, form: &str, name: &str) -> Result<(), Error> {
+        self.shared
+            .forgive_attempts(form, name, &*self.shared)
+            .await
     }
 
     /// One request, for a door.

@@ -40,7 +40,6 @@
 //! | `scrypt:N:r:p$salt$hex`, `scrypt$salt$hex` (meaning 32768:8:1) | N a power of two, 128 × N × r ≤ 256 MiB, r ≤ 32, p ≤ 16 |
 //! | `pbkdf2:sha256:iterations$salt$hex`, also `sha1` and `sha512` | iterations ≤ 10,000,000 |
 //! | `pbkdf2:sha256$salt$hex`, `pbkdf2$salt$hex` | 1,000,000 iterations and SHA-256, as Werkzeug 3.1 reads them; those made by an older Werkzeug meant fewer, and never match |
-//!
 //! | `$scrypt$ln=17,r=8,p=1$salt$key` (password-auth, passlib) | as `scrypt:N:r:p`; salt 8 to 64 bytes, key 12 to 64 bytes |
 //! | `$pbkdf2-sha256$i=600000,l=32$salt$key` (password-auth), `$pbkdf2-sha256$29000$salt$key` (passlib), also `sha512` and passlib's `$pbkdf2$` | as `pbkdf2:sha256:iterations`; salt and key as above |
 //! | `$2b$12$…`, `$2a$…`, `$2y$…` (bcrypt) | cost 4 to 16. Only the first 72 bytes of a password count, as everywhere |
@@ -57,7 +56,7 @@
 //!   [`Passwords::needs_rehash`], opens that window until the last user has logged in once.
 //! - **Differences of a few per cent.** The missing work beside a hash of another algorithm is an estimate; beside one of
 //!   another cost it is exact, apart from the processor's own variation.
-//! - **Guessing.** Limit attempts per account and per client. This module limits only how many hashes run at the same time.
+//! - **Guessing.** [`Login::attempt`](crate::Login::attempt) limits it. This module limits only how many hashes run at the same time.
 //! - **Flooding.** A client that sends more logins than the machine can verify makes other users get "busy" instead of an
 //!   answer.
 //! - **A stolen table** allows guessing offline; the cost of a hash only slows that down.

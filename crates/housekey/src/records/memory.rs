@@ -10,6 +10,8 @@ use futures_lite::future::yield_now;
 use super::{
     Created, Limit, LoginId, LoginRecord, LoginStore, Room, SharedRecord, Standing, Touch, Updated,
 };
+use crate::attempts::memory::MemoryAttempts;
+use crate::attempts::{AttemptKey, AttemptSchedule, AttemptStanding, AttemptStore, Counted};
 use crate::error::BoxError;
 
 /// How many records are deleted in one go where there may be many: others wait meanwhile.
@@ -19,6 +21,9 @@ const PATIENCE: usize = 1000;
 
 /// Keeps login records in memory: for tests, and for a single process that may sign everybody out when it restarts.
 /// Clones are the same store.
+///
+/// As an [`AttemptStore`] it keeps 50,000 keys at most. When there are more, those go first that have failed least: a flood of
+/// names, from many addresses, makes it forget those that were tried once or twice, and drives out none that has to wait.
 #[derive(Clone, Default)]
 pub struct MemoryLoginStore(Arc<Shared>);
 
@@ -27,6 +32,7 @@ struct Shared {
     tables: Mutex<Tables>,
     /// How many threads want the lock, or are just about to have it.
     waiting: AtomicUsize,
+    attempts: MemoryAttempts,
 }
 
 /// When a record was last seen and made, and which it is.
@@ -61,7 +67,9 @@ impl MemoryLoginStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        let Shared { tables, waiting } = &*self.0;
+        let Shared {
+            tables, waiting, ..
+        } = &*self.0;
         waiting.fetch_add(1, Ordering::Relaxed);
         let tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.fetch_sub(1, Ordering::Relaxed);
@@ -162,6 +170,37 @@ impl Tables {
         let all = self.by_user.get(user_id);
         let ids = all.into_iter().flat_map(|all| all.iter().rev());
         ids.filter_map(|(_, _, id)| self.records.get(id))
+    }
+}
+
+impl AttemptStore for MemoryLoginStore {
+    async fn count_attempt(
+        &self,
+        key: &AttemptKey,
+        schedule: &AttemptSchedule,
+        now: u64,
+    ) -> Result<Counted, BoxError> {
+        Ok(self.0.attempts.count(key, schedule, now))
+    }
+
+    async fn take_attempt_back(
+        &self,
+        key: &AttemptKey,
+        schedule: &AttemptSchedule,
+        counted: AttemptStanding,
+        now: u64,
+    ) -> Result<(), BoxError> {
+        self.0.attempts.take_back(key, schedule, counted, now);
+        Ok(())
+    }
+
+    async fn forgive_attempts(&self, key: &AttemptKey) -> Result<(), BoxError> {
+        self.0.attempts.forgive(key);
+        Ok(())
+    }
+
+    async fn delete_expired_attempts(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
+        Ok(self.0.attempts.delete_expired(now, limit))
     }
 }
 

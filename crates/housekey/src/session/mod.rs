@@ -14,7 +14,7 @@
 //!   comes alone is accepted.
 //! - **Against slow requests:** with a cookie for the login and another for the values ([`cookie`]), a response sends only
 //!   what its request changed.
-//! - **Against data loss:** a change that does not fit into a cookie is an error when it is made, and is not made.
+//! - **Against data loss:** a change that does not fit into a cookie is refused with an error, and the session stays as it was.
 //!
 //! # What it does not
 //!
@@ -22,9 +22,9 @@
 //! - **It takes nothing back.** The map lives in the browser alone. A copy of it stays valid until it expires, and its holder
 //!   can put an earlier state back, whatever the server does meanwhile. Logging out deletes it in one browser. Only login
 //!   records ([`records`](crate::records)) end a login everywhere, and they do not cover the values beside it.
-//! - **It outlives no leaked key.** The holder of a secret key, fallbacks included, can make a session for any user.
-//! - **It decides nothing.** Whether the user in it still exists, is active, and comes with the same browser is for the rules
-//!   of `login/`.
+//! - **It does not survive a leaked key.** The holder of a secret key, fallbacks included, can make a session for any user.
+//! - **It decides nothing.** Whether the user in it still exists, is active, and uses the same browser is for the rules of
+//!   `login/`.
 
 mod cookie;
 mod flash;

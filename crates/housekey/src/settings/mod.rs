@@ -287,6 +287,14 @@ impl Settings {
         })
     }
 
+    /// The cookie by which a browser is known at an account.
+    pub(crate) fn known_cookie(&self) -> Attributes {
+        Attributes {
+            name: format!("{}-browser", self.remember_cookie.name),
+            ..self.remember_cookie.clone()
+        }
+    }
+
     /// Names without a prefix, cookies without Secure: what browsers take over plain HTTP.
     pub(crate) fn plain_http(&mut self) {
         for cookie in [&mut self.session_cookie, &mut self.remember_cookie] {

@@ -191,7 +191,7 @@ const STORIES: &[(&str, &str, fn())] = &[
     ),
 ];
 
-/// Input, system and why the row is no case.
+/// Input, system and why the row is not a case.
 const NOT_OURS: &[(&str, &str, &str)] = &[
     (
         "(sid valid but not in store)",

@@ -43,7 +43,7 @@ const STORIES: &[(&str, &str, fn())] = &[
     ),
 ];
 
-/// The first two columns, and why the row is no case.
+/// The first two columns, and why the row is not a case.
 const NOT_OURS: &[(&str, &str, &str)] = &[(
     "SID=x; SameSite=Lax or Strict, Set-Cookie on a cross-site subresource/fetch/iframe response",
     "any",

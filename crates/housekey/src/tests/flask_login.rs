@@ -119,7 +119,7 @@ fn a_token_that_is_refreshed_at_each_request_goes_to_the_remembered_or_to_everyb
                 let own = |field: &HeaderValue| field.to_str().unwrap().starts_with(&own);
                 (cookies.filter(|field| own(field)).count(), headers)
             };
-            // Nobody asked who is there.
+            // The current user was not asked for.
             assert_eq!(sent(&visit).0, 0);
             assert_eq!(who(&visit, &parts).as_deref(), Some("1"));
             let (count, headers) = sent(&visit);

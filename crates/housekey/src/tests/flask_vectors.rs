@@ -266,7 +266,7 @@ fn remember_tokens_are_those_of_flask_login() {
             werkzeug_unquote(quoted.as_bytes()),
             Some(vector.value.clone())
         );
-        // Python's str(None): a token for nobody, which Flask-Login hands to the loader as a name.
+        // Python's str(None): a token for nobody, which Flask-Login passes to the loader as a name.
         let expected = (vector.payload != "None").then_some(&vector.payload);
         assert_eq!(who_sends(&manager, pair).as_ref(), expected, "{pair}");
     }

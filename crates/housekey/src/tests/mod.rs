@@ -49,7 +49,7 @@ fn member(id: &str) -> Member {
     Member { id: id.to_owned() }
 }
 
-/// A loader that finds whomever it is asked for, so that only the rules can say no.
+/// A loader that finds every user it is asked for, so that only the rules can refuse.
 fn anybody(id: String) -> Ready<Result<Option<Member>, BoxError>> {
     ready(Ok(Some(Member { id })))
 }
@@ -104,7 +104,7 @@ fn who(visit: &OpenVisit, request: &Parts) -> Option<String> {
     current.map(|current| current.user.id())
 }
 
-/// Who is there for a request with this `Cookie` field.
+/// The current user for a request with this `Cookie` field.
 fn who_sends(manager: &LoginManager<Member>, cookie: impl AsRef<[u8]>) -> Option<String> {
     let request = request(&[("cookie", cookie)]);
     who(&open(manager, &request), &request)

@@ -1,4 +1,4 @@
-//! A session that is somebody else's counts and changes as one in cookies does.
+//! A session that a framework keeps is valid and changes like one in cookies.
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
@@ -333,7 +333,7 @@ fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A session in which user 1 is logged in, as a manager leaves it in somebody else's home.
+/// A session with user 1 logged in, as a manager leaves it where a framework keeps it.
 fn logged_in(manager: &LoginManager<Member>) -> BTreeMap<String, String> {
     let parts = request::<&str>(&[]);
     let visit = manager.visit(&parts.uri);
@@ -864,7 +864,7 @@ fn nothing_that_is_printed_of_an_outcome_shows_a_secret() {
     assert!(printed.contains("_user_id"), "{printed}");
 }
 
-/// A request with a session that Flask-Login made, and what becomes of it: who is there, and the session.
+/// A request with a session that Flask-Login made, and the result: the current user, and the session.
 fn with_peers_session(
     manager: &LoginManager<Member>,
     kept: &mut BTreeMap<String, String>,

@@ -9,8 +9,9 @@ use http::header::{self, HeaderValue};
 
 use crate::client::{Client, forwarded_for};
 use crate::cookie::{Cookies, Values};
+use crate::denial::told;
 use crate::head::{Head, text};
-use crate::login::state::{VisitState, Who};
+use crate::login::state::{AttemptsHere, VisitState, Who};
 use crate::origin::is_to_websocket;
 use crate::purpose::{is_unseen, says_unseen};
 use crate::remember::RememberState;
@@ -87,8 +88,8 @@ impl fmt::Debug for Incoming {
 
 /// What every visit wants to know of a request's fields, found in one pass.
 pub(crate) struct Brought<'a> {
-    /// The session's, its values', the remember token's.
-    cookies: Cookies<'a, 3>,
+    /// The session's, its values', the remember token's, that of a known browser.
+    cookies: Cookies<'a, 4>,
     user_agent: Option<&'a [u8]>,
     is_unseen: bool,
     /// Whether it is the opening of a WebSocket.
@@ -100,7 +101,12 @@ impl<'a> Brought<'a> {
         let [session, values] = shared.session_cookie.names();
         let method = request.method();
         let mut brought = Self {
-            cookies: Cookies::named([session, values, &shared.remember.attributes.name]),
+            cookies: Cookies::named([
+                session,
+                values,
+                &shared.remember.attributes.name,
+                shared.known_name(),
+            ]),
             user_agent: None,
             is_unseen: method == "HEAD",
             opens_websocket: method == "CONNECT",
@@ -133,6 +139,16 @@ impl Shared {
         }
     }
 
+    fn attempts_here(&self, request: &impl Head, known: &Values<'_>) -> Option<Box<AttemptsHere>> {
+        self.policy.attempts.as_ref()?;
+        Some(Box::new(AttemptsHere {
+            told: told(self.settings.answer_as, request),
+            sent: known.as_slice().join(&b';'),
+            learnt: None,
+            is_news: false,
+        }))
+    }
+
     /// The name that the browser called, where cookies could have been set for more than that.
     fn host(&self, request: &impl Head) -> Option<String> {
         if self.session_cookie.main.attributes.is_host_only()
@@ -150,10 +166,11 @@ impl VisitState {
     /// With the session that the cookies hold.
     pub(crate) fn read(shared: &Shared, request: &impl Head, brought: Brought<'_>) -> Self {
         let now = shared.now();
-        let [sessions, values, remember_tokens] = &brought.cookies.values;
+        let [sessions, values, remember_tokens, known] = &brought.cookies.values;
         let session = shared.session_cookie.read(sessions, values, now);
         let client = shared.client_with(request, brought.user_agent);
         let unseen = brought.is_unseen;
+        let attempts = shared.attempts_here(request, known);
         Self::new(
             shared,
             request,
@@ -162,6 +179,7 @@ impl VisitState {
             remember_tokens,
             client,
             unseen,
+            attempts,
         )
     }
 
@@ -186,6 +204,13 @@ impl VisitState {
         arrival.main.age = Duration::from_secs(now.saturating_sub(signed_at.unwrap_or(0)));
         let session = (incoming.session, arrival);
         let unseen = is_unseen(request);
+        let attempts = match shared.known_name() {
+            "" => None,
+            name => {
+                let [known] = Values::of(request, [name]);
+                shared.attempts_here(request, &known)
+            }
+        };
         Self::new(
             shared,
             request,
@@ -194,9 +219,14 @@ impl VisitState {
             &remember_tokens,
             client,
             unseen,
+            attempts,
         )
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "all that a request brings, from two callers"
+    )]
     fn new(
         shared: &Shared,
         request: &impl Head,
@@ -205,6 +235,7 @@ impl VisitState {
         remember_tokens: &Values<'_>,
         client: Client,
         unseen: bool,
+        attempts: Option<Box<AttemptsHere>>,
     ) -> Self {
         Self {
             now,
@@ -227,6 +258,7 @@ impl VisitState {
             host: shared.host(request),
             sent_ahead: false,
             written: false,
+            attempts,
             events: Vec::new(),
             kept_events: Vec::new(),
         }

@@ -42,7 +42,8 @@ impl<U: User> Login<U> {
     /// [`keep_at_login`](crate::LoginManagerBuilder::keep_at_login) names; the `flask` preset keeps it. Without
     /// [`remember`](LoginUser::remember), a remember token that is there is deleted, whoever it was for.
     ///
-    /// The login is fresh. The cookies go out with the response, whatever its status. Nothing here limits attempts.
+    /// The login is fresh. The cookies go out with the response, whatever its status. [`attempt`](Self::attempt) limits
+    /// guesses.
     ///
     /// # Errors
     ///

@@ -6,6 +6,7 @@
 //!
 //! - [`arrive`] reads the request, [`respond`] writes the response's headers.
 //! - [`current`] is who is there; [`login`] is how an application logs in, out and confirms.
+//! - [`attempt`] counts those who have yet to prove who they are.
 //! - [`pending`] is a login in two steps.
 //! - [`require`] says who may pass, and [`deny`] answers those who may not. [`visits`] are several managers on one request.
 //! - [`driver`] asks the loader and the store what the rules want to know, and tells the store what they decide.
@@ -14,6 +15,7 @@
 //! - [`watch`] waits for the end of a login; [`watched`] are those that somebody waits for.
 
 pub(crate) mod arrive;
+pub(crate) mod attempt;
 mod current;
 mod deny;
 mod driver;

@@ -17,7 +17,7 @@ pub struct Outcome<'a> {
     /// What becomes of the session.
     pub session: SessionOutcome<'a>,
     /// What is sent for the remember token, in this order: nothing, a new one, or its deletion; and deletions of what earlier
-    /// settings left in the browser.
+    /// settings left in the browser. Behind it stands what a browser is known by from now on, where attempts are limited.
     pub remember: Vec<SetCookie<'a>>,
     /// The request's fields that the answer depends on, for `Vary`: `Cookie`, or `Cookie, Authorization`.
     pub vary: &'static str,
@@ -156,14 +156,22 @@ impl VisitState {
             self.view(policy).refresh_remember_token(&id);
         }
         let mut sent = Vec::new();
-        if !self.remember.is_changed() {
-            return sent;
+        if self.remember.is_changed() {
+            let change = self.remember.write(&policy.remember, self.now);
+            self.send(cookie, self.remember.was_sent(), change, is_set, &mut sent);
+            self.remember.written();
         }
-        let change = self.remember.write(&policy.remember, self.now);
-        self.send(cookie, self.remember.was_sent(), change, is_set, &mut sent);
-        self.remember.written();
+        sent.extend(self.conclude_attempts(policy));
         self.sent_ahead |= !sent.is_empty();
         sent
+    }
+
+    /// What is sent to a browser that has proved itself, once.
+    fn conclude_attempts<'a>(&mut self, policy: &'a Policy) -> Option<SetCookie<'a>> {
+        let (here, rules) = (self.attempts.as_mut()?, policy.attempts.as_ref()?);
+        let is_news = std::mem::take(&mut here.is_news);
+        let learnt = here.learnt.as_ref().filter(|_| is_news)?;
+        rules.known.set(learnt, self.now)
     }
 
     fn conclude_session<'a>(

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::time::{Duration, SystemTime};
 
 use super::watched::Watched;
+use crate::attempts;
 use crate::event::{Event, EventClient};
 use crate::policy::Policy;
 use crate::records::Store;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     /// `None` when logins are in their cookies alone.
     pub(crate) records: Option<Records>,
+    /// Where attempts are counted, where the policy limits them.
+    pub(crate) attempts: Option<attempts::Store>,
     pub(crate) watched: Watched,
     pub(crate) loader: Box<dyn ErasedLoader>,
     pub(crate) user_type: TypeId,

@@ -1,4 +1,4 @@
-//! What an anonymous visitor is answered: `unauthorized`.
+//! The answers for an anonymous visitor: `unauthorized`.
 
 use housekey::Event;
 use http::Response;
@@ -68,8 +68,8 @@ async fn a_denial_leads_to_the_login_page_with_the_way_back(sites: Sites) {
     );
 }
 
-/// With strong protection, a Flask program throws a session without an identifier away as soon as it asks who is
-/// there: so there is one in it.
+/// With strong protection, a Flask program discards a session without an identifier as soon as it asks for the user, so
+/// this session has one.
 async fn the_way_back_in_the_session_outlives_a_login_page_that_asks_who_is_there(sites: Sites) {
     for mode in ["off", "strong"] {
         let site = sites.flask_with(|builder| {

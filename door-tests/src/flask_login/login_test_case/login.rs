@@ -1,4 +1,4 @@
-//! Who is there before, during and after a login, and whom the request itself proves.
+//! The current user before, during and after a login, and the users that requests themselves prove.
 
 use housekey::Event;
 

@@ -14,7 +14,7 @@ use housekey::Error;
 use crate::plan::{Given, acts};
 use crate::site::{Site, Sites};
 
-/// A site that answers who is there in the very request that logs somebody in, and perhaps out again:
+/// A site that reports the current user in the very request that logs a user in, and perhaps out again:
 /// `/at-once/fresh/mia`.
 fn site_that_asks_at_once(sites: Sites) -> Site {
     let site = sites.flask();

@@ -1,4 +1,4 @@
-//! From one request to the next, and what happens only when somebody asks.
+//! From one request to the next, and what happens only when the user is asked for.
 
 use housekey::Event;
 

@@ -1,4 +1,4 @@
-//! A session that comes from another browser or address than it was made for.
+//! A session that comes from another browser or address than the one it was made for.
 
 use housekey::Event;
 use http::Method;

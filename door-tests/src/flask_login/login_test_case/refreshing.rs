@@ -1,4 +1,4 @@
-//! A login that is not fresh where a fresh one is asked for (`needs_refresh`), and how it becomes fresh.
+//! A login that is not fresh where a fresh one is required (`needs_refresh`), and how it becomes fresh.
 
 use housekey::Event;
 use http::Response;
@@ -6,7 +6,7 @@ use http::Response;
 use crate::browser::Browser;
 use crate::site::{Builder, Site, Sites};
 
-/// Somebody who is logged in and has not proved it in this session.
+/// A logged-in user who has not proved it in this session.
 async fn stale_browser(site: &Site) -> Browser {
     let mut browser = site.remembered_browser_of("mia").await;
     browser.restart();

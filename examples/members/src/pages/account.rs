@@ -6,7 +6,7 @@ use housekey_axum::{FreshLoginRequired, Login};
 use minijinja::context;
 use serde::Deserialize;
 
-use super::try_again;
+use super::{try_again, try_later, wait_a_little};
 use crate::errors::AppError;
 use crate::forms::Fields;
 use crate::members::{Member, Members};
@@ -34,17 +34,20 @@ pub(crate) async fn submit(
     State(members): State<Members>,
     Fields(form): Fields<PasswordChange>,
 ) -> Result<Response, AppError> {
-    let current_error = if form.current_password.is_empty() {
-        Some("Type your current password.")
-    } else if members
-        .authenticate(&login, &member.username, &form.current_password)
-        .await?
-        .is_none()
-    {
-        Some("That is not your current password.")
-    } else {
-        None
-    };
+    let mut current_error = Some("Type your current password.");
+    if !form.current_password.is_empty() {
+        let (name, password) = (&member.username, &form.current_password);
+        current_error = match members.authenticate(&login, name, password).await {
+            Ok(Some(_)) => None,
+            Ok(None) => Some("That is not your current password."),
+            Err(error) => {
+                let wait = error.wait().ok_or(error)?;
+                let errors = context! { current_password => wait_a_little(wait) };
+                let html = page.render("account.html", context! { errors })?;
+                return Ok(try_later(html, wait));
+            }
+        };
+    }
     let new_error = rules::password(&form.new_password).err();
 
     if current_error.is_some() || new_error.is_some() {

@@ -8,14 +8,17 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod sign_up;
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use axum::response::{Html, IntoResponse, Response};
 use housekey_axum::LoginRequired;
 use minijinja::context;
 
 use crate::errors::{self, AppError};
 use crate::members::Member;
+use crate::moments;
 use crate::templates::{self, Page};
 
 /// The front door stays open while nobody can say who is there: without a greeting, and without a menu.
@@ -40,6 +43,23 @@ pub(crate) async fn dashboard(
 pub(crate) async fn not_found(page: Page) -> Result<Response, AppError> {
     let html = page.render("error.html", errors::describe(StatusCode::NOT_FOUND))?;
     Ok((StatusCode::NOT_FOUND, html).into_response())
+}
+
+/// What is said beside the password when too many were wrong.
+fn wait_a_little(wait: Duration) -> String {
+    let wait = moments::wait(wait);
+    format!("There were too many wrong ones. Wait {wait}, then try again.")
+}
+
+/// A form shown again, for a later try.
+fn try_later(html: Html<String>, wait: Duration) -> Response {
+    let seconds = HeaderValue::from(wait.as_secs());
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        [(RETRY_AFTER, seconds)],
+        html,
+    )
+        .into_response()
 }
 
 /// A form shown again, with what is wrong beside its fields.

@@ -6,7 +6,7 @@ use housekey_axum::{Login, NextUrl, User as _};
 use minijinja::{Value, context};
 use serde::Deserialize;
 
-use super::try_again;
+use super::{try_again, try_later, wait_a_little};
 use crate::errors::AppError;
 use crate::forms::Fields;
 use crate::members::{Member, Members};
@@ -41,15 +41,23 @@ pub(crate) async fn submit(
         Some(errors) => errors,
         None => match members
             .authenticate(&login, form.username.trim(), &form.password)
-            .await?
+            .await
         {
-            Some(member) if member.is_active() => {
+            Err(error) => {
+                let wait = error.wait().ok_or(error)?;
+                let errors = context! { password => wait_a_little(wait) };
+                let values = context! { next => next.get(), errors, ..who(&page, &form) };
+                return Ok(try_later(page.render("sign-in.html", values)?, wait));
+            }
+            Ok(Some(member)) if member.is_active() => {
                 enter(&page, &login, &member, form.remember.is_some()).await?;
                 return Ok(next.or("/dashboard")?.into_response());
             }
-            Some(_) => context! { username => "This account has been closed." },
+            Ok(Some(_)) => context! { username => "This account has been closed." },
             // One message for both, so that nobody can find out who is a member.
-            None => context! { password => "This username and password do not belong together." },
+            Ok(None) => {
+                context! { password => "This username and password do not belong together." }
+            }
         },
     };
     let values = context! { next => next.get(), errors, ..who(&page, &form) };

@@ -46,6 +46,8 @@ pub(crate) async fn submit(
     let password_error = rules::password(&form.password).err();
     if username_error.is_none() && password_error.is_none() {
         if let Some(member) = members.create(username, &form.password).await? {
+            // From now on this browser is known at the account, and waits for no stranger's guesses.
+            login.forgive_attempts("password", username).await?;
             login.login_user(&member).remember(remember).await?;
             page.flash.push(
                 "success",

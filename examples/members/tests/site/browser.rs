@@ -18,7 +18,7 @@ pub(crate) struct Browser {
     site: Router,
     cookies: BTreeMap<String, Cookie>,
     user_agent: Option<&'static str>,
-    forwarded_for: Option<&'static str>,
+    forwarded_for: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -50,8 +50,8 @@ impl Browser {
         self
     }
 
-    pub(crate) fn forwarded_for(mut self, addresses: &'static str) -> Browser {
-        self.forwarded_for = Some(addresses);
+    pub(crate) fn forwarded_for(mut self, addresses: impl Into<String>) -> Browser {
+        self.forwarded_for = Some(addresses.into());
         self
     }
 
@@ -130,7 +130,7 @@ impl Browser {
         if let Some(user_agent) = self.user_agent {
             request = request.header(USER_AGENT, user_agent);
         }
-        if let Some(addresses) = self.forwarded_for {
+        if let Some(addresses) = &self.forwarded_for {
             request = request.header("x-forwarded-for", addresses);
         }
         if !self.cookies.is_empty() {

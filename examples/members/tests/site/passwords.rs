@@ -99,14 +99,17 @@ async fn a_closed_account_is_out_at_the_next_request() {
 /// More sign-ins at once than may wait, whatever the machine.
 #[tokio::test]
 async fn a_flood_of_sign_ins_is_answered_at_once_and_kindly() {
-    let site = Site::open().await;
+    let site = Site::open_with(&["--https"]).await;
     let mut ada = site.member("ada").await;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut flood = tokio::task::JoinSet::new();
-    for _ in 0..cores.max(2) * 129 + 20 {
-        let mut browser = site.browser();
+    for number in 0..cores.max(2) * 129 + 20 {
+        // From many networks, at many accounts.
+        let address = format!("2001:db8:{number:x}::1");
+        let mut browser = site.browser().forwarded_for(address);
         flood.spawn(async move {
-            let fields = [("username", "nobody"), ("password", "a guess")];
+            let nobody = format!("nobody-{number}");
+            let fields = [("username", &*nobody), ("password", "a guess")];
             browser.post("/sign-in", &fields).await
         });
     }
@@ -129,4 +132,54 @@ async fn a_flood_of_sign_ins_is_answered_at_once_and_kindly() {
     assert!(busy > 0);
     while flood.join_next().await.is_some() {}
     site.sign_in(site.browser(), "ada", false).await;
+}
+
+#[tokio::test]
+async fn who_guesses_too_often_waits_and_is_told_how_long_on_the_same_page() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let mut stranger = site.browser();
+    let fields = [("username", "Ada"), ("password", "a guess")];
+    for _ in 0..5 {
+        let answer = stranger.post("/sign-in", &fields).await;
+        answer.shows(StatusCode::UNPROCESSABLE_ENTITY, "do not belong together");
+    }
+    // As after many more guesses.
+    let wait =
+        "UPDATE logins_attempts SET next_at = unixepoch() + 600, forgotten_at = unixepoch() + 9000";
+    site.logins().execute(wait, []).unwrap();
+    let right = [("username", "ada"), ("password", PASSWORD)];
+    for fields in [fields, right] {
+        let answer = stranger.post("/sign-in", &fields).await;
+        answer.shows(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Wait 10 minutes, then try again.",
+        );
+        answer.shows(StatusCode::TOO_MANY_REQUESTS, "<h1>Sign in</h1>");
+        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((500..=600).contains(&seconds), "{seconds}");
+        assert!(!answer.body.contains(PASSWORD));
+    }
+    // Her own browser knows her.
+    ada.post("/sign-out", &[]).await;
+    ada.post("/sign-in", &right).await.leads_to("/dashboard");
+
+    let change = [
+        ("current_password", "a guess"),
+        ("new_password", "another password"),
+    ];
+    for _ in 0..10 {
+        let answer = ada.post("/account", &change).await;
+        answer.shows(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not your current password",
+        );
+    }
+    site.logins().execute(wait, []).unwrap();
+    let answer = ada.post("/account", &change).await;
+    answer.shows(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Wait 10 minutes, then try again.",
+    );
+    ada.get("/dashboard").await.shows(OK, "Hello, ada.");
 }

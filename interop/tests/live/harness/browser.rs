@@ -1,4 +1,4 @@
-//! A person's browser: a real HTTP client with a cookie jar.
+//! A user's browser: a real HTTP client with a cookie jar.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ struct State {
     client: Client<HttpConnector, Body>,
 }
 
-/// What `/whoami` says.
+/// The answer of `/whoami`.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct WhoAmI {
     pub(crate) user_id: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct WhoAmI {
     pub(crate) permanent: bool,
     /// The application's values: tagged at Flask, plain at Rust.
     pub(crate) session: Value,
-    /// The same as Python shows them.
+    /// The same, as Python shows them.
     #[serde(default)]
     pub(crate) python: Value,
 }
@@ -75,7 +75,7 @@ impl Browser {
         self.state.lock().unwrap().jar.end_session();
     }
 
-    /// From now on it is another program, or the same one after an update.
+    /// From now on it is another browser program, or the same one after an update.
     pub(crate) fn set_user_agent(&self, user_agent: Option<&[u8]>) {
         let shown = user_agent.map(String::from_utf8_lossy);
         self.note(&format!("has the user agent {shown:?} from now on"));
@@ -94,7 +94,7 @@ impl Browser {
         state.jar.value(name).map(str::to_owned)
     }
 
-    /// As if the site had set it.
+    /// Adds a cookie as if the site had set it.
     pub(crate) fn plant(&self, name: &str, value: &str) {
         self.note(&format!("is given a cookie: {name}={value}"));
         self.state.lock().unwrap().jar.put(name, value);
@@ -109,7 +109,7 @@ impl Browser {
         self.state.lock().unwrap().jar.clone()
     }
 
-    /// All cookies of an earlier time, or of another browser.
+    /// Puts back all cookies of an earlier time, or of another browser.
     pub(crate) fn replay(&self, jar: &Jar) {
         self.note("is given cookies that were copied earlier");
         self.state.lock().unwrap().jar = jar.clone();
@@ -142,7 +142,7 @@ impl Browser {
         serde_json::from_str(&answer.body).unwrap()
     }
 
-    /// Logs in and expects to be in.
+    /// Logs in and expects to be logged in.
     pub(crate) async fn log_in(&self, side: Side, person: &Person) {
         self.log_in_with(side, person, &[]).await;
     }
@@ -169,7 +169,7 @@ impl Browser {
         assert_eq!(answer.status, 303, "{answer:?}");
     }
 
-    /// A request with all headers but the cookies.
+    /// A request with all headers except the cookies.
     pub(crate) fn request(
         &self,
         side: Side,
@@ -198,7 +198,7 @@ impl Browser {
         request
     }
 
-    /// Adds the cookies, and keeps those that come back.
+    /// Adds the cookies, and keeps those that the answer sets.
     pub(crate) async fn send(&self, side: Side, mut request: Request<Body>) -> Answer {
         let method = request.method().clone();
         let target = request.uri().path_and_query().unwrap().to_string();
@@ -238,7 +238,7 @@ impl Browser {
         self.transcript.add(&format!("{} {what}", self.name));
     }
 
-    /// What is in the jar, and what both sides make of it. The jar stays as it is.
+    /// The contents of the jar, and what both sides make of it. The jar does not change.
     pub(super) async fn describe(&self) -> String {
         let jar = self.jar();
         let mut text = format!("{} has these cookies:\n{}", self.name, describe_all(&jar));

@@ -1,4 +1,4 @@
-//! A jar's cookies as a person can read them.
+//! A jar's cookies in a readable form.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use door_tests::{Jar, peer};
 
 use super::{FOREIGN_KEY, KEY, NEW_KEY};
 
-/// The keys that are known here, by what they are called in a transcript.
+/// The known keys, with their names in a transcript.
 const KEYS: [(&str, &str); 3] = [
     (KEY, "the key"),
     (NEW_KEY, "the new key"),
@@ -37,7 +37,7 @@ pub(super) fn describe_all(jar: &Jar) -> String {
     }
 }
 
-/// What the value of a cookie says, and by which key it is valid.
+/// What the value of a cookie says, and which key signed it.
 pub(super) fn describe(value: &str) -> String {
     describe_session(value)
         .or_else(|| describe_token(value))
@@ -60,7 +60,7 @@ fn describe_token(value: &str) -> Option<String> {
     })
 }
 
-/// Werkzeug's quotes and escapes taken off.
+/// Removes Werkzeug's quotes and escapes.
 pub(crate) fn unquote(value: &str) -> String {
     let Some(inner) = value
         .strip_prefix('"')

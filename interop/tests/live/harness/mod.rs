@@ -1,4 +1,4 @@
-//! What the tests share: a site of two servers behind one address, people and their browsers, and a transcript.
+//! What the tests share: a site of two servers behind one address, users and their browsers, and a transcript.
 
 mod browser;
 mod cookies;
@@ -25,10 +25,10 @@ pub(crate) use stage::{Person, Stage, play, play_on};
 pub(crate) const KEY: &str = "9f2c8d54b61e4bd9a1f0c7d35e8b2a64";
 /// The key that comes after it.
 pub(crate) const NEW_KEY: &str = "2b7e151628aed2a6abf7158809cf4f3c";
-/// A key that no site has.
+/// A key that no site uses.
 pub(crate) const FOREIGN_KEY: &str = "603deb1015ca71be2b73aef0857d7781";
 
-/// One for all tests, since sites outlive the test that asked for them first.
+/// Shared by all tests, since sites outlive the test that first asked for them.
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// One of the two servers.
@@ -58,20 +58,20 @@ impl fmt::Display for Side {
     }
 }
 
-/// Past the test runner, which keeps to itself what a test prints.
+/// Bypasses the test runner, which captures what a test prints.
 pub(crate) fn eprintln_uncaptured(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Makes two tests of a scenario: one that begins at Flask and goes on at Rust, and one the other way round. On the site
-/// that all scenarios share, on one with other settings, or played by another function than [`play`].
+/// Makes two tests of a scenario: one starts at Flask and continues at Rust, the other the other way round. On the site
+/// that all scenarios share, or on one with other settings, or played by another function than [`play`].
 macro_rules! both_ways {
     ($scenario:ident) => {
         both_ways!($scenario, $crate::harness::Settings::new());
     };
     ($scenario:ident, by = $play:expr) => {
         mod $scenario {
-            // The settings may be the scenarios' own.
+            // The scenarios may have settings of their own.
             #[allow(unused_imports)]
             use super::*;
 

@@ -1,22 +1,22 @@
-//! What runs at the two sides, and what the programs do differently on purpose.
+//! The programs on the two sides, and how they differ on purpose.
 
 use std::fmt;
 use std::sync::LazyLock;
 
 use super::Side;
 
-/// A program that can run at a side.
+/// A program that can run on one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
     /// The Flask twin on Flask-Login.
     FlaskLogin,
-    /// The same on flask_housekey.
+    /// The same, on flask_housekey.
     FlaskHousekey,
     /// The Rust twin.
     Rust,
 }
 
-/// Which two there are: `TWINS` says it, for instance `flask_housekey,rust`.
+/// Which two run, from `TWINS`, for instance `flask_housekey,rust`.
 static TWINS: LazyLock<[Program; 2]> = LazyLock::new(|| {
     let text = std::env::var("TWINS").unwrap_or_else(|_| "flask_login,rust".to_owned());
     match &*text {
@@ -39,57 +39,57 @@ impl Side {
     }
 }
 
-/// Whether this program runs at one of the sides. A scenario that is about one alone has nothing to say without it.
+/// Whether this program runs on one of the sides. Without it, a scenario about it alone has nothing to test.
 pub(crate) fn runs(program: Program) -> bool {
     TWINS.contains(&program)
 }
 
-/// What some of the programs do and others do not, on purpose: `docs/COMPATIBILITY.md` and the README of flask_housekey say
-/// why. The scenarios and the model ask here what to expect, so that what is no longer so fails.
+/// What some of the programs do on purpose and others do not: `docs/COMPATIBILITY.md` and the README of flask_housekey say
+/// why. The scenarios and the model ask here what to expect, so that an outdated entry fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Habit {
-    /// It is Python: values have their types, addresses come decoded, flashed messages may wait twice, and the way back may be
-    /// the refresh page.
+    /// It is Python: values have their types, addresses come decoded, flashed messages may be queued twice, and the way
+    /// back may be the refresh page.
     IsPython,
-    /// A logout, the next user's login and a login that has ended leave the application's values in the session.
+    /// A logout, the next user's login and an ended login leave the application's values in the session.
     HandsSessionsOn,
-    /// Strong protection ends the login alone, and leaves the application's values.
+    /// Strong protection ends only the login, and leaves the application's values.
     EndsLoginAlone,
-    /// A login without "remember me" leaves the token of whoever was remembered.
+    /// A login without "remember me" leaves the remember token of another user.
     LeavesTokens,
-    /// "Remembered" is about the cookie, whoever it names.
+    /// "Remembered" is about the cookie, whatever user it names.
     RemembersAnybody,
-    /// A stale session that is bound to no browser ends under strong protection.
+    /// A stale session that is not bound to a browser ends under strong protection.
     EndsUnbound,
-    /// Session protection looks at visitors without a login too.
+    /// Session protection also checks visitors without a login.
     ProtectsVisitors,
-    /// A closed account's login is back when the account is.
+    /// A closed account's login returns with the account.
     AsksAgain,
-    /// A login keeps the duration that an earlier one chose.
+    /// A login keeps the duration of an earlier login.
     KeepsDurations,
-    /// Refreshing gives a token to everybody who is logged in.
+    /// Refreshing gives every logged-in user a token.
     RemembersEverybody,
-    /// It does so where nobody asked who is there, and in the answer to a login that was not to be remembered.
+    /// It does so even where the current user was not asked for, and in the answer to a login without "remember me".
     RemembersUnasked,
-    /// Fallback keys do not count for remember tokens.
+    /// Fallback keys are not accepted for remember tokens.
     ForgetsOldTokens,
-    /// A session signed with a fallback key is signed again when it changes, and not at once.
+    /// A session signed with a fallback key is signed again when it changes, not at once.
     SignsLate,
     /// Every answer varies with the cookie, and none is private.
     VariesAlways,
     /// A token is deleted by its name, domain and path.
     DeletesPlainly,
-    /// A login removes the way back that the session keeps.
+    /// A login removes the way back that the session holds.
     LoginForgetsNext,
-    /// Cookies that the signer or the loader of JSON cannot digest are a 500, and the first of several cookies counts.
+    /// Cookies that the signer or the JSON loader cannot process are a 500, and the first of several cookies counts.
     TrustsCookies,
-    /// A value in a signed session that is not what its tag says is a 500 where somebody looks at it.
+    /// A value in a signed session that does not match its tag is a 500 where it is read.
     TrustsTags,
-    /// Sessions are bound in the way of Flask-Login 0.6 alone, and clocks are never ahead.
+    /// Sessions are bound only in the way of Flask-Login 0.6, and clocks may not be ahead.
     KnowsVersion06Only,
     /// A session that is too large is an error of the request that made it so.
     RefusesLargeSessions,
-    /// When the login became fresh is kept in the session.
+    /// The session holds the time when the login became fresh.
     KeepsFreshAt,
 }
 

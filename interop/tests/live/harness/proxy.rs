@@ -1,4 +1,4 @@
-//! The reverse proxy: one address, two servers. A header says which of them a request is for.
+//! The reverse proxy: one address, two servers. A header says which of them gets a request.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::Side;
 
-/// Says which server a request is for; it goes no further than the proxy.
+/// Names the server for a request; the proxy removes it.
 pub(super) const SIDE: &str = "x-side";
 
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl Proxy {
         let proxy = Self {
             address: listener.local_addr().unwrap(),
             ports: Arc::default(),
-            // A connection for each request: a server may close one that nobody uses just as it is used again.
+            // One connection for each request: a server may close an idle one just as it is used again.
             client: Client::builder(TokioExecutor::new())
                 .pool_max_idle_per_host(0)
                 .build_http(),
@@ -52,7 +52,7 @@ impl Proxy {
     }
 }
 
-/// Host, user agent and cookies go on as they came. Where the request came from is the proxy's word, not the client's.
+/// Host, user agent and cookies are passed on unchanged. The proxy states where the request came from, not the client.
 async fn forward(
     State(proxy): State<Proxy>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,

@@ -1,4 +1,4 @@
-//! One server as a child process, which never outlives the test.
+//! One server as a child process that never outlives the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 
 use super::{Habit, Program, Side, eprintln_uncaptured};
 
-/// Runs a program and ends it when its own standard input does. That happens when the server is dropped, and also
-/// when the tests end without dropping anything, be it by a signal.
+/// Runs a program and ends it when its own standard input ends. That happens when the server is dropped, and also when the
+/// tests end without dropping anything, for instance by a signal.
 const KEEPER: &str = r#"
 signal=$1
 shift
@@ -29,14 +29,14 @@ kill "$watcher" 2>&-
 exit "$status"
 "#;
 
-/// How often it is asked whether it answers, and how long it is left in peace in between.
+/// How often to check whether it answers, and how long to wait in between.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Another program may take the free port before the server does.
 const PORTS: u32 = 3;
 
-/// Runs the Flask twin with flask_housekey in the place of Flask-Login.
+/// Runs the Flask twin with flask_housekey instead of Flask-Login.
 const ON_HOUSEKEY: &str = "
 import flask_housekey.as_flask_login, runpy, sys
 sys.path.insert(0, sys.argv[1])
@@ -84,7 +84,7 @@ impl Server {
         panic!("no port for {} in {PORTS} tries", side.program());
     }
 
-    /// Whether it answers in the end; `false` when it has ended.
+    /// Waits until it answers; `false` when it has ended.
     async fn is_ready(&mut self) -> bool {
         for _ in 0..TRIES {
             if self.answers().await.unwrap_or(false) {
@@ -115,7 +115,7 @@ impl Drop for Server {
     }
 }
 
-/// What ends it at once. TERM lets gunicorn's workers finish first, which takes a second.
+/// Ends it at once. With TERM, gunicorn's workers finish first, which takes a second.
 fn end_signal(side: Side) -> &'static str {
     match side {
         _ if side.has(Habit::IsPython) => "QUIT",
@@ -123,7 +123,7 @@ fn end_signal(side: Side) -> &'static str {
     }
 }
 
-/// What a side prints when the environment is not as it should be, and how it ends.
+/// What a side prints, and how it exits, when the environment is wrong.
 pub(crate) fn refusal_to_start(side: Side, env: &[(&str, &str)]) -> (ExitStatus, String) {
     let [program, arguments @ ..] = &program(side)[..] else {
         unreachable!("a program has a name")
@@ -168,7 +168,7 @@ fn program(side: Side) -> Vec<PathBuf> {
     }
 }
 
-/// Without the virtual environment nothing here can be tested, and a hundred failures would say no more than one line.
+/// Nothing here can run without the virtual environment, and a hundred failures would say no more than one line.
 fn require_installation(interop: &Path) {
     static CHECK: Once = Once::new();
     CHECK.call_once(|| {
@@ -180,7 +180,7 @@ fn require_installation(interop: &Path) {
     });
 }
 
-/// A port that nobody listens on, another one each time: a server that is about to start has not taken its own yet.
+/// A free port, a different one each time: a server that is about to start has not taken its own yet.
 fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {

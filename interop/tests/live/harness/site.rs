@@ -18,7 +18,7 @@ use super::{KEY, Server, Side};
 pub(crate) struct Settings(BTreeMap<String, String>);
 
 impl Settings {
-    /// One key, one proxy in front, hashes that are quick to make, and logs that say much.
+    /// One key, one proxy in front, hashes that are fast to make, and verbose logs.
     pub(crate) fn new() -> Self {
         Self(BTreeMap::new())
             .with("SECRET_KEY", KEY)
@@ -33,14 +33,14 @@ impl Settings {
     }
 }
 
-/// Where logs and databases are, among what cargo builds.
+/// Where logs and databases are kept, in cargo's target folder.
 static FOLDERS: LazyLock<PathBuf> = LazyLock::new(|| {
     let folders = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live");
     forget_old_runs(&folders);
     folders
 });
 
-/// How long a run's files are kept, for whoever wants to know what happened in it.
+/// How long a run's files are kept for inspection.
 const KEPT: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) struct Site {
@@ -50,14 +50,14 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// The site with these settings that all scenarios share. It is started for the first that asks.
+    /// The site with these settings that all scenarios share. The first scenario that asks starts it.
     pub(crate) async fn shared(settings: Settings) -> Arc<Self> {
         type Sites = Mutex<HashMap<Settings, Arc<OnceCell<Arc<Site>>>>>;
         static SITES: LazyLock<Sites> = LazyLock::new(Sites::default);
         let cell = Arc::clone(SITES.lock().unwrap().entry(settings.clone()).or_default());
         let start = async || {
             let site = Site::empty().await;
-            // Both at once: whoever comes first makes the table.
+            // Both at once: the first one makes the table.
             tokio::join!(
                 site.start(Side::Flask, &settings),
                 site.start(Side::Rust, &settings)
@@ -80,7 +80,7 @@ impl Site {
         }
     }
 
-    /// Starts a side, in place of the one that runs.
+    /// Starts a side, replacing the one that runs.
     pub(crate) async fn start(&self, side: Side, settings: &Settings) {
         drop(self.servers[side as usize].lock().unwrap().take());
         let database = self.folder.join("users.db");
@@ -110,7 +110,7 @@ impl Site {
     }
 }
 
-/// The folders of other runs, unless they are new.
+/// The folders of other runs, unless they are recent.
 fn forget_old_runs(folders: &Path) {
     for folder in fs::read_dir(folders).into_iter().flatten().flatten() {
         let modified = folder.metadata().and_then(|data| data.modified());

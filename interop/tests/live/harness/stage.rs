@@ -1,4 +1,4 @@
-//! A scenario's stage: the site, the people, their browsers, and the transcript of what they did.
+//! A scenario's stage: the site, the users, their browsers, and the transcript of what they did.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Browser, RUNTIME, Settings, Side, Site};
 
-/// Where a scenario plays: it begins `here` and goes on `there`.
+/// Where a scenario plays: it starts `here` and continues `there`.
 pub(crate) struct Stage {
     pub(crate) here: Side,
     pub(crate) there: Side,
@@ -15,14 +15,14 @@ pub(crate) struct Stage {
     browsers: Mutex<Vec<Browser>>,
 }
 
-/// Somebody with an account.
+/// A user with an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) password: String,
 }
 
-/// Plays a scenario on the site that has these settings. If it fails, tells what happened.
+/// Plays a scenario on the site with these settings. If it fails, reports what happened.
 pub(crate) fn play(settings: Settings, here: Side, scenario: impl AsyncFnOnce(&Stage)) {
     let site = RUNTIME.block_on(Site::shared(settings));
     play_on(site, here, scenario);
@@ -64,13 +64,13 @@ impl Stage {
         Browser::new(self.site.address(), name, self.transcript.clone())
     }
 
-    /// Somebody new, who signs up at this side.
+    /// A new user, who signs up at this side.
     pub(crate) async fn person_from(&self, side: Side, id: &str, name: &str) -> Person {
         let password = format!("pässword of {id}");
         self.sign_up(side, id, name, &password).await
     }
 
-    /// The same with this password. The id gets a number, since scenarios share a site.
+    /// The same, with this password. The id gets a number, since scenarios share a site.
     pub(crate) async fn sign_up(&self, side: Side, id: &str, name: &str, password: &str) -> Person {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
@@ -84,12 +84,12 @@ impl Stage {
         person
     }
 
-    /// Somebody new, who signed up where the scenario begins.
+    /// A new user, who signed up where the scenario starts.
     pub(crate) async fn person(&self, id: &str) -> Person {
         self.person_from(self.here, id, id).await
     }
 
-    /// Makes an account active or not, at this side.
+    /// Activates or deactivates an account, at this side.
     pub(crate) async fn set_active(&self, side: Side, person: &Person, active: bool) {
         let form = [
             ("id", &*person.id),

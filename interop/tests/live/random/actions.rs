@@ -1,4 +1,4 @@
-//! What people can do, and doing it.
+//! What users can do, and doing it.
 
 use door_tests::{Answer, Jar, peer};
 use proptest::prelude::*;
@@ -8,10 +8,10 @@ use super::model::{said, said_json};
 use super::{BROWSERS, PEOPLE};
 use crate::harness::{Browser, FOREIGN_KEY, Person, Side, Stage, now};
 
-/// Everybody's, so that nobody has to keep in mind who has which. A new one is the same text under another hash.
+/// The password of every account, so that nobody has to track them. A new one is the same text with another hash.
 pub(super) const PASSWORD: &str = "korrektes Pferd";
 
-/// Somebody does something, for which they may need one of the sides.
+/// A user's action, which may need one of the sides.
 #[derive(Clone, Debug)]
 pub(super) struct Action {
     pub(super) browser: usize,
@@ -58,7 +58,7 @@ pub(super) enum Deed {
     PlantToken(Garbage),
     UserAgent(u8),
     Address(u8),
-    /// Somebody copies the browser's cookies.
+    /// The browser's cookies are copied.
     Copy,
     /// The browser gets cookies that were copied, its own or another's.
     Replay(usize),
@@ -70,15 +70,15 @@ pub(super) enum Page {
     Vault,
 }
 
-/// Cookies that count for nothing.
+/// Invalid cookies.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Garbage {
     Nonsense,
-    /// As it should be, and signed by somebody else.
+    /// Well-formed, but signed with a foreign key.
     OfAnotherKey,
-    /// The same in the other spelling: compressed, or quoted.
+    /// The same in another spelling: compressed, or quoted.
     OfAnotherKeyOddly,
-    /// Signed with the right key once, and changed since.
+    /// Signed with the right key, and changed afterwards.
     Changed,
 }
 
@@ -172,7 +172,7 @@ fn garbage() -> impl Strategy<Value = Garbage> {
     ]
 }
 
-/// Does what is to be done with real browsers.
+/// Performs the actions with real browsers.
 pub(super) struct Performer {
     people: Vec<Person>,
     browsers: [Browser; BROWSERS],
@@ -188,7 +188,7 @@ impl Performer {
         }
     }
 
-    /// What it was answered; nothing, if no side was asked.
+    /// The answer; nothing, if no side was asked.
     pub(super) async fn perform(&mut self, action: &Action) -> String {
         let Action {
             browser: number,
@@ -255,7 +255,7 @@ impl Performer {
         describe(&answer)
     }
 
-    /// What people do without asking a side.
+    /// What users do without asking a side.
     fn change_browser(&mut self, number: usize, deed: &Deed) {
         let browser = &self.browsers[number];
         match *deed {
@@ -295,7 +295,7 @@ impl Garbage {
             Self::OfAnotherKey => peer::session(FOREIGN_KEY, &json, now()),
             Self::OfAnotherKeyOddly => peer::compressed_session(FOREIGN_KEY, &json, now()),
             Self::Changed => {
-                // The payload is another one, and the signature that of the session which was there.
+                // Another payload, with the signature of the previous session.
                 let had = had.unwrap_or_else(|| peer::session(FOREIGN_KEY, "{}", now()));
                 let forged = peer::session(FOREIGN_KEY, &json, now());
                 let (payload, _) = forged.split_once('.').unwrap();
@@ -323,7 +323,7 @@ impl Garbage {
     }
 }
 
-/// An answer in a line, as the model has it.
+/// An answer in one line, as in the model.
 fn describe(answer: &Answer) -> String {
     if let Some(location) = answer.header("location") {
         return said(answer.status, Some(location));
@@ -334,7 +334,7 @@ fn describe(answer: &Answer) -> String {
     }
     let mut body: Value = serde_json::from_str(&answer.body).unwrap();
     if let Some(fields) = body.as_object_mut() {
-        // The model knows no names, and Python's own way to show a value says no more than the value.
+        // The model has no names, and Python's representation of a value says no more than the value.
         fields.remove("name");
         fields.remove("python");
     }

@@ -1,7 +1,7 @@
-//! People do what they like, in any order, at either side; a model says what must come of it.
+//! Users do anything, in any order, at either side; a model says what must happen.
 //!
-//! Each case is a list of actions by two browsers with three accounts. `PROPTEST_CASES` sets how many there are, and
-//! `PROPTEST_RNG_SEED` repeats a run. A list that fails is made shorter before it is shown.
+//! Each case is a list of actions by two browsers with three accounts. `PROPTEST_CASES` sets the number of cases, and
+//! `PROPTEST_RNG_SEED` repeats a run. A list that fails is shortened before it is shown.
 
 mod actions;
 mod model;
@@ -28,10 +28,10 @@ const PEOPLE: [(&str, Side); 3] = [
     ("a.b|c", Side::Flask),
 ];
 
-/// How long it may be silent.
+/// How long it may print nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The sites on which cases are played, each with another set of rules.
+/// The sites on which cases are played, each with a different set of rules.
 fn sites() -> Vec<(Rules, Arc<Site>)> {
     let rules = |protection, fragment_ids, next_in_session, refresh_tokens| Rules {
         protection,
@@ -113,7 +113,7 @@ fn whatever_people_do_both_sides_do_as_the_model_says() {
     }
 }
 
-/// Does it all, and compares each answer with what the model expects.
+/// Performs all actions, and compares each answer with the model.
 async fn play(stage: &Stage, rules: Rules, actions: &[Action]) -> Result<(), String> {
     let mut people: Vec<Person> = Vec::new();
     for (id, side) in PEOPLE {
@@ -135,7 +135,7 @@ async fn play(stage: &Stage, rules: Rules, actions: &[Action]) -> Result<(), Str
     Ok(())
 }
 
-/// Says how far it is, if it takes long.
+/// Prints its progress, if it takes long.
 struct Progress {
     cases: u32,
     begun: Cell<u32>,

@@ -1,6 +1,6 @@
-//! What must come of an action: a session, a remember token and a few rules, for each side its own.
+//! What must follow from an action: a session, a remember token and a few rules, separate for each side.
 //!
-//! Nothing here signs, parses or asks anything. Where the sides differ on purpose, the rule says so.
+//! Nothing here signs, parses or sends anything. Where the sides differ on purpose, the rule says so.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(super) struct Model {
     rules: Rules,
     accounts: Vec<Account>,
     browsers: [Browser; super::BROWSERS],
-    /// Cookies that somebody copied.
+    /// Copied cookies.
     copies: Vec<(Session, Option<LoginId>)>,
 }
 
@@ -51,7 +51,7 @@ struct Account {
     password: usize,
 }
 
-/// What sessions and tokens know an account by: its number, and, if ids change with the password, the password's.
+/// How sessions and tokens identify an account: by its id, plus the password's number if ids change with the password.
 type LoginId = (usize, usize);
 
 /// What a session is bound to: user agent and address.
@@ -64,19 +64,19 @@ struct Browser {
     token: Option<LoginId>,
 }
 
-/// A session that a side can read; the default is one that it cannot, too.
+/// A session that a side can read; the default also stands for one that it cannot.
 #[derive(Clone, Default, PartialEq)]
 struct Session {
     user: Option<LoginId>,
     fresh: Option<bool>,
     bound_to: Option<Client>,
-    /// Rust's key, of which Flask only sees that it is there.
+    /// Rust's key; Flask only sees that it is there.
     fresh_at: bool,
     next: Option<&'static str>,
     permanent: Option<bool>,
     flashes: Vec<(String, String)>,
     values: BTreeMap<String, String>,
-    /// Whether everything is in it that Python can put there.
+    /// Whether it contains every value that Python can store.
     python_values: bool,
 }
 
@@ -98,7 +98,7 @@ impl Model {
         }
     }
 
-    /// What the action is answered.
+    /// The answer to the action.
     pub(super) fn expect(&mut self, action: &Action) -> String {
         let Action {
             browser,
@@ -111,7 +111,7 @@ impl Model {
                     self.browsers[browser].session = Session::default();
                 }
             }
-            // Cookies that no key here signed count for nothing, on either side.
+            // Neither side accepts cookies that none of these keys signed.
             Deed::LoseSession | Deed::PlantSession(_) => {
                 self.browsers[browser].session = Session::default();
             }
@@ -153,13 +153,13 @@ struct Request<'a> {
     side: Side,
     accounts: &'a mut [Account],
     browser: &'a mut Browser,
-    /// Flask-Login deletes the token when the answer goes out, whatever comes in between.
+    /// Flask-Login deletes the token when the answer goes out, whatever happens in between.
     clears_token: bool,
-    /// Whether somebody was found by the session or the token.
+    /// Whether the session or the token named a user.
     has_found: bool,
 }
 
-/// Somebody who is logged in.
+/// A logged-in user.
 struct Current {
     id: LoginId,
     fresh: bool,
@@ -225,7 +225,7 @@ impl Request<'_> {
             && self.browser.session.user.is_some()
             && (self.has_found || self.side.has(Habit::RemembersUnasked))
         {
-            // 0.6.3 gives a token to everybody; Rust refreshes what came, which changes nothing here.
+            // 0.6.3 gives every user a token; Rust refreshes the one that came, which changes nothing here.
             self.browser.token = self.browser.session.user;
         }
     }
@@ -235,13 +235,13 @@ impl Request<'_> {
         let before = self.values();
         let current = self.look();
         let session = &self.browser.session;
-        // The Flask twin looks at the session first.
+        // The Flask twin reads the session first.
         let values = match self.side.has(Habit::IsPython) {
             true => before,
             false => self.values(),
         };
         let (fresh, remembered) = match &current {
-            // About the session and the token, whoever is there.
+            // About the session and the token, whatever user is logged in.
             _ if self.side.has(Habit::RemembersAnybody) => (
                 session.fresh == Some(true),
                 token.is_some() && !self.clears_token,
@@ -292,7 +292,7 @@ impl Request<'_> {
         if !self.accounts[who].active {
             return said(403, None);
         }
-        // The Rust twin looks where to go on before the login, the Flask twin afterwards.
+        // The Rust twin reads the way back before the login, the Flask twin afterwards.
         let before = self.browser.session.next;
         self.write_login(who, remember, stale);
         let after = self.browser.session.next.take();
@@ -310,7 +310,7 @@ impl Request<'_> {
                 (session.user, session.fresh, session.bound_to) = (None, None, None);
                 self.clears_token = true;
             }
-            // One user's data must not reach the next one. Nobody is looked up.
+            // One user's data must not reach the next. No user is looked up.
             false => {
                 self.browser.session = Session::default();
                 self.browser.token = None;
@@ -330,7 +330,7 @@ impl Request<'_> {
         let session = &mut self.browser.session;
         (session.fresh, session.bound_to) = (Some(true), Some(client));
         session.fresh_at |= self.side.has(Habit::KeepsFreshAt);
-        // A proof is no wish to be remembered.
+        // Confirming a login does not ask to be remembered.
         self.has_found &= self.browser.token.is_some();
         go_on(self.browser.session.next.take())
     }
@@ -341,7 +341,7 @@ impl Request<'_> {
             return self.deny("/login", PLEASE_LOG_IN, "/password");
         };
         let who = current.id.0;
-        // By anybody's token at Flask-Login, by the current user's at Rust.
+        // With any user's token at Flask-Login, only with the current user's at Rust.
         let remembered = match self.side.has(Habit::RemembersAnybody) {
             true => token.is_some(),
             false => self.browser.token == Some(current.id),
@@ -354,7 +354,7 @@ impl Request<'_> {
     fn write_login(&mut self, who: usize, remember: bool, stale: bool) {
         let (id, client) = (self.login_id(who), self.browser.client);
         if !self.side.has(Habit::HandsSessionsOn) {
-            // Somebody else's session is emptied. Even without that, what an earlier login left goes.
+            // Another user's session is emptied. Even without that, the rest of an earlier login goes.
             if self.browser.session.user.is_some_and(|user| user != id) {
                 self.browser.session = Session::default();
             }
@@ -370,13 +370,13 @@ impl Request<'_> {
         if remember {
             self.browser.token = Some(id);
         } else if !self.side.has(Habit::LeavesTokens) {
-            // Otherwise whoever was remembered would be back when this session ends.
+            // Otherwise the remembered user would be back when this session ends.
             self.browser.token = None;
             self.has_found = false;
         }
     }
 
-    /// Who is there, found out as each side does it.
+    /// Finds the current user, in each side's way.
     fn look(&mut self) -> Option<Current> {
         match self.side.has(Habit::AsksAgain) {
             true => self.look_at_flask_login(),
@@ -387,7 +387,7 @@ impl Request<'_> {
     fn look_at_flask_login(&mut self) -> Option<Current> {
         let client = self.browser.client;
         let session = &mut self.browser.session;
-        // Every session counts that is not empty, with a login in it or not.
+        // Every session that is not empty counts, with or without a login.
         let is_foreign = *session != Session::default() && session.bound_to != Some(client);
         if is_foreign && self.rules.protection != Protection::Off {
             if self.rules.protection == Protection::Basic || session.permanent == Some(true) {
@@ -404,12 +404,12 @@ impl Request<'_> {
         if id.is_none()
             && let Some(token) = self.browser.token
         {
-            // Whether or not there is such a user. The session is bound to no client.
+            // Whether or not that user exists. The session is not bound to a client.
             self.browser.session.user = Some(token);
             self.browser.session.fresh = Some(false);
             id = Some(token).filter(|id| self.is_known(*id));
         }
-        // A user who is not active is there, and is not let in. The login stays for the day when they are again.
+        // An inactive user is found, but may not pass. The login stays for when the user is active again.
         let id = id.filter(|id| self.accounts[id.0].active)?;
         let fresh = self.browser.session.fresh == Some(true);
         Some(Current { id, fresh })
@@ -446,7 +446,7 @@ impl Request<'_> {
                 self.has_found = true;
                 return Some(Current { id, fresh });
             }
-            // The login has ended, and what else was in the session was that user's.
+            // The login has ended, and the rest of the session belonged to that user.
             self.browser.session = Session::default();
         }
         self.browser.session.fresh_at = false;
@@ -469,10 +469,10 @@ impl Request<'_> {
         })
     }
 
-    /// Sends somebody to prove who they are.
+    /// Sends a user to confirm the login.
     fn deny(&mut self, view: &str, message: &str, wanted: &'static str) -> String {
         self.flash("message", message);
-        // Back to the page where one proves who one is would lead in a circle: Rust leaves that out.
+        // A way back to the page that confirms the login would lead in a circle: Rust leaves it out.
         let leads_on = self.side.has(Habit::IsPython) || wanted != "/confirm";
         let location = match (leads_on, self.rules.next_in_session) {
             (true, true) => {
@@ -490,7 +490,7 @@ impl Request<'_> {
         let flashes = &mut self.browser.session.flashes;
         flashes.push((category.to_owned(), text.to_owned()));
         if !self.side.has(Habit::IsPython) {
-            // None waits twice, and no more than ten wait; whoever left them.
+            // No message is queued twice, and at most ten are queued, whichever side left them.
             let mut kept: Vec<(String, String)> = Vec::new();
             for message in flashes.drain(..) {
                 if !kept.contains(&message) {
@@ -506,7 +506,7 @@ impl Request<'_> {
         (who, if self.rules.fragment_ids { password } else { 0 })
     }
 
-    /// Whether a loader finds somebody by this id. One with an old password's fragment names nobody any more.
+    /// Whether a loader finds a user by this id. An id with an old password's fragment no longer names anybody.
     fn is_known(&self, id: LoginId) -> bool {
         self.login_id(id.0) == id
     }
@@ -516,13 +516,13 @@ impl Request<'_> {
     }
 }
 
-/// After a password: to where somebody was going, unless that is the page they come from.
+/// After a password: to the user's target, unless that is the page they come from.
 fn go_on(next: Option<&'static str>) -> String {
     let next = next.filter(|next| *next != "/confirm");
     said(303, Some(next.unwrap_or("/").to_owned()))
 }
 
-/// An answer in a line.
+/// An answer in one line.
 pub(super) fn said(status: u16, location: Option<String>) -> String {
     match location {
         Some(location) => format!("{status} to {location}"),

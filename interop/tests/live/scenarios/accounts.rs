@@ -1,4 +1,4 @@
-//! The users table: signing up, new passwords, accounts that are closed.
+//! The users table: signing up, new passwords, closed accounts.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ async fn a_name_outside_of_ascii_is_the_same_on_both_sides(stage: &Stage) {
     }
 }
 
-/// Werkzeug's default hashes, which take a while.
+/// Werkzeug's default hashes, which are slow.
 fn scrypt() -> Settings {
     Settings::new().with("PASSWORD_METHOD", "scrypt")
 }
@@ -49,7 +49,7 @@ async fn who_signed_up_here_signs_in_there(stage: &Stage) {
         401
     );
     browser.log_in(stage.there, &mia).await;
-    // A password that was changed there is good here.
+    // A password that was changed there is valid here.
     let mia = new_password(stage, &mia, stage.there, &browser, "neues Paßwort").await;
     let elsewhere = stage.browser();
     elsewhere.log_in(stage.here, &mia).await;
@@ -99,7 +99,7 @@ fn either_side_makes_the_table_that_both_use() {
     }
 }
 
-/// The user's id, as sessions and tokens have it, ends with a fragment of the password's hash.
+/// The user's id in sessions and tokens ends with a fragment of the password's hash.
 fn fragment() -> Settings {
     Settings::new().with("USER_IDS", "fragment")
 }
@@ -116,20 +116,20 @@ async fn a_password_changed_here_logs_out_there(stage: &Stage) {
         phone.replay(&copy);
         assert_eq!(phone.whoami(side).await.user_id, None);
         phone.lose("session");
-        // The token names the login of before, too.
+        // The token names the old login too.
         assert_eq!(phone.whoami(side).await.user_id, None);
     }
     let old = mia.credentials();
     assert_eq!(phone.post(stage.there, "/login", &old).await.status, 401);
     phone.log_in(stage.there, &new).await;
-    // Where it was changed, the browser is remembered still.
+    // The browser that changed it is still remembered.
     desk.restart();
     for side in [stage.there, stage.here] {
         assert_eq!(desk.whoami(side).await.user_id.as_ref(), Some(&mia.id));
     }
 }
 
-// With the fragment in it the id is another one after the change, and Rust empties a session for the next user.
+// With the fragment, the id differs after the change, and Rust empties a session for the next user.
 both_ways!(
     what_the_session_keeps_when_the_id_changes_with_the_password,
     fragment()
@@ -143,13 +143,13 @@ async fn what_the_session_keeps_when_the_id_changes_with_the_password(stage: &St
     assert_eq!(kept, stage.here.has(Habit::HandsSessionsOn));
 }
 
-/// The password's hash is the users' auth hash at Rust. Flask-Login has no such thing.
+/// At Rust, the password's hash is the users' auth hash. Flask-Login has nothing like it.
 fn auth_hash() -> Settings {
     Settings::new().with("SESSION_AUTH_HASH", "on")
 }
 
-// Rust ends the logins that have a digest, which it wrote. A login made at Flask gets one when Rust next writes its
-// session; Flask itself goes by the id alone.
+// Rust ends the logins that have a digest, which Rust wrote. A login made at Flask gets one when Rust next writes its
+// session; Flask itself goes only by the id.
 both_ways!(
     a_new_password_ends_the_logins_that_have_a_digest_at_rust,
     auth_hash()
@@ -176,13 +176,13 @@ async fn a_new_password_ends_the_logins_that_have_a_digest_at_rust(stage: &Stage
     );
     assert_eq!(phone.whoami(Side::Rust).await.user_id, None);
     assert_eq!(phone.whoami(Side::Flask).await.user_id, None);
-    // Flask leaves Rust's digest as it was, also in the browser where the password was changed.
+    // Flask leaves Rust's digest unchanged, even in the browser where the password was changed.
     let known = (stage.here == Side::Rust).then_some(mia.id);
     assert_eq!(desk.whoami(Side::Rust).await.user_id, known);
 }
 
-// So does a new login at Flask in a session that Rust wrote: the old digest is the same user's. Rust ends that login,
-// and the next one at Flask begins with an empty session.
+// The same happens after a new login at Flask in a session that Rust wrote: the old digest belongs to the same user. Rust
+// ends that login, and the next one at Flask starts with an empty session.
 both_ways!(a_digest_of_before_outlives_a_login_at_flask, auth_hash());
 async fn a_digest_of_before_outlives_a_login_at_flask(stage: &Stage) {
     if !runs(Program::FlaskLogin) || !runs(Program::Rust) {
@@ -225,8 +225,8 @@ async fn an_account_closed_here_is_closed_there(stage: &Stage) {
     }
 }
 
-// Rust ends the login and takes the cookies away. Flask-Login asks again at every request, so that the login is back
-// when the account is.
+// Rust ends the login and deletes the cookies. Flask-Login asks again at every request, so the login is back when the
+// account is.
 both_ways!(what_is_left_of_a_login_when_the_account_is_open_again);
 async fn what_is_left_of_a_login_when_the_account_is_open_again(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -241,8 +241,8 @@ async fn what_is_left_of_a_login_when_the_account_is_open_again(stage: &Stage) {
     assert_eq!(browser.remembered_id(), back);
 }
 
-// A login that was forced for a closed account ends at Rust as soon as somebody asks; at Flask the user is there and
-// not authenticated, since that is what `UserMixin` makes of it.
+// Rust ends a forced login of a closed account as soon as the user is asked for. At Flask the user is present but not
+// authenticated, which is what `UserMixin` does.
 both_ways!(a_login_forced_for_a_closed_account_opens_no_door);
 async fn a_login_forced_for_a_closed_account_opens_no_door(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());

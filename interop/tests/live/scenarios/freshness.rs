@@ -1,4 +1,4 @@
-//! Fresh logins, and proving oneself again.
+//! Fresh logins, and confirming a login.
 
 use crate::harness::{Side, Stage, both_ways};
 

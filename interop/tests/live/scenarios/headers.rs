@@ -1,4 +1,4 @@
-//! The headers by which both sides set their cookies.
+//! The headers with which both sides set their cookies.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use door_tests::Answer;
 
 use crate::harness::{Habit, Settings, Side, Stage, both_ways};
 
-/// The answer's `Set-Cookie`s in their order, with the values and the times (which differ by a second) made the same.
+/// The answer's `Set-Cookie`s in order, with normalised values and times (which differ by a second).
 fn set_cookies(answer: &Answer) -> Vec<String> {
     let cookies = answer.set_cookies().into_iter();
     cookies
@@ -32,7 +32,7 @@ fn without_time(attribute: &str) -> String {
     }
 }
 
-/// Logs in, remembered, and makes the session permanent: what is set in these two, at one side.
+/// Logs in with "remember me" and makes the session permanent: returns what these two set, at one side.
 async fn cookies_of(stage: &Stage, side: Side) -> [Vec<String>; 2] {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     let remember = [("remember", "on")];
@@ -58,7 +58,7 @@ async fn both_set_cookies_with_the_same_attributes(stage: &Stage) {
     compare(stage, login, permanent).await;
 }
 
-/// Everything that can be said of a cookie.
+/// Every attribute of a cookie.
 fn everything() -> Settings {
     Settings::new()
         .with("SESSION_COOKIE_NAME", "sid")
@@ -86,7 +86,7 @@ async fn both_set_cookies_by_the_same_settings(stage: &Stage) {
     compare(stage, login, permanent).await;
 }
 
-// Rust deletes a token with the attributes with which it was set, or some browsers would keep it.
+// Rust deletes a token with the attributes that it was set with, or some browsers would keep it.
 both_ways!(a_token_set_here_is_deleted_there, everything());
 async fn a_token_set_here_is_deleted_there(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -116,7 +116,7 @@ async fn a_token_set_here_is_deleted_there(stage: &Stage) {
     assert_eq!(browser.cookie("rt"), None);
 }
 
-// With Flask-Login, every answer of Flask's varies with the cookie; Rust's do when they have read it.
+// With Flask-Login, every answer from Flask varies with the cookie; Rust's do only after reading it.
 both_ways!(a_page_that_asks_nobody_varies_with_the_cookie_at_flask_only);
 async fn a_page_that_asks_nobody_varies_with_the_cookie_at_flask_only(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());

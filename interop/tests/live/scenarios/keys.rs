@@ -1,4 +1,4 @@
-//! Changing the key while people are logged in.
+//! Changing the key while users are logged in.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn keys(key: &str, fallbacks: &str) -> Settings {
     }
 }
 
-/// On a site of its own, since the servers are restarted.
+/// On a separate site, since the servers are restarted.
 fn play_with_restarts(here: Side, scenario: impl AsyncFnOnce(&Stage)) {
     let site = RUNTIME.block_on(async {
         let site = Site::empty().await;
@@ -28,7 +28,7 @@ fn play_with_restarts(here: Side, scenario: impl AsyncFnOnce(&Stage)) {
     play_on(site, here, scenario);
 }
 
-// The way that works: first both sides know the new key, then both sign with it, then both forget the old one.
+// The order that works: both sides first learn the new key, then sign with it, then forget the old one.
 both_ways!(
     nobody_notices_a_change_of_the_key_in_three_steps,
     by = play_with_restarts
@@ -49,7 +49,7 @@ async fn nobody_notices_a_change_of_the_key_in_three_steps(stage: &Stage) {
     assert!(peer::read_session(NEW_KEY, &session).is_some());
 }
 
-// Flask-Login looks at no fallback key for its tokens; Rust does, and replaces the token when it starts a session.
+// Flask-Login ignores fallback keys for its tokens; Rust accepts them, and replaces the token when it starts a session.
 both_ways!(
     a_token_of_the_old_key_counts_at_flask_after_it_was_used_at_rust,
     by = play_with_restarts
@@ -73,8 +73,8 @@ async fn a_token_of_the_old_key_counts_at_flask_after_it_was_used_at_rust(stage:
     assert_eq!(browser.whoami(Side::Flask).await.user_id, Some(mia.id));
 }
 
-// Without the first of the three steps, the side that has the new key signs what the other cannot read. Rust signs
-// what it reads again with the new key at once; Flask when the session is changed.
+// Without the first of the three steps, the side with the new key signs what the other cannot read. Rust immediately signs
+// what it reads again with the new key; Flask does so when the session changes.
 both_ways!(
     one_side_with_a_new_key_is_not_understood_by_the_other,
     by = play_with_restarts
@@ -93,7 +93,7 @@ async fn one_side_with_a_new_key_is_not_understood_by_the_other(stage: &Stage) {
         .post(stage.here, "/session/x", &[("value", "1")])
         .await;
     assert_eq!(browser.whoami(stage.there).await.user_id, None);
-    // A cookie that nobody there could read was left alone.
+    // A cookie that the side could not read was left alone.
     assert_eq!(
         browser.whoami(stage.here).await.user_id.as_ref(),
         Some(&mia.id)

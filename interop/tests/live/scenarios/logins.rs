@@ -51,8 +51,8 @@ async fn a_wrong_password_here_changes_nothing_there(stage: &Stage) {
     assert_eq!(browser.whoami(stage.there).await.user_id, Some(mia.id));
 }
 
-// Rust empties the session when it logs somebody out: one user's data must not reach the next one. Flask-Login takes
-// its three keys out, and leaves those that it does not know.
+// Rust empties the session at logout: one user's data must not reach the next. Flask-Login removes its three keys, and
+// leaves those that it does not know.
 both_ways!(what_a_logout_there_leaves_of_the_session);
 async fn what_a_logout_there_leaves_of_the_session(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -69,12 +69,12 @@ async fn what_a_logout_there_leaves_of_the_session(stage: &Stage) {
     let has_more = left.contains(r#""_fresh_at":"#);
     assert_eq!(has_more, stage.here.has(Habit::KeepsFreshAt), "{left}");
     assert!(left.contains(r#""plan":"secret""#), "{left}");
-    // Rust removes its own key as soon as somebody asks who is there.
+    // Rust removes its own key as soon as the current user is asked for.
     assert_eq!(browser.whoami(stage.here).await.user_id, None);
     assert_eq!(browser.session().unwrap(), r#"{"plan":"secret"}"#);
 }
 
-// Rust empties the session for the next user; Flask-Login hands it on.
+// Rust empties the session for the next user; Flask-Login passes it on.
 both_ways!(somebody_else_who_logs_in_there_is_the_user_here);
 async fn somebody_else_who_logs_in_there_is_the_user_here(stage: &Stage) {
     let (mia, ben) = (stage.person("mia").await, stage.person("ben").await);
@@ -91,8 +91,8 @@ async fn somebody_else_who_logs_in_there_is_the_user_here(stage: &Stage) {
     assert_eq!(kept, stage.there.has(Habit::HandsSessionsOn));
 }
 
-// A login at Rust without "remember me" deletes the token of whoever was remembered. Flask-Login leaves it, and that
-// person is back when the session has gone: on both sides, since a token is all they go by then.
+// A login at Rust without "remember me" deletes the previous user's remember token. Flask-Login leaves it, and that user is
+// back when the session has gone: on both sides, since only the token is left then.
 both_ways!(who_is_back_when_somebody_else_logged_in_meanwhile);
 async fn who_is_back_when_somebody_else_logged_in_meanwhile(stage: &Stage) {
     let (mia, ben) = (stage.person("mia").await, stage.person("ben").await);

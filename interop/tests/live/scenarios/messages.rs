@@ -68,7 +68,7 @@ async fn the_refresh_message_from_here_is_shown_there(stage: &Stage) {
     assert_eq!(shown.trim(), expected);
 }
 
-// Flask-Login adds a message with each denial. Rust keeps one that waits already, whoever left it, from waiting twice.
+// Flask-Login adds a message with each denial. Rust does not queue a message twice, whichever side left the first.
 both_ways!(a_login_message_waits_twice_only_if_flask_was_last);
 async fn a_login_message_waits_twice_only_if_flask_was_last(stage: &Stage) {
     let browser = stage.browser();
@@ -82,7 +82,7 @@ async fn a_login_message_waits_twice_only_if_flask_was_last(stage: &Stage) {
     assert_eq!(shown.trim(), expected);
 }
 
-// Ten messages at most wait at Rust; the oldest go, Flask's among them.
+// Rust queues at most ten messages; the oldest go, including Flask's.
 both_ways!(of_many_messages_rust_keeps_the_last_ten);
 async fn of_many_messages_rust_keeps_the_last_ten(stage: &Stage) {
     let browser = stage.browser();

@@ -1,5 +1,5 @@
-//! The stories. Where the two sides differ on purpose (`docs/COMPATIBILITY.md`), a story says what comes of it when
-//! both serve one site.
+//! The stories. Where the two sides differ on purpose (`docs/COMPATIBILITY.md`), a story says what happens when both serve
+//! one site.
 
 mod accounts;
 mod freshness;

@@ -19,13 +19,13 @@ async fn who_is_denied_here_and_logs_in_there_is_led_back(stage: &Stage) {
     assert_eq!(browser.get(stage.here, wanted).await.status, 200);
 }
 
-// Werkzeug decodes whatever an address need not have encoded before Flask-Login puts it into `next`; Rust leaves it as
-// it came. It is the same page, and logging in on either side leads to it.
+// Werkzeug decodes everything that need not be encoded in an address before Flask-Login puts it into `next`; Rust leaves
+// the address as it came. It is the same page, and logging in on either side leads to it.
 both_ways!(an_address_that_flask_decodes_leads_to_the_same_page);
 async fn an_address_that_flask_decodes_leads_to_the_same_page(stage: &Stage) {
     let mia = stage.person("mia").await;
     let cases = [
-        // What the browser asks for, and what Flask makes of it.
+        // What the browser requests, and what Flask turns it into.
         ("/members?r=%E4%BD%90%E8%97%A4", "/members?r=佐藤"),
         ("/members?r=%41%7E", "/members?r=A~"),
         ("/members?r=%ff%C3%BC", "/members?r=%FFü"),
@@ -54,7 +54,7 @@ async fn an_address_that_flask_decodes_leads_to_the_same_page(stage: &Stage) {
     }
 }
 
-/// What somebody may want who may not.
+/// Targets of a visitor who may not pass.
 const WANTED: [(Method, &str); 8] = [
     (Method::GET, "/members"),
     (Method::GET, "/members?"),
@@ -66,7 +66,7 @@ const WANTED: [(Method, &str); 8] = [
     (Method::POST, "/password?again=1"),
 ];
 
-/// How both sides answer somebody without a login: the status and where they are sent.
+/// How both sides answer a visitor without a login: the status and the redirect's target.
 async fn compare_denials(stage: &Stage) -> Vec<String> {
     let mut locations = Vec::new();
     for (method, wanted) in WANTED {
@@ -102,7 +102,7 @@ async fn a_forced_host_is_named_by_both_sides(stage: &Stage) {
     assert_eq!(locations[0], "//www.example.com/login?next=%2Fmembers");
 }
 
-// Back to the page where one proves who one is would lead in a circle, so Rust leaves that out.
+// A way back to the page that confirms the login would lead in a circle, so Rust leaves it out.
 #[test]
 fn a_way_back_to_the_refresh_page_is_named_by_flask_only() {
     play(Settings::new(), Side::Flask, async |stage: &Stage| {
@@ -133,7 +133,7 @@ async fn the_way_back_that_the_session_keeps_here_is_found_there(stage: &Stage) 
     assert_eq!((denied.status, denied.location()), (302, "/login"));
     let session = browser.session().unwrap();
     assert!(session.contains(r#""next":"/members?x=1""#), "{session}");
-    // Somebody who looks around meanwhile keeps it, on both sides.
+    // A visitor who opens other pages meanwhile keeps it, on both sides.
     for side in [stage.there, stage.here] {
         assert_eq!(browser.whoami(side).await.user_id, None);
     }

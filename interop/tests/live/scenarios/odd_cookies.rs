@@ -1,4 +1,4 @@
-//! Cookies as no browser gets them from these sites: from a sibling domain, from a joker, or too large.
+//! Cookies that browsers do not get from these sites: from a sibling domain, from an attacker, or too large.
 
 use door_tests::peer;
 use http::HeaderValue;
@@ -6,7 +6,7 @@ use http::header::COOKIE;
 
 use crate::harness::{FOREIGN_KEY, Habit, KEY, Settings, Side, Stage, both_ways, now, play};
 
-/// The status of `/members`, and whether `/whoami` knows somebody, with this `Cookie` header alone.
+/// The status of `/members`, and whether `/whoami` names a user, with this `Cookie` header alone.
 async fn answers(stage: &Stage, side: Side, cookies: &str) -> (u16, bool) {
     let (browser, mut known) = (stage.browser(), (0, false));
     for path in ["/members", "/whoami"] {
@@ -23,7 +23,7 @@ async fn answers(stage: &Stage, side: Side, cookies: &str) -> (u16, bool) {
     known
 }
 
-// Flask takes the first of several; Rust the only one that is valid, and none of two.
+// Of several cookies, Flask takes the first. Rust takes the only valid one, and none if two are valid.
 #[test]
 fn of_several_cookies_under_one_name_each_side_makes_its_own() {
     play(Settings::new(), Side::Flask, async |stage: &Stage| {
@@ -37,7 +37,7 @@ fn of_several_cookies_under_one_name_each_side_makes_its_own() {
             .map(|(key, who)| (session(key, &who.id), token(key, &who.id)));
         let (known, unknown) = ((200, true), (302, false));
         let cases = [
-            // What it is to Flask-Login, and to housekey.
+            // The result at Flask-Login and at housekey.
             ([&mias, &mias], [known, known]),
             ([&mias, &forged], [known, known]),
             ([&forged, &mias], [unknown, known]),
@@ -59,7 +59,7 @@ fn of_several_cookies_under_one_name_each_side_makes_its_own() {
     });
 }
 
-// What Flask or Flask-Login cannot digest is a 500 there. At Rust it counts for nothing.
+// What Flask or Flask-Login cannot process is a 500 there. Rust ignores it.
 #[test]
 fn what_is_an_error_at_flask_counts_for_nothing_at_rust() {
     play(Settings::new(), Side::Flask, async |stage: &Stage| {
@@ -94,7 +94,7 @@ fn what_is_an_error_at_flask_counts_for_nothing_at_rust() {
     });
 }
 
-/// Text that hardly gets shorter when it is packed.
+/// Text that compression hardly shortens.
 fn noise(length: usize) -> String {
     let mut state = 7_u32;
     let mut next = || {
@@ -104,7 +104,7 @@ fn noise(length: usize) -> String {
     (0..length).map(|_| next()).collect()
 }
 
-// Flask warns in its log and sends a cookie that browsers drop, so that the change is lost without a word. Rust says so.
+// Flask logs a warning and sends a cookie that browsers drop, so the change is silently lost. Rust reports an error.
 both_ways!(a_value_that_fits_into_no_cookie_changes_nothing_on_either_side);
 async fn a_value_that_fits_into_no_cookie_changes_nothing_on_either_side(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -121,7 +121,7 @@ async fn a_value_that_fits_into_no_cookie_changes_nothing_on_either_side(stage: 
         assert_eq!(answer.status, status);
         assert_eq!(browser.session(), before);
     }
-    // One that Flask packs and a cookie holds, Rust passes on.
+    // Rust passes on a session that Flask compressed to fit into a cookie.
     let packed = "Zoë ".repeat(3000);
     let form = [("value", &*packed)];
     browser.post(Side::Flask, "/session/packed", &form).await;

@@ -16,7 +16,7 @@ async fn a_session_made_permanent_here_survives_the_browser_there(stage: &Stage)
         let who = browser.whoami(side).await;
         assert_eq!(who.user_id.as_ref(), Some(&mia.id));
         assert!(who.fresh && who.permanent && !who.remembered, "{who:?}");
-        // Both send it again with each answer that has read it, so that it lives on.
+        // Both send it again with each answer that has read it, which extends it.
         let answer = browser.get(side, "/whoami").await;
         let cookie = answer.set_cookie("session").unwrap();
         assert!(cookie.contains("; Expires="), "{cookie}");
@@ -41,7 +41,7 @@ fn an_hour() -> Settings {
     Settings::new().with("PERMANENT_SESSION_LIFETIME", "3600")
 }
 
-// Rust accepts what a clock that is up to a minute ahead has signed; Flask nothing that is from the future.
+// Rust accepts signatures from a clock up to a minute ahead; Flask accepts none from the future.
 #[test]
 fn a_session_is_as_old_on_both_sides() {
     play(an_hour(), Side::Flask, async |stage: &Stage| {
@@ -64,7 +64,7 @@ fn a_session_is_as_old_on_both_sides() {
                 browser.plant("session", &signed);
                 let who = browser.whoami(side).await;
                 assert_eq!(who.user_id.is_some(), counts, "{age} s at {side}");
-                // What does not count is left alone: it may be another site's.
+                // An invalid cookie is left alone: it may be another site's.
                 assert!(counts || browser.cookie("session") == Some(signed));
             }
         }

@@ -66,7 +66,7 @@ async fn who_confirms_here_after_a_move_is_fresh_there(stage: &Stage) {
     }
 }
 
-// Flask-Login takes its own keys out of the session; Rust empties it, since the rest was that user's too.
+// Flask-Login removes its own keys from the session; Rust empties it, since the rest was that user's too.
 both_ways!(strong_protection_there_ends_the_login_here, strong());
 async fn strong_protection_there_ends_the_login_here(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -131,7 +131,7 @@ async fn an_address_that_the_client_claims_is_believed_nowhere(stage: &Stage) {
     assert!(answer.body.contains(r#""user_id":null"#), "{answer:?}");
 }
 
-/// As browsers, programs and jokers send them.
+/// As browsers, programs and attackers send them.
 const ODD_USER_AGENTS: [Option<&[u8]>; 10] = [
     None,
     Some(b""),
@@ -164,8 +164,8 @@ async fn an_odd_user_agent_has_one_identifier_on_both_sides(stage: &Stage) {
     }
 }
 
-// Flask-Login restores sessions without an identifier, and in strong mode ends them at the next request. Rust binds
-// them to the browser, whoever restored them.
+// Flask-Login restores sessions without an identifier, and in strong mode ends them at the next request. Rust binds them to
+// the browser, whichever side restored them.
 both_ways!(one_look_at_rust_saves_a_restored_session_at_flask, strong());
 async fn one_look_at_rust_saves_a_restored_session_at_flask(stage: &Stage) {
     if !runs(Program::FlaskLogin) || !runs(Program::Rust) {
@@ -184,8 +184,8 @@ async fn one_look_at_rust_saves_a_restored_session_at_flask(stage: &Stage) {
     assert_eq!(browser.remembered_id(), None);
 }
 
-// Under strong protection Flask-Login takes an anonymous visitor's cart for a session from elsewhere and deletes the
-// remember token. Rust looks at logins only.
+// Under strong protection, Flask-Login takes an anonymous visitor's cart for a session from elsewhere and deletes the
+// remember token. Rust only checks logins.
 both_ways!(a_cart_costs_the_remember_token_at_flask, strong());
 async fn a_cart_costs_the_remember_token_at_flask(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -199,7 +199,7 @@ async fn a_cart_costs_the_remember_token_at_flask(stage: &Stage) {
     assert_eq!(browser.remembered_id(), known);
 }
 
-// Rust accepts the identifier of either version of Flask-Login, so that Flask can be upgraded with nobody noticing.
+// Rust accepts the identifier of either version of Flask-Login, so that upgrading Flask logs nobody out.
 #[test]
 fn a_session_of_flask_login_0_7_is_at_home_at_rust_only() {
     play(Settings::new(), Side::Flask, async |stage: &Stage| {

@@ -86,8 +86,8 @@ async fn a_duration_chosen_here_is_known_there(stage: &Stage) {
         session.contains(r#""_remember_seconds":604800.0"#),
         "{session}"
     );
-    // Rust has the duration of an earlier login forgotten at the next one, so that it cannot become that one's;
-    // Flask-Login gives the second login the first one's week.
+    // At a new login, Rust drops the duration of an earlier one, so that it does not apply to the new one; Flask-Login
+    // gives the second login the first one's week.
     let answer = browser
         .log_in_with(stage.there, &mia, &[("remember", "on")])
         .await;
@@ -113,12 +113,12 @@ async fn a_token_from_here_is_refreshed_there_for_as_long_as_it_was_meant(stage:
     browser.log_in_with(stage.here, &mia, &form).await;
     assert_eq!(days(&browser.get(stage.there, "/whoami").await), Some(7));
     assert_eq!(days(&browser.get(stage.here, "/whoami").await), Some(7));
-    // The duration was in the session. Without it, both fall back on the setting.
+    // The duration was in the session. Without it, both fall back to the setting.
     browser.lose("session");
     assert_eq!(days(&browser.get(stage.there, "/whoami").await), Some(365));
 }
 
-/// Flask takes a key's text as UTF-8 for sessions, Flask-Login takes it as Latin-1 for tokens.
+/// Flask encodes a text key as UTF-8 for sessions, Flask-Login as Latin-1 for tokens.
 fn accented_key() -> Settings {
     Settings::new().with("SECRET_KEY", "gänzlich geheimer Schlüssel")
 }
@@ -136,8 +136,8 @@ async fn a_key_outside_of_ascii_signs_the_same_on_both_sides(stage: &Stage) {
     assert_eq!((who.user_id, who.remembered), (Some(mia.id), true));
 }
 
-// Flask-Login 0.6.3 gives everybody who is logged in a token; Rust refreshes what came (0.7's rule). In a mixed site
-// one answer of Flask's is enough to be remembered everywhere.
+// Flask-Login 0.6.3 gives every logged-in user a token; Rust refreshes the one that came (0.7's rule). In a mixed site, one
+// answer from Flask is enough to be remembered everywhere.
 both_ways!(flask_remembers_who_never_asked_for_it, refreshing());
 async fn flask_remembers_who_never_asked_for_it(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());

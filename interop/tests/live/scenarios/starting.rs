@@ -1,4 +1,4 @@
-//! What both sides say when the environment is not as it should be.
+//! What both sides say when the environment is wrong.
 
 use crate::harness::{Habit, Side, refusal_to_start};
 
@@ -55,7 +55,7 @@ fn what_is_missing_or_wrong_in_the_environment_is_said_in_a_line() {
             let mut env: Vec<_> = right.into_iter().filter(|(key, _)| *key != name).collect();
             env.extend(value.map(|value| (name, value)));
             let (status, text) = refusal_to_start(side, &env);
-            // Each language has its own quotation marks.
+            // Each language uses its own quotation marks.
             let said = text.trim_end().replace('"', "'");
             let who = match side {
                 _ if side.has(Habit::IsPython) => "twin (Flask): ",

@@ -2,7 +2,7 @@
 
 use crate::harness::{Side, Stage, both_ways};
 
-/// How often they try: each time it may be the other one that is quicker.
+/// How often they try: either tab may be faster each time.
 const ROUNDS: usize = 10;
 
 both_ways!(two_tabs_read_at_once_and_both_know_who_is_there);
@@ -11,7 +11,7 @@ async fn two_tabs_read_at_once_and_both_know_who_is_there(stage: &Stage) {
     browser.log_in_remembered(stage.here, &mia).await;
     let tab = browser.tab();
     for round in 0..ROUNDS {
-        // Every other time there is no session, and both begin one from the token.
+        // Every other time there is no session, and both start one from the token.
         if round % 2 == 0 {
             browser.lose("session");
         }
@@ -26,7 +26,7 @@ async fn two_tabs_read_at_once_and_both_know_who_is_there(stage: &Stage) {
     }
 }
 
-// The session is in the cookie, so the later answer wins, as between two requests to Flask.
+// The session is in the cookie, so the later answer wins, as with two requests to Flask.
 both_ways!(of_two_tabs_that_write_at_once_one_wins_and_nobody_is_logged_out);
 async fn of_two_tabs_that_write_at_once_one_wins_and_nobody_is_logged_out(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());

@@ -1,4 +1,4 @@
-//! What the application keeps in the session besides the login.
+//! The values that the application keeps in the session besides the login.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(crate) fn python_values_at_rust() -> Value {
     values
 }
 
-// The one side writes, somebody logs in here, Rust writes the session again. Not a byte of the values changes.
+// One side writes, a user logs in here, Rust writes the session again. Not a byte of the values changes.
 both_ways!(what_flask_wrote_survives_rust_to_the_byte);
 async fn what_flask_wrote_survives_rust_to_the_byte(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
@@ -52,7 +52,7 @@ async fn what_flask_wrote_survives_rust_to_the_byte(stage: &Stage) {
 
     browser.log_in(stage.here, &mia).await;
     let before = browser.session().unwrap();
-    // Everything between the first of the values and the last of them.
+    // Everything from the first value to the last.
     let inner = &values[1..values.len() - 1];
     assert!(before.contains(inner), "{before}");
 
@@ -107,7 +107,7 @@ async fn what_python_wrote_reads_as_plain_values_at_rust(stage: &Stage) {
     assert_eq!(who.session, python_values_at_rust());
 }
 
-// It is passed on all the same, and in nobody's way.
+// It is passed on anyway, and does no harm.
 both_ways!(what_only_python_can_read_is_unreadable_at_rust);
 async fn what_only_python_can_read_is_unreadable_at_rust(stage: &Stage) {
     if !runs(Program::Rust) {
@@ -182,7 +182,7 @@ async fn a_csrf_token_made_here_is_the_one_there(stage: &Stage) {
     assert_eq!(browser.get(stage.here, "/csrf").await.body, token);
 }
 
-// Basic protection marks a visitor's session at Flask, login or not, so that it grows by a key. Rust looks at logins.
+// Basic protection marks a visitor's session at Flask, login or not, so it grows by a key. Rust only checks logins.
 both_ways!(a_visitors_session_is_marked_at_flask_only);
 async fn a_visitors_session_is_marked_at_flask_only(stage: &Stage) {
     let browser = stage.browser();

@@ -20,7 +20,7 @@ enum Verdict {
     Runs(fn()),
     /// A test elsewhere shows it: its file, from the folder of the crates, and its name.
     ShownBy(&'static str, &'static str),
-    /// It is no case here, and why.
+    /// It is not a case here, and why.
     NotOurs(&'static str),
 }
 

@@ -283,12 +283,12 @@ impl Site {
         change(self.people.lock().unwrap().get_mut(id).unwrap());
     }
 
-    /// Somebody changes the user's password, without a login of theirs.
+    /// The user's password is changed, without a login of theirs.
     pub(super) fn set_stamp(&self, id: &str, stamp: &str) {
         self.change(id, |person| person.stamp = Some(stamp.into()));
     }
 
-    /// Somebody without an auth hash.
+    /// A user without an auth hash.
     pub(super) fn add(&self, id: &str) {
         self.put(Person {
             id: id.to_owned(),
@@ -524,7 +524,7 @@ impl Browser {
         self.ask(Asking::who)
     }
 
-    /// The kind of the error with which the question ends who is there.
+    /// The kind of the error that asking for the current user returns.
     pub(super) fn why_not(&mut self) -> ErrorKind {
         self.ask(Asking::try_who).unwrap_err().kind()
     }

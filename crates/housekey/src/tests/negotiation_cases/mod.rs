@@ -1,4 +1,4 @@
-//! `testdata/failure_negotiation.tsv`: what is answered to those who may not pass, by who is asking.
+//! `testdata/failure_negotiation.tsv`: how visitors who may not pass are answered, by the kind of client.
 //!
 //! Where a row states what another system does and the table's suggestions say better, the suggestion is asserted.
 

@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
         answer.is_redirect("/login?next=%2Fmembers");
         answer.flashes("Please log in.");
     }),
-    // Devise sends whoever takes anything to the login page; programs do not read it.
+    // Devise sends every client that accepts anything to the login page; programs do not read it.
     (DEVISE, "Accept */* (no format)", || {
         Ask::accepting("*/*").denied().is_problem(401);
     }),
@@ -145,7 +145,7 @@ pub(super) const CASES: &[Case] = &[
             .of(safe(), Denied::LoginRequired)
             .is_refusal(401);
     }),
-    // Laravel answers 423. The status for "prove who you are" is 401.
+    // Laravel answers 423. The status for "log in first" is 401.
     (LARAVEL, "password.confirm stale, JSON", || {
         Ask::accepting("application/json").stale().is_problem(401);
     }),
@@ -348,7 +348,7 @@ pub(super) const CASES: &[Case] = &[
     }),
 ];
 
-/// The first two columns, and why the row is no case.
+/// The first two columns, and why the row is not a case.
 pub(super) const NOT_OURS: &[(&str, &str, &str)] = &[
     (
         DEVISE,

@@ -1,4 +1,4 @@
-//! Whatever a client puts into its headers: an answer, and nobody logged in.
+//! Whatever a client puts into its headers: there is an answer, and nobody is logged in.
 
 use http::{Method, StatusCode};
 
@@ -46,7 +46,7 @@ fn cookie_field() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..16).prop_map(|pieces| pieces.concat())
 }
 
-/// Nobody is there, and the answer can be sent.
+/// The visitor is anonymous, and the answer can be sent.
 pub(super) fn is_anonymous(
     manager: &LoginManager<Member>,
     request: &Parts,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Nobody is there for any value that differs from this cookie's in one bit.
+/// The visitor is anonymous for any value that differs from this cookie's in one bit.
 fn every_flipped_bit_is_nobody(manager: &LoginManager<Member>, pair: &str) {
     assert!(who_sends(manager, pair).is_some(), "{pair}");
     let value = pair.find('=').unwrap() + 1;
@@ -11,7 +11,7 @@ fn every_flipped_bit_is_nobody(manager: &LoginManager<Member>, pair: &str) {
         for bit in 0..8 {
             let mut bytes = pair.as_bytes().to_vec();
             bytes[position] ^= 1 << bit;
-            // A few are no header field at all, and never get here.
+            // A few are not valid header fields, and never get here.
             let Ok(field) = HeaderValue::from_bytes(&bytes) else {
                 continue;
             };

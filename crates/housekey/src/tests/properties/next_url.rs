@@ -1,4 +1,4 @@
-//! Whatever is given as `next`: nobody is led away.
+//! Whatever is given as `next`: no user is led to another site.
 
 use url::Url;
 

@@ -1,4 +1,4 @@
-//! Who is sent to the login page, and where they go afterwards.
+//! Which visitors are sent to the login page, and where they go afterwards.
 
 use http::Method;
 
@@ -7,7 +7,7 @@ use crate::{AnswerAs, Denied, Scope, login_url};
 
 const PAGE: (&str, &str) = ("accept", "text/html");
 
-/// Where a manager with this login page sends a person who asks for `target`.
+/// Where a manager with this login page sends a visitor who asks for `target`.
 fn sent_from(target: &str, login_view: &str) -> String {
     let login_view = login_view.to_owned();
     let site = Site::with(|builder| builder.login_view(login_view));
@@ -220,7 +220,7 @@ pub(in super::super) fn a_way_back_in_the_session_is_used_once() {
     }
 }
 
-/// Who can set a cookie cannot write the way back in it.
+/// An attacker who can set a cookie cannot write the way back in it.
 pub(in super::super) fn a_way_back_in_a_cookie_is_checked_like_any_other() {
     let site = in_session();
     for target in ["//evil.example/a", "https://evil.example/"] {

@@ -1,4 +1,4 @@
-//! How logins end, by whom, and which of them.
+//! How logins end, what ends them, and which of them.
 
 use super::*;
 use crate::{EndReason, ErrorKind, LoginWatch};
@@ -90,7 +90,7 @@ pub(in super::super) fn a_login_that_is_ended_on_the_server_is_over_at_the_next_
     assert_eq!(block_on(site.manager.end_login(&id)).unwrap(), None);
 }
 
-/// After a password was reset or an account was closed, by somebody who is not logged in.
+/// After a password was reset or an account was closed, by a visitor who is not logged in.
 pub(in super::super) fn all_logins_of_a_user_can_be_ended_without_one() {
     let site = Site::new();
     let mut browsers = [site.browser_of("mia"), site.remembered_browser_of("mia")];
@@ -166,7 +166,7 @@ pub(in super::super) fn a_new_password_here_keeps_this_browser_and_ends_the_othe
     assert_eq!(browser.who(), "mia, remembered");
 }
 
-/// A user who is remembered and has no token here any more can only have a copy of it elsewhere.
+/// A remembered user without a token here can only have a copy of it elsewhere.
 pub(in super::super) fn a_new_password_forgets_a_token_that_the_browser_has_not() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");
@@ -204,7 +204,7 @@ pub(in super::super) fn what_is_not_the_auth_hash_ends_nothing() {
     // Written again, as by an application that saves the whole row.
     site.set_stamp("mia", "stamp of mia");
     assert_eq!(browser.who(), "mia, fresh");
-    // Who has no auth hash has nothing to compare.
+    // Without an auth hash there is nothing to compare.
     site.add("eve");
     let mut browser = site.remembered_browser_of("eve");
     assert_eq!(browser.who(), "eve, fresh");

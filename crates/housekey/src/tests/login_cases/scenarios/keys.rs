@@ -62,7 +62,7 @@ pub(in super::super) fn a_cookie_counts_under_the_keys_that_are_there() {
     }
 }
 
-/// Clearance can take cookies that nobody signed, for a while. Nothing here does.
+/// Clearance can accept unsigned cookies for a while. Nothing here does.
 pub(in super::super) fn a_cookie_without_a_signature_is_nobody() {
     let site = Site::new();
     let browser = site.remembered_browser_of("mia");

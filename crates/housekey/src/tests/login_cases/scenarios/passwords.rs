@@ -54,8 +54,8 @@ pub(in super::super) fn an_old_hash_is_made_new_by_the_right_password_alone() {
     }
 }
 
-/// Django raises at the login, and Rodauth reads bcrypt. Here the password is wrong, at the cost of a right one, and who
-/// looks over the table beforehand is told.
+/// Django raises at the login, and Rodauth reads bcrypt. Here the password is wrong, at the cost of a right one, and a
+/// check of the table beforehand reports it.
 pub(in super::super) fn a_hash_that_nobody_can_read_is_found_beforehand() {
     for stored in [BCRYPT, "lolcat$salt$hash", "plain$$right", "!"] {
         assert!(!is_right("right", Some(stored)));

@@ -79,7 +79,8 @@ pub(in super::super) fn who_logs_in_again_is_remembered_from_then() {
     assert_eq!(site.record_of("mia").created_at, NOW + 10 * DAY);
 }
 
-/// Phoenix remembers on. Here whoever is not asked to be remembered is not, as at a machine that somebody else used before.
+/// Phoenix goes on remembering. Here, a login without "remember me" is not remembered, as on a machine that another person
+/// used before.
 pub(in super::super) fn who_does_not_ask_for_it_is_not_remembered() {
     let site = Site::new();
     for (remember, names) in [(false, &[SESSION][..]), (true, &[TOKEN, SESSION])] {
@@ -247,7 +248,7 @@ pub(in super::super) fn who_was_remembered_must_prove_themselves_for_what_needs_
         let location = answer.headers()["location"].to_str().unwrap();
         assert_eq!(location, "/prove-it?next=%2Faccount");
     });
-    // Somebody else's password proves nothing.
+    // Another user's password proves nothing.
     let error = browser.ask(|asking| asking.confirm("ben")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotLoggedIn);
     assert_eq!(browser.who(), "mia");
@@ -257,7 +258,7 @@ pub(in super::super) fn who_was_remembered_must_prove_themselves_for_what_needs_
     assert_eq!(browser.who(), "mia, remembered");
 }
 
-/// Spring takes the remember cookie away. Here nothing changes: who was there is there still.
+/// Spring removes the remember cookie. Here nothing changes: the user is still logged in.
 pub(in super::super) fn an_attempt_that_fails_changes_nothing() {
     let site = Site::new();
     site.change("ben", |person| person.active = false);

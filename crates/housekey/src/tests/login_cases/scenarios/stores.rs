@@ -118,7 +118,7 @@ pub(in super::super) fn a_login_is_in_the_list_of_its_user_until_it_is_over() {
     browser.log_out();
     assert!(site.logins_of("mia").is_empty());
     assert_eq!(site.logins_of("ben").len(), 1);
-    // Who logs in as somebody else is in their list from then on.
+    // A browser that logs in as another user is in that user's list from then on.
     bens.log_in("mia");
     assert!(site.logins_of("ben").is_empty());
     assert_eq!(site.logins_of("mia").len(), 1);
@@ -240,7 +240,7 @@ pub(in super::super) fn a_store_that_fails_is_an_error_and_logs_nobody_out() {
     assert_eq!(browser.why_not(), ErrorKind::StoreFailed);
     site.shelf.fail(&[]);
     assert_eq!(browser.who(), "mia");
-    // Nor is a token used up that nobody got the successor of.
+    // Nor is a token used up whose successor was never received.
     browser.restart();
     site.shelf.fail(&["update"]);
     assert_eq!(browser.why_not(), ErrorKind::StoreFailed);

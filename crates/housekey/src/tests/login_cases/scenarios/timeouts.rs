@@ -15,7 +15,7 @@ fn with_timeouts_of(site: &Site, idle: u64, absolute: u64) -> Site {
     site.restarted_with_store(keys, |builder| builder.login_timeouts(timeouts))
 }
 
-/// What the events say of the end. A record that has expired is not there any more, so that nobody can tell what of.
+/// What the events say about the end. An expired record does not exist any more, so its end has no reason.
 fn reason(site: &Site) -> Option<EndReason> {
     site.events().into_iter().find_map(|event| match event {
         Event::LoginEnded { reason, .. } => Some(reason),
@@ -168,7 +168,8 @@ pub(in super::super) fn use_is_noted_once_in_a_step() {
     assert_eq!(since_1970.unwrap().as_secs(), NOW + 2 * HOUR);
 }
 
-/// Devise has a header for requests that must not count. Here those do not count that ask nobody, and a watch.
+/// Devise has a header for requests that must not count. Here, requests that do not ask for the user do not count, and
+/// neither does a watch.
 pub(in super::super) fn who_does_not_ask_uses_nothing() {
     let site = with_timeouts(HOUR, DAY);
     let mut browser = site.browser_of("mia");
@@ -185,7 +186,7 @@ pub(in super::super) fn who_does_not_ask_uses_nothing() {
     site.pass(15 * MINUTE);
     assert!(block_on(watch.is_over()).unwrap());
     assert!(site.shelf.writes().is_empty());
-    // A page that shows the login form: it may ask nobody, or who is there. Neither revives the login.
+    // A page that shows the login form: it may ask for the current user or not. Neither revives the login.
     browser.put("cart", "one");
     assert_eq!(browser.who(), "nobody");
     browser.put("cart", "one");

@@ -12,7 +12,7 @@ fn signed(purpose: &str, payload: &str) -> String {
     TimedSigner::new(keys.for_purpose(&["housekey", purpose, TOKEN]), 60).sign(payload, NOW)
 }
 
-/// Nobody is there, and the store has heard nothing of it. The cookie goes, unless it may be good for another server.
+/// The visitor is anonymous, and the store was not asked. The cookie goes, unless it may be valid for another server.
 fn leads_nowhere(site: &Site, value: &str, reason: Rejection) {
     let mut browser = site.browser();
     browser.plant(TOKEN, value);
@@ -97,7 +97,8 @@ pub(in super::super) fn a_token_without_a_readable_end_is_none() {
     }
 }
 
-/// The token of a store's login says who and which; the one without a store who, under which auth hash and for how long.
+/// The token of a login with a store names the user and the login; one without a store names the user, the auth hash and
+/// the lifetime.
 pub(in super::super) fn a_token_says_who_and_shows_no_secret_of_theirs() {
     let start = format!("{}~", base64_encode(b"mia"));
     for site in [Site::new(), Site::without_store(|builder| builder)] {
@@ -169,7 +170,7 @@ pub(in super::super) fn a_token_in_the_format_that_is_left_behind_is_replaced() 
     assert_eq!(browser.who(), "mia, remembered");
 }
 
-/// The record of a login and its cookies: whoever has the one has not the other.
+/// The record of a login and its cookies: having one does not give the other.
 pub(in super::super) fn the_store_has_no_secret() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");

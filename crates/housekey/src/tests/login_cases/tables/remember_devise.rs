@@ -201,7 +201,7 @@ pub(in super::super) fn remember_devise() -> Table {
                     "locked programmatically",
                 ],
                 NotOurs(
-                    "nothing here counts or limits attempts; that is the application's, as docs/passwords.md and `login_user` say",
+                    "`login_user` counts no attempts; the handler asks for that, as docs/attempts.md says",
                 ),
             ),
             (

@@ -235,7 +235,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                     "concurrent unlock-token insert",
                 ],
                 NotOurs(
-                    "nothing here counts or limits attempts; that is the application's, as docs/passwords.md and `login_user` say",
+                    "`login_user` counts no attempts; the handler asks for that, as docs/attempts.md says",
                 ),
             ),
             (
@@ -246,7 +246,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                     "locked user with right password",
                 ],
                 NotOurs(
-                    "nothing here counts or limits attempts; that is the application's, as docs/passwords.md and `login_user` say",
+                    "`login_user` counts no attempts; the handler asks for that, as docs/attempts.md says",
                 ),
             ),
             (

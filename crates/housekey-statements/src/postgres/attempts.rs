@@ -1,0 +1,75 @@
+//! Attempts, in a second table beside that of the logins. A row is a key, from when on its next attempt may come, and when all are
+//! forgotten; how many have failed follows from that.
+//!
+//! The arithmetic is that of `AttemptSchedule::count` and `take_back`. Its numbers come as arguments, in seconds.
+
+use std::sync::Arc;
+
+use super::TableName;
+
+/// The statements on one table of attempts. Each says what it returns; then the arguments, in their order.
+#[derive(Clone, Debug)]
+pub struct AttemptStatements {
+    /// From when on the next one may come, when all are forgotten, and whether this one may go on; no row when others were first
+    /// by so little that it has to wait, and it is not known until when. Key, now, free, first delay, longest delay, how often one
+    /// is forgotten, how many are kept at most.
+    pub count: Arc<str>,
+    /// Key, what was counted: from when on the next one could come then; how often one is forgotten.
+    pub take_back: Arc<str>,
+    /// Key.
+    pub forgive: Arc<str>,
+    /// How many were deleted. Now, how many at most.
+    pub delete_expired: Arc<str>,
+}
+
+impl AttemptStatements {
+    /// Those on the table beside this one.
+    pub fn new(logins: &TableName) -> Self {
+        let table = logins.attempts();
+        // Drivers that send a small number as a small type would have it multiplied as one.
+        let [now, free, first, longest, every, most] =
+            [2, 3, 4, 5, 6, 7].map(|number| format!("${number}::bigint"));
+        let left = format!("GREATEST(old.forgotten_at - {now}, 0)");
+        let failed = format!("LEAST(({left} + {every} - 1) / {every} + 1, {most})");
+        let delay = format!(
+            "CASE WHEN {failed} < {free} THEN 0 ELSE LEAST({longest}, {first} << ({failed} - {free})::int) END"
+        );
+        let after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {first} END");
+        Self {
+            // Whoever counts at one key waits for those before, and looks at what they left.
+            count: format!(
+                "WITH counted AS (
+                    INSERT INTO {table} AS old (key, next_at, forgotten_at)
+                    VALUES ($1, {now} + {after_one}, {now} + GREATEST({after_one}, {every}))
+                    ON CONFLICT (key) DO UPDATE SET next_at = {now} + {delay},
+                        forgotten_at = {now} + GREATEST({delay}, LEAST({left} + {every}, {most} * {every}))
+                    WHERE old.next_at <= {now}
+                    RETURNING next_at, forgotten_at
+                )
+                SELECT next_at, forgotten_at, true FROM counted
+                UNION ALL SELECT next_at, forgotten_at, false FROM {table}
+                    WHERE key = $1 AND NOT EXISTS (SELECT FROM counted)"
+            )
+            .into(),
+            take_back: format!(
+                "UPDATE {table} SET next_at = CASE WHEN next_at = $2::bigint THEN 0 ELSE next_at END,
+                    forgotten_at = GREATEST(forgotten_at - $3::bigint,
+                        CASE WHEN next_at = $2::bigint THEN 0 ELSE next_at END)
+                WHERE key = $1"
+            )
+            .into(),
+            forgive: format!("DELETE FROM {table} WHERE key = $1").into(),
+            delete_expired: format!(
+                "WITH expired AS MATERIALIZED (
+                    SELECT key FROM {table} WHERE forgotten_at <= $1
+                    ORDER BY forgotten_at LIMIT $2 FOR UPDATE SKIP LOCKED
+                ), deleted AS (
+                    DELETE FROM {table} WHERE key = ANY (ARRAY (SELECT key FROM expired))
+                    RETURNING key
+                )
+                SELECT count(*) FROM deleted"
+            )
+            .into(),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Attempts to prove who somebody is: how many may fail, and how long to wait then.
+//!
+//! With [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts), a handler asks
+//! [`Login::attempt`](crate::Login::attempt) before it verifies a password or a code. What is asked counts as failed at once, so
+//! that many at the same moment cannot pass together; what succeeds is forgiven.
+//!
+//! - [`Attempts`]: the setting. [`AttemptSchedule`]: how many attempts are free, and what waits come after them.
+//! - [`AttemptStore`]: where they are counted. Every login store of housekey is one, in its own database.
+//! - [`conformance`]: what every store must do, as a suite that its tests run.
+//!
+//! A store is told neither a name nor an address: an [`AttemptKey`] is a keyed digest.
+
+pub mod conformance;
+pub(crate) mod keys;
+pub(crate) mod known;
+pub(crate) mod memory;
+mod schedule;
+mod store;
+
+use std::fmt;
+
+pub use keys::AttemptKey;
+pub(crate) use keys::AttemptKeys;
+pub(crate) use known::KnownBrowsers;
+pub use schedule::{AttemptSchedule, AttemptStanding, Counted};
+pub use store::AttemptStore;
+pub(crate) use store::Store;
+
+use crate::error::Error;
+
+/// How attempts are limited, for [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts): where they are counted, and by
+/// which schedules.
+///
+/// ```
+/// use std::time::Duration;
+/// use housekey::attempts::{AttemptSchedule, Attempts};
+/// use housekey::records::MemoryLoginStore;
+///
+/// let store = MemoryLoginStore::new();
+/// let attempts = Attempts::new(store.clone())
+///     // A stranger may fail three times at an account, then waits two seconds, four, eight, up to an hour.
+///     .by_account(AttemptSchedule {
+///         free: 3,
+///         first_delay: Duration::from_secs(2),
+///         longest_delay: Duration::from_secs(60 * 60),
+///         ..AttemptSchedule::ACCOUNT
+///     })
+///     .ipv6_network(56);
+/// ```
+pub struct Attempts {
+    pub(crate) store: Store,
+    pub(crate) schedules: Schedules,
+    pub(crate) ipv6_network: u8,
+    pub(crate) by_address: bool,
+}
+
+/// By which schedule each kind of key is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedules {
+    pub(crate) account: AttemptSchedule,
+    pub(crate) address: AttemptSchedule,
+    pub(crate) browser: AttemptSchedule,
+}
+
+impl Attempts {
+    /// Counts in this store, by [`ACCOUNT`](AttemptSchedule::ACCOUNT), [`ADDRESS`](AttemptSchedule::ADDRESS) and
+    /// [`BROWSER`](AttemptSchedule::BROWSER).
+    pub fn new(store: impl AttemptStore) -> Self {
+        Self {
+            store: Store::new(store),
+            schedules: Schedules {
+                account: AttemptSchedule::ACCOUNT,
+                address: AttemptSchedule::ADDRESS,
+                browser: AttemptSchedule::BROWSER,
+            },
+            ipv6_network: 64,
+            by_address: true,
+        }
+    }
+
+    /// How strangers are counted at one account: all browsers together that have not proved themselves there before.
+    #[must_use]
+    pub fn by_account(mut self, schedule: AttemptSchedule) -> Self {
+        self.schedules.account = schedule;
+        self
+    }
+
+    /// How one address is counted, at all accounts together. It counts only where the manager knows addresses
+    /// ([`client_address`](crate::LoginManagerBuilder::client_address),
+    /// [`trusted_proxies`](crate::LoginManagerBuilder::trusted_proxies)).
+    #[must_use]
+    pub fn by_address(mut self, schedule: AttemptSchedule) -> Self {
+        self.schedules.address = schedule;
+        self
+    }
+
+    /// Does not count by address: for a program whose `client_address` is one that clients can make up. They would have as many
+    /// attempts as addresses, and could use up somebody else's.
+    #[must_use]
+    pub fn not_by_address(mut self) -> Self {
+        self.by_address = false;
+        self
+    }
+
+    /// How a browser is counted at an account where it has proved itself before.
+    #[must_use]
+    pub fn by_known_browser(mut self, schedule: AttemptSchedule) -> Self {
+        self.schedules.browser = schedule;
+        self
+    }
+
+    /// How many bits of an IPv6 address count: 64, the smallest network that anybody is given, unless this says otherwise. From
+    /// 32 to 128. An IPv4 address counts as a whole, also one that is written as IPv6.
+    #[must_use]
+    pub fn ipv6_network(mut self, bits: u8) -> Self {
+        self.ipv6_network = bits;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Schedules {
+            account,
+            address,
+            browser,
+        } = &self.schedules;
+        account.check("by_account")?;
+        address.check("by_address")?;
+        browser.check("by_known_browser")?;
+        if !(32..=128).contains(&self.ipv6_network) {
+            return Err(Error::setting(format!(
+                "ipv6_network: {} bits; choose 32 to 128, for instance the 56 that a household is given",
+                self.ipv6_network
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What the rules go by.
+pub(crate) struct AttemptRules {
+    pub(crate) keys: AttemptKeys,
+    pub(crate) known: KnownBrowsers,
+    pub(crate) schedules: Schedules,
+    pub(crate) by_address: bool,
+}
+
+impl fmt::Debug for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempts")
+            .field("schedules", &self.schedules)
+            .field("ipv6_network", &self.ipv6_network)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,335 @@
+//! The rule: how many attempts are free, and what waits come after them.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// How many attempts may fail in a row, and how long to wait for the next one then.
+///
+/// A wait begins when an attempt is made, and doubles from one to the next. Nobody is locked out for good: after the longest wait
+/// there is always another attempt. What has failed is forgotten little by little.
+///
+/// Whole seconds count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptSchedule {
+    /// So many attempts need not wait: 1 to 10,000.
+    pub free: u32,
+    /// The first wait, behind the last attempt that was free: a second at least.
+    pub first_delay: Duration,
+    /// No wait is longer: a day at most.
+    pub longest_delay: Duration,
+    /// One failed attempt is forgotten each time that this has passed: a second to 30 days.
+    pub forgets_one_every: Duration,
+}
+
+/// What a store keeps of an [`AttemptKey`](super::AttemptKey), in seconds since 1970. How many attempts have failed follows from
+/// when they will be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptStanding {
+    /// From when on the next attempt may come.
+    pub next_at: u64,
+    /// When everything is forgotten; never before `next_at`. From then on it is as if nothing had been kept.
+    pub forgotten_at: u64,
+}
+
+/// What became of an attempt that was to be [counted](super::AttemptStore::count_attempt).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It may go on, and counts as failed. What is kept now.
+    Allowed(AttemptStanding),
+    /// It comes too early, and does not count.
+    Wait {
+        /// From when on the next one may come.
+        until: u64,
+    },
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+impl AttemptSchedule {
+    /// For strangers at one account: five attempts are free; then waits of 1 second, 2, 4, up to 15 minutes. One is forgotten
+    /// every half hour.
+    ///
+    /// That is about a hundred passwords a day, from however many addresses.
+    pub const ACCOUNT: Self = Self {
+        free: 5,
+        first_delay: Duration::from_secs(1),
+        longest_delay: Duration::from_secs(15 * MINUTE),
+        forgets_one_every: Duration::from_secs(30 * MINUTE),
+    };
+
+    /// For one address, behind which there may be a whole office: 50 attempts are free; then waits of 1 second, 2, 4, up to 15
+    /// minutes. One is forgotten every minute.
+    pub const ADDRESS: Self = Self {
+        free: 50,
+        forgets_one_every: Duration::from_secs(MINUTE),
+        ..Self::ACCOUNT
+    };
+
+    /// For a browser at an account that it knows: ten attempts are free; otherwise as [`ACCOUNT`](Self::ACCOUNT).
+    pub const BROWSER: Self = Self {
+        free: 10,
+        ..Self::ACCOUNT
+    };
+
+    /// More failed attempts than this are kept as this many: behind the last of them stands the longest wait.
+    pub fn most(&self) -> u64 {
+        let (first, longest) = (self.first_delay.as_secs(), self.longest_delay.as_secs());
+        let doublings = (0..u64::from(u64::BITS)).find(|times| doubled(first, *times) >= longest);
+        u64::from(self.free).saturating_add(doublings.unwrap_or(0))
+    }
+
+    /// Counts an attempt: what a store does in one operation. `before` is what it keeps, forgotten or not.
+    pub fn count(&self, before: Option<AttemptStanding>, now: u64) -> Counted {
+        let before = before.unwrap_or(AttemptStanding {
+            next_at: now,
+            forgotten_at: now,
+        });
+        if before.next_at > now {
+            return Counted::Wait {
+                until: before.next_at,
+            };
+        }
+        let every = self.forgets_one_every.as_secs().max(1);
+        let left = before.forgotten_at.saturating_sub(now);
+        let failed = left.div_ceil(every).saturating_add(1).min(self.most());
+        let next_at = now.saturating_add(self.delay_after(failed));
+        let most_left = self.most().saturating_mul(every);
+        let left = left.saturating_add(every).min(most_left);
+        Counted::Allowed(AttemptStanding {
+            next_at,
+            forgotten_at: now.saturating_add(left).max(next_at),
+        })
+    }
+
+    /// Takes back one attempt that was [counted](Self::count), whose standing was this then. What is to be kept; `None` for
+    /// nothing.
+    pub fn take_back(
+        &self,
+        before: AttemptStanding,
+        counted: AttemptStanding,
+        now: u64,
+    ) -> Option<AttemptStanding> {
+        let every = self.forgets_one_every.as_secs().max(1);
+        // Behind a later attempt stands its own wait.
+        let is_last = before.next_at == counted.next_at;
+        let next_at = if is_last { 0 } else { before.next_at };
+        let forgotten_at = before.forgotten_at.saturating_sub(every).max(next_at);
+        (forgotten_at > now).then_some(AttemptStanding {
+            next_at,
+            forgotten_at,
+        })
+    }
+
+    /// How long to wait behind so many failed attempts, in seconds.
+    fn delay_after(&self, failed: u64) -> u64 {
+        match failed.checked_sub(u64::from(self.free)) {
+            None => 0,
+            Some(times) => {
+                doubled(self.first_delay.as_secs(), times).min(self.longest_delay.as_secs())
+            }
+        }
+    }
+
+    pub(crate) fn check(&self, setting: &str) -> Result<(), Error> {
+        let wrong = |what: &str| Err(Error::setting(format!("{setting}: {what}")));
+        let seconds = |duration: Duration| duration.as_secs();
+        if !(1..=10_000).contains(&self.free) {
+            return wrong("free must be 1 to 10,000; with none nobody could log in");
+        }
+        if !(1..=DAY).contains(&seconds(self.first_delay)) {
+            return wrong("first_delay must be a second to a day");
+        }
+        if !(seconds(self.first_delay)..=DAY).contains(&seconds(self.longest_delay)) {
+            return wrong(
+                "longest_delay must be as long as first_delay at least, and a day at most",
+            );
+        }
+        if !(1..=30 * DAY).contains(&seconds(self.forgets_one_every)) {
+            return wrong("forgets_one_every must be a second to 30 days");
+        }
+        Ok(())
+    }
+}
+
+fn doubled(first: u64, times: u64) -> u64 {
+    let factor = u32::try_from(times)
+        .ok()
+        .and_then(|times| 1_u64.checked_shl(times));
+    first.saturating_mul(factor.unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000;
+
+    /// Three free, then 10, 20, 40, 60; one forgotten every hundred seconds.
+    const SCHEDULE: AttemptSchedule = AttemptSchedule {
+        free: 3,
+        first_delay: Duration::from_secs(10),
+        longest_delay: Duration::from_secs(60),
+        forgets_one_every: Duration::from_secs(100),
+    };
+
+    /// How long each of so many attempts has to wait that come as early as they may.
+    fn waits(schedule: &AttemptSchedule, count: usize) -> Vec<u64> {
+        let (mut now, mut standing, mut waits) = (NOW, None, Vec::new());
+        for _ in 0..count {
+            let Counted::Allowed(next) = schedule.count(standing, now) else {
+                panic!("it may come now")
+            };
+            waits.push(next.next_at - now);
+            if next.next_at > now {
+                let early = schedule.count(Some(next), next.next_at - 1);
+                let until = next.next_at;
+                assert_eq!(early, Counted::Wait { until });
+            }
+            (now, standing) = (next.next_at, Some(next));
+        }
+        waits
+    }
+
+    #[test]
+    fn some_are_free_and_then_the_waits_double_up_to_the_longest() {
+        assert_eq!(waits(&SCHEDULE, 8), [0, 0, 10, 20, 40, 60, 60, 60]);
+        let account = waits(&AttemptSchedule::ACCOUNT, 16);
+        assert_eq!(account[..8], [0, 0, 0, 0, 1, 2, 4, 8]);
+        assert_eq!(account[14..], [900, 900]);
+    }
+
+    #[test]
+    fn one_is_forgotten_at_a_time_and_at_the_end_all() {
+        let standing = |now: u64, before| match SCHEDULE.count(before, now) {
+            Counted::Allowed(standing) => standing,
+            Counted::Wait { until } => panic!("until {until}"),
+        };
+        let (one, mut three) = (standing(NOW, None), None);
+        for _ in 0..3 {
+            three = Some(standing(NOW, three));
+        }
+        let forgotten_at = three.map(|it| it.forgotten_at);
+        assert_eq!(forgotten_at, Some(NOW + 300));
+        // The third of three has to wait ten seconds; the fourth twenty, unless one is forgotten.
+        for (later, wait) in [
+            (10, 20),
+            (99, 20),
+            (100, 10),
+            (199, 10),
+            (200, 0),
+            (9999, 0),
+        ] {
+            let next = standing(NOW + later, three);
+            assert_eq!(next.next_at, NOW + later + wait, "after {later} seconds");
+        }
+        assert_eq!(standing(NOW + 300, three).forgotten_at, NOW + 400);
+        assert_eq!(one.forgotten_at, NOW + 100);
+    }
+
+    #[test]
+    fn however_many_failed_it_is_forgotten_in_the_time_of_the_most_that_are_kept() {
+        let (mut now, mut standing) = (NOW, None);
+        for _ in 0..1000 {
+            let Counted::Allowed(next) = SCHEDULE.count(standing, now) else {
+                panic!("it may come now")
+            };
+            assert!(next.forgotten_at <= now + SCHEDULE.most() * 100);
+            (now, standing) = (next.next_at, Some(next));
+        }
+        assert_eq!(SCHEDULE.most(), 6);
+        assert_eq!(AttemptSchedule::ACCOUNT.most(), 15);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_as_if_it_had_not_been_unless_another_came_meanwhile() {
+        let count = |before| match SCHEDULE.count(before, NOW) {
+            Counted::Allowed(standing) => standing,
+            Counted::Wait { .. } => panic!("it may come now"),
+        };
+        let one = count(None);
+        assert_eq!(SCHEDULE.take_back(one, one, NOW), None);
+        let two = count(Some(one));
+        let three = count(Some(two));
+        let left = SCHEDULE.take_back(three, three, NOW).unwrap();
+        assert_eq!(count(Some(left)), three, "the wait went with it");
+        // The first one succeeds after the third has come.
+        let left = SCHEDULE.take_back(three, one, NOW).unwrap();
+        assert_eq!(left.next_at, three.next_at);
+        assert_eq!(left.forgotten_at, NOW + 200);
+        assert_eq!(SCHEDULE.take_back(three, three, NOW + 200), None);
+    }
+
+    #[test]
+    fn no_number_breaks_it() {
+        let longest = AttemptSchedule {
+            free: 10_000,
+            first_delay: Duration::from_secs(1),
+            longest_delay: Duration::from_secs(DAY),
+            forgets_one_every: Duration::from_secs(30 * DAY),
+        };
+        longest.check("x").unwrap();
+        for now in [0, 1, u64::MAX - 1, u64::MAX] {
+            for at in [0, now, u64::MAX] {
+                let before = AttemptStanding {
+                    next_at: at.min(now),
+                    forgotten_at: at,
+                };
+                let Counted::Allowed(next) = longest.count(Some(before), now) else {
+                    panic!("it may come now")
+                };
+                assert!(next.forgotten_at >= next.next_at && next.next_at >= now);
+                longest.take_back(next, before, now);
+            }
+        }
+    }
+
+    #[test]
+    fn a_schedule_that_nobody_could_mean_is_refused() {
+        let account = AttemptSchedule::ACCOUNT;
+        let seconds = Duration::from_secs;
+        for (schedule, says) in [
+            (AttemptSchedule { free: 0, ..account }, "free"),
+            (
+                AttemptSchedule {
+                    free: 10_001,
+                    ..account
+                },
+                "free",
+            ),
+            (
+                AttemptSchedule {
+                    first_delay: Duration::from_millis(999),
+                    ..account
+                },
+                "first_delay",
+            ),
+            (
+                AttemptSchedule {
+                    first_delay: seconds(901),
+                    ..account
+                },
+                "longest_delay",
+            ),
+            (
+                AttemptSchedule {
+                    longest_delay: seconds(DAY + 1),
+                    ..account
+                },
+                "longest_delay",
+            ),
+            (
+                AttemptSchedule {
+                    forgets_one_every: Duration::ZERO,
+                    ..account
+                },
+                "forgets_one_every",
+            ),
+        ] {
+            let error = schedule.check("by_account").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("by_account: {says}")), "{error}");
+        }
+    }
+}
