@@ -54,13 +54,26 @@ pub(in super::super) fn an_old_hash_is_made_new_by_the_right_password_alone() {
     }
 }
 
-/// Django raises at the login, and Rodauth reads bcrypt. Here the password is wrong, at the cost of a right one, and a
+/// Django raises at the login. Here the password is wrong, at the cost of a right one, and a
 /// check of the table beforehand reports it.
 pub(in super::super) fn a_hash_that_nobody_can_read_is_found_beforehand() {
-    for stored in [BCRYPT, "lolcat$salt$hash", "plain$$right", "!"] {
+    for stored in ["$1$salt$hash", "lolcat$salt$hash", "plain$$right", "!"] {
         assert!(!is_right("right", Some(stored)));
         assert!(cheap().check_stored(stored).is_err(), "{stored}");
     }
     let stored = cheap().hash_blocking("right").unwrap();
     assert!(cheap().check_stored(&stored).is_ok());
+}
+
+/// A table that was hashed by bcrypt is argon2id's once everybody has logged in.
+pub(in super::super) fn a_bcrypt_hash_is_right_and_is_to_be_replaced() {
+    let stored = "$2b$04$r192effzYBrhZVaudN.TQ.zLQv/kUBKWdjNLnIOthyn8JUvSl70SC";
+    let passwords = cheap();
+    assert!(passwords.check_stored(stored).is_ok());
+    assert!(!is_right("wrong", Some(stored)));
+    assert!(is_right("correct horse", Some(stored)));
+    assert!(passwords.needs_rehash(stored));
+    let new = passwords.hash_blocking("correct horse").unwrap();
+    assert!(new.starts_with("$argon2id$"), "{new}");
+    assert!(!passwords.needs_rehash(&new));
 }

@@ -318,7 +318,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "rehash",
                 &["bcrypt -> argon2"],
-                Runs(passwords::a_hash_that_nobody_can_read_is_found_beforehand),
+                Runs(passwords::a_bcrypt_hash_is_right_and_is_to_be_replaced),
             ),
             (
                 "phoenix",
