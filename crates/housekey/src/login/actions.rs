@@ -368,12 +368,10 @@ impl View<'_> {
     pub(crate) fn logged_in_as(&mut self, user: &dyn User) -> Result<String, Error> {
         let no_login = |message: &'static str| Err(Error::new(ErrorKind::NotLoggedIn, message));
         let Some(id) = self.session_user_id() else {
-            return no_login("nobody is logged in by a session, so there is no login to renew");
+            return no_login("the session does not hold a login, so no login can be renewed");
         };
         if user.id() != id {
-            return no_login(
-                "this is not the user who is logged in, so their login cannot be renewed",
-            );
+            return no_login("another user is logged in, so this user's login cannot be renewed");
         }
         if self.reads_only {
             return no_login(

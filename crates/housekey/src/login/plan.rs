@@ -330,7 +330,7 @@ impl View<'_> {
         if !self.is_fresh(self.policy.settings.fresh_within) {
             return Err(Error::new(
                 ErrorKind::NotFresh,
-                "a list of logins is for somebody who has just proved who they are: let the handler ask for a fresh login",
+                "logins are listed only for a user who has just proved their identity: let the handler ask for a fresh login",
             ));
         }
         match (&self.who, &self.live) {

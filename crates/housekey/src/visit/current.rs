@@ -127,7 +127,7 @@ fn known<U: User>(view: &View<'_>, fresh: Fresh) -> Option<Known<U>> {
     let Some(user) = downcast(user) else {
         return Some(Err(Error::new(
             ErrorKind::MissingLayer,
-            "the login manager of this route is one for users of another type",
+            "the login manager of this route is for users of another type",
         )));
     };
     Some(Ok(Some(Current {

@@ -597,7 +597,7 @@ fn loader_failed(error: BoxError) -> Error {
     tracing::error!(target: "housekey", %error, "the user loader failed");
     Error::new(
         ErrorKind::LoaderFailed,
-        "who is signed in cannot be told at the moment; try again in a little while",
+        "the current user cannot be determined at the moment; try again in a little while",
     )
     .caused_by(error)
 }
@@ -612,10 +612,10 @@ fn too_busy() -> Error {
 fn no_store() -> Error {
     Error::new(
         ErrorKind::NoLoginStore,
-        "there is no list of logins: give the login manager a login_store",
+        "logins are not recorded: give the login manager a login_store",
     )
 }
 
 fn taken() -> Error {
-    crate::records::store_failed("the number of a new login was taken".into())
+    crate::records::store_failed("the id of a new login exists already".into())
 }

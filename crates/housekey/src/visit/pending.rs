@@ -315,6 +315,6 @@ impl<U> fmt::Debug for PendingLogin<U> {
 fn foreign() -> Error {
     Error::new(
         ErrorKind::MissingLayer,
-        "the login manager of this route is one for users of another type",
+        "the login manager of this route is for users of another type",
     )
 }

@@ -123,7 +123,7 @@ impl<U: 'static> Requirement<U> {
 }
 
 fn permission_unknown(error: BoxError) -> Error {
-    let message = "whether this is allowed cannot be told at the moment";
+    let message = "whether this is allowed cannot be determined at the moment";
     Error::new(ErrorKind::LoaderFailed, message).caused_by(error)
 }
 

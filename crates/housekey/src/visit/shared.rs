@@ -52,7 +52,7 @@ impl Deref for Shared {
 }
 
 impl Shared {
-    /// Whether a cookie or record signed by `other` verifies here.
+    /// Whether the two accept each other's signatures, on a cookie or a record.
     pub(crate) fn accepts_what_is_signed_by(&self, other: &Self) -> bool {
         self.fingerprints
             .iter()

@@ -73,7 +73,7 @@ impl OpenVisit {
             }
             _ => Err(Error::new(
                 ErrorKind::NotLoggedIn,
-                "nobody is logged in, or by something that has no login of its own (an API key), so there is no login to watch",
+                "the visitor is anonymous, or an API key proved the user, so there is no login to watch",
             )),
         })
     }

@@ -159,6 +159,6 @@ pub(crate) fn none() -> Error {
 pub(super) fn used() -> Error {
     Error::new(
         ErrorKind::NoPendingLogin,
-        "this login was finished already; sign in again",
+        "this login was finished already; log in again",
     )
 }
