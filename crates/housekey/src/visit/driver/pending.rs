@@ -151,7 +151,7 @@ pub(crate) fn none() -> Error {
     Error::new(
         ErrorKind::NoPendingLogin,
         "no login has begun here that could be finished: it took too long, was finished already, or began in another \
-         browser; sign in again",
+         browser; log in again",
     )
 }
 
