@@ -91,7 +91,10 @@ pub async fn check_races<S, Task>(
                             allowed.fetch_add(1, Ordering::SeqCst);
                         }
                         Counted::Wait { until } => {
-                            assert!(until > NOW, "who has to wait is told until when");
+                            assert!(
+                                until > NOW,
+                                "an early attempt is told when the next may come"
+                            );
                         }
                     }
                 }))
@@ -234,7 +237,7 @@ async fn what_waits_is_not_counted(store: &impl AttemptStore) {
     let until = NOW + 10;
     for later in [0, 3, 9] {
         let counted = count(store, &key, &SCHEDULE, NOW + later).await;
-        let message = "who hammers waits as long as who waits";
+        let message = "hammering waits as long as waiting";
         assert_eq!(counted, Counted::Wait { until }, "{message}");
     }
     let standing = allowed(store, &key, &SCHEDULE, until).await;

@@ -530,7 +530,7 @@ async fn all_but_one_of_a_user_are_deleted(store: &impl LoginStore) {
     assert_eq!(
         foreign.expect("delete by user"),
         [kept],
-        "somebody else's is no exception"
+        "the same holds for another user's"
     );
     assert!(load(store, &other).await.is_some());
 }
@@ -719,7 +719,7 @@ async fn very_many_records_of_a_user_end_a_few_at_a_time(store: &impl LoginStore
         ..record("crowd")
     };
     let mut all = Vec::new();
-    // A store that ends them all at once may leave early.
+    // A store that ends them all at once may be done in the first turn.
     for turn in 0.. {
         assert!(turn <= many, "each operation ends some");
         match create(store, &new, &[], at_most(3)).await {

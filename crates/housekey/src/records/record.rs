@@ -36,7 +36,7 @@ pub struct LoginRecord {
 /// let id: LoginId = "AAECAwQFBgcICQoLDA0ODw".parse()?;
 /// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
 /// assert_eq!(id.as_bytes()[15], 15);
-/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<LoginId>().is_err(), "one spelling for one number");
+/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<LoginId>().is_err(), "one spelling for one id");
 /// # Ok::<(), housekey::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -171,7 +171,7 @@ impl RecordRules {
         Error::new(
             ErrorKind::TooManyLogins,
             format!(
-                "only {count} logins at once, and all of them were used in the last ten minutes: sign out somewhere \
+                "only {count} logins at once, and all of them were used in the last ten minutes: log out somewhere \
                  else first, or wait"
             ),
         )

@@ -47,7 +47,7 @@ impl Incoming {
     ///
     /// It matters if logins have records and a Flask peer made this login, which does not have one yet. This cookie then
     /// finds the record, so that requests at the same time make only one, and a copy of the cookie is worthless once the
-    /// login is over. Whoever keeps the session must verify the signature.
+    /// login is over. The keeper of the session must verify the signature.
     #[must_use]
     pub fn session_cookie(mut self, value: &[u8]) -> Self {
         self.cookie = Some(value.into());

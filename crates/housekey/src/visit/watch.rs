@@ -258,7 +258,7 @@ mod tests {
             let over = waiting.join().unwrap();
             assert!(over.is_ok(), "{name}");
             let left = site.watch.shared.watched.lock().len();
-            assert_eq!(left, 0, "{name}: nobody is left who waits");
+            assert_eq!(left, 0, "{name}: nothing waits any more");
         }
     }
 
