@@ -1,4 +1,4 @@
-//! What is said of a cookie, to people and to programs.
+//! The report on a cookie, for people and for programs.
 
 use std::time::SystemTime;
 
@@ -15,12 +15,12 @@ pub(crate) struct Report {
     pub(crate) asked_store: bool,
     /// Why the safe preset was not tried.
     pub(crate) not_safe: Option<String>,
-    /// What a key has signed.
+    /// The contents that a key has signed.
     pub(crate) found: Option<(Preset, CookieReading)>,
 }
 
 impl Report {
-    /// Whether it is a cookie that has nothing to do with logins, as far as one can see.
+    /// Whether it seems to have nothing to do with logins.
     pub(crate) fn is_others(&self) -> bool {
         let is_others = |name: &String| !SAFE.contains(&&**name);
         self.found.is_none() && self.name.as_ref().is_some_and(is_others)
@@ -98,7 +98,7 @@ impl Report {
         rows
     }
 
-    /// What the cookie, the settings and the store do not say.
+    /// What the cookie, the settings and the store do not show.
     fn unknown(&self, reading: &CookieReading) -> Vec<&'static str> {
         let mut unknown = Vec::new();
         let counts = matches!(
