@@ -79,7 +79,8 @@ fn sqlite(rest: &str) -> Result<PathBuf, String> {
     };
     match path {
         "" | ":memory:" => Err(
-            "sqlite:FILE names a file; nobody else sees what a program keeps in memory".to_owned(),
+            "sqlite:FILE names a file; other programs cannot see what one keeps in memory"
+                .to_owned(),
         ),
         _ => Ok(PathBuf::from(path)),
     }
@@ -124,7 +125,7 @@ fn cluster(scheme: &str, rest: &str) -> Result<Address, String> {
     } = Parts::parse(rest)?;
     if !path.is_empty() || !query.is_empty() {
         return Err(
-            "a cluster has one database, so nothing stands behind its nodes: redis+cluster://USER:PASSWORD@NODE,NODE/"
+            "a cluster has one database, so nothing may follow its nodes: redis+cluster://USER:PASSWORD@NODE,NODE/"
                 .to_owned(),
         );
     }
@@ -141,7 +142,7 @@ fn sentinel(scheme: &str, rest: &str) -> Result<Address, String> {
     } = Parts::parse(rest)?;
     let (name, database) = path.split_once('/').unwrap_or((path, ""));
     if name.is_empty() {
-        return Err("the master's name stands behind the Sentinels: redis+sentinel://USER:PASSWORD@SENTINEL,SENTINEL/MASTER/0".to_owned());
+        return Err("the master's name follows the Sentinels: redis+sentinel://USER:PASSWORD@SENTINEL,SENTINEL/MASTER/0".to_owned());
     }
     let (mut asker, mut password) = ("", None);
     for parameter in query.split('&').filter(|it| !it.is_empty()) {

@@ -57,7 +57,7 @@ pub(crate) enum KeyCommand {
     /// Print a new secret key: 32 random bytes in hexadecimal
     ///
     /// Give it to all servers of the site as SECRET_KEY in their environment. If the site is running, keep the old key as a fallback
-    /// (SECRET_KEY_FALLBACKS), or everybody is signed out.
+    /// (SECRET_KEY_FALLBACKS), or all users are logged out.
     New,
 }
 

@@ -135,7 +135,7 @@ mod with_rustls {
         }
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
             .build()
-            .map_err(|error| format!("sslrootcert: nobody is trusted ({error})"))
+            .map_err(|error| format!("sslrootcert: there are no trusted authorities ({error})"))
     }
 
     fn read_certificates(option: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -211,7 +211,7 @@ impl Cluster {
             return Ok(known);
         }
         self.refresh(time).await?;
-        let nobody = || self.failure(Fault::NoNode(format!("nobody has slot {slot}")));
+        let nobody = || self.failure(Fault::NoNode(format!("no node has slot {slot}")));
         known(self).ok_or_else(nobody)
     }
 

@@ -119,7 +119,7 @@ impl SqliteLoginStoreBuilder {
         };
         // SQLite takes a number of milliseconds that has 31 bits.
         if self.busy_timeout > Duration::from_secs(60 * 60) {
-            return setting("busy_timeout: nobody waits for more than an hour".to_owned());
+            return setting("busy_timeout: choose at most an hour".to_owned());
         }
         if self.path == Path::new("") || self.path == Path::new(":memory:") {
             return setting(format!(

@@ -95,7 +95,7 @@ impl Fault {
                     "see that the folder is there and that this user may read and write in it"
                 }
                 _ => {
-                    "if another file was put in its place, put the right one back, or start the program anew, which \
+                    "if another file was put in its place, put the right one back, or restart the program, which \
                      makes the table when it is missing"
                 }
             },
@@ -131,7 +131,7 @@ impl Fault {
                 "SQLite would lose what this process writes; fork before the store is used, or call its before_fork() \
                  ahead of each fork"
             }
-            Self::Writer(_) => "start the program anew if this does not end by itself",
+            Self::Writer(_) => "restart the program if this does not end by itself",
         }
     }
 }

@@ -233,7 +233,7 @@ fn verdict(reading: &CookieReading) -> String {
             EndReason::CookieReplaced => {
                 "another cookie has taken its place since: this is a copy of the old one"
             }
-            EndReason::Idle => "nobody has used the login for as long as the idle timeout",
+            EndReason::Idle => "the login was unused for longer than the idle timeout",
             EndReason::TooOld => "the absolute timeout is over since the user last logged in",
             _ => "its login is over",
         },
@@ -298,7 +298,7 @@ fn until(preset: Preset, asked_store: bool, reading: &CookieReading) -> Option<S
     let by = match reading.kind {
         CookieKind::RememberToken(_) => "",
         _ if asked_store && reading.login.is_some() => {
-            " if nobody uses it, by --login-timeouts; the site's may differ"
+            " unless it is used, by --login-timeouts; the site's may differ"
         }
         _ if preset == Preset::Safe => {
             ", by --session-lifetime (1 day unless said); the site's may differ"

@@ -59,7 +59,7 @@ impl Named {
             }
         };
         let idle = tokio::time::timeout(Duration::from_secs(60), waiting).await;
-        idle.expect("the server gives up what nobody waits for");
+        idle.expect("the server abandons what is no longer awaited");
     }
 }
 

@@ -98,5 +98,5 @@ async fn a_node_that_is_no_cluster_is_said_and_so_is_a_cluster_that_is_taken_for
     let errors = operations::every_one_fails(&RedisLoginStore::new(client.clone())).await;
     errors.say("the cluster is changing");
     let errors = operations::every_one_fails(&RedisLoginStore::cluster([client])).await;
-    errors.say("nobody has slot");
+    errors.say("no node has slot");
 }

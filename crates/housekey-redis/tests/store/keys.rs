@@ -192,7 +192,7 @@ async fn what_redis_has_dropped_by_itself_gives_up_its_id() {
         };
         create(&*store, &new).await;
         let purged = store.delete_expired(later + 2 * HOUR, 9).await.unwrap();
-        assert_eq!(purged, 0, "what is left in the index is of nobody");
+        assert_eq!(purged, 0, "the entries left in the index have no record");
         assert_eq!(
             store.load(&new.id, later).await.unwrap().as_ref(),
             Some(&new)

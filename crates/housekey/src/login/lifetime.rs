@@ -1,4 +1,4 @@
-//! The lifetime of a single login, where no record holds it: the session does, and so does a remember token.
+//! The lifetime of a single login without a record: the session holds it, and so does a remember token.
 
 use super::state::View;
 use crate::owned;

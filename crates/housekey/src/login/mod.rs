@@ -31,7 +31,7 @@
 //! - [`actions`]: log in, log out, confirm.
 //! - [`pending`]: a login that has begun, and waits for its second step.
 //! - [`plan`]: what a login, a logout, a renewal or a list of logins asks of the store.
-//! - [`lifetime`]: when a login ends that has a lifetime of its own.
+//! - [`lifetime`]: when a login with its own lifetime ends.
 //! - [`freshness`]: whether the user proved themselves lately.
 
 pub(crate) mod actions;

@@ -19,7 +19,7 @@ type Known<U> = Result<Option<Current<U>>, Error>;
 pub(super) enum Fresh {
     /// By the manager's rule.
     ByRule,
-    /// One that is no older than this.
+    /// Not older than this.
     Within(Duration),
     /// None, because nothing asks for it, as on nearly every page.
     NotAsked,

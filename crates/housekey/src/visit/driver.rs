@@ -305,7 +305,7 @@ impl OpenVisit {
                             shared.watched.wake(&token.id);
                             return Ok(renewed);
                         }
-                        // The next look finds what it is by now, or that it is gone, and reports that.
+                        // The next look finds its current state, or that it is gone, and reports that.
                         Updated::Conflict | Updated::Gone => {}
                     }
                 }
@@ -550,7 +550,7 @@ impl Records {
         }
     }
 
-    /// Stores a mark, unless it is there. `false` if it was.
+    /// Stores a mark, unless it exists. `false` if it did.
     async fn mark(&self, mark: &LoginRecord) -> Result<bool, Error> {
         let limit = Limit {
             count: MaxLogins::MOST,

@@ -106,9 +106,10 @@ impl<U: User> Login<U> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoPendingLogin`] (401) when none has begun that counts: it took too long, was used, is not of this browser, the
-    /// auth hash has changed, somebody has logged in since. Those of [`login_user`](Self::login_user) and of
-    /// [`confirm_login`](Self::confirm_login). It can be tried again after one that is [temporary](Error::is_temporary).
+    /// [`ErrorKind::NoPendingLogin`] (401) if none counts: it took too long, was used, is from another browser, the auth hash
+    /// has changed, or another login was made since. Those of [`login_user`](Self::login_user) and of
+    /// [`confirm_login`](Self::confirm_login). It can be tried again after an error that is
+    /// [temporary](Error::is_temporary).
     pub async fn finish(&self) -> Result<Arc<U>, Error> {
         let (_, user) = self.visit().finish_login().await?;
         downcast(user).ok_or_else(foreign)

@@ -235,7 +235,7 @@ impl VisitState {
     }
 }
 
-/// Whether a `Set-Cookie` of this name is there already.
+/// Whether the response already has a `Set-Cookie` with this name.
 fn sets_cookie(headers: &impl Fields, name: &str) -> bool {
     headers.values(&header::SET_COOKIE).any(|field| {
         let rest = field.strip_prefix(name.as_bytes());

@@ -1,4 +1,4 @@
-//! Finding the current user: a state machine that says what it needs next and is told the answer.
+//! Finds the current user: a state machine that says what it needs next and is told the answer.
 //!
 //! The order is Flask-Login's, with its gaps closed:
 //!

@@ -1,4 +1,4 @@
-//! The search where logins have records: what it asks the store, and what it tells the store before it finds a user.
+//! The search if logins have records: what it asks the store, and what it tells the store before it finds a user.
 
 use std::sync::Arc;
 use std::time::Duration;
