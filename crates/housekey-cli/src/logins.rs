@@ -15,7 +15,7 @@ use crate::stores::Store;
 const MOST: usize = 1000;
 
 pub(crate) fn run(options: LoginsOptions) -> Result<i32, Failure> {
-    // Answers that do not need the store come first.
+    // Errors that can be found without the store come first.
     let id = match &options.command {
         LoginsCommand::End { login_id: text } => {
             Some(login_id(text).map_err(|error| Failure::of(&error))?)

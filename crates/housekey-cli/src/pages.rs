@@ -36,7 +36,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The commands with a description, each with the commands above it.
+/// The commands to describe, each with its parent.
 fn below(above: &Command) -> Vec<(Command, Command)> {
     let mut found = Vec::new();
     for command in above.get_subcommands() {

@@ -1,4 +1,4 @@
-//! One connection for all requests to a server, made again when it fails.
+//! One connection for all requests to a server, replaced when it fails.
 //!
 //! This does not use redis-rs's `ConnectionManager`, for two reasons. After an answer that never came it keeps the
 //! connection. If the server's machine is gone, no answer comes over that connection for as long as the operating system

@@ -10,7 +10,7 @@ use housekey::records::{Limit, LoginId, LoginRecord, LoginStore as _};
 
 use super::*;
 
-/// Clears the screen, sets the title, C1's CSI, right to left, a line of its own.
+/// Clears the screen, sets the title, C1's CSI, right to left, a separate line.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}gnp\r\nverdict     it counts\u{7f}";
 
 #[test]

@@ -95,7 +95,7 @@ impl Attempts {
     }
 
     /// Does not count by address: for a program whose `client_address` can be invented by clients. They would have as many
-    /// attempts as addresses, and could use up somebody else's.
+    /// attempts as addresses, and could use up those of other users.
     #[must_use]
     pub fn not_by_address(mut self) -> Self {
         self.by_address = false;

@@ -34,7 +34,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] when the value is of another type.
+    /// [`ErrorKind::SessionValue`] if the value is of another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.visit.with(|view| {
             let Some(raw) = view.session.get(key).filter(|_| key != keys::TOKEN) else {

@@ -136,8 +136,8 @@ fn colliding_cookies() -> Error {
     Error::new(
         ErrorKind::Setting,
         "two login managers, for different types of users, use a cookie of the same name or accept each other's \
-         signatures, so that a login at one could count at the other: give one of them names of its own by \
-         session_cookie and remember_cookie, and in the flask preset a secret key of its own too",
+         signatures, so that a login at one could count at the other: give one of them its own names by \
+         session_cookie and remember_cookie, and in the flask preset its own secret key too",
     )
 }
 
