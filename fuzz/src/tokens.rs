@@ -178,7 +178,7 @@ fn as_a_number(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match text.parse::<LoginId>() {
         Ok(id) => {
-            assert_eq!(id.to_string(), text, "one spelling for one number");
+            assert_eq!(id.to_string(), text, "one spelling for one id");
             assert_eq!(LoginId::from_bytes(*id.as_bytes()), id);
         }
         Err(_) => assert!(from_base64(&*text).is_none_or(|bytes| bytes.len() != 16)),

@@ -1,8 +1,8 @@
-//! Where the logins are kept, as an address says it. No message repeats more of one than where it begins.
+//! The address of a store. A message repeats no more of an address than its scheme.
 
 use std::path::PathBuf;
 
-/// An address, read.
+/// A parsed address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Sqlite(PathBuf),
@@ -35,11 +35,11 @@ impl Address {
         let Some(rest) = rest.strip_prefix("//") else {
             return Err(unknown(scheme));
         };
-        // It would be taken for options, of which messages speak.
+        // It would be taken for options, which appear in messages.
         if rest.find('?').is_some_and(|at| rest[at..].contains('@')) {
             return Err("there is a ? before the @: in a password it is written %3F".to_owned());
         }
-        // Behind the plus, SQLAlchemy has its driver.
+        // SQLAlchemy puts its driver after the plus.
         match scheme.split_once('+').unwrap_or((scheme, "")) {
             ("postgres" | "postgresql", _) => Ok(Self::Postgres(format!("postgres://{rest}"))),
             ("redis" | "rediss", "") | ("unix", "") | ("redis", "unix") => {
@@ -66,7 +66,8 @@ fn unknown(scheme: &str) -> String {
 fn sqlite(rest: &str) -> Result<PathBuf, String> {
     let path = match rest.strip_prefix("//") {
         None => rest,
-        // As Flask programs write it: a third slash before the path, which is absolute or one of the app's instance folder.
+        // As Flask programs write it: a third slash before the path, which is absolute or relative to the app's instance
+        // folder.
         Some(path) => match path.strip_prefix('/') {
             Some(path) if path.starts_with('/') => path,
             _ => {
@@ -78,7 +79,8 @@ fn sqlite(rest: &str) -> Result<PathBuf, String> {
     };
     match path {
         "" | ":memory:" => Err(
-            "sqlite:FILE names a file; nobody else sees what a program keeps in memory".to_owned(),
+            "sqlite:FILE names a file; other programs cannot see what one keeps in memory"
+                .to_owned(),
         ),
         _ => Ok(PathBuf::from(path)),
     }
@@ -95,7 +97,7 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn parse(rest: &'a str) -> Result<Self, String> {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // A password may have any of the others, if it is not encoded as it should be.
+        // A password may contain any of the others, if it is not encoded as it should be.
         let (user, rest) = match rest.rfind('@') {
             Some(at) => rest.split_at(at + 1),
             None => ("", rest),
@@ -123,7 +125,7 @@ fn cluster(scheme: &str, rest: &str) -> Result<Address, String> {
     } = Parts::parse(rest)?;
     if !path.is_empty() || !query.is_empty() {
         return Err(
-            "a cluster has one database, so nothing stands behind its nodes: redis+cluster://USER:PASSWORD@NODE,NODE/"
+            "a cluster has one database, so nothing may follow its nodes: redis+cluster://USER:PASSWORD@NODE,NODE/"
                 .to_owned(),
         );
     }
@@ -140,7 +142,7 @@ fn sentinel(scheme: &str, rest: &str) -> Result<Address, String> {
     } = Parts::parse(rest)?;
     let (name, database) = path.split_once('/').unwrap_or((path, ""));
     if name.is_empty() {
-        return Err("the master's name stands behind the Sentinels: redis+sentinel://USER:PASSWORD@SENTINEL,SENTINEL/MASTER/0".to_owned());
+        return Err("the master's name follows the Sentinels: redis+sentinel://USER:PASSWORD@SENTINEL,SENTINEL/MASTER/0".to_owned());
     }
     let (mut asker, mut password) = ("", None);
     for parameter in query.split('&').filter(|it| !it.is_empty()) {
@@ -160,7 +162,7 @@ fn sentinel(scheme: &str, rest: &str) -> Result<Address, String> {
         None if asker.is_empty() => String::new(),
         None => return Err("sentinel_username is of no use without sentinel_password".to_owned()),
     };
-    // Where Sentinels listen, unless somebody says otherwise.
+    // The port where Sentinels listen by default.
     let place = |host: &str| match host.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
         _ => format!("{host}:26379"),

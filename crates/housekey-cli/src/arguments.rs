@@ -1,4 +1,4 @@
-//! The command line: what can be said, and what --help, the completions and the man page say of it.
+//! The command line: its options, and the texts for --help, the completions and the man page.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ pub(crate) enum KeyCommand {
     /// Print a new secret key: 32 random bytes in hexadecimal
     ///
     /// Give it to all servers of the site as SECRET_KEY in their environment. If the site is running, keep the old key as a fallback
-    /// (SECRET_KEY_FALLBACKS), or everybody is signed out.
+    /// (SECRET_KEY_FALLBACKS), or all users are logged out.
     New,
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct ReadOptions {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// A cookie in the wrong place, which is an error that says so.
+    /// A cookie in the wrong place, which causes an error that says so.
     #[arg(hide = true)]
     pub(crate) cookies: Vec<OsString>,
 }
@@ -275,10 +275,10 @@ pub(crate) enum LoginsCommand {
     },
 }
 
-/// What stands before the id of a login that begins with a hyphen, so that it is not taken for an option.
+/// Put before an id that begins with a hyphen, so that it is not taken for an option.
 const ID: &str = "id:";
 
-/// The arguments, with the ids of logins marked that look like options: one in 64 begins with a hyphen.
+/// The arguments, with login ids marked that look like options: one in 64 begins with a hyphen.
 pub(crate) fn with_login_ids(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> impl Iterator<Item = OsString> {
@@ -297,7 +297,7 @@ pub(crate) fn with_login_ids(
     })
 }
 
-/// The id of a login as somebody has typed it.
+/// A login id as typed.
 pub(crate) fn login_id(text: &str) -> Result<LoginId, housekey::Error> {
     text.strip_prefix(ID).unwrap_or(text).parse()
 }

@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 use crate::arguments::{KeyCommand, ReadOptions};
 use crate::output::{self, Failure};
 
-/// Before the name that Flask programs use, for machines with several sites.
+/// Prefix to the name that Flask programs use, for machines with several sites.
 const VARIABLES: [&str; 2] = ["HOUSEKEY_SECRET_KEY", "SECRET_KEY"];
 
-/// More than any key has.
+/// Longer than any key.
 const LONGEST: u64 = 64 * 1024;
 
 pub(crate) fn run(KeyCommand::New: KeyCommand) -> Result<i32, Failure> {
@@ -30,7 +30,7 @@ pub(crate) fn run(KeyCommand::New: KeyCommand) -> Result<i32, Failure> {
     Ok(0)
 }
 
-/// The keys of the site, weak ones too: whether they will do, the preset says.
+/// The keys of the site, including weak ones: the preset decides whether they suffice.
 pub(crate) fn of_site(options: &ReadOptions) -> Result<SecretKeys, Failure> {
     if let Some(path) = &options.key_file {
         let mut keys = single(&read(path)?, path)?;
@@ -67,7 +67,7 @@ fn variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
     }
 }
 
-/// A key of bytes that are text is one of text, as Flask takes it.
+/// Key bytes that are text become a text key, as in Flask.
 fn single(key: &[u8], path: &Path) -> Result<SecretKeys, Failure> {
     match std::str::from_utf8(key) {
         Ok(text) => SecretKeys::flask(text),
@@ -80,11 +80,11 @@ fn in_file(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::Usage(format!("the key file {}: {error}", path.display()))
 }
 
-/// A file without the end of its last line.
+/// A file without its final line break.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |error: std::io::Error| in_file(path, &error);
     let file = File::open(path).map_err(failed)?;
-    // With room for all of it, so that it does not move and leave a copy behind.
+    // Large enough for all of it, so that it does not move and leave a copy behind.
     let mut key = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
     file.take(LONGEST + 1)
         .read_to_end(&mut key)

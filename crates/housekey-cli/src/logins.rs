@@ -15,7 +15,7 @@ use crate::stores::Store;
 const MOST: usize = 1000;
 
 pub(crate) fn run(options: LoginsOptions) -> Result<i32, Failure> {
-    // What can be told without the store comes first.
+    // Errors that can be found without the store come first.
     let id = match &options.command {
         LoginsCommand::End { login_id: text } => {
             Some(login_id(text).map_err(|error| Failure::of(&error))?)
@@ -39,7 +39,7 @@ pub(crate) fn run(options: LoginsOptions) -> Result<i32, Failure> {
         LoginsCommand::EndAll { preset, .. } => preset,
         _ => Preset::Flask,
     };
-    // Nothing is signed and nothing verified.
+    // Nothing is signed or verified.
     let manager = site::builder(preset, SecretKeys::generate())
         .realm(&options.realm)
         .max_logins(MOST, WhenFull::EndOldest);
@@ -175,7 +175,7 @@ pub(crate) fn as_json(login: &LoginInfo) -> Value {
     })
 }
 
-/// Whether somebody at the terminal says yes.
+/// Whether the user at the terminal agrees.
 fn is_confirmed(question: &str) -> bool {
     let mut answer = String::new();
     let _ = write!(stderr(), "{question} [y/N] ");

@@ -1,4 +1,4 @@
-//! `housekey`: what an administrator asks at a terminal. What counts, `housekey` decides; this asks and shows.
+//! `housekey`: an administrator's questions at a terminal. The library decides what counts; this asks and shows.
 
 mod address;
 mod arguments;
@@ -36,7 +36,7 @@ fn main() {
             Err(failure) => failure.code(),
         },
     };
-    // At once: a look-up of a name that hangs has a thread, and would be waited for.
+    // Exits at once, without waiting for threads: a name look-up that hangs has one.
     exit(code);
 }
 

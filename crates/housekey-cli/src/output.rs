@@ -1,4 +1,4 @@
-//! What goes to standard output and standard error: nothing that a terminal would obey, no password, no panic at a closed pipe.
+//! Writes to standard output and standard error: no terminal control sequences, no passwords, no panic at a closed pipe.
 
 use std::error::Error as _;
 use std::io::{ErrorKind, Write as _, stderr, stdout};
@@ -10,11 +10,11 @@ use serde_json::Value;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something failed, or is not so.
+    /// Something failed, or is not the case.
     Failed(String),
-    /// The command line cannot be what somebody meant.
+    /// The command line cannot be meant like this.
     Usage(String),
-    /// The reader of the answer has gone.
+    /// The reader of the output has gone.
     NobodyReads,
 }
 
@@ -34,9 +34,9 @@ impl Failure {
         }
     }
 
-    /// With all that caused it.
+    /// With all of its causes.
     pub(crate) fn of(error: &Error) -> Self {
-        // What is behind it says which server, and what to do.
+        // The cause says which server, and what to do.
         let told = match (error.kind(), error.source()) {
             (housekey::ErrorKind::StoreFailed, Some(cause)) => cause,
             _ => error,
@@ -60,7 +60,7 @@ impl Failure {
     }
 }
 
-/// Writes this to standard output as it is.
+/// Writes this to standard output unchanged.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -70,7 +70,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Writes a value on a line of its own, in ASCII: what is beyond it might be a terminal's control characters.
+/// Writes a value on a separate line, in ASCII: other characters might control a terminal.
 pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     let mut line = String::new();
     for c in value.to_string().chars() {
@@ -87,7 +87,7 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&line)
 }
 
-/// Writes a message to standard error, without what a terminal would obey and without passwords.
+/// Writes a message to standard error, without control characters and without passwords.
 pub(crate) fn complain(message: &str) {
     let lines = message
         .lines()
@@ -95,14 +95,14 @@ pub(crate) fn complain(message: &str) {
     let _ = stderr().write_all(lines.collect::<String>().as_bytes());
 }
 
-/// A text that may be a stranger's, with everything escaped that is not for reading.
+/// A text that may be a stranger's, with everything unprintable escaped.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let quoted = format!("{text:?}");
     let mut rest = quoted[1..quoted.len() - 1].chars();
     while let Some(c) = rest.next() {
         match c {
-            // What stands behind it is a quotation mark, another one like it, or what it escapes.
+            // A quotation mark follows it, another backslash, or the character that it escapes.
             '\\' => match rest.next() {
                 Some(quote @ ('"' | '\'' | '\\')) => shown.push(quote),
                 Some(escaped) => shown.extend(['\\', escaped]),
@@ -114,12 +114,12 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-/// A message without the user and the password of any address in it, nor a password behind a question mark.
+/// A message without the user and the password of any address in it, and without a password after a question mark.
 fn without_passwords(message: &str) -> String {
     let words = message.split_inclusive([' ', '\'', '"', '`']);
     let clean = |word: &str| {
         let word = match word.rsplit_once('@') {
-            // One of mail has no colon there.
+            // A mail address has no colon there.
             Some((user, host)) if user.contains(':') => match user.split_once("://") {
                 Some((scheme, _)) => format!("{scheme}://…@{host}"),
                 None => format!("…@{host}"),
@@ -137,7 +137,7 @@ fn without_parameters(address: &str) -> String {
     };
     let clean = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.to_ascii_lowercase().contains("password") => {
-            // The word may end with a mark.
+            // The word may end with a punctuation mark.
             let end = value.trim_start_matches(|c| !matches!(c, ' ' | '\'' | '"' | '`'));
             format!("{name}=…{end}")
         }
@@ -147,7 +147,7 @@ fn without_parameters(address: &str) -> String {
     format!("{place}?{}", parameters.join("&"))
 }
 
-/// As RFC 3339 has it, in UTC and to the second. `None` for years that have five digits.
+/// As in RFC 3339, in UTC and to the second. `None` for years with five digits.
 pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
     let last = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799);
     let possible = SystemTime::UNIX_EPOCH..=last;
@@ -164,7 +164,7 @@ pub(crate) fn to_the_minute(time: SystemTime) -> String {
     }
 }
 
-/// One or several of them.
+/// Singular or plural.
 pub(crate) fn counted(count: usize, one: &str, several: &str) -> String {
     match count {
         1 => format!("1 {one}"),

@@ -1,4 +1,4 @@
-//! What is made of the definitions of the command line: completions, and the man page.
+//! Completions and the man page, made from the command line's definitions.
 
 use std::io;
 
@@ -36,7 +36,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The commands that have something to say, each with what stands above it.
+/// The commands to describe, each with its parent.
 fn below(above: &Command) -> Vec<(Command, Command)> {
     let mut found = Vec::new();
     for command in above.get_subcommands() {

@@ -1,11 +1,11 @@
-//! The site as this command knows it: a login manager with its preset, its keys and its store, and without its users.
+//! The site as this command knows it: a login manager with its preset, keys and store, but without users.
 
 use housekey::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys, User};
 
 use crate::arguments::Preset;
 use crate::output::Failure;
 
-/// In place of the users that the site's own loader finds.
+/// Stands in for the users that the site's own loader finds.
 pub(crate) struct Nobody;
 
 impl User for Nobody {
@@ -22,7 +22,7 @@ pub(crate) fn builder(preset: Preset, keys: SecretKeys) -> LoginManagerBuilder<N
     }
 }
 
-/// Waits for what is to be done. Stores know themselves how long that may take.
+/// Runs a future to its end. Stores limit its time themselves.
 pub(crate) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

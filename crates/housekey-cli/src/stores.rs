@@ -1,4 +1,4 @@
-//! The store that an address names, opened so that nothing is made.
+//! The store at an address, opened without creating anything.
 
 #[cfg(not(any(feature = "postgres", feature = "redis", feature = "sqlite")))]
 compile_error!("housekey needs a store: one of the features sqlite, postgres and redis");
@@ -16,7 +16,7 @@ use crate::arguments::StoreOptions;
 use crate::output::Failure;
 use crate::site::Nobody;
 
-/// A store of whichever kind. Clones are the same one.
+/// A store of any kind. Clones are the same store.
 #[derive(Clone)]
 pub(crate) enum Store {
     #[cfg(feature = "sqlite")]
@@ -28,7 +28,7 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// `None` when there is none in the options and in the environment.
+    /// `None` if neither the options nor the environment name one.
     pub(crate) fn open(options: &StoreOptions) -> Result<Option<Self>, Failure> {
         let Some(text) = options.store.as_deref().filter(|text| !text.is_empty()) else {
             return Ok(None);
@@ -122,7 +122,7 @@ fn postgres(url: &str, options: &StoreOptions) -> Result<Store, Failure> {
 fn redis(servers: Servers, options: &StoreOptions) -> Result<Store, Failure> {
     let client = |url: String| {
         redis::Client::open(url).map_err(|error| {
-            // Its words are about the address, which may have a password; its kind is not.
+            // Its text is about the address, which may contain a password. Its kind is not.
             Failure::Usage(format!(
                 "the address of the store cannot be read as one of Redis ({:?})",
                 error.kind()

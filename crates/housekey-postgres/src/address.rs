@@ -1,4 +1,4 @@
-//! Where a server is, as a URL says it.
+//! The address of a server, from a URL.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::tls::{Certificates, Check, Tls};
 
-/// What a URL says, read.
+/// The contents of a URL.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
-    /// A standby may answer, which may be behind.
+    /// Whether a standby may answer, although it may lag behind.
     pub(crate) takes_standby: bool,
-    /// Statements may stay prepared on a connection.
+    /// Whether statements may stay prepared on a connection.
     pub(crate) keeps_statements: bool,
 }
 
 impl Address {
-    /// Reads the URL that libpq and sqlx read. An error repeats nothing of it, but for the name of an option.
+    /// Reads a URL as libpq and sqlx do. An error repeats nothing of it except the name of an option.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let rest = ["postgres://", "postgresql://"]
             .iter()
@@ -31,7 +31,7 @@ impl Address {
         read.place(place)?;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').ok_or("an option has no value")?;
-            // What is beyond an `@` may be the rest of a password with a question mark in it.
+            // The text after an `@` may be the rest of a password with a question mark in it.
             if value.contains('@') && !place.contains('@') {
                 return Err(
                     "a character of the password has to be written with %, as %3F for ?".to_owned(),
@@ -42,7 +42,7 @@ impl Address {
         read.address()
     }
 
-    /// Every host, as messages name it.
+    /// All hosts, as messages name them.
     pub(crate) fn server_name(&self) -> String {
         let config = &self.config;
         let database = config.get_dbname().or(config.get_user());
@@ -61,10 +61,10 @@ impl Address {
         }
     }
 
-    /// For connections that are used for operations of this length at most.
+    /// The configuration for connections whose operations take at most this long.
     pub(crate) fn config_within(&self, limit: Duration) -> Config {
         let mut config = self.config.clone();
-        // The next host has its turn before the time is over.
+        // The next host gets its turn before the time is over.
         let hosts = config.get_hosts().len();
         let share = limit / u32::try_from(hosts + 1).unwrap_or(u32::MAX);
         let wanted = config.get_connect_timeout().copied();
@@ -82,10 +82,10 @@ impl Address {
     }
 }
 
-/// How long nothing is sent over a connection before the operating system looks whether the other side is still there.
+/// How long a connection is silent before the operating system checks that the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// What has been read.
+/// The options read so far.
 #[derive(Default)]
 struct Reading {
     user: Option<String>,
@@ -98,7 +98,7 @@ struct Reading {
     certificates: Certificates,
     takes_standby: bool,
     forgets_statements: bool,
-    /// What tokio-postgres reads itself.
+    /// Options that tokio-postgres reads itself.
     others: Vec<(String, String)>,
 }
 
@@ -175,7 +175,7 @@ impl Reading {
             }
         }
         if self.hosts.is_empty() {
-            // TLS wants a name.
+            // TLS needs a name.
             let addresses = config.get_hostaddrs().iter();
             self.hosts = addresses.map(ToString::to_string).collect();
         }
@@ -205,7 +205,7 @@ impl Reading {
         let (mode, check) = match self.ssl_mode.as_deref() {
             Some("disable") => (SslMode::Disable, Check::Nothing),
             None | Some("allow" | "prefer") => (SslMode::Prefer, Check::Nothing),
-            // As libpq has it.
+            // As in libpq.
             Some("require") if !has_roots => (SslMode::Require, Check::Nothing),
             Some("require" | "verify-ca") => (SslMode::Require, Check::Signature),
             Some("verify-full") => (SslMode::Require, Check::SignatureAndName),
@@ -229,7 +229,7 @@ impl Reading {
     }
 }
 
-/// Whether tokio-postgres takes it. It reads single options from a text alone.
+/// Whether tokio-postgres accepts it. It reads single options only from a text.
 fn value_fits(config: &mut Config, name: &str, value: &str) -> bool {
     let quoted = value.replace('\\', r"\\").replace('\'', r"\'");
     let Ok(read) = format!("{name}='{quoted}'").parse::<Config>() else {

@@ -1,4 +1,4 @@
-//! Attempts, which are counted in a table beside that of the logins.
+//! Attempts, counted in a table beside the table of logins.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl AttemptStore for PostgresLoginStore {
         ];
         let rows = self.indexed(Which::CountAttempt, values).await?;
         let Some(row) = rows.first() else {
-            // Others were first, since the statement began.
+            // Others were first after the statement began.
             return Ok(Counted::Wait { until: now + 1 });
         };
         let standing = AttemptStanding {
@@ -42,7 +42,7 @@ impl AttemptStore for PostgresLoginStore {
         };
         Ok(match self.read(get(row, 2))? {
             true => Counted::Allowed(standing),
-            // It may be another one's that was first.
+            // This may be the standing after another attempt, which was first.
             false => Counted::Wait {
                 until: standing.next_at.max(now + 1),
             },

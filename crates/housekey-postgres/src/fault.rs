@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! Faults, and what to do about them.
 
 use std::error::Error as _;
 use std::fmt;
@@ -8,24 +8,24 @@ use std::time::Duration;
 use housekey::{Error, ErrorKind};
 use housekey_statements::postgres;
 
-/// A fault, before it is known which server it is about.
+/// A fault before it is known which server it concerns.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// What the server has said. Not its details, which may repeat what is in a record.
+    /// An error from the server. Without its details, which may repeat parts of a record.
     Said { code: String, message: String },
-    /// Nothing came from it, or nothing that makes sense.
+    /// No answer, or not a sensible one.
     Broken(String),
     /// It cannot be reached.
     Unreachable(String),
-    /// A standby has answered, or a server that does not write.
+    /// A standby answered, or a server that accepts no writes.
     Standby,
-    /// No answer came for as long as one may take.
+    /// No answer came in time.
     TooLate(Duration),
     /// This has a NUL character in it.
     Nul(&'static str),
-    /// What a row has is not a login.
+    /// A row does not contain a login.
     NotALogin(String),
-    /// It is an answer to another question.
+    /// The answer belongs to another question.
     Mixed(String),
     /// The table cannot keep logins: why, and what to do.
     Layout(String),
@@ -34,7 +34,8 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// As an error of the core: which server, what is wrong with it, what to do. No password is in it, and nothing of a record.
+    /// As an error of the core: which server, what is wrong with it, what to do. It contains no password, and nothing of a
+    /// record.
     pub(crate) fn at(self, server: &str) -> Error {
         Error::new(
             ErrorKind::StoreFailed,
@@ -49,19 +50,19 @@ impl Fault {
         }
     }
 
-    /// Whether the server undid it only because of what others did at the same time.
+    /// Whether the server undid it only because of concurrent operations.
     pub(crate) fn was_undone(&self) -> bool {
         postgres::was_undone(self.code())
     }
 
-    /// Whether it says that another connection would get another answer, and that nothing was done over this one: it leads to a
-    /// server that has become a standby, or that stops or starts, or what was prepared on it no longer fits the table.
+    /// Whether another connection would get another answer, and nothing was done over this one: its server has become a
+    /// standby, or is stopping or starting, or a prepared statement no longer fits the table.
     pub(crate) fn is_of_the_connection(&self) -> bool {
         match self {
             Self::Standby => true,
             Self::Said { code, message } => match &**code {
                 "25006" | "57P01" | "57P02" | "57P03" | "26000" => true,
-                // As "cached plan must not change result type".
+                // For instance "cached plan must not change result type".
                 "0A000" => message.contains("cached plan"),
                 _ => false,
             },
@@ -69,12 +70,12 @@ impl Fault {
         }
     }
 
-    /// Whether nothing is known of what was asked.
+    /// Whether it is not known what happened to the question.
     pub(crate) fn is_broken(&self) -> bool {
         matches!(self, Self::Broken(_))
     }
 
-    /// Whether a connection may be refused because of the settings that it was to have. Poolers say so in different ways.
+    /// Whether the requested settings may be why a connection was refused. Poolers report it in different ways.
     pub(crate) fn may_be_about_settings(&self) -> bool {
         matches!(self.code(), "08P01" | "0A000" | "22023" | "42704")
     }
@@ -120,12 +121,12 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    /// That of an attempt to connect.
+    /// The fault of an attempt to connect.
     pub(crate) fn connecting(error: tokio_postgres::Error) -> Self {
         let cause = error
             .source()
             .and_then(|cause| cause.downcast_ref::<io::Error>());
-        // The driver's own, in place of one of the operating system's.
+        // The driver's own error, rather than one of the operating system.
         let only_reads = cause.is_some_and(|cause| {
             cause.kind() == io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
         });
@@ -136,7 +137,7 @@ impl Fault {
         }
     }
 
-    /// That of a row that is not read.
+    /// The fault of an unreadable row.
     pub(crate) fn reading(error: &tokio_postgres::Error) -> Self {
         Self::NotALogin(error.to_string())
     }

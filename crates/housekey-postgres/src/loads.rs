@@ -1,4 +1,4 @@
-//! Look-ups: one connection for all of them, over which each is sent before the one before it is answered.
+//! Look-ups: one connection for all of them. Each is sent before the previous one is answered.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,32 +14,32 @@ use crate::value::Value;
 use crate::watch;
 use crate::words::Which;
 
-/// How many may wait for the server's answer at once. The others wait here.
+/// How many may wait for the server's answer at once. Further ones wait here.
 const MOST: usize = 1000;
 
-/// How many connections there are where nothing stays prepared: each look-up costs the server several times as much then, and it
-/// does those of one connection one after the other.
+/// How many connections there are if statements do not stay prepared. Each look-up then costs the server several times as
+/// much, and it handles those of one connection one by one.
 const LINES: usize = 4;
 
-/// The connections of the look-ups. Where statements stay prepared, it is one.
+/// The connections of the look-ups. If statements stay prepared, there is only one.
 pub(crate) struct Loads {
     server: Arc<Server>,
     lines: [Line; LINES],
-    /// Whose turn it is.
+    /// The next connection in turn.
     turn: AtomicUsize,
     seats: Arc<Semaphore>,
 }
 
-/// A connection, made again when it is lost.
+/// A connection, replaced when it is lost.
 #[derive(Default)]
 struct Line {
     current: Mutex<Option<Arc<Session>>>,
-    /// Who holds it connects; the others wait for that.
+    /// The holder of this lock connects; the others wait for that.
     connecting: tokio::sync::Mutex<()>,
 }
 
 impl Loads {
-    /// Connects anew.
+    /// Connects again.
     pub(crate) async fn connect(&self) -> Result<(), Fault> {
         let (limit, line) = (self.server.limit, self.line());
         line.current().take();
@@ -47,7 +47,7 @@ impl Loads {
         connected.unwrap_or(Err(Fault::TooLate(limit))).map(drop)
     }
 
-    /// Nothing is asked of the server before the first look-up.
+    /// Does not contact the server before the first look-up.
     pub(crate) fn new(server: Arc<Server>) -> Self {
         Self {
             server,
@@ -142,8 +142,8 @@ impl Line {
     }
 }
 
-/// Where somebody waits for an answer. Who goes away before it comes leaves the seat taken until it does: what clients have
-/// asked and given up is bounded too.
+/// A place among the look-ups that wait for an answer. If its caller goes away, it stays taken until the answer comes, so
+/// abandoned look-ups are bounded too.
 struct Seat(Option<(Arc<Session>, Option<OwnedSemaphorePermit>)>);
 
 impl Seat {

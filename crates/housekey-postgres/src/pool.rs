@@ -1,4 +1,4 @@
-//! Everything but look-ups: a few connections, each for one operation at a time.
+//! Everything except look-ups: a few connections, each for one operation at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,18 +9,18 @@ use tokio::time::{timeout, timeout_at};
 use crate::fault::Fault;
 use crate::session::{Server, Session};
 
-/// One that nobody has used for so long is closed.
+/// A connection that is idle for this long is closed.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// What is done over a connection.
+/// An operation over a connection.
 pub(crate) trait Question: Send + Sync + 'static {
     type Answer: Send + 'static;
 
-    /// Leaves no transaction open, unless the connection fails or it is not polled to its end.
+    /// Leaves no transaction open, unless the connection fails or the future is dropped.
     fn ask(&self, session: &Session) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
 
-/// Connections, at most so many at the server at once.
+/// Connections, with a limit on how many the server has at once.
 #[derive(Clone)]
 pub(crate) struct Pool {
     server: Arc<Server>,
@@ -29,7 +29,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Nothing is asked of the server before the first operation.
+    /// Does not contact the server before the first operation.
     pub(crate) fn new(server: Arc<Server>, connections: usize) -> Self {
         let most = connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -39,8 +39,8 @@ impl Pool {
         }
     }
 
-    /// Asks, and gets an answer or a fault in time. Somebody who goes away before that does not call it off: a connection in the
-    /// middle of a question would be lost, and with many of them the pool.
+    /// Runs the question, and returns an answer or a fault in time. A caller that goes away does not cancel it: a connection
+    /// in the middle of a question would be lost, and with many of them the pool.
     pub(crate) async fn answer<Q: Question>(&self, question: Q) -> Result<Q::Answer, Fault> {
         let limit = self.server.limit;
         let until = Instant::now() + limit;
@@ -81,7 +81,7 @@ impl Pool {
                 }
                 Ok(Err(fault)) => session.explained(fault).await,
                 Err(_) => {
-                    // The place is free again when the server has none of it any more.
+                    // The place is free again once the server has ended the question.
                     tokio::spawn(async move {
                         session.call_off().await;
                         drop(place);
@@ -93,7 +93,7 @@ impl Pool {
                 used = Some(session);
             } else if may_try_again && fault.is_of_the_connection() {
                 may_try_again = false;
-                // The others are no younger.
+                // The other idle connections are just as old.
                 self.idle().clear();
             } else {
                 if !fault.is_broken() && !fault.is_of_the_connection() {

@@ -1,4 +1,4 @@
-//! What is asked over a connection of the pool.
+//! Questions asked over a connection of the pool.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::session::{Ready, Server, Session};
 use crate::value::Value;
 use crate::words::Which;
 
-/// The rows of one statement, which is a transaction of its own.
+/// The rows of one statement, which is its own transaction.
 pub(crate) struct Single {
     pub(crate) which: Which,
     pub(crate) values: Vec<Value>,
@@ -40,7 +40,7 @@ impl Question for Indexed {
         let Single { which, values } = &self.single;
         let ready = session.ready(*which).await?;
         let begin = begin(self.patience, None);
-        // One behind the other, without waiting in between.
+        // Sent one after the other, without waiting in between.
         let (begun, rows) = tokio::join!(
             biased;
             session.script(&begin),
@@ -54,7 +54,7 @@ impl Question for Indexed {
     }
 }
 
-/// A new record, and what goes for it, while nobody else makes one for this user.
+/// Creates a record and deletes those that make room for it, while nothing else creates one for this user.
 pub(crate) struct Creation {
     pub(crate) patience: i32,
     pub(crate) lock: i64,
@@ -86,7 +86,7 @@ impl Question for Creation {
         let room = match newest.and_then(|newest| self.room(&newest)) {
             Ok(Some(room)) => room,
             full_or_fault => {
-                // Should it fail, the connection is lost, and the transaction with it.
+                // If it fails, the connection is lost, and the transaction with it.
                 let _ = session.script("ROLLBACK").await;
                 return full_or_fault.map(|_| Created::Full);
             }
@@ -115,7 +115,7 @@ impl Creation {
     }
 }
 
-/// Runs the last statement of a transaction, and ends that, also when the statement fails.
+/// Runs the last statement of a transaction, and ends the transaction even if the statement fails.
 async fn committed(
     session: &Session,
     ready: &Ready<'_>,
@@ -127,7 +127,7 @@ async fn committed(
         session.script("COMMIT"),
     );
     let rows = rows?;
-    // Whatever a server says that ends meanwhile, this may have been carried out: it is not to be tried again.
+    // Whatever a server says if it ends meanwhile, this may have been carried out, so it must not be tried again.
     committed.map_err(|error| match Fault::from(error) {
         fault if fault.is_of_the_connection() => Fault::Broken(fault.to_string()),
         fault => fault,
@@ -140,7 +140,7 @@ fn only(rows: &[Row]) -> Result<&Row, Fault> {
     rows.first().ok_or_else(none)
 }
 
-/// What the table is like.
+/// The table's layout.
 pub(crate) struct Described {
     pub(crate) table: String,
 }
@@ -162,7 +162,7 @@ impl Question for Described {
     }
 }
 
-/// Whether the table says which records change.
+/// Whether the table reports changed records.
 pub(crate) struct SaysChanges {
     pub(crate) table: String,
     pub(crate) body: String,
@@ -178,7 +178,7 @@ impl Question for SaysChanges {
     }
 }
 
-/// Whether there is a table of this name.
+/// Whether there is a table with this name.
 pub(crate) struct IsThere {
     pub(crate) table: String,
 }
@@ -204,12 +204,12 @@ impl Question for Script {
     }
 }
 
-/// For as long as a transaction may be idle: somewhat longer than an operation may take.
+/// How long a transaction may be idle: somewhat longer than an operation may take.
 pub(crate) fn patience(limit: Duration) -> i32 {
     Server::milliseconds(limit.saturating_add(Duration::from_secs(1)))
 }
 
-/// All columns of a record, in their order.
+/// All columns of a record, in order.
 pub(crate) fn columns(record: &LoginRecord) -> Vec<Value> {
     vec![
         Value::Id(record.id),

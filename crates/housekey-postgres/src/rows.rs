@@ -1,4 +1,4 @@
-//! What a row says.
+//! Reads rows.
 
 use housekey::records::{LoginId, LoginRecord, Standing};
 use tokio_postgres::Row;
@@ -7,7 +7,7 @@ use tokio_postgres::types::FromSql;
 use crate::fault::Fault;
 use crate::session::Server;
 
-/// The rows, unless a standby has answered that was not asked for. The first column says so.
+/// The rows, or a fault if a standby answered although none was asked for. The first column says so.
 pub(crate) fn not_from_standby(rows: Vec<Row>, server: &Server) -> Result<Vec<Row>, Fault> {
     let first = rows.first();
     let first = first.ok_or_else(|| Fault::Broken("an answer has no row".to_owned()))?;
@@ -18,7 +18,7 @@ pub(crate) fn not_from_standby(rows: Vec<Row>, server: &Server) -> Result<Vec<Ro
     }
 }
 
-/// Those that were found: what says whether a standby answers is a row also when nothing was.
+/// The records that were found. There is a row even without a record, because it says whether a standby answers.
 pub(crate) fn records(rows: &[Row]) -> Result<Vec<LoginRecord>, Fault> {
     let found = rows
         .iter()
@@ -54,7 +54,7 @@ pub(crate) fn id(row: &Row) -> Result<LoginId, Fault> {
     Ok(LoginId::from_bytes(bytes))
 }
 
-/// A column of each row, by its number.
+/// A column of each row, by its index.
 pub(crate) fn column<'a, T: FromSql<'a>>(rows: &'a [Row], index: usize) -> Result<Vec<T>, Fault> {
     rows.iter().map(|row| get(row, index)).collect()
 }

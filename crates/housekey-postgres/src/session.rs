@@ -19,16 +19,16 @@ use crate::value::Value;
 use crate::watch::{Hearing, Pulse, Watch};
 use crate::words::{Which, Words};
 
-/// A connection is replaced when it is so old, so that what the operators of a network change reaches it.
+/// The age at which a connection is replaced, so that changes in the network take effect.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// The same for one that should say what changes, and cannot: it may be able to later.
+/// The same for a connection that should report changes and cannot: a new one may be able to.
 const LIFETIME_UNHEARD: Duration = Duration::from_secs(60);
 
-/// How long a connection has to take its leave, and a question that is called off to end.
+/// How long a connection may take to close, and a cancelled question to end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A setting that nobody knows: it is there where a connection leads to the server itself.
+/// A setting that no server defines. It is present if a connection leads to the server itself.
 const DIRECT: &str = "housekey.direct";
 
 /// Makes connections.
@@ -37,11 +37,11 @@ pub(crate) struct Server {
     pub(crate) words: Words,
     /// How long an operation may take.
     pub(crate) limit: Duration,
-    /// Whether the connections of look-ups are to say what changes.
+    /// Whether look-up connections are to report changes.
     pub(crate) watch: Option<Watch>,
     /// Why they do not, if they do not.
     uncached: Mutex<Option<String>>,
-    /// Something in between takes no settings for a connection, or forgets them.
+    /// Whether a pooler in between accepts no settings for a connection, or forgets them.
     is_pooled: AtomicBool,
 }
 
@@ -71,13 +71,14 @@ impl Server {
         self.address.keeps_statements && !self.is_pooled.load(Ordering::Relaxed)
     }
 
-    /// Connects. Of what is between this program and the server, a pooler that gives each transaction another connection has
-    /// to be known: it has no settings for a connection, and mixes up what is prepared on one. It is known by that.
+    /// Connects, and detects a pooler that gives each transaction another connection: it does not keep settings for a
+    /// connection. It would also mix up prepared statements.
     pub(crate) async fn connect(self: &Arc<Self>) -> Result<Session, Fault> {
         self.connect_hearing(None).await
     }
 
-    /// The same for look-ups, whose answers may be cached if the connection says what changes. Everything works without.
+    /// The same for look-ups, whose answers may be cached if the connection reports changes. Without that, everything still
+    /// works.
     pub(crate) async fn connect_watched(self: &Arc<Self>) -> Result<Session, Fault> {
         let Some(watch) = &self.watch else {
             return self.connect().await;
@@ -93,7 +94,7 @@ impl Server {
             Err(why) => Some(why),
         })?;
         let mut uncached = self.uncached.lock().unwrap_or_else(PoisonError::into_inner);
-        // Once is enough.
+        // Reported once.
         if let Some(why) = why.as_ref().filter(|why| uncached.as_ref() != Some(why)) {
             let server = self.address.server_name();
             tracing::warn!(target: "housekey", "{server}: records are not cached: {why}");
@@ -126,7 +127,7 @@ impl Server {
         self.open(None, hearing).await
     }
 
-    /// The server itself ends what takes too long, whatever becomes of this program.
+    /// The server itself ends operations that take too long, even if this program is gone.
     async fn connect_with_settings(
         self: &Arc<Self>,
         hearing: Option<&Arc<Hearing>>,
@@ -166,7 +167,7 @@ impl Server {
             if let Some(hearing) = &hearing {
                 hearing.feed.lose();
             }
-            // Before those hear of it who wait for an answer: they do when the connection is dropped.
+            // Set before the waiting callers notice the end, which they do when the connection is dropped.
             let _ = tells_end.set(ended.err().map(Fault::from));
         });
         Ok(Session {
@@ -183,7 +184,7 @@ impl Server {
     }
 }
 
-/// Moves what goes over a connection until that ends.
+/// Moves data over a connection until it ends.
 async fn drive<S, T>(
     mut connection: Connection<S, T>,
     hearing: Option<&Hearing>,
@@ -203,13 +204,13 @@ where
     Ok(())
 }
 
-/// A connection. Dropped, it takes its leave of the server when what was asked over it is answered, or soon without that.
+/// A connection. Dropping it closes it once its questions are answered, or a little later in any case.
 pub(crate) struct Session {
     server: Arc<Server>,
     client: Client,
-    /// What is prepared, by [`Which`]. `None` where nothing stays so.
+    /// The prepared statements, by [`Which`]. `None` if nothing stays prepared.
     prepared: Option<[OnceCell<Statement>; Which::COUNT]>,
-    /// What says which records change, if anything does.
+    /// Reports changed records, if anything does.
     pulse: Option<Pulse>,
     is_to_hear: bool,
     born: Instant,
@@ -245,7 +246,7 @@ impl Session {
         !self.client.is_closed() && self.born.elapsed() < lifetime
     }
 
-    /// Whether what is prepared stays so.
+    /// Whether statements stay prepared on it.
     pub(crate) fn is_prepared(&self) -> bool {
         self.prepared.is_some()
     }
@@ -254,8 +255,8 @@ impl Session {
         self.pulse.as_ref()
     }
 
-    /// What the server said when it ended the connection, in place of no answer: it says so to the one that it was about to
-    /// answer, or, when there was none, to nobody. What was asked after that, it has not read.
+    /// The fault, or what the server said when it ended the connection. The server says it in place of the answer that it was
+    /// working on, or outside of any answer if there was none. It has not read later questions.
     pub(crate) async fn explained(&self, fault: Fault) -> Fault {
         if !fault.is_broken() || !self.client.is_closed() {
             return fault;
@@ -270,7 +271,7 @@ impl Session {
         &self.server
     }
 
-    /// Before several are sent one behind the other.
+    /// Prepares a statement before several are sent one after another.
     pub(crate) async fn ready(&self, which: Which) -> Result<Ready<'_>, tokio_postgres::Error> {
         let text = self.server.words.text(which);
         let Some(prepared) = &self.prepared else {
@@ -281,7 +282,7 @@ impl Session {
         Ok(Ready::Prepared(prepared.clone()))
     }
 
-    /// Sends it when it is first polled.
+    /// Sends it when the future is first polled.
     pub(crate) async fn run(
         &self,
         ready: &Ready<'_>,
@@ -304,7 +305,7 @@ impl Session {
         self.run(&self.ready(which).await?, values).await
     }
 
-    /// Runs a statement that does not stay prepared. All of it is sent at once, so that a pooler sends all of it to one server.
+    /// Runs a statement that does not stay prepared. All of it is sent at once, so that a pooler sends it to one server.
     pub(crate) async fn typed(
         &self,
         text: &str,
@@ -317,17 +318,17 @@ impl Session {
         self.client.query_typed(text, &values).await
     }
 
-    /// Runs SQL without arguments; sends it when it is first polled.
+    /// Runs SQL without arguments. Sends it when the future is first polled.
     pub(crate) async fn script(&self, text: &str) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(text).await
     }
 
-    /// Waits until all that was sent before is answered.
+    /// Waits until everything sent before is answered.
     pub(crate) async fn wait(&self) {
         let _ = self.client.check_connection().await;
     }
 
-    /// Gives up all that waits for an answer over this connection, at the server too.
+    /// Abandons everything that waits for an answer over this connection, on the server too.
     pub(crate) fn hang_up(&self) {
         let cancel = self.cancel();
         let driver = self.driver.abort_handle();
@@ -337,7 +338,7 @@ impl Session {
         });
     }
 
-    /// The same for one that nobody else uses, and waits until the server has given it up too, or soon without that.
+    /// The same for a connection without other users. Waits until the server has abandoned it too, or for a short time.
     pub(crate) async fn call_off(self) {
         let cancel = self.cancel();
         let Self {
@@ -351,8 +352,8 @@ impl Session {
         let _ = driver.await;
     }
 
-    /// Asks the server to end what it is at for this connection. A pooler is not asked: PgBouncer 1.18 and 1.19 may end when they
-    /// are, with everybody's connections.
+    /// Asks the server to cancel what it is doing for this connection. A pooler is not asked, because PgBouncer 1.18 and 1.19
+    /// may exit then, with everybody's connections.
     fn cancel(&self) -> impl Future<Output = ()> + Send + use<> {
         let is_pooled = self.server.is_pooled.load(Ordering::Relaxed);
         let token = (!is_pooled).then(|| self.client.cancel_token());

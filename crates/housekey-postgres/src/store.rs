@@ -54,37 +54,38 @@ pub struct PostgresLoginStore {
 }
 
 impl PostgresLoginStore {
-    /// How long an operation may take: five seconds, unless [`timeout`](Self::timeout) says otherwise.
+    /// How long an operation may take by default: five seconds. [`timeout`](Self::timeout) changes it.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// How many connections there may be for everything but look-ups, unless [`max_connections`](Self::max_connections) says
-    /// otherwise.
+    /// How many connections there may be by default for everything except look-ups.
+    /// [`max_connections`](Self::max_connections) changes it.
     pub const DEFAULT_MAX_CONNECTIONS: usize = 10;
 
-    /// A store in the table `housekey_logins`, which must be there: see [`create_table`](Self::create_table). It connects when it
-    /// is first asked, in a tokio runtime.
+    /// A store in the table `housekey_logins`, which must exist: see [`create_table`](Self::create_table). It connects at
+    /// the first operation, in a tokio runtime.
     ///
-    /// The URL is that of libpq and sqlx, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with what they know of these options
-    /// behind a `?`:
+    /// The URL is that of libpq and sqlx, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with these of their options after a
+    /// `?`:
     ///
-    /// - several hosts, `postgres://…@one,two/DATABASE`: the first that answers and writes is used. `target_session_attrs` is
-    ///   `read-write`; with `any`, a standby may answer too, which may still know logins that have ended, and which none can be
-    ///   made on.
+    /// - several hosts, `postgres://…@one,two/DATABASE`: the first that answers and accepts writes is used.
+    ///   `target_session_attrs` is `read-write`; with `any`, a standby may answer too. A standby may still have logins that
+    ///   have ended, and cannot create any.
     /// - `host=/var/run/postgresql`: a Unix socket.
-    /// - `sslmode`: `disable`, `prefer` (encrypted if the server can; so it is without this), `require` (encrypted; but anybody
-    ///   in between can be the server), `verify-ca` (with a certificate of somebody who is trusted), `verify-full` (for this
-    ///   host). `sslrootcert` is a file with those who are trusted, in place of the system's; `sslcert` and `sslkey` are what this
-    ///   program shows.
-    /// - `statement-cache-capacity=0`: prepares nothing on a connection. It is needed behind no pooler that is known; see the
-    ///   crate's documentation.
-    /// - `application_name`, `options`, `options[NAME]`, `channel_binding`, `sslnegotiation`, `hostaddr`, `load_balance_hosts`,
-    ///   `connect_timeout`, `tcp_user_timeout`, `keepalives` and what belongs to it.
+    /// - `sslmode`: `disable`, `prefer` (encrypted if the server supports it; the default), `require` (encrypted; but
+    ///   anybody in between can pose as the server), `verify-ca` (with a certificate of a trusted authority), `verify-full`
+    ///   (for this host). `sslrootcert` is a file with the trusted authorities, in place of the system's; `sslcert` and
+    ///   `sslkey` are this program's own certificate and key.
+    /// - `statement-cache-capacity=0`: prepares nothing on a connection. None of the known poolers needs it; see the crate's
+    ///   documentation.
+    /// - `application_name`, `options`, `options[NAME]`, `channel_binding`, `sslnegotiation`, `hostaddr`,
+    ///   `load_balance_hosts`, `connect_timeout`, `tcp_user_timeout`, `keepalives` and its related options.
     ///
-    /// A pool of sqlx's says its URL too: `pool.connect_options().to_url_lossy()`.
+    /// A pool of sqlx's can return its URL: `pool.connect_options().to_url_lossy()`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when this is not such a URL, or a file that it names cannot be read.
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) if this is not such a URL, or a file that it names cannot be
+    /// read.
     pub fn connect(url: &str) -> Result<Self, Error> {
         let address = Address::parse(url).map_err(|error| {
             Error::new(
@@ -117,7 +118,7 @@ impl PostgresLoginStore {
         }
     }
 
-    /// Another table, perhaps in a schema: `staff_logins`, `app.logins`. Each login manager needs one of its own.
+    /// Uses another table, perhaps in a schema: `staff_logins`, `app.logins`. Each login manager needs its own.
     ///
     /// ```no_run
     /// # use housekey_postgres::PostgresLoginStore;
@@ -130,8 +131,9 @@ impl PostgresLoginStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the name has anything but ASCII letters, digits and `_`, or is
-    /// longer than 52 characters. Capital letters are kept: `Logins` is not the table that SQL without quotation marks calls so.
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) if the name contains anything except ASCII letters, digits and
+    /// `_`, or is longer than 52 characters. Upper case is kept: `Logins` is not the table that unquoted SQL means by that
+    /// name.
     pub fn table(self, name: &str) -> Result<Self, Error> {
         let table = TableName::new(name);
         let table = table.map_err(|error| Error::new(ErrorKind::Setting, error.to_string()))?;
@@ -139,20 +141,20 @@ impl PostgresLoginStore {
         let (limit, connections) = (self.server.limit, self.connections);
         let store = Self::build(address, table, limit, connections, None);
         match self.cache {
-            // Of other records than a clone of this store has.
+            // A separate cache, because a clone of this store has other records.
             Some((settings, _)) => store.cache_records(settings),
             None => Ok(store),
         }
     }
 
-    /// Keeps records that were read in this process, so that most requests ask nothing of the server, which says by itself what
-    /// changes (`LISTEN`). A login that ended elsewhere is over here when that arrives, within milliseconds; should it be lost
-    /// unnoticed, within the [lease](RecordCache::lease).
+    /// Keeps records that were read in this process, so that most requests ask nothing of the server. The server reports
+    /// changes by itself (`LISTEN`). A login that ended elsewhere is over here when the report arrives, within milliseconds.
+    /// If the report is lost without an error, it is over within the [lease](RecordCache::lease).
     ///
-    /// It takes triggers on the table, which [`create_table`](Self::create_table) and
-    /// [`create_table_sql`](Self::create_table_sql) make from then on, and a connection to the server itself: through PgBouncer in
-    /// transaction mode, and from a standby, nothing is cached. `create_table` then says so; later, the log does. A table with
-    /// partitions is not cached either.
+    /// It needs triggers on the table, which [`create_table`](Self::create_table) and
+    /// [`create_table_sql`](Self::create_table_sql) add from then on, and a connection to the server itself. Through
+    /// PgBouncer in transaction mode, and from a standby, nothing is cached: `create_table` then says so, and later the log
+    /// does. A table with partitions is not cached either.
     ///
     /// ```no_run
     /// use housekey::records::RecordCache;
@@ -167,7 +169,7 @@ impl PostgresLoginStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the cache's settings make no sense.
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) if the cache's settings make no sense.
     pub fn cache_records(self, cache: RecordCache) -> Result<Self, Error> {
         let records = cache.build()?;
         let address = self.server.address.clone();
@@ -176,31 +178,31 @@ impl PostgresLoginStore {
         Ok(Self::build(address, self.table, limit, connections, cache))
     }
 
-    /// How long an operation may take, with the wait for a connection and with connecting, before it is an error. The server
-    /// ends what takes longer by itself, too.
+    /// How long an operation may take before it is an error, including the wait for a connection and connecting. The server
+    /// also ends operations that take longer.
     pub fn timeout(self, timeout: Duration) -> Self {
         let address = self.server.address.clone();
         Self::build(address, self.table, timeout, self.connections, self.cache)
     }
 
-    /// How many connections there may be at once for everything but look-ups, 1 at least. Look-ups have one more, for all of them.
+    /// How many connections there may be at once for everything except look-ups, at least 1. All look-ups share one more.
     pub fn max_connections(self, connections: usize) -> Self {
         let address = self.server.address.clone();
         let limit = self.server.limit;
         Self::build(address, self.table, limit, connections, self.cache)
     }
 
-    /// Makes the table and its indexes where they are missing, and beside it the table where [attempts](housekey::attempts) are
-    /// counted, whose name ends in `_attempts`. If records are to be [cached](Self::cache_records), also the triggers that this
-    /// takes. Several processes may do it at once. When everything is there, it
-    /// only looks.
+    /// Creates the table and its indexes if they are missing, and beside it the table that counts
+    /// [attempts](housekey::attempts), whose name ends in `_attempts`. If records are to be [cached](Self::cache_records),
+    /// also the triggers that this needs. Several processes may do it at once. If everything exists, it only looks.
     ///
-    /// The server's user must be allowed to make tables. Where that is not so, use [`create_table_sql`](Self::create_table_sql).
+    /// The server's user must be allowed to create tables. If it is not, use [`create_table_sql`](Self::create_table_sql).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) when the server cannot be reached, or refuses; or when there is
-    /// something else of this name, or the name of an index is taken; or when records are to be cached and cannot be. The message says which server, why, and what to do.
+    /// [`ErrorKind::StoreFailed`](housekey::ErrorKind::StoreFailed) if the server cannot be reached, or refuses; if
+    /// something else has this name, or the name of an index is taken; or if records are to be cached and cannot be. The
+    /// message says which server, why, and what to do.
     pub async fn create_table(&self) -> Result<(), Error> {
         let layout = self.layout().await?;
         let attempts = self.table.attempts();
@@ -242,7 +244,7 @@ impl PostgresLoginStore {
         }
     }
 
-    /// What [`create_table`](Self::create_table) runs, for the application's own migrations.
+    /// The SQL that [`create_table`](Self::create_table) runs, for the application's own migrations.
     ///
     /// ```no_run
     /// # use housekey_postgres::PostgresLoginStore;
@@ -258,7 +260,7 @@ impl PostgresLoginStore {
         }
     }
 
-    /// What the table is like, unless no logins can be kept there.
+    /// The table's layout, or a fault if it cannot keep logins.
     async fn layout(&self) -> Result<Layout, Error> {
         let table = self.table.to_string();
         let layout = self.answer(Described { table }).await?;
@@ -276,7 +278,7 @@ impl PostgresLoginStore {
         answer.map_err(|fault| self.failed(fault))
     }
 
-    /// The rows of one statement that is a transaction of its own.
+    /// The rows of one statement that is its own transaction.
     pub(crate) async fn single<const N: usize>(
         &self,
         which: Which,
@@ -308,7 +310,7 @@ impl PostgresLoginStore {
         fault.at(&self.server.address.server_name())
     }
 
-    /// That these logins are about to be changed.
+    /// Tells the cache that these logins are about to be changed.
     fn changing(&self, logins: impl IntoIterator<Item = LoginId>) -> Option<Changing> {
         let (_, cache) = self.cache.as_ref()?;
         Some(cache.changing(logins))
@@ -322,7 +324,7 @@ impl PostgresLoginStore {
         let values = [Value::Id(*id), Value::number(now)];
         let (rows, session) = self.read(self.loads.rows(Which::Load, &values).await)?;
         let record = self.read(rows::records(&rows))?.pop();
-        // As a pooler could give it, which the store has not noticed.
+        // An unnoticed pooler could cause this.
         if record.as_ref().is_some_and(|record| record.id != *id) {
             let other = "the answer is another record than was asked for";
             return Err(self.failed(Fault::Mixed(other.to_owned())));
@@ -514,7 +516,7 @@ mod tests {
         assert!(include_str!("../README.md").contains(&format!("```sql\n{sql}```")));
     }
 
-    /// As a machine has it that goes away in the middle, until the server notices.
+    /// As when a machine goes away in the middle, until the server notices.
     #[tokio::test]
     async fn whoever_has_a_users_lock_keeps_nobody_waiting_but_that_user_and_them_not_for_ever() {
         let url = shared_url(Kind::Postgres);

@@ -1,11 +1,11 @@
-//! Connections that are encrypted, as `sslmode` says.
+//! Encrypted connections, as `sslmode` says.
 
-/// What is asked of the server's certificate.
+/// What is checked in the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// Anybody on the way can pose as the server.
+    /// Nothing: anybody in between can pose as the server.
     Nothing,
-    /// That it was signed by somebody who is trusted.
+    /// That a trusted authority signed it.
     Signature,
     /// And that it is for this host.
     SignatureAndName,
@@ -14,9 +14,9 @@ pub(crate) enum Check {
 /// Files with certificates, in PEM.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Certificates {
-    /// Who is trusted; or `system`.
+    /// The trusted authorities; or `system`.
     pub(crate) roots: Option<String>,
-    /// What this program shows the server, and the key to it.
+    /// This program's own certificate, and its key.
     pub(crate) own: Option<String>,
     pub(crate) key: Option<String>,
 }
@@ -69,14 +69,14 @@ mod with_rustls {
 
     use super::{Certificates, Check};
 
-    /// What makes a connection encrypted.
+    /// Encrypts connections.
     #[derive(Clone)]
     pub(crate) struct Tls(MakeRustlsConnect);
 
     impl Tls {
         pub(crate) const IS_BUILT_IN: bool = true;
 
-        /// For connections that are not to be encrypted: it is never asked.
+        /// For unencrypted connections: it is never asked.
         pub(crate) fn none() -> Self {
             Self::new(Check::Nothing, &Certificates::default()).expect("it reads no files")
         }
@@ -122,7 +122,7 @@ mod with_rustls {
         let mut roots = RootCertStore::empty();
         match certificates.roots.as_deref() {
             None | Some("system") => {
-                // Some of them may be of a kind that is not read; without any there is an error below.
+                // Some may be of an unsupported kind. If none is left, there is an error below.
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             }
             Some(file) => {
@@ -135,7 +135,7 @@ mod with_rustls {
         }
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
             .build()
-            .map_err(|error| format!("sslrootcert: nobody is trusted ({error})"))
+            .map_err(|error| format!("sslrootcert: there are no trusted authorities ({error})"))
     }
 
     fn read_certificates(option: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -149,7 +149,7 @@ mod with_rustls {
         }
     }
 
-    /// For `verify-ca`: whatever host the certificate is for.
+    /// For `verify-ca`: accepts a certificate for any host.
     #[derive(Debug)]
     struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -162,7 +162,7 @@ mod with_rustls {
             ocsp: &[u8],
             now: UnixTime,
         ) -> Result<ServerCertVerified, Error> {
-            // The name is what it looks at last.
+            // The name is checked last.
             match self
                 .0
                 .verify_server_cert(certificate, intermediates, name, ocsp, now)
@@ -198,7 +198,7 @@ mod with_rustls {
         }
     }
 
-    /// For `prefer` and `require`: any certificate, but only from somebody who has its key.
+    /// For `prefer` and `require`: accepts any certificate, if the server has its key.
     #[derive(Debug)]
     struct Unchecked(Arc<CryptoProvider>);
 

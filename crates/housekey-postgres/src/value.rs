@@ -1,4 +1,4 @@
-//! What a statement is given.
+//! The arguments of statements.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,7 @@ use housekey::attempts::AttemptKey;
 use housekey::records::LoginId;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-/// An argument of a statement. The driver logs arguments when its log is on: this one shows nothing.
+/// An argument of a statement. The driver can log arguments: this one shows nothing.
 pub(crate) enum Value {
     Id(LoginId),
     Key(AttemptKey),
@@ -19,7 +19,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The largest that there is for a number that is larger: it comes 292 billion years after 1970.
+    /// A number, or the largest possible one in place of a larger: that is 292 billion years after 1970.
     pub(crate) fn number(number: u64) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }

@@ -1,6 +1,6 @@
-//! A connection over which the server says by itself which records change, so that those can be cached that were loaded over it.
+//! A connection over which the server reports changed records, so that records loaded over it can be cached.
 //!
-//! It is the connection of the look-ups: what it is told arrives in order with what it is answered, and both are about the same server.
+//! It is the connection of the look-ups, so that reports and answers arrive in order and are about the same server.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,13 +18,13 @@ use crate::rows::get;
 use crate::session::Session;
 use crate::value::Value;
 
-/// How often the server is asked within a lease whether it still says what changes. Each time wakes all who listen.
+/// How often within a lease the server is asked whether it still reports changes. Each time wakes all listeners.
 const BEATS: u32 = 2;
 
-/// What begins the words of a notification that is only asked for to see it come back.
+/// The first character of a notification that was only sent to see it come back.
 const BEAT: char = '?';
 
-/// What connections are to say changes to.
+/// The cache and the channel for reported changes.
 pub(crate) struct Watch {
     pub(crate) cache: CachedRecords,
     channel: String,
@@ -32,17 +32,17 @@ pub(crate) struct Watch {
     body: String,
 }
 
-/// What a connection hears.
+/// The notifications that a connection receives.
 pub(crate) struct Hearing {
     pub(crate) feed: Feed,
     channel: String,
-    /// The server's process for this connection: others say things on the channel, too.
+    /// The server's process for this connection, because others use the channel too.
     process: AtomicI32,
     /// The number of the last beat that came back.
     beats: watch::Sender<u64>,
 }
 
-/// What keeps the records of a connection right, for as long as this lives.
+/// Keeps the records of a connection correct, for as long as this lives.
 pub(crate) struct Pulse {
     pub(crate) hearing: Arc<Hearing>,
     beat: OnceLock<AbortHandle>,
@@ -76,7 +76,7 @@ impl Watch {
         })
     }
 
-    /// Has a connection say what changes from now on, if it can. Why not, if it cannot.
+    /// Makes a connection report changes from now on, or returns why it cannot.
     pub(crate) async fn begin(
         &self,
         session: &Session,
@@ -102,7 +102,7 @@ impl Watch {
             hearing: Arc::clone(hearing),
             beat: OnceLock::new(),
         };
-        // So that there is time left for what the connection is for.
+        // Leaves time for the connection's actual work.
         let patience = self.cache.lease().min(session.server().limit / 4);
         let Ok(first) = timeout(patience, self.beat(session, hearing, 1)).await else {
             return Ok(Err(format!(
@@ -124,7 +124,7 @@ impl Watch {
         }
     }
 
-    /// Asks the server to say something, and waits until it comes back. `None` when the table does not say what changes.
+    /// Sends a notification, and waits until it comes back. `None` if the table does not report changes.
     async fn beat(
         &self,
         session: &Session,
@@ -165,7 +165,7 @@ fn no_row() -> Fault {
 }
 
 impl Hearing {
-    /// Called in the order in which the connection brings it, before what is answered afterwards.
+    /// Called in the order in which the connection delivers, before later answers.
     pub(crate) fn hear(&self, said: &Notification) {
         if said.channel() != self.channel {
             return;
@@ -185,7 +185,7 @@ impl Hearing {
     }
 }
 
-/// Asks again and again, for as long as somebody has the connection.
+/// Asks again and again, for as long as the connection is in use.
 pub(crate) fn go_on(session: &Arc<Session>) {
     let Some(pulse) = session.pulse() else {
         return;
@@ -211,7 +211,7 @@ pub(crate) fn go_on(session: &Arc<Session>) {
             };
             match timeout(lease, watch.beat(&session, &hearing, number)).await {
                 Ok(Ok(Some(asked))) => hearing.feed.answered(asked),
-                // The next look-up connects anew, and finds out why.
+                // The next look-up connects again, and finds out why.
                 _ => return hearing.feed.lose(),
             }
         }

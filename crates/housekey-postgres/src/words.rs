@@ -27,7 +27,7 @@ pub(crate) enum Which {
 impl Which {
     pub(crate) const COUNT: usize = 14;
 
-    /// What it is given.
+    /// The types of its arguments.
     pub(crate) fn types(self) -> &'static [Type] {
         const LOAD: &[Type] = &[Type::BYTEA, Type::INT8];
         const LIST: &[Type] = &[Type::TEXT, Type::INT8, Type::INT8];
@@ -75,7 +75,7 @@ impl Which {
     }
 }
 
-/// Their texts.
+/// The texts of the statements.
 pub(crate) struct Words([Arc<str>; Which::COUNT]);
 
 impl Words {

@@ -1,4 +1,4 @@
-//! Attempts, which are counted beside the logins: a key for each of theirs.
+//! Attempts, counted beside the logins: one key per attempt key.
 
 use housekey::BoxError;
 use housekey::attempts::{AttemptKey, AttemptSchedule, AttemptStanding, AttemptStore, Counted};
@@ -15,7 +15,7 @@ impl RedisLoginStore {
     }
 }
 
-/// No replica is waited for: what a failover loses of these is some guesses more.
+/// Does not wait for replicas: if a failover loses some of these, it allows a few more guesses.
 impl AttemptStore for RedisLoginStore {
     async fn count_attempt(
         &self,
@@ -69,7 +69,7 @@ impl AttemptStore for RedisLoginStore {
         Ok(())
     }
 
-    /// Redis has done it.
+    /// Redis deletes them by itself.
     async fn delete_expired_attempts(&self, _: u64, _: usize) -> Result<usize, BoxError> {
         Ok(0)
     }

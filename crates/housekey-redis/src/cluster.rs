@@ -1,8 +1,8 @@
-//! The nodes of a Redis Cluster, and which of them has which hash slot.
+//! The nodes of a Redis Cluster, and their hash slots.
 //!
-//! redis-rs has a connection to clusters, which this is not: what got no answer it asks again, and a second login might come of it;
-//! and it keeps connections over which nothing comes back. Here a question is put again only where it was not carried out: the slot
-//! is elsewhere, or is moving, or there was no connection.
+//! This does not use redis-rs's connection to clusters, for two reasons. It repeats questions that got no answer, which
+//! might make a second login, and it keeps connections over which no answers come. This code repeats a question only if it
+//! was not carried out: its slot is elsewhere or moving, or there was no connection.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::watch::Watch;
 
 /// How often a question is sent elsewhere.
 const MOST_REDIRECTIONS: usize = 200;
-/// Until a question is put again that came while a slot was moving, or while a node was replaced.
+/// How long to wait before repeating a question that came while a slot was moving, or while a node was replaced.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a node may take to say where the others are, before another one is asked.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,14 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 type Address = (String, u16);
 
 pub(crate) struct Cluster {
-    /// The first says how every node is spoken to.
+    /// The first says how to connect to every node.
     seeds: Vec<Client>,
-    /// Whether its nodes are to say what changes.
+    /// Whether its nodes are to report changes.
     watch: Option<Watch>,
     map: Mutex<Map>,
-    /// Who holds it asks for the map; the others wait for that.
+    /// The holder of this lock asks for the map; the others wait for that.
     refreshing: tokio::sync::Mutex<()>,
-    /// Whom to ask for it next.
+    /// The node to ask for it next.
     turn: AtomicUsize,
 }
 
@@ -46,10 +46,10 @@ pub(crate) struct Cluster {
 struct Map {
     /// The first and the last slot of each range, in order.
     ranges: Vec<(u16, u16, Arc<Node>)>,
-    /// Slots that are elsewhere since.
+    /// Slots that have moved since.
     moved: HashMap<u16, Arc<Node>>,
     nodes: HashMap<Address, Arc<Node>>,
-    /// Counts the maps, so that of many who find one wrong, one asks for the next.
+    /// Counts the maps, so that of many callers that find one wrong, only one asks for the next.
     number: usize,
     is_doubted: bool,
 }
@@ -65,17 +65,17 @@ impl Map {
     }
 }
 
-/// What to do about a failure.
+/// How to react to a failure.
 enum Reaction {
     /// The slot is at another node now.
     Moved(Address),
     /// The slot is moving, and this key is at another node already.
     Ask(Address),
-    /// It was not carried out, and may be soon: by this node, or after one was replaced by another.
+    /// It was not carried out. This node may do so soon, or a replacement of the node.
     Later { elsewhere: bool },
-    /// It was not carried out, and will not be by this node.
+    /// It was not carried out, and this node will not do so.
     Elsewhere,
-    /// Nobody knows whether it was carried out.
+    /// It is not known whether it was carried out.
     Unknown,
     /// It is the answer.
     Answer,
@@ -101,7 +101,7 @@ impl Cluster {
                 Some(node) => (node, self.map().number),
                 None => self.node_of(question.slot, time).await?,
             };
-            // The others say that it is still this one.
+            // The other nodes say that it is still this one.
             if let Some((before, failure)) = unreachable.take()
                 && Arc::ptr_eq(&before, &node)
             {
@@ -139,7 +139,7 @@ impl Cluster {
         )))
     }
 
-    /// Each node's at once. What is not answered well is asked again, on its own.
+    /// Sends each node's questions at once. If a question is not answered well, it is sent again by itself.
     pub(crate) async fn ask_all(
         &self,
         questions: &[Question<'_>],
@@ -176,7 +176,7 @@ impl Cluster {
         Ok(answers)
     }
 
-    /// What the settings of its masters may do to logins.
+    /// How the settings of its masters may affect logins.
     pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
         self.node_of(0, time).await?;
         let nodes: Vec<_> = self
@@ -211,11 +211,11 @@ impl Cluster {
             return Ok(known);
         }
         self.refresh(time).await?;
-        let nobody = || self.failure(Fault::NoNode(format!("nobody has slot {slot}")));
+        let nobody = || self.failure(Fault::NoNode(format!("no node has slot {slot}")));
         known(self).ok_or_else(nobody)
     }
 
-    /// Asks one node after the other for the map, another one first each time.
+    /// Asks one node after another for the map, beginning with a different one each time.
     async fn refresh(&self, time: Time) -> Result<(), Failure> {
         let known: Vec<Address> = self.map().nodes.keys().cloned().collect();
         let mut clients = Vec::new();
@@ -261,7 +261,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// That a map is wrong, unless there is another one already.
+    /// Marks a map as wrong, unless there is a new one already.
     fn doubt(&self, number: usize) {
         let mut map = self.map();
         map.is_doubted |= map.number == number;
@@ -271,7 +271,7 @@ impl Cluster {
         let node = self.node_at(address)?;
         let mut map = self.map();
         map.moved.insert(slot, node);
-        // When many have moved, one question tells all of them.
+        // If many slots have moved, one question finds all of them.
         map.is_doubted |= map.moved.len().is_multiple_of(8);
         Ok(())
     }
@@ -329,7 +329,7 @@ fn reaction(failure: &Failure, node: &Node) -> Reaction {
     let redirected = || {
         let (address, _) = error.redirect_node()?;
         let (host, port) = address.rsplit_once(':')?;
-        // Without a name it is where the question went.
+        // An empty name means the node that was asked.
         let host = if host.is_empty() { node.host()? } else { host };
         Some((host.to_owned(), port.parse().ok()?))
     };
@@ -348,7 +348,7 @@ fn reaction(failure: &Failure, node: &Node) -> Reaction {
     }
 }
 
-/// Which master has which slots, as one of the nodes sees it.
+/// Which master has which slots, according to one of the nodes.
 async fn ranges(client: &Client) -> Result<Vec<(u16, u16, Address)>, Fault> {
     let mut connection = connect(client).await?;
     let mut command = redis::cmd("CLUSTER");

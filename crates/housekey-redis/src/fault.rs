@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! Faults, and what to do about them.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,36 +6,36 @@ use std::time::Duration;
 use housekey::{Error, ErrorKind};
 use redis::{RedisError, ServerErrorKind};
 
-/// A fault, before it is known which server it is about.
+/// A fault before it is known which server it concerns.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Its words do not show what was read, or what was sent.
+    /// Its text does not show what was read or sent.
     Redis(RedisError),
-    /// No answer came for as long as one may take.
+    /// No answer came in time.
     TooLate(Duration),
-    /// The answer is not one of a record, or of the scripts.
+    /// The answer is not a record's, or not a script's.
     Unreadable,
-    /// A command has another name there.
+    /// A command was renamed on that server.
     UnknownCommand,
-    /// It is not the server that writes.
+    /// It is not the server for writes.
     Replica,
-    /// It watches servers.
+    /// It is a Sentinel, which watches servers.
     Sentinel,
     /// No Sentinel says where the master is.
     NoMaster(String),
     /// No node of a cluster says where the others are.
     NoNode(String),
-    /// The change is made, and too few replicas have it.
+    /// The change is made, but too few replicas have it.
     Replicas { have: usize, need: usize },
 }
 
-/// A fault of a certain server.
+/// A fault of a particular server.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) fault: Fault,
-    /// As messages name it.
+    /// The server, as messages name it.
     server: String,
-    /// Whether the server may have done what it was asked for.
+    /// Whether the server may have carried out the question.
     pub(crate) was_sent: bool,
 }
 
@@ -61,7 +61,8 @@ impl Failure {
 }
 
 impl Fault {
-    /// As an error of the core: which server, what is wrong with it, what to do. No password is in it, and nothing of a record.
+    /// As an error of the core: which server, what is wrong with it, what to do. It contains no password, and nothing of a
+    /// record.
     pub(crate) fn at(self, server: &str) -> Error {
         let message = format!("{server}: {self}; {}", self.advice());
         let error = Error::new(ErrorKind::StoreFailed, message);
@@ -135,7 +136,7 @@ fn advice(error: &RedisError) -> &'static str {
     }
 }
 
-/// Redis before 7.0 says it of a script in the words of the script's error.
+/// Before version 7.0, Redis reports READONLY inside a script only in the text of the script's error.
 pub(crate) fn is_read_only(error: &RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly) || says(error, "-READONLY")
 }
@@ -166,14 +167,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Leaves out words that show what was read, or what was sent: to a command that it does not know, since somebody has renamed
-/// it, a server answers with all that was sent.
+/// Leaves out texts that show what was read or sent. A server answers an unknown command, for instance a renamed one, with
+/// everything that was sent.
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
         match error.kind() {
             redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => Self::Unreadable,
             _ if is_unknown_command(&error) => Self::UnknownCommand,
-            // The scripts say it of what they read.
+            // The scripts report it about what they read.
             _ if says(&error, "unreadable") => Self::Unreadable,
             _ => Self::Redis(error),
         }

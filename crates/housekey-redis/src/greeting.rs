@@ -1,4 +1,4 @@
-//! What a server says of itself when a connection is made.
+//! What a server says about itself when a connection is made.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use redis::{FromRedisValue, Pipeline, RedisError, Value};
 use crate::fault::{Fault, is_unknown_command};
 use crate::question::answers;
 
-/// Refuses whatever is not the server that writes: a replica answers questions too, with what it had some time ago.
+/// Refuses a server that is not the one for writes: a replica answers questions too, with older data.
 pub(crate) async fn refuse_replicas(connection: &mut MultiplexedConnection) -> Result<(), Fault> {
     match role(connection).await?.as_str() {
         "master" => Ok(()),
@@ -18,7 +18,7 @@ pub(crate) async fn refuse_replicas(connection: &mut MultiplexedConnection) -> R
     }
 }
 
-/// `HELLO` says it to everybody, and `ROLE` only to users who may ask; but it is younger.
+/// Any user may run `HELLO`, but only some may run `ROLE`. `HELLO` is the newer command.
 async fn role(connection: &mut MultiplexedConnection) -> Result<String, Fault> {
     match redis::cmd("HELLO").query_async(connection).await {
         Ok(Value::Map(pairs)) => role_in(pairs.into_iter()),
@@ -66,7 +66,7 @@ const NO_LOG: &str = "appendonly is no: after a crash, logins that have ended ma
 const LATE_LOG: &str =
     "appendfsync is not always: after a power cut, logins that have ended may be back; set it";
 
-/// What its settings may do to logins.
+/// How its settings may affect logins.
 pub(crate) async fn warnings(connection: &mut MultiplexedConnection) -> Result<Vec<String>, Fault> {
     let mut pipeline = Pipeline::with_capacity(3);
     pipeline.cmd("INFO").arg("memory");
@@ -96,7 +96,7 @@ pub(crate) async fn warnings(connection: &mut MultiplexedConnection) -> Result<V
     ) {
         (Some("1"), Some("always")) => {}
         (Some("1"), Some(_)) => warnings.push(LATE_LOG.to_owned()),
-        // Those who run it for others do not show it.
+        // Hosting services do not show it.
         (Some("1"), None) => warnings.push(UNSEEN.to_owned()),
         _ => warnings.push(NO_LOG.to_owned()),
     }

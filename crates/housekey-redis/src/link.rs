@@ -1,8 +1,8 @@
-//! One connection for all requests to a server, made again when it fails.
+//! One connection for all requests to a server, replaced when it fails.
 //!
-//! redis-rs has a `ConnectionManager` for that, which this is not, for two reasons. After an answer that never came it
-//! keeps the connection, and when the server's machine is gone, none comes over that one for as long as the operating
-//! system tries, which is 15 minutes. And while the server refuses, it lets everybody wait for its next try.
+//! This does not use redis-rs's `ConnectionManager`, for two reasons. After an answer that never came it keeps the
+//! connection. If the server's machine is gone, no answer comes over that connection for as long as the operating system
+//! tries, which is 15 minutes. And while the server refuses connections, it makes all callers wait for its next attempt.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,52 +22,52 @@ use crate::question::{Question, Time, answers};
 use crate::sentinel::Watched;
 use crate::watch::{self, Pulse, Watch};
 
-/// How long a connection is used that cannot say what changes, and should.
+/// How long a connection is used that should report changes and cannot.
 const UNHEARD: Duration = Duration::from_secs(60);
 
-/// Where the server is.
+/// The server's address.
 #[derive(Debug)]
 pub(crate) enum Way {
     /// Always at one address.
     Fixed(Client),
-    /// Wherever the Sentinels say.
+    /// At the address that the Sentinels give.
     Watched(Watched),
 }
 
-/// What a server has answered.
+/// An answer of the server.
 pub(crate) struct Answer {
     pub(crate) value: Value,
-    /// What says whether that changes, if anything does.
+    /// Reports whether the answer changes, if anything does.
     pub(crate) pulse: Option<Arc<Pulse>>,
 }
 
-/// The way to the server that writes.
+/// The connection to the server for writes.
 pub(crate) struct Link {
     way: Way,
-    /// Whether it is to say what changes.
+    /// Whether it is to report changes.
     watch: Option<Watch>,
     current: Mutex<Option<Numbered>>,
     last_number: AtomicU64,
-    /// Who holds it connects; the others wait for that.
+    /// The holder of this lock connects; the others wait for that.
     connecting: tokio::sync::Mutex<()>,
-    /// Once is enough, and for one of the connections to a server.
+    /// Reported once, and by one of the connections to a server.
     has_warned: AtomicBool,
-    /// Why it does not say what changes, if it does not.
+    /// Why it does not report changes, if it does not.
     uncached: Mutex<Option<String>>,
 }
 
-/// Which connection, so that nobody gives up the next one in its place.
+/// Identifies the connection, so that its successor is not dropped in its place.
 #[derive(Clone)]
 struct Numbered {
     number: u64,
     connection: MultiplexedConnection,
     pulse: Option<Arc<Pulse>>,
-    /// Until when it is used, where it should say what changes, and cannot: another one may be able to later.
+    /// Until when it is used if it should report changes and cannot: a new one may be able to.
     until: Option<Instant>,
 }
 
 impl Numbered {
-    /// Whether it says what changes, if it can.
+    /// Whether it reports changes, if it can.
     fn is_well(&self) -> bool {
         match &self.pulse {
             Some(pulse) => !pulse.feed.is_lost(),
@@ -77,7 +77,7 @@ impl Numbered {
 }
 
 impl Link {
-    /// Nothing is asked of the server before the first operation.
+    /// Does not contact the server before the first operation.
     pub(crate) fn new(way: Way, warns: bool, watch: Option<Watch>) -> Self {
         Self {
             way,
@@ -90,7 +90,7 @@ impl Link {
         }
     }
 
-    /// Asks the server, and gets an answer or an error in time.
+    /// Asks the server, and returns an answer or an error in time.
     pub(crate) async fn ask(
         &self,
         question: &Question<'_>,
@@ -115,7 +115,7 @@ impl Link {
         Err(Failure::sent(fault, &self.to_string()))
     }
 
-    /// Asks several plain questions at once. An answer may be an error of the server's.
+    /// Asks several plain questions at once. An answer may be an error from the server.
     pub(crate) async fn ask_all(
         &self,
         questions: &[&Question<'_>],
@@ -140,7 +140,7 @@ impl Link {
         Err(Failure::sent(fault, &self.to_string()))
     }
 
-    /// What its settings may do to logins.
+    /// How its settings may affect logins.
     pub(crate) async fn warnings(&self, time: Time) -> Result<Vec<String>, Failure> {
         let Numbered {
             number,
@@ -211,7 +211,7 @@ impl Link {
             let Some(why) = watch::cannot(&fault) else {
                 return Err(fault);
             };
-            // Everything works without. Once is enough.
+            // Without this, everything still works. Reported once.
             if self.uncached().replace(why.clone()).is_none() {
                 tracing::warn!(target: "housekey", "{self}: {why}");
             }
@@ -238,7 +238,7 @@ impl Link {
     }
 }
 
-/// How long it may take is its caller's business.
+/// The caller limits its time.
 pub(crate) async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     connect_with(client, &settings()).await
 }
@@ -275,8 +275,8 @@ impl fmt::Display for Link {
     }
 }
 
-/// Whether the server has answered, and another connection would get the same answer. A replica may be one only since the
-/// connection was made, and its name may lead to another server by now.
+/// Whether the server has answered, and would give the same answer over another connection. A replica may have become one
+/// only after the connection was made, and its name may lead to another server by now.
 fn is_answer(fault: &Fault) -> bool {
     match fault {
         Fault::Redis(error) => is_error_of_the_question(error),

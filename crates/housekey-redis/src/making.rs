@@ -1,4 +1,4 @@
-//! The second step of a new login: writing its record.
+//! The second step of a new login: writes its record.
 
 use housekey::Error;
 use housekey::records::{Created, Limit, LoginId, LoginRecord};
@@ -7,7 +7,7 @@ use housekey_statements::redis::{SWEPT, long_expired, number, seconds_to_keep};
 use crate::question::{Question, Time};
 use crate::records::Records;
 
-/// A record that is being made.
+/// A record to be created.
 #[derive(Clone, Copy)]
 pub(crate) struct Making<'a> {
     pub(crate) new: &'a LoginRecord,
@@ -16,16 +16,16 @@ pub(crate) struct Making<'a> {
     pub(crate) claim: &'a str,
 }
 
-/// What became of it.
+/// The result.
 pub(crate) struct Made {
-    /// `None` when there is room for it, and nothing was done.
+    /// `None` if there is room for it and nothing was done.
     pub(crate) answer: Option<Created>,
-    /// The ids of the user's records that are gone.
+    /// The ids of the user's removed records.
     pub(crate) gone: Vec<String>,
 }
 
 impl Records {
-    /// Writes a record, or only looks whether it could.
+    /// Writes a record, or only checks whether it could.
     pub(crate) async fn make(
         &self,
         making: Making<'_>,
@@ -65,7 +65,7 @@ impl Records {
     }
 }
 
-/// The record but for its id and its user, and how long Redis is to keep it.
+/// Adds the record without its id and its user, and how long Redis must keep it.
 pub(crate) fn add_record<'a>(question: Question<'a>, record: &LoginRecord) -> Question<'a> {
     question
         .arg(number(record.version))

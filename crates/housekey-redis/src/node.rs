@@ -24,14 +24,14 @@ pub(crate) enum Ways {
     Cluster(Vec<Client>),
 }
 
-/// Where the records are.
+/// The servers that hold the records.
 pub(crate) enum Servers {
     One(Box<Node>),
     Many(Box<Cluster>),
 }
 
 impl Servers {
-    /// Those at these places, which are to say what changes if there is a cache.
+    /// The servers at these addresses. They report changes if there is a cache.
     pub(crate) fn new(places: &Ways, cache: Option<&CachedRecords>, prefix: &Arc<str>) -> Self {
         let watch = |in_cluster| Some(Watch::new(cache?.clone(), prefix, in_cluster));
         match places {
@@ -51,8 +51,8 @@ impl Servers {
         }
     }
 
-    /// Asks several plain questions at once. What a node of a cluster does not answer well is asked again, on its own: the slot may be
-    /// elsewhere.
+    /// Asks several plain questions at once. If a node of a cluster does not answer one well, it is asked again by itself:
+    /// the slot may be elsewhere.
     pub(crate) async fn ask_all(
         &self,
         questions: &[Question<'_>],
@@ -90,7 +90,7 @@ impl fmt::Display for Servers {
     }
 }
 
-/// A server, over two connections: nobody waits behind a question that waits for replicas.
+/// A server, over two connections, so that nothing waits behind a question that waits for replicas.
 pub(crate) struct Node {
     pub(crate) reads: Link,
     waits: Link,

@@ -1,16 +1,17 @@
-//! Whose an id is, for those that were found lately.
+//! The users of ids that were found lately.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use housekey::records::LoginId;
 
-/// How many ids are remembered at least, and half of how many at most.
+/// At least how many ids are remembered, and half of the most.
 const MANY: usize = 10_000;
-/// Longer names are not worth the room.
+/// Longer names are not worth the memory.
 const LONGEST: usize = 200;
 
-/// Says where to look first. A record that is not there may be elsewhere, so what is forgotten here, or wrong, costs a look-up.
+/// Says where to look first. If a record is not there, it may be elsewhere, so a missing or wrong entry costs only a
+/// look-up.
 #[derive(Default)]
 pub(crate) struct Places(Mutex<Generations>);
 

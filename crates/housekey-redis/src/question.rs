@@ -1,4 +1,4 @@
-//! What is asked of a server.
+//! Questions to a server.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::fault::Fault;
 
-/// How long an operation may take, and until when that is.
+/// How long an operation may take, and its deadline.
 #[derive(Clone, Copy)]
 pub(crate) struct Time {
     pub(crate) limit: Duration,
@@ -18,7 +18,7 @@ pub(crate) struct Time {
 
 impl Time {
     pub(crate) fn begin(limit: Duration) -> Self {
-        // As good as for ever, where the clock cannot count as far.
+        // Practically for ever, if the clock cannot count as far.
         let now = Instant::now();
         let far = now + Duration::from_secs(60 * 60 * 24 * 365);
         Self {
@@ -31,7 +31,7 @@ impl Time {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// No longer than this, and no longer than the operation.
+    /// At most this long, and not longer than the operation.
     pub(crate) fn at_most(self, limit: Duration) -> Self {
         Self {
             until: self.until.min(Self::begin(limit).until),
@@ -40,12 +40,12 @@ impl Time {
     }
 }
 
-/// A command about keys of one hash slot.
+/// A command on keys of one hash slot.
 pub(crate) struct Question<'a> {
     pub(crate) slot: u16,
     pub(crate) command: Cmd,
     script: Option<&'a Script>,
-    /// How many replicas have to have what it changes before it counts as answered.
+    /// How many replicas must have its change before it counts as answered.
     replicas: usize,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// A script, to which its arguments are to be added.
+    /// A script. Its arguments are added afterwards.
     pub(crate) fn script(script: &'a Script, keys: &[String]) -> Self {
         let mut command = redis::cmd("EVALSHA");
         command.arg(script.get_hash()).arg(keys.len()).arg(keys);
@@ -92,12 +92,12 @@ impl<'a> Question<'a> {
         self
     }
 
-    /// Whether its answer waits for others, and everything behind it on the same connection too.
+    /// Whether its answer waits for replicas, and so holds up everything behind it on the same connection.
     pub(crate) fn waits(&self) -> bool {
         self.replicas > 0
     }
 
-    /// Puts it to a server, which is being moved the slot to if this is `asking`.
+    /// Sends it to a server. `asking` says that the slot is being moved there.
     pub(crate) async fn put(
         &self,
         mut connection: MultiplexedConnection,
@@ -130,7 +130,7 @@ impl<'a> Question<'a> {
         }
         pipeline.add_command(self.command.clone());
         if self.waits() {
-            // So that there is time left for the answer that they have not got it.
+            // Leaves time for an answer that says that the replicas do not have it.
             let patience = (time.left() * 3 / 4).as_millis().max(1);
             let patience = u64::try_from(patience).unwrap_or(u64::MAX);
             pipeline.cmd("WAIT").arg(self.replicas).arg(patience);
@@ -154,7 +154,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// What is said to each command of a pipeline.
+/// The answer to each command of a pipeline.
 pub(crate) async fn answers(
     connection: &mut MultiplexedConnection,
     pipeline: &Pipeline,

@@ -1,4 +1,4 @@
-//! What is asked and answered about records.
+//! Questions and answers about records.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::watch::Pulse;
 /// How many questions are under way at once for one operation.
 const AT_ONCE: usize = 64;
 
-/// How many buckets are looked into at once.
+/// How many buckets are searched at once.
 const BUCKETS_AT_ONCE: usize = 256;
 
 /// The records of a prefix.
@@ -28,13 +28,13 @@ const BUCKETS_AT_ONCE: usize = 256;
 pub(crate) struct Records {
     pub(crate) servers: Arc<Servers>,
     pub(crate) prefix: Arc<str>,
-    /// How many replicas have to have a change.
+    /// How many replicas must have a change.
     pub(crate) replicas: usize,
     pub(crate) places: Arc<Places>,
     pub(crate) scripts: Arc<Scripts>,
 }
 
-/// Each is sent once to a server, and named by its digest afterwards.
+/// The scripts. Each is sent once to a server, and named by its digest afterwards.
 pub(crate) struct Scripts {
     pub(crate) create: Script,
     pub(crate) update: Script,
@@ -71,22 +71,22 @@ impl Scripts {
     }
 }
 
-/// Whose an id is.
+/// The owner of an id.
 pub(crate) enum Claimed {
-    /// This claim's. What the pointer was before, or nothing.
+    /// This claim. Holds what the pointer was before, or nothing.
     Now { before: String },
-    /// Another user's: what the pointer is.
+    /// Another user. Holds the pointer.
     ByOther(String),
 }
 
-/// Whose a record may be.
+/// Where a record may be: a user.
 pub(crate) struct Place {
     pub(crate) user_id: String,
-    /// Whether it was only remembered.
+    /// Whether it was only remembered, and not just read.
     is_remembered: bool,
 }
 
-/// A record, and what says whether it changes.
+/// A record, and the feed that reports whether it changes.
 pub(crate) struct Loaded {
     pub(crate) record: LoginRecord,
     pub(crate) pulse: Option<Arc<Pulse>>,
@@ -102,7 +102,7 @@ impl Records {
         Ok(self.ask_over(question, time).await?.0)
     }
 
-    /// The same, and what says whether the answer changes.
+    /// The same, with the feed that reports whether the answer changes.
     async fn ask_over<T: FromRedisValue>(
         &self,
         question: &Question<'_>,
@@ -118,7 +118,7 @@ impl Records {
         self.servers.unreadable().into_error()
     }
 
-    /// A script about a user, to which its further arguments are to be added.
+    /// A script about a user. Its further arguments are added afterwards.
     pub(crate) fn of_user<'a>(&self, script: &'a Script, user_id: &str) -> Question<'a> {
         Question::script(script, &keys_of_user(&self.prefix, user_id)).arg(user_id)
     }
@@ -202,7 +202,7 @@ impl Records {
         Ok(Some(place).filter(|place| not_at.is_none_or(|it| it.user_id != place.user_id)))
     }
 
-    /// A claim that nobody else has made.
+    /// A random claim, different from all others.
     pub(crate) fn new_claim() -> Result<String, Error> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| {
@@ -212,7 +212,8 @@ impl Records {
         Ok(said::claim(random))
     }
 
-    /// Points an id to the user of a new record, unless it points to another one, or to that one if this is expected.
+    /// Points an id to the user of a new record, unless it points to another user. If it points to the expected one, it is
+    /// replaced.
     pub(crate) async fn claim(
         &self,
         new: &LoginRecord,
@@ -234,7 +235,7 @@ impl Records {
         })
     }
 
-    /// Whether an id that points to another user has a record there that lives.
+    /// Whether an id that points to another user has a live record there.
     pub(crate) async fn lives(
         &self,
         id: &LoginId,
@@ -247,7 +248,8 @@ impl Records {
         Ok(there.is_some_and(|there| number(now) < there.record.expires_at))
     }
 
-    /// Keeps the claim of a pointer from coming true, and takes the record away that it led to. `false` when that lives.
+    /// Prevents a pointer's claim from being fulfilled, and removes the record that it led to. `false` if that record is
+    /// live.
     pub(crate) async fn fence(
         &self,
         id: &LoginId,
@@ -267,7 +269,7 @@ impl Records {
         Ok(lives == 0)
     }
 
-    /// Keeps a record's pointer as long as the record.
+    /// Keeps a record's pointer for as long as the record.
     pub(crate) async fn point(
         &self,
         id: &LoginId,
@@ -285,8 +287,8 @@ impl Records {
         Ok(())
     }
 
-    /// Takes the pointers of a user's records away that are gone: an id and a claim of each. One that stays leads to nothing, and
-    /// goes when its record would have expired; so a failure here changes no answer.
+    /// Removes the pointers of a user's removed records: an id and a claim of each. A pointer that stays leads to nothing,
+    /// and goes when its record would have expired, so a failure here does not change the answer.
     pub(crate) async fn release(&self, user_id: &str, gone: &[(String, String)], time: Time) {
         for some in gone.chunks(AT_ONCE) {
             let mut asking = Vec::with_capacity(some.len());
@@ -300,14 +302,14 @@ impl Records {
         }
     }
 
-    /// Makes a pointer what it was before, if that is anything.
+    /// Restores a pointer to what it was before, if it was anything.
     pub(crate) async fn give_back(&self, id: &str, pointer: String, before: &str, time: Time) {
         let question = self.of_pointer(&self.scripts.release, id);
         let question = question.arg(pointer).arg(before);
         let _: Result<u8, Error> = self.ask(&question, time).await;
     }
 
-    /// Deletes records that had expired by then, in one bucket after the other.
+    /// Deletes records that had expired by then, one bucket after another.
     pub(crate) async fn purge(
         &self,
         now: u64,
@@ -348,7 +350,7 @@ impl Records {
         Question::about(&key, command)
     }
 
-    /// Each user's at once.
+    /// Each user's records at once.
     async fn purge_entries(
         &self,
         entries: &[String],

@@ -1,4 +1,4 @@
-//! Where Sentinels say that a master is.
+//! The address of a master, from its Sentinels.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,12 +11,12 @@ use crate::fault::Fault;
 use crate::link::connect;
 use crate::question::Time;
 
-/// A master that Sentinels watch, and replace when it is gone.
+/// A master that Sentinels watch and replace if it fails.
 pub(crate) struct Watched {
     sentinels: Vec<Client>,
-    /// How it is spoken to. Its address is the name that the Sentinels know it by.
+    /// How to connect to it. Its address is the name that the Sentinels know it by.
     master: Client,
-    /// The one that answered last is asked first.
+    /// The Sentinel that answered last is asked first.
     first: AtomicUsize,
 }
 
@@ -29,7 +29,7 @@ impl Watched {
         }
     }
 
-    /// Asks one Sentinel after the other, and gives none of them all of the time.
+    /// Asks one Sentinel after another, and gives each only a part of the time.
     pub(crate) async fn master(&self, time: Time) -> Result<Client, Fault> {
         let count = self.sentinels.len();
         let share = u32::try_from(count + 1).unwrap_or(u32::MAX);
@@ -67,7 +67,7 @@ impl Watched {
     }
 }
 
-/// Not the addresses of the Sentinels, which say nothing of where the master is.
+/// Leaves out the addresses of the Sentinels, which do not say where the master is.
 impl fmt::Display for Watched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let database = self.master.get_connection_info().redis_settings().db();

@@ -43,17 +43,17 @@ pub struct RedisLoginStore {
 }
 
 impl RedisLoginStore {
-    /// How long an operation may take: five seconds, unless [`timeout`](Self::timeout) says otherwise.
+    /// How long an operation may take by default: five seconds. [`timeout`](Self::timeout) changes it.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// A store on one server, whose keys start with `housekey:`. It asks over a connection of its own, which it makes when it is
-    /// first needed, and again whenever it is lost. A server that is a replica then is refused.
+    /// A store on one server, with keys that start with `housekey:`. It has its own connection, which it opens at the first
+    /// operation, and again whenever it is lost. It refuses a server that is a replica at that time.
     pub fn new(client: Client) -> Self {
         Self::on(Ways::Fixed(client))
     }
 
-    /// A store on a Redis Cluster, of which some nodes are named: those that are asked where the others are. Of these, one has to
-    /// answer. The first of them says how every node is spoken to: user, password, TLS.
+    /// A store on a Redis Cluster. Name some of its nodes: these are asked for the others, and at least one must answer. The
+    /// first one says how to connect to every node: user, password, TLS.
     ///
     /// ```no_run
     /// use housekey_redis::RedisLoginStore;
@@ -67,14 +67,15 @@ impl RedisLoginStore {
     /// # }
     /// ```
     ///
-    /// A question is put again only where it was not carried out: its slot is at another node, or is moving, or there was no
+    /// A question is repeated only if it was not carried out: its slot is at another node or moving, or there was no
     /// connection.
     pub fn cluster(nodes: impl IntoIterator<Item = Client>) -> Self {
         Self::on(Ways::Cluster(nodes.into_iter().collect()))
     }
 
-    /// A store on whichever server these Sentinels call the master of a name. The host of `master` is that name, and the rest of it
-    /// says how the server is spoken to: user, password, database, TLS. What the Sentinels are asked with is in their own clients.
+    /// A store on the server that these Sentinels call the master of a name. The host of `master` is that name, and the rest
+    /// of it says how to connect to the server: user, password, database, TLS. The Sentinels' own credentials are in their
+    /// clients.
     ///
     /// ```no_run
     /// use housekey_redis::RedisLoginStore;
@@ -89,7 +90,8 @@ impl RedisLoginStore {
     /// # }
     /// ```
     ///
-    /// They are asked for each new connection, and what they name is refused unless it says itself that it is a master.
+    /// Sentinels are asked for each new connection. The server that they name is refused unless it says itself that it is a
+    /// master.
     pub fn sentinel(sentinels: impl IntoIterator<Item = Client>, master: Client) -> Self {
         let sentinels = sentinels.into_iter().collect();
         Self::on(Ways::Watched { sentinels, master })
@@ -111,8 +113,8 @@ impl RedisLoginStore {
         }
     }
 
-    /// What its keys start with. Each login manager needs a prefix of its own, and none that another one starts with. In a cluster
-    /// there is no `{` in it, or all records would be on one node.
+    /// The prefix of its keys. Each login manager needs its own prefix, which must not be the beginning of another one's. In
+    /// a cluster it must not contain `{`, or all records would be on one node.
     ///
     /// ```no_run
     /// # use housekey_redis::RedisLoginStore;
@@ -125,7 +127,7 @@ impl RedisLoginStore {
         self.records.prefix = prefix.into().into();
         self.records.places = Arc::default();
         match self.cache.take() {
-            // Of other keys than a clone of this store with another prefix has.
+            // A separate cache, because a clone of this store with another prefix has other keys.
             Some((settings, _)) => self
                 .cache_records(settings)
                 .expect("these settings were taken before"),
@@ -133,12 +135,13 @@ impl RedisLoginStore {
         }
     }
 
-    /// Keeps records that were read in this process, so that most requests ask nothing of the server, which says by itself what
-    /// changes (`CLIENT TRACKING`, of Redis 6 or later). A login that ended elsewhere is over here when that arrives, within
-    /// milliseconds; should it be lost unnoticed, within the [lease](RecordCache::lease).
+    /// Keeps records that were read in this process, so that most requests ask nothing of the server. The server reports
+    /// changes by itself (`CLIENT TRACKING`, of Redis 6 or later). A login that ended elsewhere is over here when the report
+    /// arrives, within milliseconds. If the report is lost without an error, it is over within the
+    /// [lease](RecordCache::lease).
     ///
-    /// The client's user must be allowed `HELLO` and `CLIENT TRACKING`, and in a cluster `CLUSTER INFO`. Where the server cannot do
-    /// it, nothing is cached, which is said in the log and by [`check`](Self::check).
+    /// The client's user must be allowed `HELLO` and `CLIENT TRACKING`, and in a cluster `CLUSTER INFO`. If the server
+    /// cannot do it, nothing is cached, and the log and [`check`](Self::check) say so.
     ///
     /// ```no_run
     /// use housekey::records::RecordCache;
@@ -152,7 +155,7 @@ impl RedisLoginStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) when the cache's settings make no sense.
+    /// [`ErrorKind::Setting`](housekey::ErrorKind::Setting) if the cache's settings make no sense.
     pub fn cache_records(mut self, cache: RecordCache) -> Result<Self, Error> {
         let records = cache.build()?;
         let servers = Servers::new(&self.at, Some(&records), &self.records.prefix);
@@ -161,26 +164,28 @@ impl RedisLoginStore {
         Ok(self)
     }
 
-    /// How long an operation may take, with connecting, before it is an error.
+    /// How long an operation may take before it is an error, including connecting.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How many replicas must have a change before it counts as answered: none, unless this says otherwise. With one, an ended login
-    /// stays ended when the replica that has this takes the master's place; without, the master answers first and the replica gets
-    /// its copy afterwards. With fewer replicas that follow, changes are errors, and logins can be looked at.
+    /// How many replicas must have a change before it counts as answered: none by default. With one, an ended login stays
+    /// ended if that replica takes the master's place. With none, the master answers first and the replica gets its copy
+    /// afterwards. If fewer replicas follow, changes are errors, and logins can still be looked at.
     ///
-    /// It costs each change the time to the replica and back (Redis's `WAIT`), one after the other.
+    /// Each change takes additional time: a round trip to the replica and back (Redis's `WAIT`), and one change follows
+    /// another.
     pub fn replicas(mut self, count: usize) -> Self {
         self.records.replicas = count;
         self
     }
 
-    /// Asks the servers whether their settings may lose logins, or bring ended ones back. There is a sentence for each, which names
-    /// the server and what to set; with none, all is well. What the store finds when it first connects it also writes to the log.
+    /// Asks the servers whether their settings may lose logins, or bring ended ones back. Returns a sentence for each
+    /// problem, which names the server and the setting; an empty list means that all is well. When the store first connects,
+    /// it also logs the problems that it finds.
     ///
-    /// It looks at `maxmemory-policy`, `appendonly` and `appendfsync`, of masters alone.
+    /// It looks at `maxmemory-policy`, `appendonly` and `appendfsync`, and only on masters.
     ///
     /// ```no_run
     /// # async fn start(store: housekey_redis::RedisLoginStore) -> Result<(), housekey::Error> {
@@ -193,7 +198,7 @@ impl RedisLoginStore {
     ///
     /// # Errors
     ///
-    /// When a server does not answer.
+    /// If a server does not answer.
     pub async fn check(&self) -> Result<Vec<String>, Error> {
         let warnings = self.records.servers.warnings(self.begin()).await;
         warnings.map_err(|failure| failure.into_error())
@@ -203,7 +208,7 @@ impl RedisLoginStore {
         Time::begin(self.timeout)
     }
 
-    /// That these logins are about to be changed.
+    /// Tells the cache that these logins are about to be changed.
     fn changing(&self, logins: impl IntoIterator<Item = LoginId>) -> Option<Changing> {
         let (_, cache) = self.cache.as_ref()?;
         Some(cache.changing(logins))
@@ -262,7 +267,7 @@ impl LoginStore for RedisLoginStore {
             if records.lives(&new.id, &others, limit.now, time).await? {
                 return Ok(Created::Taken);
             }
-            // What is not created takes nothing away from the other one.
+            // A record that is not created removes nothing of the existing one.
             let made = records.make(making, true, time).await?;
             if let Some(answer) = made.answer {
                 also_ended(&mut changing, &answer);
@@ -281,14 +286,14 @@ impl LoginStore for RedisLoginStore {
         match answer {
             Created::Done { .. } => {
                 records.places.keep(new.id, &new.user_id);
-                // Those of other users, if there are any.
+                // Those of other users, if any.
                 for id in replacing.iter().filter(|id| **id != new.id) {
                     if !made.gone.contains(&id.to_string()) {
                         self.delete_at(id, time).await?;
                     }
                 }
             }
-            // After another user's, there is nothing that it could lead to.
+            // Before, the id pointed to another user's record, which is gone, so there is nothing to restore.
             _ if before == expected && !expected.is_empty() => {}
             _ => {
                 let (id, unused) = (new.id.to_string(), pointer(&claim, &new.user_id));
@@ -321,7 +326,7 @@ impl LoginStore for RedisLoginStore {
         Ok(Some(record))
     }
 
-    /// A record stays with its user: where that is another one, there is none.
+    /// A record stays with its user. If the id belongs to another user, the record is gone.
     async fn update(&self, changed: &LoginRecord) -> Result<Updated, BoxError> {
         let _changing = self.changing([changed.id]);
         let (records, time) = (&self.records, self.begin());
@@ -424,7 +429,7 @@ impl LoginStore for RedisLoginStore {
                 records.ask(&question, self.begin()).await?;
             for (id, text) in found {
                 let record = records.record(records.id(&id)?, user_id, &text)?;
-                // One that was used meanwhile has moved to the front, and another one to its place.
+                // A record used meanwhile has moved to the front, and another one to its place.
                 if start == 0 || listed.iter().all(|it| it.id != record.id) {
                     listed.push(record);
                 }

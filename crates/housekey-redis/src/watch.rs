@@ -1,8 +1,8 @@
-//! A connection over which the server says by itself which records change, so that those can be cached that were loaded over it.
+//! A connection over which the server reports changed records, so that records loaded over it can be cached.
 //!
-//! It is the connection of all look-ups, so that the server that is asked is the one that says what changes, also after a failover and
-//! in a cluster; and so that a change cannot arrive before what was answered before it. Redis's own table of who has read what is not
-//! used (`BCAST`): each such connection hears of all changes of a user's records.
+//! It is the connection of all look-ups. So the server that is asked is the one that reports changes, even after a failover
+//! and in a cluster, and a change cannot arrive before an earlier answer. Redis's own table of which client has read what is
+//! not used (`BCAST`): each such connection receives all changes of users' records.
 
 use std::sync::{Arc, Weak};
 
@@ -17,10 +17,10 @@ use crate::fault::Fault;
 use crate::greeting;
 use crate::link::{connect_with, settings};
 
-/// How often a server is asked within a lease whether it is still there.
+/// How often within a lease the server is asked whether it is still there.
 const BEATS: u32 = 4;
 
-/// What connections are to say changes to.
+/// The cache and the prefix for reported changes.
 #[derive(Clone)]
 pub(crate) struct Watch {
     pub(crate) cache: CachedRecords,
@@ -28,7 +28,7 @@ pub(crate) struct Watch {
     in_cluster: bool,
 }
 
-/// What keeps the records of a connection right, for as long as this lives.
+/// Keeps the records of a connection correct, for as long as this lives.
 pub(crate) struct Pulse {
     pub(crate) feed: Arc<Feed>,
     beat: AbortHandle,
@@ -50,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// Connects to a server that writes.
+    /// Connects to the server for writes.
     pub(crate) async fn connect(
         &self,
         client: &Client,
@@ -71,7 +71,7 @@ impl Watch {
         Ok((connection, Arc::new(Pulse { feed, beat })))
     }
 
-    /// What the connection is told is heard at once, before what it is answered afterwards.
+    /// A report on the connection is handled at once, before later answers.
     fn hearing(&self, feed: &Arc<Feed>) -> AsyncConnectionConfig {
         let (feed, prefix) = (Arc::downgrade(feed), Arc::clone(&self.prefix));
         settings().set_push_sender(move |push| {
@@ -92,13 +92,13 @@ impl Watch {
             let asked = feed.ask();
             match timeout(lease, self.is_well(&mut connection)).await {
                 Ok(Ok(true)) => feed.answered(asked),
-                // The next look-up connects anew.
+                // The next look-up connects again.
                 _ => return feed.lose(),
             }
         }
     }
 
-    /// Whether it is the server that writes, and its part of a cluster has not been cut off from the others.
+    /// Whether it is the server for writes, and its part of a cluster is not cut off from the others.
     async fn is_well(&self, connection: &mut MultiplexedConnection) -> Result<bool, Fault> {
         greeting::refuse_replicas(connection).await?;
         if !self.in_cluster {
@@ -138,7 +138,7 @@ fn speaking_resp3(client: &Client) -> Result<Client, Fault> {
     Ok(Client::open(info.set_redis_settings(settings))?)
 }
 
-/// Why a server cannot say what changes, if that is what is wrong.
+/// Why a server cannot report changes, if that is the fault.
 pub(crate) fn cannot(fault: &Fault) -> Option<String> {
     use redis::{ErrorKind, ServerErrorKind};
     let is_about_it = match fault {

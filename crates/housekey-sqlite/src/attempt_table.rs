@@ -1,4 +1,4 @@
-//! The table of attempts, beside that of the logins.
+//! The table of attempts, beside the table of logins.
 
 use housekey::attempts::{AttemptKey, AttemptStanding};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -23,7 +23,7 @@ pub(crate) struct AttemptTable {
 }
 
 impl AttemptTable {
-    /// That beside the table of this name.
+    /// The table of attempts beside the table with this name.
     pub(crate) fn beside(logins: &str) -> Self {
         let name = format!("{logins}_attempts");
         Self {

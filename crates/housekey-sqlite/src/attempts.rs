@@ -1,4 +1,4 @@
-//! Attempts, which are counted in the file of the logins.
+//! Attempts, counted in the file of the logins.
 
 use housekey::BoxError;
 use housekey::attempts::{AttemptKey, AttemptSchedule, AttemptStanding, AttemptStore, Counted};
@@ -8,8 +8,8 @@ use crate::store::{PURGE, SqliteLoginStore};
 use crate::table::Table;
 use crate::writer::Alone;
 
-/// Each is one transaction of the connection that writes. It is done also when nobody waits for it any more: somebody who goes away
-/// after each guess is counted.
+/// Each is one transaction of the connection that writes. It is done even if its caller has gone, so a client that
+/// disconnects after each guess is counted.
 impl AttemptStore for SqliteLoginStore {
     async fn count_attempt(
         &self,

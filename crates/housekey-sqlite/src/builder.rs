@@ -1,4 +1,4 @@
-//! The settings of the store, and what is checked of them.
+//! The settings of the store, and their checks.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,51 +35,51 @@ impl SqliteLoginStoreBuilder {
         }
     }
 
-    /// The table's name: `logins`, unless this says otherwise. Letters, digits and `_`, no digit first. Each login
-    /// manager needs a table of its own.
+    /// The table's name, by default `logins`. It consists of letters, digits and `_`, and does not begin with a digit. Each
+    /// login manager needs its own table.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// How many look-ups run at once: as many as there are cores, but at least 2 and at most 16. Each has a connection
-    /// of its own. Those that come when all are in use wait for one, on a thread that may.
+    /// How many look-ups run at once. The default is the number of cores, but at least 2 and at most 16. Each has its own
+    /// connection. If all are in use, further look-ups wait for one on a thread that may block.
     pub fn readers(mut self, count: usize) -> Self {
         self.readers = Some(count);
         self
     }
 
-    /// How long to wait while somebody else keeps the file locked: five seconds, counted from when an operation is asked for,
-    /// however many ask. The request is answered with 503 afterwards.
+    /// How long to wait while another program keeps the file locked: five seconds by default, counted from the start of an
+    /// operation, however many operations wait. After that, the request gets a 503.
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
     }
 
-    /// Does all work on the thread that asks: every future is ready when it is first polled, and nothing is started, neither a
-    /// thread nor a runtime. For programs without a runtime, and for those that fork. In an asynchronous program, a write would stop
-    /// its whole thread until it is on the disk.
+    /// Does all work on the calling thread: every future is ready when it is first polled, and neither a thread nor a
+    /// runtime is started. For programs without a runtime, and for those that fork. In an asynchronous program, a write
+    /// would stop its whole thread until it is on the disk.
     ///
     /// Look-ups and writes wait for each other as little as without this: [`readers`](Self::readers) says how many look-ups
-    /// run at once, and one write does. Nothing waits for longer than [`busy_timeout`](Self::busy_timeout): neither for
-    /// a connection nor for a lock. Connections belong to no thread; threads may come and go.
+    /// run at once, and one write does. Nothing waits longer than [`busy_timeout`](Self::busy_timeout), neither for a
+    /// connection nor for a lock. Connections do not belong to threads; threads may come and go.
     ///
     /// # Forks
     ///
-    /// [`open`](Self::open) leaves no connection open, so a program may open the store, fork, and use it in every child. Once it
-    /// is used, SQLite cannot be carried over a fork: the child would count on locks that only its parent has, and what it writes
-    /// could be lost without an error. So ahead of such a fork close the connections by
-    /// [`before_fork`](SqliteLoginStore::before_fork). Otherwise every operation in the child fails, with an error
-    /// that says so; the parent goes on, and its connections are never closed by the child.
+    /// [`open`](Self::open) leaves no connection open, so a program may open the store, fork, and use it in every child.
+    /// Once it has been used, SQLite does not survive a fork: the child would rely on locks that only its parent holds, and
+    /// its writes could be lost without an error. So close the connections with
+    /// [`before_fork`](SqliteLoginStore::before_fork) first. Otherwise every operation in the child fails, with an error
+    /// that says so. The parent goes on, and the child never closes its connections.
     ///
-    /// This looks after connections of this crate. Those of another library to the same file have the same limits.
+    /// This covers connections of this crate. Those of another library to the same file have the same limits.
     pub fn on_calling_thread(mut self) -> Self {
         self.on_calling_thread = true;
         self
     }
 
-    /// Has [`open`](Self::open) make nothing, and fail where the file or its table is missing. For a program that looks after the
-    /// logins of another one, and must not leave an empty file behind where somebody has mistyped its name.
+    /// Makes [`open`](Self::open) fail if the file or its table is missing, instead of creating it. For a program that
+    /// manages the logins of another one: a mistyped name must not create an empty file.
     ///
     /// ```
     /// use housekey_sqlite::SqliteLoginStore;
@@ -93,14 +93,14 @@ impl SqliteLoginStoreBuilder {
         self
     }
 
-    /// Opens the file, and makes what is missing: the file, the table, its indexes. On Unix only this user can read a file
-    /// that is made; one that is there keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks:
-    /// meant for the start of the program.
+    /// Opens the file, and creates what is missing: the file, the table, its indexes. On Unix only this user can read a new
+    /// file; an existing one keeps its permissions. The file is set to use SQLite's write-ahead log. Blocks, so call it at
+    /// the start of the program.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] for a setting that is wrong; [`ErrorKind::StoreFailed`] when the file cannot be used, or
-    /// its table is another one.
+    /// [`ErrorKind::Setting`] for a wrong setting; [`ErrorKind::StoreFailed`] if the file cannot be used, or its table is a
+    /// different one.
     pub fn open(self) -> Result<SqliteLoginStore, Error> {
         let setting = |message: String| Err(Error::new(ErrorKind::Setting, message));
         let Some(table) = Table::new(&self.table) else {
@@ -117,9 +117,9 @@ impl SqliteLoginStoreBuilder {
                 std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 16))
             }
         };
-        // SQLite waits for a number of milliseconds that has 31 bits.
+        // SQLite takes a number of milliseconds that has 31 bits.
         if self.busy_timeout > Duration::from_secs(60 * 60) {
-            return setting("busy_timeout: nobody waits for more than an hour".to_owned());
+            return setting("busy_timeout: choose at most an hour".to_owned());
         }
         if self.path == Path::new("") || self.path == Path::new(":memory:") {
             return setting(format!(

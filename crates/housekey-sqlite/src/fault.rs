@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! Faults, and what to do about them.
 
 use std::path::Path;
 use std::{fmt, io};
@@ -6,30 +6,30 @@ use std::{fmt, io};
 use housekey::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
-/// A fault, before it is known which file it is about.
+/// A fault before it is known which file it concerns.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Sqlite(rusqlite::Error),
-    /// The file, or the way to it, cannot be seen.
+    /// The file, or a folder on its path, cannot be seen.
     Away(io::Error),
-    /// The journal mode that SQLite has in place of the one that it was asked for.
+    /// The journal mode that SQLite uses in place of the requested one.
     NotWal(String),
-    /// Another table has this one's name: this column is missing or is not like this.
+    /// A different table has this name: this column is missing or different.
     Layout {
         table: String,
         column: String,
     },
-    /// There is no table of this name, and none is to be made.
+    /// There is no table with this name, and none may be created.
     NoTable(String),
-    /// Every reader was in use for as long as one may wait.
+    /// Every reader was in use until the deadline.
     NoReader,
-    /// The one connection that writes was.
+    /// The one connection that writes was in use until the deadline.
     NoWriter,
-    /// As many wait as may.
+    /// The queue is full.
     Crowded,
-    /// Another file is in its place, beside the log of the one before.
+    /// The file was replaced, and its predecessor's log is still there.
     OldLog,
-    /// A connection was, where all were to be closed.
+    /// A connection stayed in use while all were to be closed.
     InUse,
     /// This process was forked from one that had connections open.
     Forked,
@@ -38,12 +38,12 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Somebody else has a lock. Trying again may help.
+    /// Another connection holds a lock. Trying again may help.
     pub(crate) fn is_busy(&self) -> bool {
         matches!(self, Self::Sqlite(error) if is_busy(error))
     }
 
-    /// As an error of the core: which file, what is wrong with it, what to do. Nothing of a record is in it.
+    /// As an error of the core: which file, what is wrong with it, what to do. It contains nothing of a record.
     pub(crate) fn at(self, path: &Path) -> Error {
         let error = self.of_many_at(path);
         match self {
@@ -62,7 +62,7 @@ impl Fault {
         }
     }
 
-    /// The same for one of several that this happened to, without its cause.
+    /// The same for one of several operations that failed together, without its cause.
     pub(crate) fn of_many_at(&self, path: &Path) -> Error {
         let message = format!("SQLite at {}: {self}; {}", path.display(), self.advice());
         Error::new(ErrorKind::StoreFailed, message)
@@ -95,7 +95,7 @@ impl Fault {
                     "see that the folder is there and that this user may read and write in it"
                 }
                 _ => {
-                    "if another file was put in its place, put the right one back, or start the program anew, which \
+                    "if another file was put in its place, put the right one back, or restart the program, which \
                      makes the table when it is missing"
                 }
             },
@@ -131,7 +131,7 @@ impl Fault {
                 "SQLite would lose what this process writes; fork before the store is used, or call its before_fork() \
                  ahead of each fork"
             }
-            Self::Writer(_) => "start the program anew if this does not end by itself",
+            Self::Writer(_) => "restart the program if this does not end by itself",
         }
     }
 }

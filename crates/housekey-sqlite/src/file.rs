@@ -1,4 +1,4 @@
-//! The database file, and connections to it that know when it is no longer that file.
+//! The database file, and connections that notice if the file is replaced.
 
 use std::fs::OpenOptions;
 use std::ops::{Deref, DerefMut};
@@ -12,10 +12,10 @@ use crate::ledger::{Entry, Ledger};
 use crate::log::{Identity, Log};
 use crate::table::Table;
 
-/// How long to pause before a new attempt, where SQLite does not wait by itself.
+/// How long to pause before a new attempt, if SQLite does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Where the records are, and how patient to be. Shared by all connections.
+/// The path of the records, and how long to wait. Shared by all connections.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
@@ -23,36 +23,36 @@ pub(crate) struct File {
     pub(crate) busy_timeout: Duration,
     pub(crate) ledger: &'static Ledger,
     pub(crate) log: Log,
-    /// Whether what is missing is a fault from the beginning.
+    /// Whether a missing file or table is a fault from the start.
     pub(crate) makes_nothing: bool,
 }
 
-/// A connection, and which file it was opened on. Dropped, it is closed, but only in the process that opened it: in a child of a
-/// fork it is forgotten, since SQLite would take locks and files away from the parent.
+/// A connection, and the file that it was opened on. Dropping it closes it, but only in the process that opened it. A child
+/// of a fork forgets it instead, because SQLite would take locks and files away from the parent.
 pub(crate) struct Open {
-    /// There until this is dropped.
+    /// Present until this is dropped.
     connection: Option<Connection>,
     identity: Identity,
-    // Below the connection, which is closed before it counts as closed.
+    // Declared after the connection, which must be closed before it is subtracted.
     entry: Entry,
 }
 
 /// What a connection may do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Read. It never waits for a lock, unless it is told to.
+    /// Read. It waits for a lock only if told to.
     Read,
     /// Write, durably.
     Write,
 }
 
 impl File {
-    /// Until when to wait for what is asked for now.
+    /// The time until which the current operation waits.
     pub(crate) fn patience(&self) -> Instant {
         Instant::now() + self.busy_timeout
     }
 
-    /// Makes what is missing: the file, the table and its indexes. Blocks.
+    /// Creates what is missing: the file, the table and its indexes. Blocks.
     pub(crate) fn prepare(&self) -> Result<Open, Fault> {
         if self.makes_nothing {
             let open = self.open(Mode::Write, self.patience())?;
@@ -63,7 +63,7 @@ impl File {
         let deadline = self.patience();
         loop {
             match self.try_to_prepare() {
-                // SQLite does not wait when two change the journal mode at once.
+                // SQLite does not wait if two connections change the journal mode at once.
                 Err(fault) if fault.is_busy() && Instant::now() < deadline => {
                     std::thread::sleep(PAUSE);
                 }
@@ -74,7 +74,7 @@ impl File {
 
     fn try_to_prepare(&self) -> Result<Open, Fault> {
         let (entry, mut connection) = self.connection(Mode::Write)?;
-        // With a write-ahead log, readers and the writer do not wait for each other. The file remembers it.
+        // With a write-ahead log, readers and the writer do not wait for each other. The file remembers the mode.
         let mode: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if !mode.eq_ignore_ascii_case("wal") {
@@ -90,16 +90,16 @@ impl File {
         })
     }
 
-    /// Opens the file, which has to be there: one that vanished is a fault, not an empty database in which nobody is
-    /// logged in.
+    /// Opens the file, which must exist: a file that vanished is a fault, not an empty database in which nobody is logged
+    /// in.
     pub(crate) fn open(&self, mode: Mode, deadline: Instant) -> Result<Open, Fault> {
-        // Asked before it is opened: if it is exchanged in between, the connection counts as one to the old file.
+        // Read before opening. If the file is replaced in between, the connection counts as one to the old file.
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
         if self.log.is_of_another(&self.path, &identity) {
             return Err(Fault::OldLog);
         }
         let (entry, connection) = self.connection(mode)?;
-        // Opens the log, so that it is there. Another process may be closing the file, and has it to itself for that long.
+        // Opens the log, so that it exists. Another process may be closing the file, and locks it meanwhile.
         wait_until(&connection, deadline)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         connection.busy_timeout(self.waits(mode))?;
@@ -111,7 +111,7 @@ impl File {
         })
     }
 
-    /// One that is idle, if it is to the file that is there now, or a new one.
+    /// The idle connection, if it is to the current file, or a new one.
     pub(crate) fn reuse(
         &self,
         idle: Option<Open>,
@@ -132,27 +132,27 @@ impl File {
         }
     }
 
-    /// Whether a connection is this process's, to the file that is there now. If there is no file, that is a fault.
+    /// Whether a connection belongs to this process and to the current file. A missing file is a fault.
     pub(crate) fn is_of(&self, open: &Open) -> Result<bool, Fault> {
         let identity = Identity::of(&self.path).map_err(Fault::Away)?;
         Ok(identity == open.identity && open.entry.is_of_this_process())
     }
 
-    /// After a commit.
+    /// Called after a commit.
     pub(crate) fn keep_log_short(&self, connection: &Connection) {
         self.log.keep_short(&self.path, connection);
     }
 
     fn connection(&self, mode: Mode) -> Result<(Entry, Connection), Fault> {
         let entry = self.ledger.enter()?;
-        // Readers too may have to write to the index of the log.
+        // Readers too may have to write to the log's index.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(self.waits(mode))?;
         if mode == Mode::Read {
             connection.pragma_update(None, "query_only", true)?;
         } else {
-            // What was answered is on the disk, also after a loss of power. On macOS that takes the second pragma.
+            // What was answered is on the disk, even after a power loss. On macOS that needs the second pragma.
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "fullfsync", true)?;
         }
@@ -160,7 +160,7 @@ impl File {
     }
 }
 
-/// Has a connection wait for locks until then, in whole milliseconds, which is what SQLite counts in: rather one more than one less.
+/// Makes a connection wait for locks until then. SQLite counts in whole milliseconds, so the time is rounded up.
 pub(crate) fn wait_until(connection: &Connection, deadline: Instant) -> rusqlite::Result<()> {
     let rest = deadline.saturating_duration_since(Instant::now());
     let millis = rest.as_micros().div_ceil(1000);
@@ -191,8 +191,9 @@ impl Drop for Open {
     }
 }
 
-/// Makes an empty file, unless there is one, for this user alone: it will say who was signed in, when and from where.
-/// SQLite gives the files that it keeps beside it the same permissions, and says what is wrong when there is no file then.
+/// Creates an empty file, unless there is one, that only this user can access: it will say which users logged in, when and
+/// from where. SQLite gives its companion files the same permissions. If there is no file afterwards, SQLite reports the
+/// reason.
 fn make(path: &Path) {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -269,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = file(folder.path());
         drop(file.prepare().unwrap());
-        // As somebody has it who is closing it: the last of them takes the log away.
+        // Locks the file as a closing connection does: the last one removes the log.
         let alone = || {
             let alone = Connection::open(&file.path).unwrap();
             let lock = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM logins";

@@ -1,8 +1,8 @@
-//! Connections that are used on the thread that asks, in a program that may fork.
+//! Connections used on the calling thread, in a program that may fork.
 //!
-//! A fork copies one thread. What the others had locked at that moment stays locked in the child for ever, so nothing here waits for
-//! a lock: a slot is taken by one comparison, a slot that a thread of the parent had is free in the child, and who finds them all
-//! taken looks again a little later.
+//! A fork copies one thread. A lock that another thread held at that moment stays locked in the child for ever, so nothing
+//! here waits for a lock. A slot is taken by one comparison. A slot that a thread of the parent had is free in the child. If
+//! all slots are taken, the caller looks again a little later.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -13,21 +13,21 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::fault::Fault;
 use crate::file::{File, Mode, Open, wait_until};
 
-/// How long to wait before looking again for a slot: a look-up takes less.
+/// How long to wait before looking for a slot again. A look-up takes less.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// Slots for connections, each used by one thread at a time: opened when they are first needed, and closed when something went
-/// wrong with them. They belong to no thread, so that threads may come and go.
+/// Slots for connections, each used by one thread at a time. A connection is opened when it is first needed, and closed
+/// after a fault. Slots do not belong to threads, so threads may come and go.
 pub(crate) struct Inline {
-    /// The first one writes: SQLite lets one write at a time. The others read, and never wait for it.
+    /// The first one writes: SQLite allows one write at a time. The others read, and never wait for it.
     slots: Arc<[Slot]>,
 }
 
 #[derive(Default)]
 struct Slot {
-    /// The process whose thread uses it, or 0.
+    /// The id of the process whose thread uses it, or 0.
     user: AtomicU32,
-    /// Locked by its user only, and for no longer than it takes to move a connection.
+    /// Only its user locks it, and only while moving a connection.
     idle: Mutex<Option<Open>>,
 }
 
@@ -38,7 +38,7 @@ impl Inline {
         }
     }
 
-    /// Blocks, but not for ever.
+    /// Blocks, with a deadline.
     pub(crate) fn read<T>(
         &self,
         file: &File,
@@ -49,7 +49,7 @@ impl Inline {
         })
     }
 
-    /// Does `work` in a transaction. Blocks, but not for ever.
+    /// Does `work` in a transaction. Blocks, with a deadline.
     pub(crate) fn write<T>(
         &self,
         file: &File,
@@ -65,7 +65,7 @@ impl Inline {
         })
     }
 
-    /// Closes every connection, once it is not in use any more, and lets nobody open one meanwhile. Blocks, but not for ever.
+    /// Closes every connection once it is not in use any more, and prevents new ones meanwhile. Blocks, with a deadline.
     pub(crate) fn pause(&self, file: &File) -> Result<Pause, Fault> {
         let deadline = file.patience();
         let mut pause = Pause {
@@ -102,7 +102,7 @@ fn use_one<T>(
     Ok(answer)
 }
 
-/// The right to use a slot. Dropped, it is free.
+/// The right to use a slot. Dropping it frees the slot.
 struct Turn<'a> {
     slot: &'a Slot,
     process: u32,
@@ -156,13 +156,13 @@ impl Slot {
     }
 
     fn free(&self, process: u32) {
-        // It may have been taken over in a child.
+        // A child may have taken it over.
         let _ = self
             .user
             .compare_exchange(process, 0, Ordering::Release, Ordering::Relaxed);
     }
 
-    /// `None` when a thread of the parent's had it locked at the fork: then it is without a connection for ever.
+    /// `None` if a thread of the parent had it locked at the fork. Then it stays without a connection for ever.
     fn lock(&self) -> Option<MutexGuard<'_, Option<Open>>> {
         match self.idle.try_lock() {
             Ok(idle) => Some(idle),
@@ -172,7 +172,7 @@ impl Slot {
     }
 }
 
-/// As long as this is there, no connection is open.
+/// While this exists, no connection is open.
 pub(crate) struct Pause {
     slots: Arc<[Slot]>,
     taken: usize,
@@ -198,8 +198,8 @@ mod tests {
     use crate::table::Table;
 
     thread_local! {
-        /// A fork needs code that is not safe. What counts of one is the number of the process, and that the child has all that
-        /// the parent had in memory.
+        /// A real fork needs unsafe code. What matters about one is the process id, and that the child has all of the
+        /// parent's memory.
         static PROCESS: Cell<u32> = const { Cell::new(1) };
     }
 
@@ -229,7 +229,7 @@ mod tests {
         connection.execute("DELETE FROM logins", [])
     }
 
-    /// SQLite leaves the write-ahead log only while nobody else has the file open.
+    /// SQLite keeps the write-ahead log as long as a connection has the file open.
     fn is_open(file: &File) -> bool {
         let other = Connection::open(&file.path).unwrap();
         let journal = |mode: &str| {
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_a_fault_until_there_is_room() {
         let (_folder, file, inline) = inline(1);
-        // As few pages as it has already. The limit goes with the connection.
+        // No more pages than it has already. The limit ends with the connection.
         let limit = |connection: &Connection| {
             connection.pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))
         };
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn a_child_of_a_process_that_has_nothing_open_goes_on() {
         let (_folder, file, inline) = inline(1);
-        // Its other threads were about to open something.
+        // The parent's other threads were about to open something.
         let one_that_reads = &inline.slots[1];
         assert!(one_that_reads.take(file.ledger.process()));
         fork();
@@ -375,7 +375,7 @@ mod tests {
             assert!(refused.to_string().contains("before_fork()"), "{refused}");
             assert!(matches!(inline.read(&file, one), Err(Fault::Forked)));
         }
-        // Another store in it is no better off.
+        // Another store in the child fails in the same way.
         assert!(matches!(file.prepare(), Err(Fault::Forked)));
         drop(inline);
         assert!(is_open(&file));

@@ -1,8 +1,8 @@
-//! Which process has connections open.
+//! Records which process has connections open.
 //!
-//! SQLite keeps account of its locks in the memory of the process. A fork copies that account, but not the locks: a connection that
-//! the child opens would count on locks that nobody holds, and lose what it writes as soon as the parent closes its last one. So no
-//! connection is opened in a process that was forked from one that had any.
+//! SQLite keeps account of its locks in the memory of the process. A fork copies that account, but not the locks. A
+//! connection that the child opens would rely on locks that it does not hold, and would lose what it writes as soon as the
+//! parent closes its last connection. So a process forked from one with open connections does not open any.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,12 +11,12 @@ use crate::fault::Fault;
 /// Counts open connections.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// The process in the upper half, how many it has open in the lower.
+    /// The process id in the upper half, the number of its open connections in the lower.
     open: AtomicU64,
     process: fn() -> u32,
 }
 
-/// Of every connection of this crate in this process.
+/// Counts all connections of this crate in this process.
 pub(crate) static LEDGER: Ledger = Ledger::new(std::process::id);
 
 impl Ledger {
@@ -27,12 +27,12 @@ impl Ledger {
         }
     }
 
-    /// The number of the process that asks.
+    /// The id of the current process.
     pub(crate) fn process(&self) -> u32 {
         (self.process)()
     }
 
-    /// Counts a connection, before it is opened.
+    /// Counts a connection before it is opened.
     pub(crate) fn enter(&'static self) -> Result<Entry, Fault> {
         let process = self.process();
         let counted = self.change(|(there, count)| match (there == process, count) {
@@ -40,7 +40,7 @@ impl Ledger {
             (false, 0) => Some((process, 1)),
             (false, _) => None,
         });
-        // Not made before it is counted: dropping it would count one less.
+        // Only made after counting, because dropping it subtracts one.
         let entry = || Entry {
             ledger: self,
             process,
@@ -64,14 +64,14 @@ impl Ledger {
     }
 }
 
-/// One that is open. Dropped, it is not any more.
+/// A counted connection. Dropping it subtracts one.
 pub(crate) struct Entry {
     ledger: &'static Ledger,
     process: u32,
 }
 
 impl Entry {
-    /// Whether it was opened in the process that asks, and not in one that this was forked from.
+    /// Whether it was counted in the current process, and not in one that this was forked from.
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process == self.ledger.process()
     }
@@ -79,7 +79,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // The parent's stay in the account: they are never closed here.
+        // The parent's stay counted: they are never closed here.
         if self.is_of_this_process() {
             self.ledger
                 .change(|(process, count)| Some((process, count.saturating_sub(1))));

@@ -1,4 +1,4 @@
-//! The write-ahead log beside the file: whose it is, and how large it may be.
+//! The write-ahead log beside the file: which file it belongs to, and how large it may get.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,21 +9,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::Connection;
 
-/// How large the log may be before it is emptied: four times what SQLite lets it grow to by itself, unless it is kept from it by
-/// somebody who reads.
+/// How large the log may get before it is emptied: four times the size at which SQLite empties it by itself, unless a reader
+/// prevents that.
 const LARGE: u64 = 16 * 1024 * 1024;
 
-/// For how long a write waits for readers to empty the log, and how often.
+/// How long a write waits for readers to empty the log, and how often.
 const WAIT: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is known of the log, by all connections of a store. Without locks: a fork may come at any time.
+/// What all connections of a store know of the log. Without locks, because a fork may come at any time.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// Which file was opened last, which log it had, and which index of the log. 0 for none.
+    /// The file that was last opened, its log, and the log's index. 0 for none.
     file: AtomicU64,
     beside: [AtomicU64; 2],
-    /// When it was last to be emptied, in milliseconds since `began`.
+    /// When emptying it was last attempted, in milliseconds since `began`.
     began: Instant,
     emptied: AtomicU64,
 }
@@ -40,7 +40,7 @@ impl Default for Log {
 }
 
 impl Log {
-    /// Keeps in mind which log belongs to this file, which is open.
+    /// Remembers which log belongs to this open file.
     pub(crate) fn remember(&self, path: &Path, file: &Identity) {
         for (known, there) in self.beside.iter().zip(beside(path)) {
             known.store(number_of(&there), Ordering::Relaxed);
@@ -48,8 +48,8 @@ impl Log {
         self.file.store(file.number(), Ordering::Relaxed);
     }
 
-    /// Whether what lies beside this file belongs to the one that was here before. SQLite does not see that, and would write the
-    /// old log into the new file.
+    /// Whether the log beside this file belongs to its predecessor. SQLite does not notice that, and would write the old log
+    /// into the new file.
     pub(crate) fn is_of_another(&self, path: &Path, file: &Identity) -> bool {
         let before = self.file.load(Ordering::Relaxed);
         let is_known = |(known, there): (&AtomicU64, PathBuf)| {
@@ -59,8 +59,8 @@ impl Log {
         before != 0 && before != file.number() && self.beside.iter().zip(beside(path)).any(is_known)
     }
 
-    /// Empties the log if it is large: while somebody reads, SQLite only lets it grow, and it never makes it smaller. What keeps
-    /// it from that is no fault of this write.
+    /// Empties the log if it is large. While there are readers, SQLite only lets it grow, and it never makes it smaller. A
+    /// failure to empty it is not a fault of this write.
     pub(crate) fn keep_short(&self, path: &Path, connection: &Connection) {
         let [log, _] = beside(path);
         if fs::metadata(log).map_or(0, |log| log.len()) < LARGE {
@@ -87,19 +87,19 @@ fn beside(path: &Path) -> [PathBuf; 2] {
     })
 }
 
-/// A number that two files have only if they are one. 0 for none.
+/// A number that is equal for two paths only if they are the same file. 0 for none.
 fn number_of(path: &Path) -> u64 {
     Identity::of(path).map_or(0, |it| it.number())
 }
 
-/// Which file it is, whatever its name.
+/// The identity of a file, whatever its name.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Identity {
     #[cfg(unix)]
     device: u64,
     #[cfg(unix)]
     inode: u64,
-    /// When it was made, where the file system knows: the number of a file that was deleted is given to another one.
+    /// When it was created, if the file system knows: the inode number of a deleted file is used again.
     #[cfg(unix)]
     made: u64,
 }
@@ -118,7 +118,7 @@ impl Identity {
         })
     }
 
-    /// Elsewhere a file that is open cannot be exchanged.
+    /// On other systems an open file cannot be replaced.
     #[cfg(not(unix))]
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|_| Self {})

@@ -1,6 +1,6 @@
 //! Numbers, as SQLite has them.
 
-/// SQLite's integers have a sign. What is beyond them, some 292 billion years from now, is kept as their end.
+/// SQLite's integers are signed. A number beyond their end, some 292 billion years from now, is stored as their end.
 pub(crate) fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -9,7 +9,7 @@ pub(crate) fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// Nothing here writes what is below zero; whoever did meant something long ago.
+/// Nothing here writes a negative number. If there is one, it stands for a time long ago.
 pub(crate) fn uncolumn(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

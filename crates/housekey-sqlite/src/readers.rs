@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use crate::fault::Fault;
 use crate::file::{File, Mode, Open, wait_until};
 
-/// A few connections, each used by one thread at a time. They are opened when they are first needed, and closed when
-/// something went wrong with them.
+/// A few connections, each used by one thread at a time. A connection is opened when it is first needed, and closed after a
+/// fault.
 pub(crate) struct Readers {
     most: usize,
     pool: Mutex<Pool>,
@@ -19,9 +19,9 @@ pub(crate) struct Readers {
 #[derive(Default)]
 struct Pool {
     idle: Vec<Open>,
-    /// How many are open, those in use included.
+    /// How many are open, including those in use.
     open: usize,
-    /// How many threads wait for one. Waking somebody costs a system call, and mostly there is nobody.
+    /// How many threads wait for one. A wake-up costs a system call, and mostly there is nothing to wake.
     waiting: usize,
 }
 
@@ -34,8 +34,8 @@ impl Readers {
         }
     }
 
-    /// The answer, if a reader is idle and gives it without waiting for anybody. `None` says nothing about the file:
-    /// ask [`patiently`](Self::patiently).
+    /// The answer, if a reader is idle and answers without waiting. `None` says nothing about the file: ask
+    /// [`patiently`](Self::patiently).
     pub(crate) fn at_once<T>(
         &self,
         file: &File,
@@ -43,7 +43,7 @@ impl Readers {
     ) -> Option<T> {
         let open = self.lock().idle.pop()?;
         let turn = Turn(self);
-        // Otherwise it is closed: it may be to another file, or not have had enough patience.
+        // Otherwise it is closed: it may belong to another file, or may not have waited long enough.
         let answer = match file.is_of(&open) {
             Ok(true) => read(&open).ok()?,
             _ => return None,
@@ -52,7 +52,7 @@ impl Readers {
         Some(answer)
     }
 
-    /// Waits until then at most: for a reader, for its connection, for a lock that somebody has. Blocks.
+    /// Waits at most until then: for a reader, for its connection, for a lock. Blocks.
     pub(crate) fn patiently<T>(
         &self,
         file: &File,
@@ -97,7 +97,7 @@ impl Readers {
     }
 }
 
-/// The right to one of the connections. Dropped, the connection is closed and another one may be opened in its place.
+/// The right to one of the connections. Dropping it closes the connection, and another may be opened in its place.
 struct Turn<'a>(&'a Readers);
 
 impl Turn<'_> {

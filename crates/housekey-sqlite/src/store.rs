@@ -1,4 +1,4 @@
-//! The store: where its work is done, and each operation.
+//! The store: its threads, and each operation.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use crate::readers::Readers;
 use crate::table::Table;
 use crate::writer::{Alone, QUEUE, Writer};
 
-/// How many records one transaction deletes where there may be many: other writes wait for it. Each is on pages of its own in the
-/// indexes, so that a larger transaction takes longer and saves little.
+/// How many records one transaction of a long deletion removes. Other writes wait for it. Each record is on different pages
+/// of the indexes, so a larger transaction takes longer and saves little.
 pub(crate) const PURGE: usize = 50;
 
-/// Keeps login records in a table of an SQLite file. Clones share the connections; several stores, and several
-/// processes, may use one file.
+/// Keeps login records in a table of an SQLite file. Clones share the connections. Several stores and several processes may
+/// use one file.
 ///
 /// ```
 /// use housekey::LoginManager;
@@ -45,15 +45,15 @@ pub struct SqliteLoginStore(Arc<Inner>);
 struct Inner {
     file: Arc<File>,
     way: Way,
-    /// How many look-ups and lists are on threads that may block, or wait for one.
+    /// How many look-ups and lists run on threads that may block, or wait for one.
     waiting: AtomicUsize,
 }
 
-/// Where the work is done.
+/// The threads that do the work.
 enum Way {
-    /// Writes on a thread of their own, and what has to wait on one that may.
+    /// Writes have their own thread. Reads that have to wait use one that may block.
     Threads { readers: Readers, writer: Writer },
-    /// All of it where the future is polled.
+    /// All work is done where the future is polled.
     CallingThread(Inline),
 }
 
@@ -69,11 +69,11 @@ impl SqliteLoginStore {
         Ok(Self(Arc::new(Inner { file, way, waiting })))
     }
 
-    /// Opens the file, or makes it, with a table named `logins`. Blocks: meant for the start of the program.
+    /// Opens or creates the file, with a table named `logins`. Blocks, so call it at the start of the program.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreFailed`] when the file cannot be used; the message says which file, why, and what to do.
+    /// [`ErrorKind::StoreFailed`] if the file cannot be used; the message says which file, why, and what to do.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         Self::builder(path).open()
     }
@@ -94,11 +94,12 @@ impl SqliteLoginStore {
         SqliteLoginStoreBuilder::new(path.into())
     }
 
-    /// Closes the connections, so that the process can be forked. As long as the answer is there, none is opened, and operations
-    /// wait for it: drop it right after the fork, in the parent and in the child. Both open the file again when they next use it.
+    /// Closes the connections, so that the process can be forked. While the returned value exists, no connection is opened,
+    /// and operations wait for it. Drop it right after the fork, in the parent and in the child. Both open the file again at
+    /// their next operation.
     ///
-    /// For a store that works [`on_calling_thread`](SqliteLoginStoreBuilder::on_calling_thread), which says more about forks.
-    /// Blocks until no thread uses a connection, for as long as the builder's
+    /// For a store that works [`on_calling_thread`](SqliteLoginStoreBuilder::on_calling_thread), which says more about
+    /// forks. Blocks until no thread uses a connection, for as long as the builder's
     /// [`busy_timeout`](SqliteLoginStoreBuilder::busy_timeout).
     ///
     /// ```
@@ -115,8 +116,8 @@ impl SqliteLoginStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreFailed`] when a connection is in use all that time: after a fork now, the child could not use the file.
-    /// [`ErrorKind::Setting`] for a store that has threads, which no fork takes along.
+    /// [`ErrorKind::StoreFailed`] if a connection is in use all that time: after a fork now, the child could not use the
+    /// file. [`ErrorKind::Setting`] for a store with threads, which a fork does not copy.
     pub fn before_fork(&self) -> Result<ForkPause, Error> {
         let Inner { file, way, .. } = &*self.0;
         match way {
@@ -131,7 +132,7 @@ impl SqliteLoginStore {
         }
     }
 
-    /// A read that takes long, on a thread that may.
+    /// A long read, on a thread that may block.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection, &Table) -> rusqlite::Result<T> + Send + 'static,
@@ -146,7 +147,7 @@ impl SqliteLoginStore {
         }
     }
 
-    /// Does `work` in a transaction. It may be done again when that failed.
+    /// Does `work` in a transaction. It may run again after a failure.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         alone: Alone,
@@ -179,7 +180,7 @@ impl Inner {
     }
 }
 
-/// One of those that wait for an answer.
+/// A look-up or list that waits for an answer.
 struct Waiting(Arc<Inner>);
 
 impl Waiting {
@@ -199,7 +200,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Keeps the connections of a store closed: what [`SqliteLoginStore::before_fork`] answers.
+/// Keeps the connections of a store closed: returned by [`SqliteLoginStore::before_fork`].
 #[must_use = "the connections are kept closed until this is dropped"]
 pub struct ForkPause {
     _pause: Pause,
@@ -220,7 +221,7 @@ impl Way {
         Ok(Self::Threads { readers, writer })
     }
 
-    /// Whatever it opens is closed again: there may be a fork before the first use.
+    /// Closes what it opens, because a fork may come before the first use.
     fn on_calling_thread(file: &File, readers: usize) -> Result<Self, Fault> {
         let _open = file.prepare()?;
         Ok(Self::CallingThread(Inline::new(readers)))
@@ -250,7 +251,7 @@ impl LoginStore for SqliteLoginStore {
         Ok(self.write(Alone::Dropped, create).await?)
     }
 
-    /// On the thread that asks: it takes a few microseconds, less than it takes to ask another one.
+    /// On the calling thread: it takes a few microseconds, less than passing it to another thread.
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
         if let Inner {
             file,
@@ -312,7 +313,7 @@ impl LoginStore for SqliteLoginStore {
         Ok(deleted)
     }
 
-    /// On a thread that may block: a list is longer than a record.
+    /// On a thread that may block, because a list is longer than a record.
     async fn list_by_user(
         &self,
         user_id: &str,
@@ -326,7 +327,7 @@ impl LoginStore for SqliteLoginStore {
         Ok(self.read(list).await?)
     }
 
-    /// In several short transactions, so that whoever logs in meanwhile waits for one of them at most.
+    /// In several short transactions, so that a login at the same time waits for at most one of them.
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
         let mut deleted = 0;
         while deleted < limit {

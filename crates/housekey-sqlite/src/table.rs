@@ -1,4 +1,4 @@
-//! The table: its layout, and every statement that is ever made of it.
+//! The table: its layout, and every statement on it.
 
 use std::fmt;
 
@@ -22,8 +22,8 @@ const COLUMNS: [(&str, &str, bool); 7] = [
     ("data", "TEXT", false),
 ];
 
-/// What each index is called, after the table, and its columns. The first is in the order of a list, and has all that a
-/// limit looks at, so that neither sorts, nor reads a row that is not in its answer.
+/// Each index's name, after the table's, and its columns. The first is in the order of a list, and contains everything that
+/// a limit looks at, so neither sorts, nor reads a row that is not in its answer.
 const INDEXES: [(&str, &str); 2] = [
     (
         "by_user",
@@ -32,8 +32,8 @@ const INDEXES: [(&str, &str); 2] = [
     ("expires_at", "expires_at"),
 ];
 
-/// The statements, with the table's name in them. Each finds its rows by a key; a `+` before `expires_at` keeps SQLite
-/// from looking there instead, where nearly every row would match.
+/// The statements, with the table's name in them. Each finds its rows by a key. A `+` before `expires_at` keeps SQLite from
+/// using that index instead, where nearly every row would match.
 pub(crate) struct Table {
     name: String,
     create: String,
@@ -48,23 +48,23 @@ pub(crate) struct Table {
     delete: String,
     delete_by_user: String,
     delete_expired: String,
-    /// What stands beside it.
+    /// The table of attempts beside it.
     pub(crate) attempts: AttemptTable,
 }
 
 impl Table {
-    /// `None` when the name could be anything else than a name.
+    /// `None` if the name could be anything other than a name.
     pub(crate) fn new(name: &str) -> Option<Self> {
         let good = !name.is_empty()
             && name.len() <= 64
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             && !name.starts_with(|first: char| first.is_ascii_digit())
-            // SQLite's own.
+            // Reserved by SQLite.
             && !name.to_ascii_lowercase().starts_with("sqlite_");
         good.then(|| Self::named(name))
     }
 
-    /// The name is quoted, for `order` and `group` are good names.
+    /// The name is quoted, because `order` and `group` are good names.
     fn named(name: &str) -> Self {
         let all = "id, user_id, version, created_at, last_seen_at, expires_at, data";
         let newest_first = "ORDER BY last_seen_at DESC, created_at DESC";
@@ -83,7 +83,7 @@ impl Table {
                     data TEXT NOT NULL
                 ) STRICT"
             ),
-            // In place of one with this id that has expired.
+            // Replaces an expired record with this id.
             insert: format!(
                 "INSERT OR REPLACE INTO \"{name}\" ({all}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
             ),
@@ -105,7 +105,7 @@ impl Table {
                  WHERE id = ?1 AND last_seen_at < ?4 AND +expires_at > ?2"
             ),
             delete: format!("DELETE FROM \"{name}\" WHERE id = ?1"),
-            // With NULL, which no id is, this is all of them.
+            // With NULL, which is never an id, this is all of them.
             delete_by_user: format!(
                 "DELETE FROM \"{name}\" WHERE rowid IN \
                  (SELECT rowid FROM \"{name}\" WHERE user_id = ?1 AND id IS NOT ?2 LIMIT ?3) RETURNING id"
@@ -118,12 +118,12 @@ impl Table {
         }
     }
 
-    /// Makes the tables and their indexes if they are missing. Takes the write lock, so of two programs that start at once
-    /// one makes them.
+    /// Creates the tables and their indexes if they are missing. Takes the write lock, so if two programs start at once, one
+    /// of them creates the tables.
     pub(crate) fn prepare(&self, connection: &mut Connection) -> Result<(), Fault> {
         let name = &self.name;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Then what was to begin a write has begun a read. It is better noticed now than at the first login.
+        // A transaction that should write became a read. Better to notice now than at the first login.
         if transaction.is_readonly(MAIN_DB)? {
             return Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_READONLY),
@@ -143,7 +143,7 @@ impl Table {
         Ok(transaction.commit()?)
     }
 
-    /// A fault unless the table is there. Changes nothing.
+    /// A fault if the table is missing. Changes nothing.
     pub(crate) fn must_be_there(&self, connection: &Connection) -> Result<(), Fault> {
         let there = connection.query_row(
             "SELECT count(*) FROM pragma_table_info(?1)",
@@ -157,7 +157,7 @@ impl Table {
     }
 }
 
-/// Whether a table that was there is one of these. It may have more columns.
+/// Whether an existing table is one of these. It may have more columns.
 fn check(
     connection: &Connection,
     table: &str,
@@ -181,7 +181,7 @@ fn check(
     }
 }
 
-/// What is asked of it.
+/// The table's operations.
 impl Table {
     pub(crate) fn create(
         &self,
@@ -366,7 +366,7 @@ mod tests {
         (connection, table)
     }
 
-    /// The steps that look for rows, where a `SCAN` looks at all of them, and those that `USE` something to sort them.
+    /// The steps that find rows, where a `SCAN` looks at all of them, and the steps that `USE` something to sort them.
     fn plan(connection: &Connection, sql: &str) -> Vec<String> {
         let mut explain = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -417,7 +417,7 @@ mod tests {
                     "SEARCH logins USING COVERING INDEX logins_expires_at (expires_at<?)",
                 ],
             ),
-            // Its conflicts are found by the primary key, which is no step of a plan.
+            // The primary key finds its conflicts, which is not a step of a plan.
             (&table.insert, vec![]),
         ];
         let check = |when| {
@@ -427,7 +427,7 @@ mod tests {
         };
         check("empty");
 
-        // Few users, and most of the logins expired: the indexes look worthless to whoever counts.
+        // Few users, and most of the logins expired: by their counts, the indexes look worthless.
         for number in 0..2000_u16 {
             let mut id = [0; 16];
             id[..2].copy_from_slice(&number.to_be_bytes());

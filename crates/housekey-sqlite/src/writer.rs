@@ -1,10 +1,11 @@
-//! The one connection that writes, on a thread of its own.
+//! The one connection that writes, on its own thread.
 //!
-//! SQLite writes one transaction at a time, and what takes long is the disk at its end. So whatever has been asked for
-//! meanwhile shares the next transaction, and one wait for the disk; all of it is answered afterwards.
+//! SQLite writes one transaction at a time, and most of its time is the wait for the disk at the end. So all writes that
+//! have arrived meanwhile share the next transaction, and one wait for the disk. All are answered afterwards.
 //!
-//! Each write waits for a lock until its own deadline, counted from when it was asked for, and the queue has a bound: a lock that
-//! stays costs nobody more than that, however many ask. What was answered with an error is not done later.
+//! Each write waits for a lock until its own deadline, counted from its arrival, and the queue is bounded. So a lock that
+//! stays delays each write only until its deadline, however many there are. A write answered with an error is not done
+//! later.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,16 +20,16 @@ use crate::fault::{Fault, is_busy};
 use crate::file::{File, Mode, Open, wait_until};
 use crate::table::Table;
 
-/// How many writes share a transaction at most: few enough that other processes get their turn.
+/// How many writes share a transaction at most, so that other processes get their turn.
 const GROUP: usize = 64;
 
 /// How many writes wait at most.
 pub(crate) const QUEUE: usize = 4096;
 
-/// For how much longer than for a lock a write waits for those before it.
+/// How much longer a write waits for those before it than for a lock.
 const IN_LINE: Duration = Duration::from_secs(1);
 
-/// How long to pause before asking for a lock again that SQLite did not wait for.
+/// How long to pause before asking again for a lock that SQLite did not wait for.
 const INSTANT: Duration = Duration::from_millis(1);
 
 pub(crate) struct Writer {
@@ -36,17 +37,17 @@ pub(crate) struct Writer {
     jobs: mpsc::SyncSender<Box<dyn Job>>,
 }
 
-/// Whether a write is done when nobody waits for its answer any more.
+/// Whether a write is still done if its caller has gone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alone {
-    /// It is, as somebody's logout.
+    /// It is, for instance a logout.
     Done,
-    /// It would be of no use: a login whose cookies nobody has got.
+    /// It is not: a new login's cookies would reach no browser.
     Dropped,
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the writer is dropped, after what has been asked for.
+    /// Starts the thread. It ends when the writer is dropped, after finishing the queue.
     pub(crate) fn start(file: Arc<File>, open: Open) -> Result<Self, Fault> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let thread = Thread {
@@ -60,7 +61,7 @@ impl Writer {
         Ok(Self { file, jobs })
     }
 
-    /// Does `work` in a transaction. It may be done again when that failed.
+    /// Does `work` in a transaction. It may run again after a failure.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         alone: Alone,
@@ -86,17 +87,17 @@ impl Writer {
     }
 }
 
-/// What is to be done, whatever its answer is.
+/// A write, whatever its result type.
 trait Job: Send {
     /// Until when it waits for a lock.
     fn deadline(&self) -> Instant;
 
-    /// Whether it is of no use to anybody any more.
+    /// Whether it is no longer of any use.
     fn is_pointless(&self) -> bool;
 
     fn run(&mut self, connection: &Connection, table: &Table) -> rusqlite::Result<()>;
 
-    /// `Ok` when what was done last is on the disk.
+    /// `Ok` if the job's last run is on the disk.
     fn answer(&mut self, ended: Result<(), Error>);
 }
 
@@ -132,7 +133,7 @@ where
             Ok(()) => self.outcome.take().map(Ok),
         };
         if let Some(answer) = answer {
-            // An error says that nobody waits.
+            // An error says that the caller has gone.
             let _ = self.answer.try_send(answer);
         }
     }
@@ -140,15 +141,15 @@ where
 
 struct Thread {
     file: Arc<File>,
-    /// `None` after a fault: whatever was wrong with the connection goes with it.
+    /// `None` after a fault, which may have been the connection's.
     open: Option<Open>,
 }
 
-/// Why a transaction did not come about.
+/// Why a transaction failed.
 enum Failed {
-    /// One of several writes could not be done. The others may.
+    /// One of several writes failed. The others may succeed.
     Job(Fault),
-    /// Somebody else is writing, for longer than the first of them waits.
+    /// Another program is writing, for longer than the first of them waits.
     Locked(Fault),
     /// Nothing can be written at the moment.
     Everything(Fault),
@@ -167,7 +168,7 @@ impl Thread {
         }
     }
 
-    /// Does them, and answers each.
+    /// Runs the writes, and answers each.
     fn settle(&mut self, mut group: Vec<Box<dyn Job>>) {
         while let Some(first) = group.first() {
             let deadline = first.deadline();
@@ -190,7 +191,7 @@ impl Thread {
         }
     }
 
-    /// Answers those that are over, and keeps the others.
+    /// Answers those whose deadline is over, and keeps the others.
     fn give_up(
         &self,
         group: &mut Vec<Box<dyn Job>>,
@@ -206,9 +207,9 @@ impl Thread {
         });
     }
 
-    /// Does them all, or nothing. Afterwards they are on the disk.
+    /// Runs all of them or none. Afterwards they are on the disk.
     fn transaction(&mut self, group: &mut [Box<dyn Job>], deadline: Instant) -> Result<(), Failed> {
-        // Taken out, and only put back when all went well.
+        // Taken out, and put back only after success.
         let open = self.file.reuse(self.open.take(), Mode::Write, deadline);
         let mut open = open.map_err(Failed::Everything)?;
         let table = &self.file.table;
@@ -345,7 +346,7 @@ mod tests {
         block_on(async {
             let note = execute("CREATE TABLE notes (text TEXT)");
             writer.write(Alone::Done, note).await.unwrap();
-            // As few pages as it has already. The limit goes with the connection.
+            // No more pages than it has already. The limit ends with the connection.
             let fill = |connection: &Connection, _: &Table| {
                 connection.pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))
             };
@@ -380,7 +381,7 @@ mod tests {
         drop(writer);
         end.send(()).unwrap();
         is_done.recv().unwrap();
-        // Its end is seen by the sender that is gone.
+        // The receiver sees that the sender is gone.
         assert!(is_done.recv().is_err());
         let connection = Connection::open(folder.path().join("logins.db")).unwrap();
         connection.prepare("SELECT * FROM last").unwrap();

@@ -1,10 +1,10 @@
-//! Session protection: whether the session came from the browser that it was made for.
+//! Session protection: compares the browser with the one that the session was made for.
 //!
-//! When somebody logs in, a digest of what the browser shows of itself is kept in the session. A request that shows
-//! something else probably comes from somewhere else: *basic* protection makes the login stale, so that it opens no
-//! door that asks for a fresh one; *strong* ends it. Only sessions that hold a login are looked at.
+//! When a user logs in, the session gets a digest of what the browser shows of itself. A request that shows something else
+//! probably comes from another browser: *basic* protection makes the login stale, so that pages that require a fresh login
+//! refuse it; *strong* protection ends it. Only sessions that hold a login are checked.
 //!
-//! This raises the price of a stolen cookie and is no proof: a thief who can see the cookie can usually see the user
+//! This makes a stolen cookie harder to use, but proves nothing: a thief who can see the cookie can usually see the user
 //! agent too.
 
 use std::borrow::Cow;
@@ -19,16 +19,16 @@ use crate::signing::{base64_decode_array, base64_encode, equal_in_constant_time,
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// As much of a user agent as a person can make use of.
+/// As much of a user agent as is useful to a reader.
 const LONGEST_USER_AGENT: usize = 256;
 
 /// What a session is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionIdentifier {
-    /// The user agent alone: telephones change their address all day. The default.
+    /// The user agent alone, because phones change their address all day. The default.
     UserAgent,
-    /// Address and user agent, as Flask-Login 0.6.3 computes it. The `flask` preset's.
+    /// Address and user agent, as Flask-Login 0.6.3 computes it. Used by the `flask` preset.
     FlaskLogin06,
     /// Address and user agent, as Flask-Login 0.7 computes it.
     FlaskLogin07,
@@ -39,12 +39,12 @@ pub enum SessionIdentifier {
 pub(crate) struct Client {
     pub(crate) user_agent: Option<Arc<[u8]>>,
     pub(crate) address: Option<IpAddr>,
-    /// What the door says that a session of this client is to keep, in place of a digest.
+    /// What the door wants a session of this client to keep, in place of a digest.
     pub(crate) identity: Option<String>,
 }
 
 impl Client {
-    /// The user agent as a list can show it: text, without control characters, not endless.
+    /// The user agent as a list can show it: text, without control characters, of limited length.
     pub(crate) fn readable_user_agent(&self) -> Option<String> {
         let value = self.user_agent.as_ref()?;
         let mut text: String = String::from_utf8_lossy(value)
@@ -90,8 +90,8 @@ impl SessionIdentifier {
         }
     }
 
-    /// Whether a session that keeps `kept` was made for this client. Either of Flask-Login's formulas will do, so
-    /// that a peer can be upgraded with nobody noticing.
+    /// Whether a session that keeps `kept` was made for this client. Either of Flask-Login's formulas is accepted, so a peer
+    /// can be upgraded without an effect on its users.
     pub(crate) fn matches(self, kept: &str, client: &Client) -> bool {
         let is = |identifier: Self| {
             equal_in_constant_time(identifier.of(client).as_bytes(), kept.as_bytes())
@@ -109,14 +109,14 @@ impl SessionIdentifier {
     }
 }
 
-/// The first bytes of its SHA-256: every request carries and compares them, and who wants to seem the same browser sends
-/// the same header, so more of them would keep nobody out.
+/// The first bytes of its SHA-256. Every request carries and compares them. More of them would not improve security: an
+/// attacker who imitates the browser sends the same header.
 fn digest_of(user_agent: Option<&[u8]>) -> [u8; 12] {
     let digest: [u8; 32] = Sha256::digest(user_agent.unwrap_or_default()).into();
     *digest.first_chunk().expect("32 bytes are more than 12")
 }
 
-/// A header as WSGI hands it to Python and Python encodes it again: each byte a Latin-1 character, in UTF-8.
+/// A header as WSGI passes it to Python and Python encodes it again: each byte a Latin-1 character, in UTF-8.
 fn as_wsgi(bytes: &[u8]) -> Cow<'_, [u8]> {
     if bytes.is_ascii() {
         return bytes.into();
@@ -156,9 +156,9 @@ fn python_repr(bytes: Option<&[u8]>, text: &mut Vec<u8>) {
     text.push(quote);
 }
 
-/// The client's address as a chain of trusted proxies reports it: each hop appends the address that it was called
-/// from to `X-Forwarded-For`, so that with `hops` of them the client is the entry that many from the end. What is
-/// further left was written by the client and is believed by nobody. A shorter list is not from these proxies.
+/// The client's address as a chain of trusted proxies reports it. Each hop appends the address that called it to
+/// `X-Forwarded-For`, so with `hops` of them the client is the entry that many from the end. The client wrote everything
+/// further left, which is ignored. A shorter list is not from these proxies.
 pub(crate) fn forwarded_for(request: &impl Head, hops: usize) -> Option<IpAddr> {
     let fields: Vec<_> = request.fields(&X_FORWARDED_FOR).collect();
     let entry = fields
@@ -169,7 +169,7 @@ pub(crate) fn forwarded_for(request: &impl Head, hops: usize) -> Option<IpAddr> 
     parse_address(std::str::from_utf8(entry).ok()?.trim())
 }
 
-/// An address, alone or with a port, an IPv6 one in brackets or not.
+/// An address, with or without a port. IPv6 may be in brackets.
 fn parse_address(text: &str) -> Option<IpAddr> {
     text.parse()
         .ok()
@@ -244,7 +244,7 @@ mod tests {
     fn only_the_entries_of_trusted_hops_are_believed() {
         let cases: &[(&[&str], usize, Option<&str>)] = &[
             (&["1.1.1.1"], 1, Some("1.1.1.1")),
-            // No text for a header, and the client's own doing.
+            // Not text, and the client's own doing.
             (&["\u{ff}, 1.1.1.1"], 1, Some("1.1.1.1")),
             (&["\u{ff}", "1.1.1.1"], 1, Some("1.1.1.1")),
             (&["6.6.6.6, 1.1.1.1"], 1, Some("1.1.1.1")),

@@ -1,4 +1,4 @@
-//! What happened, as one typed enum: Flask-Login's nine signals, and what else an audit trail wants to know.
+//! What happened, as one typed enum: Flask-Login's nine signals, and what else an audit trail needs.
 
 use std::net::IpAddr;
 
@@ -7,43 +7,43 @@ use crate::client::Client;
 /// Something that happened to a login. Delivered to the hooks of the manager
 /// ([`on_event`](crate::LoginManagerBuilder::on_event)) and to `tracing`, under the target `housekey`.
 ///
-/// No event carries a cookie, a token, a key or a password. User ids are the application's, as text; one that a
-/// client merely claims is not in an event.
+/// No event carries a cookie, a token, a key or a password. User ids are the application's, as text. An id that a client
+/// merely claims is not in an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// `user_logged_in`: a login succeeded.
     LoggedIn {
-        /// Who.
+        /// The user.
         user_id: String,
         /// Whether a remember token goes with it.
         remember: bool,
     },
-    /// The first step of a login was right, or of proving oneself again, and a second one is to follow
-    /// ([`Login::begin`](crate::Login::begin)). Nobody is logged in by it. When it is finished, [`LoggedIn`](Self::LoggedIn) or
-    /// [`LoginConfirmed`](Self::LoginConfirmed) says so, as of any other.
+    /// The first step of a login, or of proving oneself again, was right, and a second one follows
+    /// ([`Login::begin`](crate::Login::begin)). This logs nobody in. Finishing it causes a [`LoggedIn`](Self::LoggedIn) or
+    /// [`LoginConfirmed`](Self::LoginConfirmed), as for any other login.
     LoginBegun {
-        /// Who.
+        /// The user.
         user_id: String,
     },
-    /// A login that had begun counts for nothing (any more).
+    /// A pending login does not count (any more).
     PendingLoginRefused {
-        /// Whose.
+        /// The user.
         user_id: String,
         /// Why.
         reason: PendingRefusal,
     },
-    /// Somebody did not prove who they say they are. The application says so, by
-    /// [`Login::login_failed`](crate::Login::login_failed): only it knows.
+    /// A visitor failed to prove their identity. The application reports it by
+    /// [`Login::login_failed`](crate::Login::login_failed), because only the application knows.
     LoginFailed {
-        /// Whose account it was, `None` when there is none of that name.
+        /// The user whose account was tried, `None` if no account has that name.
         user_id: Option<String>,
     },
-    /// An attempt was refused before anything was verified: too many had failed.
+    /// An attempt was refused before anything was verified, because too many had failed.
     AttemptRefused {
         /// The application's name for what was to be proved.
         form: String,
-        /// Whose failures were too many.
+        /// The key whose failures were too many.
         of: AttemptsOf,
     },
     /// An attempt ended without having [succeeded](crate::Attempt::succeeded), and counts as failed.
@@ -51,79 +51,79 @@ pub enum Event {
         /// The application's name for what was to be proved.
         form: String,
     },
-    /// An attempt succeeded, or the application said so: what had failed before counts no more.
+    /// An attempt succeeded, or the application said so: earlier failures no longer count.
     AttemptsForgiven {
         /// The application's name for what was proved.
         form: String,
     },
-    /// `user_logged_out`: the application logged out whoever was there.
+    /// `user_logged_out`: the application logged out the current user.
     LoggedOut {
-        /// Who the session named, `None` when it named nobody.
+        /// The user that the session named, `None` if it named none.
         user_id: Option<String>,
     },
     /// `user_loaded_from_cookie`: a remember token started a new session.
     LoadedFromCookie {
-        /// Who.
+        /// The user.
         user_id: String,
     },
     /// `user_loaded_from_request`: the request itself proved its user.
     LoadedFromRequest {
-        /// Who.
+        /// The user.
         user_id: String,
     },
     /// `user_login_confirmed`: a login was made fresh again.
     LoginConfirmed {
-        /// Who.
+        /// The user.
         user_id: String,
     },
     /// `user_unauthorized`: an anonymous visitor was denied.
     Unauthorized,
     /// `user_needs_refresh`: a login that is not fresh was denied.
     NeedsRefresh,
-    /// A signed-in user without the right was denied.
+    /// A logged-in user without the right was denied.
     Forbidden,
-    /// `user_accessed`: somebody asked who is there. Once a request.
+    /// `user_accessed`: the current user was asked for. Once per request.
     Accessed,
     /// `session_protected`: the session came from another browser or address than it was made for.
     SessionProtected {
-        /// Whose session.
+        /// The session's user.
         user_id: String,
         /// Whether the login was ended (strong), or only made stale (basic).
         ended: bool,
     },
-    /// A session cookie was there and counted for nothing.
+    /// A session cookie came and did not count.
     SessionRejected {
         /// Why.
         reason: Rejection,
     },
-    /// A remember token was there and counted for nothing. It is deleted, unless it may count again.
+    /// A remember token came and did not count. It is deleted, unless it may count again.
     RememberTokenRejected {
         /// Why.
         reason: Rejection,
     },
-    /// A login was ended because it is no longer good.
+    /// A login was ended because it no longer counts.
     LoginEnded {
-        /// Whose.
+        /// The login's user.
         user_id: String,
         /// Why.
         reason: EndReason,
     },
-    /// A remember token came that somebody had used before: one of the two has a copy. The login that it belongs to, and
-    /// with it the owner's session, has been ended.
+    /// A remember token came that had been used before: it has been copied, and either its owner or a thief sent it now. The
+    /// login that it belongs to, and with it the owner's session, has been ended.
     RememberTokenStolen {
-        /// Whose.
+        /// The login's user.
         user_id: String,
     },
     /// A page of another origin tried to open a WebSocket as the visitor, and was refused.
     ForeignHandshake,
     /// A return address was not safe and was dropped.
     NextRejected,
-    /// The user loader or the login store failed, so that nobody knows who is there. The error itself goes to `tracing`
-    /// and to the response's source, not into the event.
+    /// The user loader or the login store failed, so the current user is not known. The error itself goes to `tracing` and
+    /// to the response's source, not into the event.
     LoadFailed,
 }
 
-/// Whose failures an attempt was refused for.
+/// Whose failures caused an attempt to be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AttemptsOf {
@@ -133,26 +133,26 @@ pub enum AttemptsOf {
     Address,
 }
 
-/// Why a cookie counts for nothing.
+/// Why a cookie does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Not signed by any of the keys: malformed, forged, or from before a key was dropped. A remember token is left where it is,
-    /// since another server may have its key.
+    /// Not signed by any of the keys: malformed, forged, or from before a key was removed. A remember token is left in
+    /// place, because another server may have its key.
     BadSignature,
-    /// Older than it may be.
+    /// Older than allowed.
     Expired,
-    /// Signed in the future, by more than the clocks may differ. It is left where it is.
+    /// Signed in the future, by more than the clocks may differ. It is left in place.
     FromTheFuture,
-    /// Signed properly, but not what was expected under this name.
+    /// Properly signed, but its contents are not what this name should hold.
     BadPayload,
-    /// Several valid values under one name that do not agree on who is there: somebody planted one.
+    /// Several valid values under one name that disagree on the user: one of them was planted.
     Ambiguous,
     /// The login that it belongs to is over.
     LoginEnded,
 }
 
-/// Why a login that has begun cannot be finished.
+/// Why a pending login cannot be finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PendingRefusal {
@@ -160,15 +160,15 @@ pub enum PendingRefusal {
     Expired,
     /// It was begun in the future, by more than the clocks may differ.
     FromTheFuture,
-    /// It was finished, cancelled or begun anew already, and this is a copy from before.
+    /// It was finished, cancelled or begun again already, and this is an earlier copy.
     Used,
     /// It was begun in another browser.
     AnotherBrowser,
-    /// Somebody has logged in meanwhile in this browser, or the login that it was to make fresh is gone.
+    /// Another login was made in this browser meanwhile, or the login that it was to make fresh is gone.
     AnotherLogin,
-    /// The user's auth hash is another one than at the first step.
+    /// The user's auth hash has changed since the first step.
     AuthHashChanged,
-    /// The loader knows no such user any more.
+    /// The loader no longer finds the user.
     UserGone,
     /// The user is not active any more.
     UserInactive,
@@ -178,26 +178,26 @@ pub enum PendingRefusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// The loader knows no such user any more.
+    /// The loader no longer finds the user.
     UserGone,
     /// The user is not active any more.
     UserInactive,
-    /// The user's auth hash is another one: all logins from before were to end.
+    /// The user's auth hash has changed, which ends all earlier logins.
     AuthHashChanged,
     /// Its record is gone: it was logged out, ended from elsewhere, or it expired.
     RecordGone,
-    /// It has no record, and logins here have one.
+    /// It does not have a record, and logins here need one.
     NoRecord,
-    /// Its cookie was replaced by another one since, so that this is a copy of the old one.
+    /// Its cookie has been replaced, so this is a copy of the old one.
     CookieReplaced,
-    /// Nobody has used it for as long as the idle timeout.
+    /// It was unused for longer than the idle timeout.
     Idle,
     /// The user last proved themselves longer ago than the absolute timeout.
     TooOld,
-    /// It was to last until now and no longer: it had a [lifetime](crate::LoginUser::lifetime) of its own. Where logins have
-    /// records, such a one has expired by then, and it is [`RecordGone`](Self::RecordGone).
+    /// Its own [lifetime](crate::LoginUser::lifetime) is over. If logins have records, the record has expired by then, and
+    /// the reason is [`RecordGone`](Self::RecordGone).
     LifetimeOver,
-    /// The user has logged in elsewhere, and had as many logins as they may.
+    /// The user has logged in elsewhere, and had as many logins as allowed.
     TooManyLogins,
     /// The user ended it from another login.
     EndedByUser,
@@ -205,7 +205,7 @@ pub enum EndReason {
     EndedByApplication,
 }
 
-/// Who caused an [`Event`], as far as the request shows it. Nothing for what an administrator or a task does.
+/// The client that caused an [`Event`], as far as the request shows it. Empty for actions of an administrator or a task.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EventClient<'a> {
     client: Option<&'a Client>,
@@ -218,22 +218,21 @@ impl<'a> EventClient<'a> {
         }
     }
 
-    /// The address, where the manager knows it
-    /// ([`client_address`](crate::LoginManagerBuilder::client_address),
+    /// The address, if the manager knows it ([`client_address`](crate::LoginManagerBuilder::client_address),
     /// [`trusted_proxies`](crate::LoginManagerBuilder::trusted_proxies)).
     pub fn address(&self) -> Option<IpAddr> {
         self.client?.address
     }
 
-    /// The user agent: the first 256 bytes of the header, without control characters. The client's own words.
+    /// The user agent: the first 256 bytes of the header, without control characters. The client chose this text.
     pub fn user_agent(&self) -> Option<String> {
         self.client?.readable_user_agent()
     }
 }
 
 impl Event {
-    /// The name by which logs can be searched: `logged_in`, `login_failed`, `remember_token_stolen`. It stays the same from
-    /// version to version.
+    /// The name for searching logs: `logged_in`, `login_failed`, `remember_token_stolen`. It stays the same from version to
+    /// version.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LoggedIn { .. } => "logged_in",
@@ -279,7 +278,7 @@ impl Event {
         }
     }
 
-    /// Why it happened, as a word like those of [`name`](Self::name), where there is more than one reason.
+    /// Why it happened, as a word like those of [`name`](Self::name), if there is more than one possible reason.
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::LoginEnded { reason, .. } => Some(reason.name()),

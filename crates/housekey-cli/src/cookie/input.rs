@@ -1,23 +1,23 @@
-//! Cookies as people have them on their clipboard. Nothing of a value is looked at but where it ends.
+//! Cookies as they come from a clipboard. This only finds where a value ends.
 
 use std::io::{self, Read};
 
 /// Far more than a browser sends, which is 8 KiB or so.
 const LONGEST: usize = 64 * 1024;
 
-/// More cookies than this, no browser keeps for a site.
+/// More cookies than a browser keeps for a site.
 const MOST: usize = 200;
 
-/// A value, and under which name it came, if it came with one.
+/// A value, and its name if it came with one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cookie {
     pub(crate) name: Option<String>,
     pub(crate) value: Vec<u8>,
-    /// The whole of it, where what was taken for a name and a value may be a value alone.
+    /// The whole text, in case what looks like a name and a value is a value alone.
     pub(crate) whole: Option<Vec<u8>>,
 }
 
-/// Reads all there is, unless that is too much.
+/// Reads everything, unless it is too much.
 pub(crate) fn read(input: impl Read) -> io::Result<Result<Vec<u8>, String>> {
     let mut text = Vec::new();
     input.take(LONGEST as u64 + 1).read_to_end(&mut text)?;
@@ -39,13 +39,13 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Cookie> {
     let fields: Vec<_> = lines.iter().filter_map(|line| field(line)).collect();
     let mut cookies = Vec::new();
     match fields.is_empty() {
-        // Of a whole request, the fields that are cookies.
+        // From a whole request, the fields with cookies.
         false => {
             for (kind, value) in fields {
                 let pairs = value.split(|byte| *byte == b';');
                 let most = match kind {
                     Field::Cookie => usize::MAX,
-                    // Attributes stand behind the cookie.
+                    // Attributes follow the cookie.
                     Field::SetCookie => 1,
                 };
                 cookies.extend(pairs.take(most).filter_map(cookie));
@@ -57,7 +57,7 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Cookie> {
                     .split(|byte| *byte == b';')
                     .filter_map(cookie)
                     .collect();
-                // A value may have an equals sign in it: the ids of users may, which Flask-Login's token shows.
+                // A value may contain an equals sign: user ids may, and Flask-Login's token shows them.
                 let is_one = pairs.len() == 1;
                 cookies.extend(pairs.into_iter().map(|cookie| Cookie {
                     whole: (is_one && cookie.name.is_some()).then(|| line.to_vec()),
@@ -88,7 +88,7 @@ fn field(line: &[u8]) -> Option<(Field, &[u8])> {
     }
 }
 
-/// A line without white space around it, and without what a browser's "Copy as cURL" puts around a field.
+/// A line without surrounding white space, and without what a browser's "Copy as cURL" puts around a field.
 fn unpacked(line: &[u8]) -> &[u8] {
     let line = line.trim_ascii();
     let line = line.strip_suffix(b"\\").unwrap_or(line).trim_ascii();

@@ -1,4 +1,4 @@
-//! `housekey cookie read`: which of the site's cookies something is, and what it says.
+//! `housekey cookie read`: finds which of the site's cookies a value is, and shows its contents.
 
 mod input;
 mod report;
@@ -28,7 +28,7 @@ const SAFE: [&str; 6] = [
     "remember_token",
 ];
 
-/// A name that no cookie has which is looked for.
+/// A name that none of the wanted cookies has.
 const NO_NAME: &str = "housekey-none";
 
 pub(crate) fn run(CookieCommand::Read(options): CookieCommand) -> Result<i32, Failure> {
@@ -64,7 +64,7 @@ pub(crate) fn run(CookieCommand::Read(options): CookieCommand) -> Result<i32, Fa
 }
 
 fn show(options: &ReadOptions, reports: &[Report]) -> Result<i32, Failure> {
-    // Beside those of the site a browser has others, which are nobody's fault.
+    // A browser sends other cookies too, which are not an error.
     let is_other = |report: &&Report| report.is_others();
     let others: Vec<_> = reports.iter().filter(is_other).collect();
     let ours: Vec<_> = reports.iter().filter(|report| !is_other(report)).collect();
@@ -97,7 +97,7 @@ struct Site<'a> {
     not_safe: Option<String>,
 }
 
-/// A login manager that may have written a cookie, by the name that it would have.
+/// A login manager that may have written a cookie, with the name that it would use.
 struct Try {
     preset: Preset,
     manager: LoginManager<Nobody>,
@@ -126,7 +126,7 @@ impl<'a> Site<'a> {
             }
             match site.builder(preset, None).build() {
                 Ok(_) => site.presets.push(preset),
-                // No site has such a key there.
+                // A site cannot have such a key there.
                 Err(error) if error.kind() == ErrorKind::SecretKey && options.preset.is_none() => {
                     site.not_safe = Some(error.to_string());
                 }
@@ -141,10 +141,10 @@ impl<'a> Site<'a> {
         preset: Preset,
         format: Option<RememberFormat>,
     ) -> LoginManagerBuilder<Nobody> {
-        // Nothing is sent again.
+        // Nothing is sent.
         let mut builder =
             site::builder(preset, self.keys.clone()).session_refresh(SessionRefresh::Never);
-        // The flask preset's cookies have no place for a realm, so that there it is about the records.
+        // The flask preset's cookies do not contain a realm, so there it concerns the records.
         if preset == Preset::Safe || self.store.is_some() {
             builder = builder.realm(&self.options.realm);
         }
@@ -191,7 +191,7 @@ impl<'a> Site<'a> {
         let Some(found) = self.find_by(name, value, None).await? else {
             return Ok(None);
         };
-        // A site that gives out such tokens reads them, if that can be set there.
+        // A site that issues such tokens reads them, if there is a setting for it.
         if let CookieKind::RememberToken(format) = found.1.kind
             && found.1.verdict == CookieVerdict::Rejected(Rejection::BadPayload)
             && let Some(again) = self.find_by(name, value, Some(format)).await?
@@ -221,7 +221,8 @@ impl<'a> Site<'a> {
         Ok(None)
     }
 
-    /// What may have written a cookie of this name, or of one of the presets' names. None for what can be no cookie's name.
+    /// The managers that may have written a cookie of this name, or of one of the presets' names. Empty for an impossible
+    /// name.
     fn tries(&self, name: Option<&str>, format: Option<RememberFormat>) -> Vec<Try> {
         let mut tries = Vec::new();
         for preset in &self.presets {
@@ -241,7 +242,7 @@ impl<'a> Site<'a> {
             };
             let names = name.as_ref().map_or(&SAFE[..], std::slice::from_ref);
             match preset {
-                // Flask's own cookies are signed for no name, and housekey's tokens for theirs.
+                // Flask's own cookies are signed without a name, and housekey's tokens with theirs.
                 Preset::Flask => {
                     for token in names.iter().chain([&"remember_token"]) {
                         add(NO_NAME, token, None);

@@ -1,4 +1,4 @@
-//! What is said of a cookie, to people and to programs.
+//! The report on a cookie, for people and for programs.
 
 use std::time::SystemTime;
 
@@ -15,12 +15,12 @@ pub(crate) struct Report {
     pub(crate) asked_store: bool,
     /// Why the safe preset was not tried.
     pub(crate) not_safe: Option<String>,
-    /// What a key has signed.
+    /// The contents that a key has signed.
     pub(crate) found: Option<(Preset, CookieReading)>,
 }
 
 impl Report {
-    /// Whether it is a cookie that has nothing to do with logins, as far as one can see.
+    /// Whether it seems to have nothing to do with logins.
     pub(crate) fn is_others(&self) -> bool {
         let is_others = |name: &String| !SAFE.contains(&&**name);
         self.found.is_none() && self.name.as_ref().is_some_and(is_others)
@@ -98,7 +98,7 @@ impl Report {
         rows
     }
 
-    /// What the cookie, the settings and the store do not say.
+    /// What the cookie, the settings and the store do not show.
     fn unknown(&self, reading: &CookieReading) -> Vec<&'static str> {
         let mut unknown = Vec::new();
         let counts = matches!(
@@ -233,7 +233,7 @@ fn verdict(reading: &CookieReading) -> String {
             EndReason::CookieReplaced => {
                 "another cookie has taken its place since: this is a copy of the old one"
             }
-            EndReason::Idle => "nobody has used the login for as long as the idle timeout",
+            EndReason::Idle => "the login was unused for longer than the idle timeout",
             EndReason::TooOld => "the absolute timeout is over since the user last logged in",
             _ => "its login is over",
         },
@@ -298,7 +298,7 @@ fn until(preset: Preset, asked_store: bool, reading: &CookieReading) -> Option<S
     let by = match reading.kind {
         CookieKind::RememberToken(_) => "",
         _ if asked_store && reading.login.is_some() => {
-            " if nobody uses it, by --login-timeouts; the site's may differ"
+            " unless it is used, by --login-timeouts; the site's may differ"
         }
         _ if preset == Preset::Safe => {
             ", by --session-lifetime (1 day unless said); the site's may differ"

@@ -1,4 +1,4 @@
-//! What strangers may put into a cookie, a record or an address. Each run fails anyhow when a control character comes out
+//! What strangers may put into a cookie, a record or an address. Any run fails if a control character comes out
 //! ([`Run::done`]).
 
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use housekey::records::{Limit, LoginId, LoginRecord, LoginStore as _};
 
 use super::*;
 
-/// Clears the screen, sets the title, C1's CSI, right to left, a line of its own.
+/// Clears the screen, sets the title, C1's CSI, right to left, a separate line.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}gnp\r\nverdict     it counts\u{7f}";
 
 #[test]
@@ -48,7 +48,7 @@ fn no_record_is_obeyed_by_a_terminal() {
         expires_at: u64::MAX >> 1,
         data: data.to_string(),
     };
-    // A null byte cannot be an argument; all else can.
+    // A null byte cannot be an argument. Everything else can.
     block_on(sqlite(&path).create(&record, &[], Limit::NONE)).unwrap();
     let store = format!("sqlite:{}", path.display());
     let run = |arguments: &[&str]| {
@@ -149,7 +149,7 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn no_message_has_the_password_of_an_address() {
-    // Nothing listens there; some are no address at all.
+    // Nothing listens there. Some are not addresses at all.
     for address in [
         "postgres://mia:hunter2@127.0.0.1:1/site",
         "postgresql+psycopg://mia:hunter2@127.0.0.1:1/site",
@@ -183,7 +183,7 @@ fn no_message_has_the_password_of_an_address() {
             let done = run.done().hides("hunter2");
             assert!(!done.err.is_empty(), "{done:?}");
         }
-        // Where it does not belong.
+        // In the wrong place.
         let _ = housekey(["logins", "list", "1", address])
             .done()
             .exits(2)

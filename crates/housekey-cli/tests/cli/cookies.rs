@@ -106,7 +106,7 @@ fn nothing_is_shown_of_what_none_of_the_keys_signed() {
             .exits(1);
         let verdicts = done.json().into_iter().map(|it| it["verdict"].clone());
         assert_eq!(verdicts.collect::<Vec<_>>(), ["not_signed", "not_signed"]);
-        // Such a key no site of the safe preset can have.
+        // A site with the safe preset cannot have such a key.
         with("short").says("Tried as the flask preset alone");
     }
 }
@@ -302,7 +302,7 @@ fn with_the_store_it_tells_whether_the_login_has_ended() {
             .says("it counts");
         done.says("Firefox/140").hides("--store ADDRESS");
         read(&token, &with_store).done().exits(0).says("it counts");
-        // Reading is not using.
+        // Reading does not count as use.
         read(&token, &with_store).done().exits(0).says("it counts");
 
         let end_all = ["logins", "end-all", "mia", "--yes", "--store", &store];
@@ -351,7 +351,7 @@ fn everything_that_flask_signed_is_read() {
         let input = format!("Set-Cookie: {set_cookie}");
         let done = read(input, &["--json"]).env("SECRET_KEY", key).done();
         let found = &done.json()[0];
-        // Flask-Login's word for nobody.
+        // Flask-Login's word for an anonymous visitor.
         match vector["payload"] == "None" {
             true => assert_eq!(found["reason"], "bad_payload", "{vector}"),
             false => assert_eq!(found["user_id"], vector["payload"], "{vector}"),

@@ -108,7 +108,7 @@ fn all_logins_are_ended_only_if_that_is_meant() {
     browser_of(&site.manager, "mia");
     browser_of(&site.manager, "tom");
     for answer in ["", "y\n", "yes\n"] {
-        // No terminal, whatever comes.
+        // Without a terminal, whatever the input.
         let done = site.run(["end-all", "mia"]).input(answer).done().exits(2);
         done.complains("say --yes");
     }
@@ -126,7 +126,7 @@ fn all_logins_are_ended_only_if_that_is_meant() {
 fn sessions_that_flask_signed_and_that_never_came_end_with_the_others() {
     for (arguments, ends) in [(&[][..], true), (&["--preset", "safe"], false)] {
         let beside = Site::new(Preset::Flask);
-        // By a program that knows of no store.
+        // By a program without a store.
         let flask = super::site(Preset::Flask, &beside.clock).build().unwrap();
         let mut browser = browser_of(&flask, "mia");
         let end_all = ["end-all", "mia", "--yes"].iter().chain(arguments);
@@ -135,7 +135,7 @@ fn sessions_that_flask_signed_and_that_never_came_end_with_the_others() {
             let value = browser.jar().value(name).unwrap().to_owned();
             let verdict = block_on(beside.manager.read_cookie(Some(name), &value)).unwrap();
             let counts = verdict.unwrap().verdict == housekey::CookieVerdict::Counts;
-            // That clock is behind by a minute, and so is older than the mark.
+            // That clock is a minute behind, so its session is older than the mark.
             assert_eq!(counts, !ends, "{name}, {arguments:?}");
         }
     }
@@ -198,7 +198,7 @@ fn nothing_is_made_where_there_is_nothing() {
         done.complains("mistyped.db");
         assert!(!path.exists());
     }
-    // A database without such a table stays as it is.
+    // A database without such a table stays unchanged.
     std::fs::write(&path, "").unwrap();
     let done = housekey(["logins", "list", "1", "--store", &address])
         .done()

@@ -1,4 +1,4 @@
-//! The command as people run it.
+//! The command, run as people run it.
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
@@ -32,7 +32,7 @@ struct Run {
 fn housekey(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_housekey"));
     command.args(arguments).env_clear();
-    // Without which Windows has no network.
+    // Without it, Windows has no network.
     command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
     let pipes = [Stdio::piped(), Stdio::piped(), Stdio::piped()];
     let [stdin, stdout, stderr] = pipes;
@@ -54,7 +54,7 @@ impl Run {
         self
     }
 
-    /// What came of it; in any case nothing that a terminal would obey, and no panic.
+    /// The result. In any case it contains no control characters, and there was no panic.
     #[track_caller]
     fn done(mut self) -> Done {
         let mut child = self.command.spawn().unwrap();
@@ -111,7 +111,7 @@ impl Done {
         self
     }
 
-    /// The objects, one a line.
+    /// The objects, one per line.
     #[track_caller]
     fn json(&self) -> Vec<Value> {
         assert!(self.out.is_ascii());
@@ -152,7 +152,7 @@ fn now() -> u64 {
     since.as_secs()
 }
 
-/// A clock that is behind by so many seconds.
+/// A clock that is this many seconds behind.
 fn clock(behind: u64) -> Clock {
     let clock = Clock::default();
     clock.set(now() - behind);
@@ -191,5 +191,5 @@ fn read(input: impl AsRef<[u8]>, arguments: &[&str]) -> Run {
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// How long nothing may take in these tests that is not to take for ever.
+/// A limit for tests that must not hang.
 const SOON: Duration = Duration::from_secs(60);

@@ -27,7 +27,7 @@ fn help_and_version_are_answers_and_a_missing_command_is_not() {
     }
     let version = concat!("housekey ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(housekey(["--version"]).done().exits(0).out, version);
-    // An address in the environment is nobody's business.
+    // An address in the environment is private.
     let run = housekey(["logins", "--help"]).env("HOUSEKEY_LOGIN_STORE", "redis://:hunter2@h");
     let _ = run
         .done()
@@ -91,7 +91,7 @@ fn what_nobody_can_write_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// Each `$ command` of the README is run, and says what stands below it; `…` stands for what differs each time.
+/// Runs each `$ command` of the README, and compares the text below it. `…` stands for parts that differ each time.
 #[cfg(unix)]
 #[test]
 fn the_readme_shows_what_happens() {
@@ -166,7 +166,7 @@ fn is_like(said: &str, expected: &str) -> bool {
 }
 
 impl Run {
-    /// What it prints for a machine, where anything may stand.
+    /// The output for a machine, where any part may differ.
     #[track_caller]
     fn raw(mut self) -> String {
         let output = self.command.output().unwrap();

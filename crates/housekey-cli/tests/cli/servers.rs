@@ -1,4 +1,5 @@
-//! `housekey` with logins on servers, which these tests start: PostgreSQL, Redis, a cluster of it, and one that Sentinels watch.
+//! `housekey` with logins on servers that these tests start: PostgreSQL, Redis, a Redis Cluster, and a Redis watched by
+//! Sentinels.
 
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ fn client(url: String) -> redis::Client {
     redis::Client::open(url).unwrap()
 }
 
-/// The whole of it, at a store that this address names. Its logins are made as a site makes them.
+/// Runs everything on the store at this address. Its logins are made as a site makes them.
 fn everything_works(
     address: &str,
     give: impl FnOnce(LoginManagerBuilder<Member>) -> LoginManagerBuilder<Member>,

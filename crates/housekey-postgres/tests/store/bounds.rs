@@ -1,4 +1,4 @@
-//! How many connections there are, and what becomes of what is given up.
+//! How many connections there are, and what happens to abandoned operations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::common::{CONNECTIONS, OwnTable, with};
 
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A store that can be told from others at the server.
+/// A store that the server can tell from others.
 struct Named {
     name: String,
     table: OwnTable,
@@ -33,7 +33,7 @@ impl Named {
         }
     }
 
-    /// The processes that the server has for it.
+    /// The server's processes for it.
     async fn processes(&self) -> Vec<i32> {
         sqlx::query_scalar(
             "SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid",
@@ -44,7 +44,7 @@ impl Named {
         .unwrap()
     }
 
-    /// Until the server has nothing more to do for it.
+    /// Waits until the server has nothing more to do for it.
     async fn is_idle(&self) {
         let busy =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle'";
@@ -59,7 +59,7 @@ impl Named {
             }
         };
         let idle = tokio::time::timeout(Duration::from_secs(60), waiting).await;
-        idle.expect("the server gives up what nobody waits for");
+        idle.expect("the server abandons what is no longer awaited");
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_locked_table_opens_no_more_connections_than_the_store_may_have() {
     create(&*named.store, &kept).await;
     let hasty = PostgresLoginStore::clone(&named.store).timeout(SHORT);
     let locked = named.table.locked().await;
-    // Another for the look-ups: the one before it may be ending.
+    // One more for the look-ups: the previous one may be ending.
     let most = CONNECTIONS as usize + 2 + named.processes().await.len();
     for _ in 0..8 {
         let mut requests = JoinSet::new();
@@ -94,7 +94,7 @@ async fn a_locked_table_opens_no_more_connections_than_the_store_may_have() {
     );
 }
 
-/// Its process may be killed, and then nobody calls off what it has asked.
+/// The client's process may be killed, and then its question is not cancelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_ends_by_itself_what_a_program_has_left_behind() {
     let named = Named::new().await;
@@ -143,7 +143,7 @@ async fn requests_that_are_given_up_cost_no_connection() {
     assert!(after.len() <= CONNECTIONS as usize + 1, "{after:?}");
 }
 
-/// As when a client closes its connection: asked, and dropped before the answer.
+/// As when a client closes its connection: the request is started, and dropped before the answer.
 async fn given_up<T>(request: impl Future<Output = T>) {
     tokio::select! {
         biased;
@@ -180,7 +180,7 @@ async fn a_connection_that_the_server_ends_costs_nobody_an_answer() {
     }
 }
 
-/// What is prepared on a connection does not fit the table any more: "cached plan must not change result type".
+/// A prepared statement does not fit the table any more: "cached plan must not change result type".
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_of_another_type_costs_nobody_an_answer() {
     let named = Named::new().await;

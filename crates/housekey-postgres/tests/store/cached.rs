@@ -1,4 +1,4 @@
-//! Records that are kept in the process: what every store must do, and what must not go wrong in between.
+//! Records kept in the process: what every store must do, and what must not go wrong in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,7 @@ async fn who_truncates_the_table_or_changes_it_by_hand_is_heard_also_as_a_replic
     }
 }
 
-/// Nothing is said of it, so the lease is not renewed.
+/// The server does not report it, so the lease is not renewed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_does_not_say_any_more_what_changes_keeps_no_login_alive() {
     let (table, here) = own().await;
@@ -152,7 +152,7 @@ async fn a_touch_is_not_said() {
             break;
         }
     }
-    // What comes next is a beat, or nothing.
+    // Next comes a beat, or nothing.
     while let Ok(said) = tokio::time::timeout(caches::LEASE, listener.recv()).await {
         let payload = said.unwrap().payload().to_owned();
         assert!(payload.starts_with('?'), "one is enough: {payload}");
@@ -218,7 +218,7 @@ async fn a_server_that_is_killed_in_mid_traffic_loses_no_answer() {
     traffic.end(&store).await;
 }
 
-/// Each is asked every time, and says why.
+/// Each is asked every time, and the log says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_say_what_changes_is_not_cached_and_that_is_said() {
     let (table, store) = own().await;

@@ -1,4 +1,4 @@
-//! Pools, and tables that are gone after their test.
+//! Pools, and tables that are dropped after their test.
 
 use std::sync::Arc;
 use std::thread;
@@ -10,16 +10,16 @@ use sqlx::{
 };
 use store_tests::{Kind, shared_url, unique_name};
 
-/// How many connections a pool, and a store beside its look-ups, may have.
+/// How many connections a pool may have, and a store beside its look-ups.
 pub(crate) const CONNECTIONS: u32 = 4;
 
-/// Where the server for all tests is.
+/// The server for all tests.
 pub(crate) fn shared_server() -> PgConnectOptions {
     let url = shared_url(Kind::Postgres);
     url.parse().expect("DATABASE_URL is the URL of a database")
 }
 
-/// A pool that connects when it is first asked.
+/// A pool that connects at its first operation.
 pub(crate) fn pool(server: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(CONNECTIONS)
@@ -38,16 +38,16 @@ pub(crate) fn store_at(url: &str) -> PostgresLoginStore {
     store.max_connections(CONNECTIONS as usize)
 }
 
-/// A table of its own on the server for all tests.
+/// A separate table on the server for all tests.
 pub(crate) struct OwnTable {
     pub(crate) name: String,
-    /// Where a store looks for it.
+    /// The URL at which a store finds it.
     pub(crate) url: String,
     server: PgConnectOptions,
 }
 
 impl OwnTable {
-    /// Only a name yet.
+    /// Only a name so far.
     pub(crate) fn named() -> Self {
         Self {
             name: unique_name(),
@@ -63,12 +63,12 @@ impl OwnTable {
         table
     }
 
-    /// A pool of somebody else.
+    /// Another program's pool.
     pub(crate) fn pool(&self) -> PgPool {
         pool(self.server.clone())
     }
 
-    /// A store with connections of its own.
+    /// A store with its own connections.
     pub(crate) fn store(&self) -> Arc<PostgresLoginStore> {
         self.store_at(&self.url)
     }
@@ -79,7 +79,7 @@ impl OwnTable {
         Arc::new(store.expect("this can be a name"))
     }
 
-    /// Somebody else who lets nobody at it.
+    /// Another program that locks the table.
     pub(crate) async fn locked(&self) -> Transaction<'static, Postgres> {
         let mut other = self.pool().begin().await.expect("a transaction");
         let lock = format!("LOCK TABLE \"{}\" IN ACCESS EXCLUSIVE MODE", self.name);
@@ -105,7 +105,7 @@ impl Drop for OwnTable {
                     .await
             })
         });
-        // A test that has failed has said why already.
+        // A failed test has said why already.
         if let Ok(Err(error)) = dropping.join() {
             eprintln!("the table {} is left: {error}", self.name);
         }

@@ -1,4 +1,4 @@
-//! Ways to the server that a URL names: encrypted ones, and sockets.
+//! Ways to the server that a URL can name: encrypted connections, and sockets.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use store_tests::{Kind, Server, operations};
 
 use super::common::{pool, store_at, with};
 
-/// A server with a certificate for `localhost` of an authority of its own.
+/// A server with a certificate for `localhost` from its own authority.
 struct Encrypted {
     server: Server,
     certificates: tempfile::TempDir,

@@ -1,4 +1,4 @@
-//! What errors say, and what they do not.
+//! What errors say, and what they leave out.
 
 use housekey::ErrorKind;
 use housekey::records::{Limit, LoginRecord, LoginStore as _};
@@ -30,7 +30,7 @@ async fn a_table_of_somebody_else_is_said() {
     errors.say("a table of its own");
 }
 
-/// What is there in place of the table, and what is said of it.
+/// What is there in place of the table, and the message about it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_keep_logins_is_said_when_the_table_is_made() {
     for (instead, says) in [
@@ -115,7 +115,7 @@ async fn a_missing_right_is_said() {
     .await;
 }
 
-/// Browsers call themselves what they like.
+/// A browser may choose any name for itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoding_that_lacks_characters_is_said_when_the_table_is_made() {
     let url = shared_url(Kind::Postgres);
@@ -151,7 +151,7 @@ async fn an_encoding_that_lacks_characters_is_said_when_the_table_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_users_id_that_no_index_takes_is_said() {
     let table = OwnTable::created().await;
-    // It cannot be made shorter.
+    // It cannot be shortened.
     let ids: String = (0..300).map(|_| unique_name()).collect();
     let error = table
         .store()

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::common::{CONNECTIONS, OwnTable, pool, store_at};
 
-/// A store that does not wait for long.
+/// A store with a short timeout.
 async fn store_of(server: &Server) -> Arc<PostgresLoginStore> {
     hasty(&server.url()).await
 }
@@ -20,7 +20,7 @@ async fn hasty(url: &str) -> Arc<PostgresLoginStore> {
     Arc::new(store)
 }
 
-/// The store works, and has not lost the place of any connection.
+/// The store works, and has not lost track of any connection.
 async fn all_is_well(store: &PostgresLoginStore) {
     for _ in 0..CONNECTIONS {
         operations::every_one_works(store).await;

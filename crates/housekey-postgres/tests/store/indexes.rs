@@ -1,10 +1,10 @@
-//! That each statement finds its records by an index.
+//! Checks that each statement finds its records by an index.
 
 use housekey_statements::postgres::{FOLLOW_AN_INDEX, Statements, TableName};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use store_tests::{Kind, shared_url};
 
-/// Five logins of each user, one of which expires every second, as the planner of a table in use knows them.
+/// Five logins of each user, one of which expires every second, as the planner knows them in a table in use.
 async fn filled(table: &TableName) -> PgConnection {
     let connection = PgConnection::connect(&shared_url(Kind::Postgres)).await;
     let mut connection = connection.expect("the server answers");
@@ -22,7 +22,7 @@ async fn filled(table: &TableName) -> PgConnection {
 
 #[tokio::test]
 async fn every_statement_finds_its_records_by_an_index() {
-    // It is gone with the connection.
+    // It is dropped with the connection.
     let table = TableName::new("pg_temp.logins").unwrap();
     let mut connection = filled(&table).await;
     let Statements {

@@ -1,4 +1,4 @@
-//! Behind PgBouncer in transaction mode, where each transaction may be given another connection to the server.
+//! Behind PgBouncer in transaction mode, where each transaction may use another connection to the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,14 @@ use url::Url;
 
 use super::common::{OwnTable, pool, shared_server};
 
-/// Fewer connections than clients, so that they are mixed. With the second, it takes settings for a connection and forgets them.
+/// Fewer connections than clients, so that they are mixed. With the second setting, it accepts settings for a connection and
+/// forgets them.
 const SETTINGS: [&str; 2] = [
     "default_pool_size = 3",
     "default_pool_size = 3\nignore_startup_parameters = options",
 ];
 
-/// With several stores there, as several processes have them.
+/// With several stores, as in several processes.
 async fn there(settings: &str) -> (Server, OwnTable, Vec<Arc<PostgresLoginStore>>) {
     let pooler = Server::start_pooler_of(&shared_url(Kind::Postgres), settings);
     let mut table = OwnTable::created().await;
@@ -65,7 +66,7 @@ async fn it_does_what_every_store_must_behind_a_pooler() {
     races::check(Arc::clone(&stores[1]), Arc::clone(&stores[2])).await;
 }
 
-/// Its end, and that of the connections behind it.
+/// The end of the pooler, and of the connections behind it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_starts_again_is_found_again() {
     let (mut pooler, _table, stores) = there(SETTINGS[0]).await;
@@ -76,7 +77,7 @@ async fn a_pooler_that_starts_again_is_found_again() {
     operations::every_one_works(&*stores[0]).await;
 }
 
-/// With the setting that the crate's documentation asks for.
+/// With the setting that the crate's documentation requires.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_up_behind_a_pooler_ends_at_the_server() {
     let mut server = Url::parse(&shared_url(Kind::Postgres)).unwrap();

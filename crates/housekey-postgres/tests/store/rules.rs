@@ -1,4 +1,4 @@
-//! The rules that every store keeps, and what PostgreSQL's types could make of them.
+//! The rules for every store, and what PostgreSQL's types could do to them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn it_does_what_every_store_must() {
     rules::check(table.store()).await;
 }
 
-/// There the server undoes what would have waited elsewhere, and leaves it to the client to try again.
+/// The server then undoes what would otherwise have waited, and leaves it to the client to try again.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_so_in_a_database_that_serializes_transactions() {
     let mut table = OwnTable::created().await;
@@ -109,7 +109,7 @@ async fn a_nul_character_is_in_no_record() {
     );
 }
 
-/// An application keeps its pool of sqlx's, and gives the store the pool's own URL.
+/// An application keeps its sqlx pool, and gives the store the pool's URL.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_of_sqlx_lives_beside_the_store_and_names_its_server() {
     let table = OwnTable::created().await;

@@ -1,4 +1,4 @@
-//! Servers that only read: standbys, and what becomes of a primary after a failover.
+//! Servers that only read: standbys, and a former primary after a failover.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use url::Url;
 
 use super::common::{pool, store_at, with};
 
-/// A primary whose logouts are answered when its standby has them too, as the crate's documentation asks for.
+/// A primary that answers a logout when its standby has it too, as the crate's documentation requires.
 async fn pair() -> (Server, Server) {
     let primary = Server::start(Kind::Postgres);
     let standby = Server::start_standby_of(&primary);
@@ -33,7 +33,7 @@ async fn promote(standby: &Server) {
     admin(standby).execute("SELECT pg_promote()").await.unwrap();
 }
 
-/// What was a primary only reads from now on, over the connections that there are too.
+/// Makes the primary read-only from now on, including for existing connections.
 async fn let_it_only_read(server: &Server) {
     for sql in [
         "ALTER SYSTEM SET default_transaction_read_only = on",
@@ -42,7 +42,7 @@ async fn let_it_only_read(server: &Server) {
     ] {
         admin(server).execute(sql).await.unwrap();
     }
-    // Each of them has read its settings anew by the time that it answers with them.
+    // When a process answers with the new settings, it has read them.
     let admin = admin(server);
     loop {
         let row = sqlx::query_scalar("SHOW default_transaction_read_only");
@@ -63,7 +63,7 @@ async fn made(url: &str) -> Arc<PostgresLoginStore> {
 async fn a_failover_loses_no_answer_and_the_one_that_was_promoted_goes_on() {
     let (mut primary, standby) = pair().await;
     let (one, two) = (primary.port(), standby.port());
-    // The standby first: it is passed over for as long as it is one.
+    // The standby first: it is skipped for as long as it is one.
     let both = primary
         .url()
         .replace(&format!(":{one}/"), &format!(":{two},127.0.0.1:{one}/"));
@@ -111,7 +111,7 @@ async fn connections_to_what_only_reads_by_now_cost_nobody_an_answer() {
 
     promote(&standby).await;
     let_it_only_read(&primary).await;
-    // A login that ends where the store is not yet.
+    // A login that ends on a server that the store does not use yet.
     assert!(store_at(&standby.url()).delete(&mias.id).await.unwrap());
     network.lead_to(standby.port());
     assert_eq!(
@@ -122,7 +122,7 @@ async fn connections_to_what_only_reads_by_now_cost_nobody_an_answer() {
     operations::every_one_works(&*store).await;
 }
 
-/// The store's connections to the pooler outlive those that the pooler has to the server.
+/// The store's connections to the pooler outlive the pooler's connections to the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_answers_nothing_behind_a_pooler_either() {
     let mut server = Server::start(Kind::Postgres);
@@ -139,7 +139,7 @@ async fn a_standby_answers_nothing_behind_a_pooler_either() {
     operations::every_one_works(&*store).await;
 }
 
-/// PgBouncer goes on refusing for a moment.
+/// PgBouncer keeps refusing for a moment.
 async fn works_again(store: &PostgresLoginStore) {
     let again = async {
         while store

@@ -1,4 +1,4 @@
-//! Making the table.
+//! Creating the table.
 
 use housekey::records::LoginStore as _;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
@@ -41,7 +41,7 @@ async fn making_the_table_again_leaves_the_records() {
     assert_eq!(store.load(&record.id, NOW).await.unwrap(), Some(record));
 }
 
-/// An application at work holds locks that a second `CREATE INDEX` would wait for, and everybody else behind it.
+/// A running application holds locks. A second `CREATE INDEX` would wait for them, and everything else behind it.
 #[tokio::test(flavor = "multi_thread")]
 async fn making_a_table_that_is_there_waits_for_nobody() {
     let table = OwnTable::created().await;
@@ -80,7 +80,7 @@ async fn a_table_can_be_in_a_schema_and_have_the_name_of_a_keyword() {
     run(format!("DROP SCHEMA {schema} CASCADE")).await;
 }
 
-/// As in production, where the table comes from migrations.
+/// As in production, where migrations create the table.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_may_make_no_tables_can_use_one() {
     let table = OwnTable::created().await;

@@ -1,4 +1,4 @@
-//! Records that are kept in the process: what every store must do, and what must not go wrong in between.
+//! Records kept in the process: what every store must do, and what must not go wrong in between.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ async fn a_server_that_does_not_answer_is_not_answered_for() {
     .await;
 }
 
-/// As redis-rs's own cache does not survive: it answers from what it has.
+/// redis-rs's own cache does not survive this: it answers from what it has.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_server_ends_keep_no_login_alive() {
     let server = Server::start(Kind::Redis);

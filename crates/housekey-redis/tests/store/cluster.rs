@@ -1,4 +1,4 @@
-//! Redis Clusters: what every store does, on nodes that go and slots that move.
+//! Redis Clusters: what every store does, on nodes that fail and slots that move.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ async fn slots_that_move_in_mid_traffic_lose_no_answer() {
     create(&*store, &old).await;
     let mut traffic = Traffic::start(&store);
     traffic.flows().await;
-    // Those of the traffic's users among them.
+    // Including those of the traffic's users.
     let mut slots: Vec<_> = (0..8).map(|number| format!("worker {number}")).collect();
     slots.push("moved".to_owned());
     for user_id in slots {
@@ -66,7 +66,7 @@ async fn slots_that_move_in_mid_traffic_lose_no_answer() {
     operations::every_one_works(&store_on(&cluster)).await;
 }
 
-/// What was answered is at the replica, which takes the master's place.
+/// A change that was answered is at the replica, which takes the master's place.
 #[tokio::test(flavor = "multi_thread")]
 async fn masters_that_are_killed_in_mid_traffic_lose_no_answer_that_waited_for_a_replica() {
     let mut cluster = RedisCluster::start(1);
@@ -98,5 +98,5 @@ async fn a_node_that_is_no_cluster_is_said_and_so_is_a_cluster_that_is_taken_for
     let errors = operations::every_one_fails(&RedisLoginStore::new(client.clone())).await;
     errors.say("the cluster is changing");
     let errors = operations::every_one_fails(&RedisLoginStore::cluster([client])).await;
-    errors.say("nobody has slot");
+    errors.say("no node has slot");
 }

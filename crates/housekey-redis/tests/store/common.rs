@@ -1,4 +1,4 @@
-//! Stores, and keys that are gone after their test.
+//! Stores, and keys that are deleted after their test.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use housekey_redis::RedisLoginStore;
 use redis::{Client, Commands as _, Connection, FromRedisValue};
 use store_tests::{Kind, shared_url, unique_name};
 
-/// Keys of its own on the server for all tests.
+/// Separate keys on the server for all tests.
 pub(crate) struct OwnKeys {
     pub(crate) prefix: String,
     client: Client,
@@ -21,12 +21,12 @@ impl OwnKeys {
         }
     }
 
-    /// A store with a connection of its own.
+    /// A store with its own connection.
     pub(crate) fn store(&self) -> Arc<RedisLoginStore> {
         Arc::new(RedisLoginStore::new(self.client.clone()).prefix(&*self.prefix))
     }
 
-    /// What the server says to a command of somebody else.
+    /// The server's answer to another client's command.
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &str, arguments: &[&str]) -> T {
         let answer = redis::cmd(command)
             .arg(arguments)
@@ -34,7 +34,7 @@ impl OwnKeys {
         answer.expect("the server answers")
     }
 
-    /// All that there are.
+    /// All of these keys.
     pub(crate) fn all(&self) -> Vec<String> {
         let mut connection = self.connect();
         let keys = connection.scan_match(format!("{}*", self.prefix));

@@ -1,4 +1,4 @@
-//! What errors say, and what they do not.
+//! What errors say, and what they leave out.
 
 use housekey::records::{Limit, LoginStore as _};
 use housekey_redis::RedisLoginStore;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::common::OwnKeys;
 
-/// A server, a client of it, and a command of whoever looks after it.
+/// A server, a client of it, and a command of its administrator.
 fn own_server() -> (Server, Client, impl Fn(&[&str])) {
     let server = Server::start(Kind::Redis);
     let client = Client::open(server.url()).expect("the URL of a server");
@@ -52,7 +52,7 @@ async fn a_missing_password_is_said() {
         let error = error.to_string();
         assert!(error.contains("which user and password"), "{error}");
     }
-    // All at once, the server may close the connection to somebody who says so much without having been let in.
+    // All at once. The server may close the connection to a client that sends so much before logging in.
     operations::every_one_fails(&store).await;
 }
 
@@ -68,7 +68,7 @@ async fn a_user_who_may_not_is_said() {
     errors.say("keys with the store's prefix");
 }
 
-/// What the README says such a user needs.
+/// The rights that the README says such a user needs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_the_prefix_and_few_commands_can_use_it() {
     let (server, _, ask) = own_server();
@@ -165,7 +165,7 @@ async fn a_server_that_never_answers_is_an_error_in_time() {
     .await;
 }
 
-/// A server whose owner has renamed commands repeats the arguments of one that it does not know any more.
+/// If the owner has renamed commands, the server repeats the arguments of the ones that it no longer knows.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_repeats_of_a_command_that_it_does_not_know_is_not_said() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -176,7 +176,7 @@ async fn what_a_server_repeats_of_a_command_that_it_does_not_know_is_not_said() 
     errors.say("does not know a command");
 }
 
-/// Answers as Redis does. A command is a line with the number of its parts, and two lines for each of them.
+/// Answers as Redis does. A command is a line with the number of its parts, and two lines for each part.
 async fn know_no_command(listener: TcpListener) {
     loop {
         let (connection, _) = listener.accept().await.expect("a connection");

@@ -111,7 +111,7 @@ async fn what_redis_has_dropped_by_itself_leaves_the_lists() {
     assert_eq!(keys.all(), [left], "which Redis deletes by itself");
 }
 
-/// As where memory is full and any key may go, against all advice.
+/// As if memory were full and any key could go, against all advice.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_ends_all_logins_ends_those_too_whose_order_redis_has_dropped() {
     let keys = OwnKeys::new();
@@ -173,7 +173,7 @@ async fn a_users_logins_clear_away_those_that_expired_a_day_ago() {
     assert_eq!(keys.all().len(), 3 + 6, "their pointers are gone too");
 }
 
-/// What the order still says of it is not about the one that has its id now.
+/// What the order still says about it does not apply to the record that has its id now.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_redis_has_dropped_by_itself_gives_up_its_id() {
     let keys = OwnKeys::new();
@@ -192,7 +192,7 @@ async fn what_redis_has_dropped_by_itself_gives_up_its_id() {
         };
         create(&*store, &new).await;
         let purged = store.delete_expired(later + 2 * HOUR, 9).await.unwrap();
-        assert_eq!(purged, 0, "what is left in the index is of nobody");
+        assert_eq!(purged, 0, "the entries left in the index have no record");
         assert_eq!(
             store.load(&new.id, later).await.unwrap().as_ref(),
             Some(&new)
@@ -210,7 +210,7 @@ async fn what_redis_has_dropped_by_itself_gives_up_its_id() {
     }
 }
 
-/// As after a master was lost that had not passed it on.
+/// As after losing a master that had not passed it on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pointer_that_is_lost_is_a_login_that_is_lost_until_somebody_changes_it() {
     let keys = OwnKeys::new();
@@ -223,13 +223,13 @@ async fn a_pointer_that_is_lost_is_a_login_that_is_lost_until_somebody_changes_i
     assert!(store.load(&record.id, NOW).await.unwrap().is_some());
     assert_eq!(store.update(&record).await.unwrap(), Updated::Done);
     assert!(elsewhere.load(&record.id, NOW).await.unwrap().is_some());
-    // And where it is remembered, it is not believed in.
+    // A store that remembers it does not trust that either.
     let deleted = elsewhere.delete_by_user("mia", None, 9).await.unwrap();
     assert_eq!(deleted, [record.id]);
     assert_eq!(store.load(&record.id, NOW).await.unwrap(), None);
 }
 
-/// The other store remembers whose it was.
+/// The other store remembers its user.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_another_user_has_by_now_is_found_there() {
     let keys = OwnKeys::new();
@@ -280,7 +280,7 @@ async fn what_goes_leaves_no_key_behind() {
     assert_eq!(keys.all(), Vec::<String>::new());
 }
 
-/// The server counts which commands it was given, those of scripts too.
+/// The server counts the commands that it received, including those of scripts.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_operation_looks_through_the_keys() {
     let server = Server::start(Kind::Redis);

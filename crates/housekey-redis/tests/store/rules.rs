@@ -1,4 +1,4 @@
-//! The rules that every store keeps, and what Redis's numbers could make of them.
+//! The rules for every store, and what Redis's numbers could do to them.
 
 use housekey::records::{LoginRecord, LoginStore as _, Touch, Updated};
 use housekey_redis::RedisLoginStore;
@@ -101,7 +101,7 @@ async fn any_text_can_be_a_user_id() {
     assert_eq!(keys.all(), Vec::<String>::new());
 }
 
-/// As after a restart, or when somebody empties the server's cache of scripts.
+/// As after a restart, or if an administrator empties the server's cache of scripts.
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_the_server_has_forgotten_are_sent_again() {
     let keys = OwnKeys::new();

@@ -1,4 +1,4 @@
-//! Masters that Sentinels watch, replicas, and what a server's settings may do to logins.
+//! Masters that Sentinels watch, replicas, and how a server's settings may affect logins.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ async fn what_waited_for_a_replica_outlives_the_master_that_the_sentinels_replac
     let mut traffic = Traffic::start(&store);
     for (master, other) in [(0, 1), (1, 0)] {
         traffic.flows().await;
-        // Nobody has to wait for a Sentinel that hangs.
+        // A Sentinel that hangs does not hold up anything.
         watched.sentinel(0).freeze();
         watched.server(master).kill();
         traffic.fails().await;
@@ -69,7 +69,7 @@ async fn sentinels_that_are_away_or_silent_are_said_in_time() {
     errors.say("no address was given");
 }
 
-/// It would answer with what it had some time ago.
+/// It would answer with older data.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_and_a_sentinel_are_refused_even_for_looking() {
     let mut watched = Watched::start();
@@ -144,7 +144,8 @@ async fn settings_that_may_lose_logins_or_bring_them_back_are_said() {
     operations::every_one_works(&store).await;
 }
 
-/// Redis 6.2 answers a script that writes on a replica with an error of the script. The server is a master when it is connected to.
+/// Redis 6.2 answers a script that writes on a replica with an error of the script. The server is a master at the time of
+/// connecting.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_master_that_has_become_a_replica_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -172,7 +173,7 @@ async fn an_old_master_that_has_become_a_replica_is_left() {
     }
 }
 
-/// Answers as Redis 6.2 does that knows no `HELLO`, as some of those do that speak like it.
+/// Answers as Redis 6.2 does, without `HELLO`, like some compatible servers.
 async fn be_old(mut connection: TcpStream) {
     const ROLE: &str = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
     const READ_ONLY: &str = "-ERR Error running script (call to f_0): @user_script:7: @user_script: 7: -READONLY You can't \

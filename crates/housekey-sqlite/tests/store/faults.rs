@@ -1,4 +1,4 @@
-//! What happens when the file is locked, away, another one, damaged, or not to be written.
+//! What happens if the file is locked, missing, replaced, damaged, or read-only.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use store_tests::{NOW, create, list, operations, rules};
 
 use super::{Way, file, id, record};
 
-/// Why the file cannot be used, whatever the way of the store.
+/// Why the file cannot be used, however the store works.
 fn refusal(path: &Path) -> String {
     let [message, on_calling_thread] = Way::ALL.map(|way| {
         let store = way.builder(path).busy_timeout(Duration::ZERO);
@@ -26,14 +26,14 @@ fn refusal(path: &Path) -> String {
     message
 }
 
-/// Asks the store for everything that it does; all of it has to fail, for this reason.
+/// Runs every operation of the store. Each must fail, for this reason.
 async fn all_fail(store: &SqliteLoginStore, reason: &str) {
     let errors = operations::every_one_fails(store).await;
     errors.say(reason);
     errors.say("logins.db");
 }
 
-/// The record is there, and another can be written.
+/// The record exists, and another can be written.
 async fn all_is_well(store: &SqliteLoginStore) {
     let kept = store.load(&id(1), NOW).await.unwrap();
     assert_eq!(kept, Some(record(1, "mia")));
@@ -133,7 +133,7 @@ async fn another_file_beside_the_old_log_is_refused_and_stays_as_it_is() {
         let copy = "VACUUM INTO ?1";
         other.execute(copy, [backup.to_str().unwrap()]).unwrap();
         rules::fill(&store, 75).await;
-        // It has the file open, too.
+        // This one has the file open, too.
         assert!(!elsewhere.delete(&id(9)).await.unwrap());
 
         let good = fs::read(&backup).unwrap();
@@ -206,12 +206,12 @@ async fn a_damaged_file_is_a_fault_until_a_good_one_is_in_its_place() {
         let page = 4096;
         assert_eq!(whole[16..18], [0x10, 0], "pages of 4096 bytes");
 
-        // The first page, which says what tables there are, stays.
+        // The first page, which lists the tables, stays.
         let mut damaged = whole[..page].to_vec();
         damaged.resize(whole.len(), b'x');
         fs::write(folder.path().join("damaged"), damaged).unwrap();
         fs::rename(folder.path().join("damaged"), &path).unwrap();
-        // Patient: its connections may meet for an instant while one recovers the log.
+        // With patience, because its connections may meet for an instant while one recovers the log.
         let store = way.open(&path);
         all_fail(&store, "a damaged one").await;
 
@@ -244,7 +244,8 @@ fn a_file_that_cannot_be_written_is_refused() {
     let with_table = fs::read(&path).unwrap();
     assert!(with_table.len() > without_table.len());
     for mut bytes in [without_table, with_table] {
-        // The number of a format that SQLite may read and not write: no right of a user's, so it is the same for root.
+        // The number of a format that SQLite may read and not write. It does not depend on permissions, so it works for root
+        // too.
         bytes[18] = 3;
         let copy = folder.path().join(format!("{}-bytes.db", bytes.len()));
         fs::write(&copy, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! What has a bound: how long one waits, how many wait, how large the log is.
+//! Bounds: how long an operation waits, how many wait, how large the log gets.
 
 use std::fs;
 use std::future::Future;
@@ -15,7 +15,7 @@ use store_tests::{NOW, create, list};
 
 use super::{Threads, Way, file, id, record};
 
-/// Another program that keeps the file locked until it says COMMIT.
+/// Another program that keeps the file locked until it runs COMMIT.
 fn locked(path: &Path) -> Connection {
     let other = Connection::open(path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -39,14 +39,14 @@ impl Way {
         self.builder(path).open().unwrap()
     }
 
-    /// One that waits for nobody.
+    /// A store that does not wait for locks.
     fn impatient(self, path: &Path) -> SqliteLoginStore {
         let store = self.builder(path).busy_timeout(Duration::ZERO);
         store.open().unwrap()
     }
 }
 
-/// A folder, and the path of a file in it that is not there yet.
+/// A folder, and the path of a file in it that does not exist yet.
 fn file() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logins.db");
@@ -59,7 +59,7 @@ fn id(number: u64) -> LoginId {
     LoginId::from_bytes(bytes)
 }
 
-/// One that several processes know by its number.
+/// A record that several processes know by its number.
 fn record(number: u64, user_id: &str) -> LoginRecord {
     LoginRecord {
         id: id(number),

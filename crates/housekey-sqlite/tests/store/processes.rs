@@ -10,15 +10,15 @@ use super::{CallingThread, Threads, Way, file, id, record};
 
 const PROCESSES: usize = 3;
 const RECORDS: u64 = 100;
-/// The most logins of the one user that all processes log in.
+/// The login limit of the one user that all processes log in.
 const LIMIT: usize = 5;
-/// Tells a process which file it is about.
+/// Passes the file to a process.
 const FILE: &str = "HOUSEKEY_SQLITE_TEST_FILE";
-/// Tells it which way to go.
+/// Passes the way that the store works to it.
 const WAY: &str = "HOUSEKEY_SQLITE_TEST_WAY";
-/// A process says that it is ready for the next step.
+/// A process prints this when it is ready for the next step.
 const READY: &str = "ready";
-/// A process says how often it was the one.
+/// A process prints how often it was the first.
 const COUNTS: &str = "counts: ";
 
 #[test]
@@ -31,7 +31,7 @@ fn processes_that_do_the_same_at_once_share_the_work() {
 fn share_the_work(ways: [Way; PROCESSES]) {
     let (_folder, path) = file();
     let mut processes = ways.map(|way| Process::start(&path, way));
-    // They open the file, which is not there, and fill it; then they empty it.
+    // In the first step they open the missing file and fill it; in the second they empty it.
     for _step in 0..2 {
         for process in &mut processes {
             process.read(READY);
@@ -85,7 +85,7 @@ impl Process {
         }
     }
 
-    /// The rest of the next line that begins so.
+    /// The rest of the next line with this beginning.
     fn read(&mut self, begin: &str) -> String {
         let mut lines = self.output.by_ref().map(Result::unwrap);
         lines

@@ -1,4 +1,4 @@
-//! What must hold when several go at the same records at once, beyond the common suite.
+//! What must hold if several operations use the same records at once, beyond the common suite.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use store_tests::{NOW, attempts, create, races};
 
 use super::{CallingThread, Threads, Way, file, id, record};
 
-/// Two stores, as two processes would have them.
+/// Two stores, as in two processes.
 fn stores(ways: [Way; 2]) -> (tempfile::TempDir, [Arc<SqliteLoginStore>; 2]) {
     let (folder, path) = file();
     let stores = ways.map(|way| Arc::new(way.open(&path)));
@@ -64,7 +64,7 @@ async fn a_purge_of_many_disturbs_no_look_up() {
             tokio::spawn(async move { cleaner.delete_expired(NOW, usize::MAX).await.unwrap() });
         let mut after = 0;
         while after < 2 {
-            // Once more after the purge has ended, so that this has looked at least once.
+            // Once more after the purge has ended, so that this loop has looked at least once.
             after += usize::from(purge.is_finished());
             for number in EXPIRED..EXPIRED + LIVING {
                 let found = site.load(&id(number), NOW).await.unwrap();

@@ -1,4 +1,4 @@
-//! What every store must do, and what makes this one one on SQLite.
+//! What every store must do, and what SQLite adds to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ async fn several_stores_on_one_file_are_one_store() {
     rules::check(Arc::new(InTurn(stores.into(), AtomicUsize::new(0)))).await;
 }
 
-/// Each operation goes to the next store.
+/// Passes each operation to the next store.
 struct InTurn(Vec<SqliteLoginStore>, AtomicUsize);
 
 impl InTurn {

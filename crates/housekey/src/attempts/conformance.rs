@@ -1,4 +1,4 @@
-//! What every store of attempts must do, as a suite that its tests run: ours and a stranger's.
+//! What every store of attempts must do, as a test suite: for housekey's own stores and for anybody else's.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -12,7 +12,7 @@
 //! # });
 //! ```
 //!
-//! Give it a store that nobody else uses. It panics at the first rule that is broken, and its message says which. It asks no
+//! Pass a store without other users. It panics at the first broken rule, with a message that names the rule. It reads no
 //! clock and does not wait.
 
 use std::future::Future;
@@ -33,7 +33,7 @@ const SCHEDULE: AttemptSchedule = AttemptSchedule {
     forgets_one_every: Duration::from_secs(100),
 };
 
-/// Those with which a store's arithmetic may differ from the rule's.
+/// Schedules with which a store's arithmetic may differ from the rule's.
 const SCHEDULES: [AttemptSchedule; 6] = [
     SCHEDULE,
     AttemptSchedule::ACCOUNT,
@@ -57,7 +57,7 @@ const SCHEDULES: [AttemptSchedule; 6] = [
 ///
 /// # Panics
 ///
-/// When the store breaks one, or fails.
+/// If the store breaks one, or fails.
 pub async fn check(store: &impl AttemptStore) {
     it_counts_as_the_schedule_does(store).await;
     keys_are_counted_apart(store).await;
@@ -72,7 +72,7 @@ pub async fn check(store: &impl AttemptStore) {
 ///
 /// # Panics
 ///
-/// When the store breaks a rule, or fails.
+/// If the store breaks a rule, or fails.
 pub async fn check_races<S, Task>(
     store: Arc<S>,
     spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
@@ -91,7 +91,10 @@ pub async fn check_races<S, Task>(
                             allowed.fetch_add(1, Ordering::SeqCst);
                         }
                         Counted::Wait { until } => {
-                            assert!(until > NOW, "who has to wait is told until when");
+                            assert!(
+                                until > NOW,
+                                "an early attempt is told when the next may come"
+                            );
                         }
                     }
                 }))
@@ -187,7 +190,7 @@ async fn purge(store: &impl AttemptStore, now: u64, limit: usize) -> usize {
     deleted.expect("delete_expired_attempts")
 }
 
-/// As early as may be, a second too early, and after pauses in which something is forgotten.
+/// As early as allowed, a second too early, and after pauses in which something is forgotten.
 async fn it_counts_as_the_schedule_does(store: &impl AttemptStore) {
     for schedule in SCHEDULES {
         for pause in [0, 1, schedule.forgets_one_every.as_secs() - 1, 90, 1000] {
@@ -234,7 +237,7 @@ async fn what_waits_is_not_counted(store: &impl AttemptStore) {
     let until = NOW + 10;
     for later in [0, 3, 9] {
         let counted = count(store, &key, &SCHEDULE, NOW + later).await;
-        let message = "who hammers waits as long as who waits";
+        let message = "hammering waits as long as waiting";
         assert_eq!(counted, Counted::Wait { until }, "{message}");
     }
     let standing = allowed(store, &key, &SCHEDULE, until).await;

@@ -1,4 +1,4 @@
-//! What attempts are counted by: keyed digests of accounts, addresses and browsers.
+//! The keys by which attempts are counted: keyed digests of accounts, addresses and browsers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use crate::signing::SecretKeys;
 use crate::signing::keys::KeyRing;
 
-/// What an [`AttemptStore`](super::AttemptStore) counts by: 16 bytes, a keyed digest of what is counted. No name and no address
-/// can be computed from it without the secret key.
+/// What an [`AttemptStore`](super::AttemptStore) counts by: 16 bytes of a keyed digest. Without the secret key, no name or
+/// address can be computed from it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptKey([u8; 16]);
 
 impl AttemptKey {
-    /// A key of these bytes, for stores and their tests.
+    /// A key with these bytes, for stores and their tests.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -36,13 +36,13 @@ impl fmt::Debug for AttemptKey {
     }
 }
 
-/// Makes the keys of one manager. After the secret key has changed, counting begins anew.
+/// Makes the keys of one manager. After a change of the secret key, counting starts again.
 pub(crate) struct AttemptKeys {
     keys: KeyRing,
     ipv6_network: u8,
 }
 
-/// An account as attempts name it: what somebody typed, where.
+/// An account as attempts name it: the form and what was typed there.
 #[derive(Clone, Copy)]
 pub(crate) struct Account<'a> {
     pub(crate) form: &'a str,
@@ -58,12 +58,12 @@ impl AttemptKeys {
         }
     }
 
-    /// Of all strangers at an account.
+    /// The key for all strangers at an account.
     pub(crate) fn of_account(&self, account: Account<'_>) -> AttemptKey {
         self.key(&[b"account", account.form.as_bytes(), account.name.as_bytes()])
     }
 
-    /// Of an address, or of its network.
+    /// The key for an address, or for its network.
     pub(crate) fn of_address(&self, form: &str, address: IpAddr) -> AttemptKey {
         let network = match address.to_canonical() {
             IpAddr::V4(address) => address.octets().to_vec(),
@@ -76,7 +76,7 @@ impl AttemptKeys {
         self.key(&[b"address", form.as_bytes(), &network])
     }
 
-    /// Of a browser at an account that it knows, by the number that it has there.
+    /// The key for a browser at an account that knows it, by the random value that it has there.
     pub(crate) fn of_browser(&self, account: Account<'_>, number: &[u8; 16]) -> AttemptKey {
         let (form, name) = (account.form.as_bytes(), account.name.as_bytes());
         self.key(&[b"browser", form, name, number])
@@ -94,7 +94,7 @@ impl AttemptKeys {
     }
 }
 
-/// What `sign` makes of parts of which none can run into the next.
+/// What `sign` returns for these parts, joined so that different parts never give the same text.
 pub(crate) fn digest<T>(parts: &[&[u8]], sign: impl FnOnce(&[&[u8]]) -> T) -> T {
     let lengths: Vec<[u8; 8]> = parts
         .iter()
@@ -108,8 +108,8 @@ pub(crate) fn digest<T>(parts: &[&[u8]], sign: impl FnOnce(&[&[u8]]) -> T) -> T 
     sign(&message)
 }
 
-/// A name as it is counted: without what stands around it, and in lower case. Two accounts that differ in no more than that share
-/// their attempts, which harms nobody; one account with two spellings would have twice as many.
+/// A name as it is counted: without surrounding white space, in lower case. Two accounts that differ in nothing else share
+/// their attempts, which does no harm. One account with two spellings would get twice as many.
 pub(crate) fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }

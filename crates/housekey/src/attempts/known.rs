@@ -1,8 +1,9 @@
-//! Browsers that have proved themselves at an account: a cookie says at which, so that strangers who guess there keep nobody out.
+//! Browsers that have proved themselves at an account: a cookie says at which, so that guessing strangers do not keep them
+//! out.
 //!
-//! This is OWASP's device cookie. Its value is signed, and has an entry for each account: a keyed digest of the account, and a
-//! number that is drawn anew whenever the browser proves itself there. Attempts with it are counted by that number. A copy has the
-//! number too, and so shares its attempts, until the owner logs in again and has another one.
+//! This is OWASP's device cookie. Its value is signed, and has an entry for each account: a keyed digest of the account, and
+//! a random value that changes whenever the browser proves itself there. Attempts with it are counted by that value. A copy
+//! has the same value, and so shares its attempts until the owner logs in again and gets another.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::signing::keys::KeyRing;
 use crate::signing::timed::TimedSigner;
 use crate::signing::{SecretKeys, base64_decode, base64_encode, equal_in_constant_time};
 
-/// How many accounts a browser knows. The one that it proved itself at longest ago makes room.
+/// How many accounts a browser knows. The one where it proved itself longest ago makes room.
 const MOST: usize = 8;
 const HALF: usize = 16;
 const ENTRY: usize = 2 * HALF;
@@ -23,7 +24,7 @@ pub(crate) struct KnownBrowsers {
     accounts: KeyRing,
 }
 
-/// What stands in a cookie: each account's digest and number, the newest first.
+/// The contents of a cookie: each account's digest and random value, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known(Vec<[u8; ENTRY]>);
 
@@ -38,7 +39,7 @@ impl KnownBrowsers {
         }
     }
 
-    /// What cookies of this name say, as far as they are signed. Joined by the semicolon.
+    /// Reads the signed cookies with this name. Several are joined by semicolons.
     pub(crate) fn read(&self, values: &[u8], now: u64) -> Known {
         let mut known = Known::default();
         for value in values.split(|byte| *byte == b';') {
@@ -52,14 +53,14 @@ impl KnownBrowsers {
         known
     }
 
-    /// The numbers that the browser has at an account: one, unless several cookies came.
+    /// The values that the browser has at an account: one, unless several cookies came.
     pub(crate) fn numbers(&self, known: &Known, account: Account<'_>) -> Vec<[u8; HALF]> {
         let (of_account, _) = self.split(known, account);
         let numbers = of_account.iter().map(|entry| *number_of(entry));
         numbers.collect()
     }
 
-    /// What it knows when it has proved itself at an account, where it has this number from now on.
+    /// What the browser knows after it has proved itself at an account, with this new value.
     pub(crate) fn learn(&self, known: &Known, account: Account<'_>, number: [u8; HALF]) -> Known {
         let (_, others) = self.split(known, account);
         let tag = digest(&parts(account), |message| self.accounts.sign(message));
@@ -69,7 +70,7 @@ impl KnownBrowsers {
         Known([entry].into_iter().chain(others).take(MOST).collect())
     }
 
-    /// Those of an account, and the others.
+    /// The entries of an account, and the others.
     fn split(&self, known: &Known, account: Account<'_>) -> (Vec<[u8; ENTRY]>, Vec<[u8; ENTRY]>) {
         let is_of_account = |entry: &[u8; ENTRY]| {
             let is = |message: &[&[u8]]| {
@@ -82,7 +83,7 @@ impl KnownBrowsers {
         known.0.iter().partition(|entry| is_of_account(entry))
     }
 
-    /// The cookie, signed now. It lives for as long as browsers keep any: 400 days.
+    /// The cookie, signed now. It lives for as long as browsers keep any cookie: 400 days.
     pub(crate) fn set(&self, known: &Known, now: u64) -> Option<SetCookie<'_>> {
         let value = self
             .signer

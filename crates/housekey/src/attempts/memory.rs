@@ -6,17 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{AttemptKey, AttemptSchedule, AttemptStanding, Counted};
 
-/// Of how many keys attempts are kept: some 15 MB.
+/// How many keys are kept: some 15 MB.
 pub(crate) const MOST: usize = 50_000;
 
-/// What is kept, and which goes first when it is too much.
+/// What is kept, and which goes first if there is too much.
 #[derive(Default)]
 pub(crate) struct MemoryAttempts(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
     kept: HashMap<AttemptKey, Kept>,
-    /// The least dangerous first: those with the fewest failures, and of these the ones that are forgotten first.
+    /// The least dangerous first: those with the fewest failures, and of these the ones forgotten soonest.
     by_danger: BTreeSet<(u64, u64, AttemptKey)>,
     by_time: BTreeSet<(u64, AttemptKey)>,
 }
@@ -109,7 +109,7 @@ impl Table {
         }
     }
 
-    /// For the one that was counted just now, which stays.
+    /// Makes room for the key that was counted just now, which stays.
     fn make_room(&mut self, new: &AttemptKey, now: u64) {
         while self.kept.len() > MOST {
             let expired = self.by_time.first();
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_flood_of_names_has_a_bound_and_drives_out_no_account_that_waits() {
         let attempts = MemoryAttempts::default();
-        // The account of somebody, the address of the flood, and a name that was mistyped once.
+        // A user's account, the flood's address, and a name that was mistyped once.
         let (victim, address, once) = (key(0), key(1), key(2));
         while matches!(attempts.count(&victim, &ACCOUNT, NOW), Counted::Allowed(_)) {}
         while matches!(

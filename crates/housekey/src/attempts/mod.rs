@@ -1,14 +1,14 @@
-//! Attempts to prove who somebody is: how many may fail, and how long to wait then.
+//! Limits attempts to prove an identity: how many may fail, and how long to wait after that.
 //!
-//! With [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts), a handler asks
-//! [`Login::attempt`](crate::Login::attempt) before it verifies a password or a code. What is asked counts as failed at once, so
-//! that many at the same moment cannot pass together; what succeeds is forgiven.
+//! With [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts), a handler calls
+//! [`Login::attempt`](crate::Login::attempt) before it verifies a password or a code. An attempt counts as failed at once,
+//! so many at the same moment cannot pass together. A success is forgiven.
 //!
-//! - [`Attempts`]: the setting. [`AttemptSchedule`]: how many attempts are free, and what waits come after them.
-//! - [`AttemptStore`]: where they are counted. Every login store of housekey is one, in its own database.
-//! - [`conformance`]: what every store must do, as a suite that its tests run.
+//! - [`Attempts`]: the setting. [`AttemptSchedule`]: how many attempts are free, and how long to wait after them.
+//! - [`AttemptStore`]: counts them. Every login store of housekey is one, in its own database.
+//! - [`conformance`]: what every store must do, as a test suite.
 //!
-//! A store is told neither a name nor an address: an [`AttemptKey`] is a keyed digest.
+//! A store sees neither names nor addresses: an [`AttemptKey`] is a keyed digest.
 
 pub mod conformance;
 pub(crate) mod keys;
@@ -28,8 +28,8 @@ pub(crate) use store::Store;
 
 use crate::error::Error;
 
-/// How attempts are limited, for [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts): where they are counted, and by
-/// which schedules.
+/// How attempts are limited, for [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts): the store that counts them,
+/// and the schedules.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +54,7 @@ pub struct Attempts {
     pub(crate) by_address: bool,
 }
 
-/// By which schedule each kind of key is counted.
+/// The schedule for each kind of key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedules {
     pub(crate) account: AttemptSchedule,
@@ -78,14 +78,14 @@ impl Attempts {
         }
     }
 
-    /// How strangers are counted at one account: all browsers together that have not proved themselves there before.
+    /// The schedule for strangers at one account: all browsers together that have not proved themselves there before.
     #[must_use]
     pub fn by_account(mut self, schedule: AttemptSchedule) -> Self {
         self.schedules.account = schedule;
         self
     }
 
-    /// How one address is counted, at all accounts together. It counts only where the manager knows addresses
+    /// The schedule for one address, at all accounts together. It applies only if the manager knows addresses
     /// ([`client_address`](crate::LoginManagerBuilder::client_address),
     /// [`trusted_proxies`](crate::LoginManagerBuilder::trusted_proxies)).
     #[must_use]
@@ -94,23 +94,23 @@ impl Attempts {
         self
     }
 
-    /// Does not count by address: for a program whose `client_address` is one that clients can make up. They would have as many
-    /// attempts as addresses, and could use up somebody else's.
+    /// Does not count by address: for a program whose `client_address` can be invented by clients. They would have as many
+    /// attempts as addresses, and could use up those of other users.
     #[must_use]
     pub fn not_by_address(mut self) -> Self {
         self.by_address = false;
         self
     }
 
-    /// How a browser is counted at an account where it has proved itself before.
+    /// The schedule for a browser at an account where it has proved itself before.
     #[must_use]
     pub fn by_known_browser(mut self, schedule: AttemptSchedule) -> Self {
         self.schedules.browser = schedule;
         self
     }
 
-    /// How many bits of an IPv6 address count: 64, the smallest network that anybody is given, unless this says otherwise. From
-    /// 32 to 128. An IPv4 address counts as a whole, also one that is written as IPv6.
+    /// How many bits of an IPv6 address count, from 32 to 128. The default is 64, the smallest network that is given to a
+    /// customer. An IPv4 address counts as a whole, even if it is written as IPv6.
     #[must_use]
     pub fn ipv6_network(mut self, bits: u8) -> Self {
         self.ipv6_network = bits;
@@ -136,7 +136,7 @@ impl Attempts {
     }
 }
 
-/// What the rules go by.
+/// The attempt rules of a manager.
 pub(crate) struct AttemptRules {
     pub(crate) keys: AttemptKeys,
     pub(crate) known: KnownBrowsers,

@@ -1,45 +1,45 @@
-//! The rule: how many attempts are free, and what waits come after them.
+//! The rule: how many attempts are free, and how long to wait after them.
 
 use std::time::Duration;
 
 use crate::error::Error;
 
-/// How many attempts may fail in a row, and how long to wait for the next one then.
+/// How many attempts may fail in a row, and how long to wait for the next one after that.
 ///
-/// A wait begins when an attempt is made, and doubles from one to the next. Nobody is locked out for good: after the longest wait
-/// there is always another attempt. What has failed is forgotten little by little.
+/// A wait begins with an attempt, and doubles from one to the next. Nobody is locked out for good: after the longest wait
+/// there is always another attempt. Failures are forgotten one by one.
 ///
-/// Whole seconds count.
+/// Fractions of a second are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptSchedule {
-    /// So many attempts need not wait: 1 to 10,000.
+    /// How many attempts need not wait: 1 to 10,000.
     pub free: u32,
-    /// The first wait, behind the last attempt that was free: a second at least.
+    /// The first wait, after the last free attempt: at least a second.
     pub first_delay: Duration,
-    /// No wait is longer: a day at most.
+    /// The longest wait: at most a day.
     pub longest_delay: Duration,
-    /// One failed attempt is forgotten each time that this has passed: a second to 30 days.
+    /// One failed attempt is forgotten after each interval of this length: a second to 30 days.
     pub forgets_one_every: Duration,
 }
 
-/// What a store keeps of an [`AttemptKey`](super::AttemptKey), in seconds since 1970. How many attempts have failed follows from
-/// when they will be forgotten.
+/// What a store keeps of an [`AttemptKey`](super::AttemptKey), in seconds since 1970. The number of failed attempts follows
+/// from the time at which they will be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptStanding {
-    /// From when on the next attempt may come.
+    /// When the next attempt may come.
     pub next_at: u64,
-    /// When everything is forgotten; never before `next_at`. From then on it is as if nothing had been kept.
+    /// When everything is forgotten; never before `next_at`. After that, it is as if nothing had been kept.
     pub forgotten_at: u64,
 }
 
-/// What became of an attempt that was to be [counted](super::AttemptStore::count_attempt).
+/// The result of [counting](super::AttemptStore::count_attempt) an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// It may go on, and counts as failed. What is kept now.
+    /// It may go on, and counts as failed. Holds what is kept now.
     Allowed(AttemptStanding),
     /// It comes too early, and does not count.
     Wait {
-        /// From when on the next one may come.
+        /// When the next one may come.
         until: u64,
     },
 }
@@ -49,10 +49,10 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 impl AttemptSchedule {
-    /// For strangers at one account: five attempts are free; then waits of 1 second, 2, 4, up to 15 minutes. One is forgotten
-    /// every half hour.
+    /// For strangers at one account: five attempts are free; then waits of 1 second, 2, 4, up to 15 minutes. One is
+    /// forgotten every half hour.
     ///
-    /// That is about a hundred passwords a day, from however many addresses.
+    /// That allows about a hundred passwords a day, from any number of addresses.
     pub const ACCOUNT: Self = Self {
         free: 5,
         first_delay: Duration::from_secs(1),
@@ -60,28 +60,28 @@ impl AttemptSchedule {
         forgets_one_every: Duration::from_secs(30 * MINUTE),
     };
 
-    /// For one address, behind which there may be a whole office: 50 attempts are free; then waits of 1 second, 2, 4, up to 15
-    /// minutes. One is forgotten every minute.
+    /// For one address, which may be a whole office: 50 attempts are free; then waits of 1 second, 2, 4, up to 15 minutes.
+    /// One is forgotten every minute.
     pub const ADDRESS: Self = Self {
         free: 50,
         forgets_one_every: Duration::from_secs(MINUTE),
         ..Self::ACCOUNT
     };
 
-    /// For a browser at an account that it knows: ten attempts are free; otherwise as [`ACCOUNT`](Self::ACCOUNT).
+    /// For a browser at an account that knows it: ten attempts are free; otherwise as [`ACCOUNT`](Self::ACCOUNT).
     pub const BROWSER: Self = Self {
         free: 10,
         ..Self::ACCOUNT
     };
 
-    /// More failed attempts than this are kept as this many: behind the last of them stands the longest wait.
+    /// The most failed attempts that are kept. The wait after the last of them is the longest.
     pub fn most(&self) -> u64 {
         let (first, longest) = (self.first_delay.as_secs(), self.longest_delay.as_secs());
         let doublings = (0..u64::from(u64::BITS)).find(|times| doubled(first, *times) >= longest);
         u64::from(self.free).saturating_add(doublings.unwrap_or(0))
     }
 
-    /// Counts an attempt: what a store does in one operation. `before` is what it keeps, forgotten or not.
+    /// Counts an attempt, as a store does in one operation. `before` is what the store keeps, forgotten or not.
     pub fn count(&self, before: Option<AttemptStanding>, now: u64) -> Counted {
         let before = before.unwrap_or(AttemptStanding {
             next_at: now,
@@ -104,8 +104,7 @@ impl AttemptSchedule {
         })
     }
 
-    /// Takes back one attempt that was [counted](Self::count), whose standing was this then. What is to be kept; `None` for
-    /// nothing.
+    /// Takes back one attempt that was [counted](Self::count) with this standing. Returns what to keep; `None` for nothing.
     pub fn take_back(
         &self,
         before: AttemptStanding,
@@ -113,7 +112,7 @@ impl AttemptSchedule {
         now: u64,
     ) -> Option<AttemptStanding> {
         let every = self.forgets_one_every.as_secs().max(1);
-        // Behind a later attempt stands its own wait.
+        // A later attempt has its own wait.
         let is_last = before.next_at == counted.next_at;
         let next_at = if is_last { 0 } else { before.next_at };
         let forgotten_at = before.forgotten_at.saturating_sub(every).max(next_at);
@@ -123,7 +122,7 @@ impl AttemptSchedule {
         })
     }
 
-    /// How long to wait behind so many failed attempts, in seconds.
+    /// How long to wait after this many failed attempts, in seconds.
     fn delay_after(&self, failed: u64) -> u64 {
         match failed.checked_sub(u64::from(self.free)) {
             None => 0,
@@ -175,7 +174,7 @@ mod tests {
         forgets_one_every: Duration::from_secs(100),
     };
 
-    /// How long each of so many attempts has to wait that come as early as they may.
+    /// How long each of this many attempts has to wait if they come as early as possible.
     fn waits(schedule: &AttemptSchedule, count: usize) -> Vec<u64> {
         let (mut now, mut standing, mut waits) = (NOW, None, Vec::new());
         for _ in 0..count {

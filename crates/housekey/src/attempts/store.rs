@@ -1,4 +1,4 @@
-//! Where attempts are counted.
+//! Counts attempts.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,14 +8,14 @@ use crate::error::{BoxError, Error, ErrorKind};
 
 /// Counts attempts: in the login store's own database, so that all processes count together.
 ///
-/// What is kept of a key, and what becomes of it, [`AttemptSchedule::count`] and [`AttemptSchedule::take_back`] say; a store does
+/// [`AttemptSchedule::count`] and [`AttemptSchedule::take_back`] say what to keep of a key and how it changes. A store does
 /// that in one operation. [`conformance`](super::conformance) checks it. Times are in seconds since 1970 and come from the
-/// caller; a store asks no clock.
+/// caller; a store reads no clock.
 ///
-/// An `Err` means that nobody knows: the attempt is refused with 503, and not allowed.
+/// An `Err` means that the answer is not known: the attempt is refused with 503, and not allowed.
 pub trait AttemptStore: Send + Sync + 'static {
-    /// Counts one attempt at a key, if it may come now: all of that in one operation. Of many at once, from any number of
-    /// processes, each sees what the others did.
+    /// Counts one attempt at a key, if it may come now: all of that in one operation. If many do so at once, from any number
+    /// of processes, each sees what the others did.
     fn count_attempt(
         &self,
         key: &AttemptKey,
@@ -23,7 +23,7 @@ pub trait AttemptStore: Send + Sync + 'static {
         now: u64,
     ) -> impl Future<Output = Result<Counted, BoxError>> + Send;
 
-    /// Takes back one attempt that was [`Counted::Allowed`] with this standing. Does nothing when nothing is kept of the key.
+    /// Takes back one attempt that was [`Counted::Allowed`] with this standing. Does nothing if nothing is kept of the key.
     fn take_attempt_back(
         &self,
         key: &AttemptKey,
@@ -38,8 +38,8 @@ pub trait AttemptStore: Send + Sync + 'static {
         key: &AttemptKey,
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// Deletes what is kept of keys whose attempts are all forgotten by now, at most `limit` of them, and returns how many it
-    /// deleted. Less than `limit` means that there were no more. A store that deletes them by itself may return 0.
+    /// Deletes keys whose attempts are all forgotten by now, at most `limit` of them, and returns how many. Fewer than
+    /// `limit` means that there were no more. A store that deletes them by itself may return 0.
     fn delete_expired_attempts(
         &self,
         now: u64,
@@ -49,7 +49,7 @@ pub trait AttemptStore: Send + Sync + 'static {
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
-/// An [`AttemptStore`] whose type is no longer visible.
+/// An [`AttemptStore`] with its type erased.
 trait ErasedStore: Send + Sync {
     fn count<'a>(
         &'a self,
@@ -97,10 +97,10 @@ impl<S: AttemptStore> ErasedStore for S {
     }
 }
 
-/// A store whose faults are [`ErrorKind::StoreFailed`].
+/// A store whose faults become [`ErrorKind::StoreFailed`].
 pub(crate) struct Store(Box<dyn ErasedStore>);
 
-/// The latest time that every store can count on from: 285 million years after 1970.
+/// The latest start time with which every store can calculate: 285 million years after 1970.
 const LAST: u64 = 1 << 53;
 
 impl Store {
@@ -133,7 +133,7 @@ impl Store {
         self.0.forgive(key).await.map_err(failed)
     }
 
-    /// Deletes all that is forgotten.
+    /// Deletes everything that is forgotten.
     pub(crate) async fn delete_expired(&self, now: u64, batch: usize) -> Result<(), Error> {
         while self.0.delete_expired(now, batch).await.map_err(failed)? >= batch {}
         Ok(())

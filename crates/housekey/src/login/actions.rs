@@ -1,4 +1,4 @@
-//! Log in, log out, confirm: what each changes in session and remember token.
+//! Log in, log out, confirm: how each changes the session and the remember token.
 
 use std::time::Duration;
 
@@ -16,36 +16,36 @@ use crate::settings::AnonymousData;
 use crate::signing::json;
 use crate::user::{User, is_usable_id};
 
-/// How a login is to be made.
+/// The options of a login.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LoginOptions {
-    /// `Some` when the browser is to be remembered; the duration if it differs from the manager's.
+    /// `Some` to remember the browser, with the duration if it differs from the manager's.
     pub(crate) remember: Option<Option<Duration>>,
     pub(crate) not_fresh: bool,
     pub(crate) force: bool,
-    /// How long the login lasts at most.
+    /// The longest that the login lasts.
     pub(crate) lifetime: Option<Duration>,
-    /// Until when, in seconds since 1970.
+    /// The latest time that the login lasts to, in seconds since 1970.
     pub(crate) until: Option<u64>,
     /// When the user proved themselves, if not just now, in seconds since 1970.
     pub(crate) authenticated_at: Option<u64>,
 }
 
 impl LoginOptions {
-    /// When the login ends by itself, if it has a lifetime of its own.
+    /// When the login ends by itself, if it has its own lifetime.
     pub(crate) fn ends_at(&self, now: u64) -> Option<u64> {
         let lifetime = self.lifetime.map(|it| now.saturating_add(it.as_secs()));
         lifetime.into_iter().chain(self.until).min()
     }
 
-    /// When the user proved themselves. A time ahead is no reason to believe them longer.
+    /// When the user proved themselves. A time in the future counts as now.
     pub(crate) fn proved_at(&self, now: u64) -> u64 {
         self.authenticated_at.map_or(now, |at| at.min(now))
     }
 }
 
 impl View<'_> {
-    /// Makes `user` the one who is logged in; `new` is their record, where there are any.
+    /// Logs in `user`. `new` is their record, if logins have records.
     pub(crate) fn log_in(
         &mut self,
         user: &dyn User,
@@ -80,7 +80,7 @@ impl View<'_> {
         result.map(|_| ())
     }
 
-    /// The session of a new login, and the remember token that goes with it.
+    /// Writes the session of a new login, and returns its remember token.
     fn write_session(
         &mut self,
         user: &dyn User,
@@ -143,11 +143,11 @@ impl View<'_> {
         Ok(token)
     }
 
-    /// Logs out whoever is there. Works for anonymous visitors too, and asks no database.
+    /// Logs out the current user. Works for anonymous visitors too, and does not query a database.
     pub(crate) fn log_out(&mut self) {
         let user_id = self.session_user_id();
-        // One user's data must never reach the next one, so all of it goes. So does a cookie that counted for nothing:
-        // once a clock or a key is put right, it would count again.
+        // One user's data must never reach the next, so all of it goes. A cookie that did not count goes too: it would count
+        // again once a clock or a key is corrected.
         self.session.clear();
         self.remember.delete();
         self.replaced = true;
@@ -156,7 +156,7 @@ impl View<'_> {
         self.event(Event::LoggedOut { user_id });
     }
 
-    /// Carries the login of this user over a proof, or a change of their auth hash.
+    /// Renews this user's login after a proof, or after a change of their auth hash.
     pub(crate) fn renew(
         &mut self,
         user: &dyn User,
@@ -169,8 +169,8 @@ impl View<'_> {
         }
     }
 
-    /// Makes the login of this user fresh: they have just proved themselves again.
-    /// `renewed` has the new secret of their record.
+    /// Makes this user's login fresh, because they have just proved themselves again. `renewed` has the new secret of their
+    /// record.
     fn confirm(&mut self, user: &dyn User, renewed: Option<&Renewed>) -> Result<(), Error> {
         let id = self.logged_in_as(user)?;
         self.if_it_fits(|view| {
@@ -184,7 +184,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Marks a session without a login as fresh, where the settings allow that.
+    /// Marks a session without a login as fresh, if the settings allow it.
     pub(crate) fn confirm_anonymous(&mut self) -> Result<(), Error> {
         let settings = &self.policy.settings;
         let names_a_user = settings.finds_by_id && self.session_user_id().is_some();
@@ -202,7 +202,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Carries this browser over a change of the user's auth hash, which ends all other logins.
+    /// Keeps this browser logged in after a change of the user's auth hash, which ends all other logins.
     fn update_auth_hash(
         &mut self,
         user: &dyn User,
@@ -232,7 +232,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Sends the current user's token again, good for as long as it was from the beginning, if the settings say so.
+    /// Sends the current user's token again, with its original duration, if the settings say so.
     pub(crate) fn refresh_remember_token(&mut self, id: &str) {
         let Who::Somebody(user, _) = &self.who else {
             return;
@@ -261,7 +261,7 @@ impl View<'_> {
         }
     }
 
-    /// A token for somebody who came without one of theirs.
+    /// Makes a token for a user who came without their own.
     fn remember_anyway(&mut self, id: &str) {
         let Who::Somebody(user, _) = &self.who else {
             return;
@@ -282,13 +282,13 @@ impl View<'_> {
         self.remember.issue(token);
     }
 
-    /// How long the token was to live, where Flask-Login keeps that: its token has no place for it.
+    /// How long the token was meant to last, as Flask-Login keeps it in the session: its token has no field for it.
     fn remember_seconds(&self) -> Option<Duration> {
         let seconds = self.session.get(keys::REMEMBER_SECONDS)?.parse().ok()?;
         Some(Duration::try_from_secs_f64(seconds).ok()?.min(LONGEST_LIFE))
     }
 
-    /// A session that a remember token starts: never fresh, and bound to this client from the beginning.
+    /// Writes a session that a remember token starts. It is never fresh, and is bound to this client from the start.
     pub(crate) fn restore_session(
         &mut self,
         id: &str,
@@ -308,8 +308,8 @@ impl View<'_> {
         }
     }
 
-    /// Everything that an earlier login left is gone afterwards; what an anonymous visitor had in the session stays
-    /// only as the settings say, whether a password or a token makes the login.
+    /// Removes everything that an earlier login left. The settings decide what stays of an anonymous visitor's session,
+    /// whether a password or a token makes the login.
     fn write_login(&mut self, id: &str, digest: Option<&str>, token: Option<&LoginSecret>) {
         match self.session_user_id() {
             Some(previous) if previous == id => {}
@@ -346,7 +346,7 @@ impl View<'_> {
         }
     }
 
-    /// Also settles what a look at the session found missing: that was for the login as it was then.
+    /// Also clears the note of a missing digest, which belonged to the earlier login.
     pub(crate) fn write_auth_hash(&mut self, id: &str, digest: Option<&str>) {
         self.missing_digest = None;
         match digest {
@@ -364,16 +364,14 @@ impl View<'_> {
         self.session.set_text(keys::IDENTIFIER, &identifier);
     }
 
-    /// The id of this user, if the session is theirs and may be renewed: session protection has the first word.
+    /// The user's id, if the session is theirs and may be renewed. Session protection is applied first.
     pub(crate) fn logged_in_as(&mut self, user: &dyn User) -> Result<String, Error> {
         let no_login = |message: &'static str| Err(Error::new(ErrorKind::NotLoggedIn, message));
         let Some(id) = self.session_user_id() else {
-            return no_login("nobody is logged in by a session, so there is no login to renew");
+            return no_login("the session does not hold a login, so no login can be renewed");
         };
         if user.id() != id {
-            return no_login(
-                "this is not the user who is logged in, so their login cannot be renewed",
-            );
+            return no_login("another user is logged in, so this user's login cannot be renewed");
         }
         if self.reads_only {
             return no_login(
@@ -393,7 +391,7 @@ impl View<'_> {
             && self.protection() == Protection::Ends
     }
 
-    /// The next question for the user has to look again.
+    /// Makes the next question for the user search again.
     pub(crate) fn changed(&mut self) {
         self.generation += 1;
         self.who = Who::NotAsked;

@@ -1,8 +1,8 @@
 //! Whether the user proved themselves lately.
 //!
-//! A login by password is fresh. A session that a remember token started is not, nor is one that came from another
-//! browser than it was made for, nor a user whom the request itself proves. With an age
-//! ([`fresh_within`](crate::LoginManagerBuilder::fresh_within)), freshness also ends by itself.
+//! A login by password is fresh. A session that a remember token started is not, nor is a session from another browser, nor
+//! a user that the request itself proves. With an age ([`fresh_within`](crate::LoginManagerBuilder::fresh_within)),
+//! freshness also ends by itself.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::session::{SessionMap, keys};
 
 impl Policy {
-    /// Whether the login of a session is fresh, and no older than `within`.
+    /// Whether a session's login is fresh, and not older than `within`.
     pub(crate) fn is_fresh(
         &self,
         session: &SessionMap,
@@ -35,8 +35,8 @@ impl Policy {
 }
 
 impl View<'_> {
-    /// Whether the current user's login is fresh, and no older than `within`. What a session counts for that has no time
-    /// in it, as a Flask peer makes them, the settings say.
+    /// Whether the current user's login is fresh, and not older than `within`. The settings say how a session without a time
+    /// counts, as a Flask peer makes it.
     pub(crate) fn is_fresh(&self, within: Option<Duration>) -> bool {
         let by_session = matches!(self.who, Who::Somebody(_, LoginSource::Session));
         by_session && self.policy.is_fresh(&self.session, within, self.now)

@@ -1,10 +1,10 @@
-//! A lifetime that one login has of its own, where no record knows it: the session does, and so does a remember token.
+//! The lifetime of a single login without a record: the session holds it, and so does a remember token.
 
 use super::state::View;
 use crate::owned;
 use crate::session::keys;
 
-/// Digits, so that the owner behind them is found.
+/// In digits. The limit lets the code find the owner behind them.
 const LENGTH: usize = 20;
 
 impl View<'_> {
@@ -13,7 +13,7 @@ impl View<'_> {
         self.session.set_text(keys::ENDS_AT, &value);
     }
 
-    /// When this user's login ends by itself. What a peer left of somebody else's is nothing.
+    /// When this user's login ends by itself. An end that a peer left from another user's login does not count.
     fn session_end(&self, user_id: &str) -> Option<u64> {
         let value = self.session.text(keys::ENDS_AT)?;
         let (ends_at, owner) = owned::split(&value, LENGTH)?;
@@ -26,7 +26,7 @@ impl View<'_> {
             .is_some_and(|ends_at| self.now >= ends_at)
     }
 
-    /// Whether this user's login has a lifetime of its own.
+    /// Whether this user's login has its own lifetime.
     pub(crate) fn has_end(&self, user_id: &str) -> bool {
         let recorded = self.live.as_ref().and_then(|live| live.data.ends_at);
         recorded.or_else(|| self.session_end(user_id)).is_some()

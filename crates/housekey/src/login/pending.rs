@@ -1,7 +1,7 @@
-//! A login that has begun and is not finished: the first step was right, and a second one is to follow.
+//! A login that has begun and is not finished: the first step was right, and a second one must follow.
 //!
-//! It is a value of the session, signed with it, and not a login: nothing that looks for the current user reads it. It names the
-//! user, what their auth hash was, the browser, and when it ends.
+//! It is a signed value in the session and not a login: the search for the current user does not read it. It names the user,
+//! their auth hash at the time, the browser, and when it ends.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::settings::SessionProtection;
 use crate::signing::json;
 use crate::user::User;
 
-/// How long somebody has for the second step, if nothing else is said.
+/// How long the second step may take by default.
 pub(crate) const USUAL_LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// The most that may be said.
+/// The longest that can be set.
 pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// What a pending login leads to.
@@ -31,21 +31,21 @@ pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 pub(crate) enum PendingKind {
     /// A login.
     Login,
-    /// The login that is there becomes fresh.
+    /// The existing login becomes fresh.
     Confirmation,
 }
 
-/// How a pending login is begun.
+/// How to begin a pending login.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingOptions {
     pub(crate) kind: PendingKind,
-    /// How the login is made in the end.
+    /// The options of the login that follows.
     pub(crate) login: LoginOptions,
     pub(crate) lifetime: Duration,
     pub(crate) next: Option<String>,
 }
 
-/// What the session holds of it.
+/// What the session holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pending {
     kind: PendingKind,
@@ -61,10 +61,10 @@ pub(crate) struct Pending {
     /// Seconds since 1970.
     begun_at: u64,
     ends_at: u64,
-    /// `Some` when the browser is to be remembered; how many seconds, or 0 for as long as the manager says.
+    /// `Some` to remember the browser: for how many seconds, or 0 for the manager's duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remember: Option<u64>,
-    /// How long the login lasts at most, in seconds, and until when.
+    /// The longest that the login lasts, in seconds, and the latest time that it lasts to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lifetime: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ impl Pending {
         json::from_raw(session.get(keys::PENDING)?).ok()
     }
 
-    /// Its number. `None` when nobody here has written it.
+    /// Its id. `None` if housekey did not write it.
     pub(crate) fn id(&self) -> Option<LoginId> {
         self.id.parse().ok()
     }
@@ -87,12 +87,12 @@ impl Pending {
         self.kind == PendingKind::Confirmation
     }
 
-    /// In seconds since 1970.
+    /// When it ends, in seconds since 1970.
     pub(crate) fn ends_at(&self) -> u64 {
         self.ends_at
     }
 
-    /// How the login is made in the end.
+    /// The options of the login that follows.
     pub(crate) fn options(&self) -> LoginOptions {
         LoginOptions {
             remember: self.remember.map(|seconds| {
@@ -106,7 +106,7 @@ impl Pending {
 }
 
 impl VisitState {
-    /// The login that the session says has begun. Whether it counts is another question.
+    /// The pending login in the session. Whether it counts is a separate question.
     pub(crate) fn pending(&self) -> Option<Pending> {
         Pending::of(&self.session)
     }
@@ -117,14 +117,14 @@ impl View<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`log_in`](Self::log_in), and nothing is changed then.
+    /// Those of [`log_in`](Self::log_in). Nothing has changed then.
     pub(crate) fn begin(&mut self, user: &dyn User, options: &PendingOptions) -> Result<(), Error> {
         let pending = self.new_pending(user, options)?;
         let is_login = !pending.is_confirmation();
         let had_login = self.session_user_id().is_some();
         self.fit_pending(&pending, is_login && had_login)?;
         if is_login {
-            // What is left of another login must not make somebody of who is nobody yet.
+            // The user is still anonymous. A token left from another login must not log them in.
             self.remember.delete();
             self.replaced |= had_login;
             self.changed();
@@ -154,7 +154,7 @@ impl View<'_> {
     fn new_pending(&mut self, user: &dyn User, options: &PendingOptions) -> Result<Pending, Error> {
         let user_id = match options.kind {
             PendingKind::Login => {
-                // A token that rotates is made with its record, at the end.
+                // A rotating token is made with its record, at the end.
                 let login = LoginOptions {
                     remember: options
                         .login
@@ -185,7 +185,7 @@ impl View<'_> {
         })
     }
 
-    /// Writes it into the session, without the way back if there is no room for that.
+    /// Writes it into the session. If there is no room for the address to return to, leaves that out.
     fn fit_pending(&mut self, pending: &Pending, clears: bool) -> Result<(), Error> {
         let short = Pending {
             next: None,
@@ -210,13 +210,13 @@ impl View<'_> {
             view.session.set(keys::PENDING, raw.clone());
         };
         match pending.is_confirmation() {
-            // What is there is the login's, which goes on.
+            // The current login goes on, with its session.
             true => self.if_it_fits(write),
             false => self.fit_or_clear(write),
         }
     }
 
-    /// Why a login that has begun counts for nothing, as far as the session and the browser show it.
+    /// Why a pending login does not count, judged by the session and the browser.
     pub(crate) fn refuse_pending(&self, pending: &Pending) -> Option<PendingRefusal> {
         let settings = &self.policy.settings;
         let tolerance = settings.clock_tolerance.as_secs();
@@ -239,7 +239,7 @@ impl View<'_> {
         }
     }
 
-    /// Why it counts for nothing, by what its user is now.
+    /// Why it does not count, judged by its user as they are now.
     pub(crate) fn refuse_pending_user(
         &self,
         pending: &Pending,
@@ -257,7 +257,7 @@ impl View<'_> {
         (verdict == AuthHash::Changed).then_some(PendingRefusal::AuthHashChanged)
     }
 
-    /// Forgets it, and tells why.
+    /// Forgets it, and reports why.
     pub(crate) fn forget_refused_pending(&mut self, user_id: String, reason: PendingRefusal) {
         self.session.remove(keys::PENDING);
         self.event(Event::PendingLoginRefused { user_id, reason });

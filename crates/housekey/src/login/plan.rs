@@ -1,5 +1,5 @@
-//! What a login, a logout, a renewal and a list of logins ask of the store: what is to be made, replaced, ended, and why not.
-//! Nothing here does it.
+//! What a login, a logout, a renewal and a list of logins ask of the store: what to make, replace and end, and why not. It
+//! only decides, and does nothing itself.
 
 use super::actions::LoginOptions;
 use super::pending::Pending;
@@ -16,14 +16,14 @@ use crate::remember::ClaimsKind;
 use crate::session::keys;
 use crate::user::User;
 
-/// What a browser came with by which it may be logged in.
+/// A cookie by which a browser may be logged in.
 pub(crate) enum Named {
     /// A session. With its user, if a peer made it.
     Session {
         token: LoginSecret,
         by_peer: Option<String>,
     },
-    /// A remember token that rotates.
+    /// A rotating remember token.
     Token {
         token: LoginSecret,
         user_id: String,
@@ -31,7 +31,7 @@ pub(crate) enum Named {
     },
     /// Flask-Login's remember token.
     Shared(LoginSecret),
-    /// A login that has begun, and when it ends.
+    /// A pending login, and when it ends.
     Pending(LoginId, u64),
 }
 
@@ -45,24 +45,23 @@ impl Named {
     }
 }
 
-/// The logins of one browser, by all values of its cookies: a cookie that earlier settings left beside the present one counts
-/// as well.
+/// The logins of one browser, by all values of its cookies. A cookie left by earlier settings counts too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnLogins {
     logins: Vec<LoginId>,
-    /// Those that all browsers with a Flask-Login token share. A logout ends them: nobody can tell a copy of such a token from
-    /// another browser of its owner's. A login does not.
+    /// Logins shared by all browsers with a Flask-Login token. A logout ends them, because a copy of such a token cannot be
+    /// told from another browser of its owner. A login does not.
     shared: Vec<LoginId>,
-    /// That sessions of a peer's are over, whether they had a record or not, and logins that had begun.
+    /// Marks that say that a peer's sessions are over, with or without a record, and pending logins too.
     marks: Vec<LoginRecord>,
-    /// Those that a remember token in this browser is good for.
+    /// Logins that a remember token in this browser is good for.
     in_use: Vec<LoginId>,
-    /// Those whose remember token somebody else has a copy of, and whose they are.
+    /// Logins whose remember token has been copied, and their users.
     stolen: Vec<(LoginId, String)>,
 }
 
 impl OwnLogins {
-    /// Adds what comes of one name and the record that it found.
+    /// Adds what follows from one cookie and the record it leads to.
     pub(crate) fn add(
         &mut self,
         rules: &RecordRules,
@@ -76,7 +75,7 @@ impl OwnLogins {
                     Some(record) if !rules.owns(&token, &record, now) => {}
                     Some(record) if rules.is_shared(&record) => self.shared.push(token.id),
                     Some(_) => self.add_login(token.id),
-                    // A peer's may be getting its record at this moment.
+                    // A peer's session may be getting its record at this moment.
                     None if by_peer.is_some() => self.add_login(token.id),
                     None => {}
                 }
@@ -110,11 +109,11 @@ impl OwnLogins {
         }
     }
 
-    /// What ends with the browser's own logins, and what is told of it. `shared` logins are left as they are.
+    /// What ends with the browser's own logins, and which logins. Leaves `shared` logins as they are.
     fn own(mut self) -> (Ending, Vec<LoginId>) {
         let mut stolen_of = Vec::new();
         for (login, user_id) in std::mem::take(&mut self.stolen) {
-            // A used token beside the one that came after it is what other settings left in this browser.
+            // A used token beside its successor was left in this browser by other settings.
             if !self.in_use.contains(&login) {
                 self.add_login(login);
                 stolen_of.push(user_id);
@@ -139,36 +138,36 @@ impl OwnLogins {
         ending_
     }
 
-    /// The end of what is about to be replaced: the cookie of a peer's login, or all of them when another login begins.
+    /// Ends what is about to be replaced: the cookie of a peer's login, or all logins if another login begins.
     pub(crate) fn replace(self) -> Ending {
         self.own().0
     }
 }
 
-/// What is to end, in this order.
+/// What has to end, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ending {
-    /// First of all, or what is ended could be started again meanwhile.
+    /// These come first. Otherwise an ended login could be started again meanwhile.
     pub(crate) marks: Vec<LoginRecord>,
     pub(crate) logins: Vec<LoginId>,
-    /// The users whose remember tokens somebody else has a copy of, as this browser's show.
+    /// The users whose remember tokens have been copied, as this browser's tokens show.
     pub(crate) stolen_of: Vec<String>,
 }
 
 /// What a login asks of the store.
 pub(crate) struct LoginPlan {
     pub(crate) new: Issued,
-    /// What ends for it: the marks first, the logins together with the new one's beginning.
+    /// What ends for it: the marks first, then the logins, in the same operation that creates the new one.
     pub(crate) replacing: Ending,
-    /// A mark that is to go afterwards.
+    /// A mark to delete afterwards.
     pub(crate) unmark: Option<LoginId>,
 }
 
 /// A login that may be renewed.
 pub(crate) struct Renewing {
     pub(crate) user_id: String,
-    /// `None` for a peer's login, which has no secret of ours. It gets its record at the next look, and the cookie from before
-    /// the proof gets none.
+    /// `None` for a peer's login, which does not have our secret. It gets its record at the next look. The cookie from
+    /// before the proof does not get one.
     pub(crate) token: Option<LoginSecret>,
     auth_hash: Option<String>,
     is_remembered: bool,
@@ -179,12 +178,12 @@ pub(crate) struct Renewing {
 pub(crate) enum RenewalPlan {
     /// The record gets a new secret.
     Update(Box<Live>, Renewed),
-    /// This browser gets a login of its own, and leaves the one that it shares to the others.
+    /// This browser gets its own login, and the other browsers keep the shared one.
     Create(Box<Issued>),
 }
 
 impl Renewing {
-    /// What is to be done with the record of the login. Without one that counts, it has ended.
+    /// What to do with the login's record. Without a valid one, the login has ended.
     ///
     /// # Errors
     ///
@@ -211,7 +210,7 @@ impl Renewing {
     }
 }
 
-/// Whose logins may be listed, and the one that asks.
+/// Whose logins may be listed, and the login that asks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Listing {
     pub(crate) user_id: String,
@@ -226,7 +225,7 @@ impl Listing {
 }
 
 impl View<'_> {
-    /// By what this browser may be logged in.
+    /// The cookies by which this browser may be logged in.
     pub(crate) fn named_logins(&self) -> Vec<Named> {
         let sessions = self.sessions().filter_map(|(session, arrival)| {
             let own = session.token().map(|token| Named::Session {
@@ -265,7 +264,7 @@ impl View<'_> {
     ///
     /// # Errors
     ///
-    /// When [`log_in`](Self::log_in) would fail with it.
+    /// If [`log_in`](Self::log_in) would fail with it.
     pub(crate) fn issue(
         &mut self,
         rules: &RecordRules,
@@ -284,7 +283,7 @@ impl View<'_> {
         Ok(new)
     }
 
-    /// Whether the login of this user may be renewed, and by what.
+    /// Whether this user's login may be renewed, and with which token.
     ///
     /// # Errors
     ///
@@ -322,7 +321,7 @@ impl View<'_> {
         })
     }
 
-    /// Whether the current user may see a list of their logins: by a fresh login that has a record.
+    /// Whether the current user may list their logins: this takes a fresh login that has a record.
     ///
     /// # Errors
     ///
@@ -331,7 +330,7 @@ impl View<'_> {
         if !self.is_fresh(self.policy.settings.fresh_within) {
             return Err(Error::new(
                 ErrorKind::NotFresh,
-                "a list of logins is for somebody who has just proved who they are: let the handler ask for a fresh login",
+                "logins are listed only for a user who has just proved their identity: let the handler ask for a fresh login",
             ));
         }
         match (&self.who, &self.live) {
@@ -343,7 +342,7 @@ impl View<'_> {
         }
     }
 
-    /// As [`may_list`](Self::may_list), to end some of them. A secret that was replaced reads only.
+    /// As [`may_list`](Self::may_list), to end some of them. A replaced secret may only read.
     ///
     /// # Errors
     ///
@@ -365,7 +364,7 @@ pub(crate) fn plan_login(
 ) -> LoginPlan {
     let (replacing, _) = own.own();
     let remembers_in_flask = options.remember.is_some() && policy.remember.is_shared_with_flask();
-    // The user's Flask-Login token counts again: there is only the one.
+    // The user has only one Flask-Login token, and it counts again.
     let unmark = remembers_in_flask.then(|| {
         let token = policy.remember.flask_token(&new.live.record.user_id);
         marker_id(&token.id)
@@ -377,9 +376,9 @@ pub(crate) fn plan_login(
     }
 }
 
-/// The marks that are kept when all logins of a user end.
+/// The marks to keep when all logins of a user end.
 pub(crate) struct MarksOfAll {
-    /// In the place of an earlier one.
+    /// Replaces an earlier one.
     pub(crate) of_sessions: Option<LoginRecord>,
     pub(crate) of_token: Option<LoginRecord>,
 }
@@ -402,7 +401,7 @@ pub(crate) fn marks_of_all(
     }
 }
 
-/// A login that was to be renewed, listed or ended has no record.
+/// The error for a login that was to be renewed, listed or ended and does not have a record.
 pub(crate) fn no_record() -> Error {
     Error::new(
         ErrorKind::NotLoggedIn,

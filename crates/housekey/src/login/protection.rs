@@ -1,37 +1,37 @@
-//! Session protection: whether the session came from the browser that it was made for, and what follows.
+//! Session protection: compares this browser with the one that the session was made for, and acts on the result.
 
 use super::state::View;
 use crate::event::Event;
 use crate::session::keys;
 use crate::settings::SessionProtection;
 
-/// What comes of a session's being from this browser or from another.
+/// The result of comparing this browser with the session's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protection {
-    /// It is from this one.
+    /// The session is from this browser.
     Fits,
-    /// It does not say, and is bound to this one from now on.
+    /// The session does not say, and is bound to this browser from now on.
     Unbound,
-    /// The login is not fresh any more.
+    /// The login stops being fresh.
     Stales,
-    /// The login is over.
+    /// The login ends.
     Ends,
 }
 
 impl View<'_> {
-    /// Compares the client with the one that the session was made for, and does what follows. `true` when the login was
+    /// Compares the client with the one that the session was made for, and acts on the result. `true` if the login was
     /// ended.
     pub(crate) fn protect(&mut self, user_id: &str) -> bool {
         let protection = self.protection();
         self.follow(protection, user_id)
     }
 
-    /// Does what follows from the session's being from this browser or from another. `true` when the login was ended.
+    /// Acts on the result of the comparison. `true` if the login was ended.
     pub(crate) fn follow(&mut self, protection: Protection, user_id: &str) -> bool {
         let ended = match protection {
             Protection::Fits => return false,
             Protection::Unbound => {
-                // Without room for it, the session stays unbound, as it came.
+                // Without room for the identifier, the session stays unbound, as it came.
                 let _ = self.if_it_fits(|view| view.bind_to_client());
                 return false;
             }
@@ -47,12 +47,12 @@ impl View<'_> {
             self.remember.delete();
         } else if was_fresh {
             self.make_stale();
-            // A peer packs a session until it is full. Without the flag it is as stale, and shorter.
+            // A peer fills a session to the brim. Without the flag the session is just as stale, and shorter.
             if self.policy.session_cookie.must_fit(&self.session).is_err() {
                 self.session.remove(keys::FRESH);
             }
         }
-        // Flask-Login says so at every request until the next login; once is enough.
+        // Flask-Login reports this at every request until the next login. Once is enough.
         if ended || was_fresh {
             self.event(Event::SessionProtected {
                 user_id: user_id.to_owned(),
@@ -62,7 +62,7 @@ impl View<'_> {
         ended
     }
 
-    /// What session protection says of the session's login.
+    /// Compares the client with the one that the session was made for. Changes nothing.
     pub(crate) fn protection(&self) -> Protection {
         let settings = &self.policy.settings;
         if settings.protection == SessionProtection::Off {
@@ -70,8 +70,8 @@ impl View<'_> {
         }
         match self.session.text(keys::IDENTIFIER) {
             Some(kept) if settings.identifier.matches(&kept, &self.client) => Protection::Fits,
-            // Flask-Login restores sessions without an identifier and then, in strong mode, ends them at the next
-            // request. Signed as it is, such a session can come from nowhere else.
+            // Flask-Login restores sessions without an identifier, and in strong mode ends them at the next request. The
+            // signature shows that such a session can come from nowhere else.
             None if !self.session.is_true(keys::FRESH) && !settings.unbound_is_foreign => {
                 Protection::Unbound
             }

@@ -1,4 +1,4 @@
-//! Everything that one request knows about its visitor, and the view in which the rules see it.
+//! Everything that one request knows about its visitor, and the view through which the rules see it.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use crate::user::User;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginSource {
-    /// The session named them.
+    /// The session names the user.
     Session,
-    /// A remember token named them and started a new session in this request.
+    /// A remember token names the user, and started a new session in this request.
     RememberToken,
-    /// The request itself proved them (an API key); nothing is remembered.
+    /// The request itself proves the user (an API key). Nothing is remembered.
     Request,
 }
 
-/// How many events are kept for a door that has not asked for them: ending all logins of a user makes one of each.
+/// How many events are kept for a door that has not taken them. Ending all logins of a user makes one event per login.
 const MOST_KEPT_EVENTS: usize = 1000;
 
 /// Everything that one request knows about its visitor.
@@ -35,60 +35,60 @@ pub(crate) struct VisitState {
     pub(crate) now: u64,
     pub(crate) client: Client,
     pub(crate) session: SessionMap,
-    /// How the session came, for what has to be sent back.
+    /// How the session arrived, which decides what has to be sent back.
     pub(crate) arrival: Arrival,
     pub(crate) remember: RememberState,
-    /// The record of the session's login, once it was found to count.
+    /// The record of the session's login, once it is known to count.
     pub(crate) live: Option<Box<Live>>,
-    /// The session came with a secret that was replaced moments ago: what this request makes of it must not reach the
-    /// browser, which has a newer one.
+    /// The session came with a secret that was replaced moments ago. The browser has a newer one, so the changes of this
+    /// request must not reach it.
     pub(crate) reads_only: bool,
     pub(crate) flashes: Flashes,
-    /// Whether no person may ever see the answer, so that nothing may be used up by it.
+    /// Whether perhaps no person will see the answer, so that it must not use anything up.
     pub(crate) unseen: bool,
     pub(crate) who: Who,
-    /// Counts logins and logouts, so that a user who was being loaded meanwhile is not taken for the current one.
+    /// Counts logins and logouts, so that a user loaded meanwhile is not taken for the current one.
     pub(crate) generation: u32,
-    /// Whether somebody has asked who is there.
+    /// Whether the current user has been asked for.
     pub(crate) accessed: bool,
-    /// Whether anything that goes back was made for one user.
+    /// Whether any part of the answer was made for one user.
     pub(crate) personal: bool,
     /// Whether the request loader was asked, so that the answer depends on more than cookies.
     pub(crate) asked_request: bool,
-    /// Whether somebody has asked who is there, or read the session, in a way that counts as use.
+    /// Whether the current user was asked for, or the session read, in a way that counts as use.
     pub(crate) is_used: bool,
-    /// A digest that the session lacks, to go with it whenever it is next written.
+    /// A digest that the session lacks. It is added whenever the session is next written.
     pub(crate) missing_digest: Option<String>,
-    /// Whether somebody logged in or out in this request.
+    /// Whether a login or a logout happened in this request.
     pub(crate) replaced: bool,
-    /// The name that the browser called, where cookies may have been set for more than that.
+    /// The host name that the browser called, if cookies may have been set for a wider domain.
     pub(crate) host: Option<String>,
-    /// Whether a door has taken something that changes the browser before the rest of the response: the session's changes, or
-    /// the remember token's cookie.
+    /// Whether a door has taken a change ahead of the rest of the response: the session's changes, or the remember token's
+    /// cookie.
     pub(crate) sent_ahead: bool,
-    /// Whether the response has been written, so that no change can reach the browser any more.
+    /// Whether the response has been written, so that changes can no longer reach the browser.
     pub(crate) written: bool,
-    /// Where attempts are limited.
+    /// Set if attempts are limited.
     pub(crate) attempts: Option<Box<AttemptsHere>>,
-    /// Delivered once the state is no longer locked, so that a hook may look at it.
+    /// Delivered once the state is unlocked, so that a hook may look at it.
     pub(crate) events: Vec<Event>,
-    /// Those that were delivered, where the door wants them.
+    /// Delivered events, if the door wants them.
     pub(crate) kept_events: Vec<Event>,
 }
 
-/// What attempts in this request depend on.
+/// What attempts in this request need to know.
 pub(crate) struct AttemptsHere {
-    /// In which form a refusal is told.
+    /// The form in which a refusal is answered.
     pub(crate) told: Told,
-    /// The cookies that say where this browser has proved itself before, as they came: joined by the semicolon.
+    /// The cookies that say where this browser has proved itself before, as they came, joined by semicolons.
     pub(crate) sent: Vec<u8>,
-    /// What it has been taught in this request.
+    /// What this request adds to them.
     pub(crate) learnt: Option<Known>,
-    /// Whether that has yet to go out.
+    /// Whether that still has to be sent.
     pub(crate) is_news: bool,
 }
 
-/// Who is there.
+/// The current user, as far as the search has got.
 pub(crate) enum Who {
     NotAsked,
     Nobody,
@@ -107,23 +107,23 @@ impl VisitState {
         self.events.push(event);
     }
 
-    /// Keeps what was delivered, where the door wants it.
+    /// Keeps delivered events, if the door wants them.
     pub(crate) fn keep_events(&mut self, events: &[Event]) {
         let room = MOST_KEPT_EVENTS.saturating_sub(self.kept_events.len());
         self.kept_events.extend(events.iter().take(room).cloned());
     }
 
-    /// The id in the session, as the loader is asked for it.
+    /// The user id in the session, as the loader is asked for it.
     pub(crate) fn session_user_id(&self) -> Option<String> {
         self.session.user_id()
     }
 
-    /// Which record the session names.
+    /// The token in the session, which names its record.
     pub(crate) fn session_token(&self) -> Option<LoginSecret> {
         self.session.token()
     }
 
-    /// All sessions that came under the name of the cookie, the one that counts first.
+    /// All sessions that came under the cookie's name, beginning with the one that counts.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = (&SessionMap, &CookieArrival)> {
         let others = self
             .arrival
@@ -139,7 +139,7 @@ impl VisitState {
         value.is_some_and(|value| LoginSecret::owner_in_session(&value) == Some(user_id))
     }
 
-    /// Removes the login and what goes with it from the session, and leaves the application's data.
+    /// Removes the login and everything that belongs to it from the session, and leaves the application's data.
     pub(crate) fn forget_login(&mut self) {
         for key in keys::LOGIN
             .into_iter()
@@ -150,7 +150,7 @@ impl VisitState {
     }
 }
 
-/// What one request knows, and the policy by which it is judged: the rules are this view's methods.
+/// The state of one request together with the policy that judges it. The rules are methods of this view.
 pub(crate) struct View<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) state: &'a mut VisitState,
@@ -178,8 +178,8 @@ impl View<'_> {
         }
     }
 
-    /// Whether the session fits into a cookie, with the messages that are about to join it, and with what the rules
-    /// may yet put into it where there is nobody to hear that it is full.
+    /// Whether the session fits into a cookie, together with the messages that are about to join it, and with what the rules
+    /// may add later, when an error could no longer be reported.
     ///
     /// # Errors
     ///
@@ -193,18 +193,18 @@ impl View<'_> {
         self.policy.session_cookie.must_fit(&session)
     }
 
-    /// Makes a change to the session, if there is room for it.
+    /// Changes the session, if there is room.
     ///
     /// # Errors
     ///
-    /// As [`must_fit`](Self::must_fit). The session is as it was then.
+    /// As [`must_fit`](Self::must_fit). The session is then unchanged.
     pub(crate) fn if_it_fits(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), Error> {
         let before = self.session.clone();
         change(self);
         self.must_fit().inspect_err(|_| self.session = before)
     }
 
-    /// Whether a change to the session would fit. Makes none.
+    /// Whether a change to the session would fit. Changes nothing.
     ///
     /// # Errors
     ///
@@ -216,12 +216,12 @@ impl View<'_> {
         result
     }
 
-    /// Makes a change without which there is no login: if need be, in place of everything else that was there. A
-    /// visitor can fill a session, and must not lock anybody out by it.
+    /// Makes a change that a login cannot do without. If there is no other room, it replaces everything else in the session:
+    /// a visitor can fill a session, and must not lock out a user by it.
     ///
     /// # Errors
     ///
-    /// As [`if_it_fits`](Self::if_it_fits), when there is no room for the change alone.
+    /// As [`if_it_fits`](Self::if_it_fits), if there is not even room for the change alone.
     pub(crate) fn fit_or_clear(&mut self, change: impl Fn(&mut Self)) -> Result<(), Error> {
         self.if_it_fits(&change).or_else(|_| {
             self.if_it_fits(|view| {

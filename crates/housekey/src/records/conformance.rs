@@ -1,4 +1,4 @@
-//! What every login store must do, as a suite that its tests run: ours and a stranger's.
+//! What every login store must do, as a test suite: for housekey's own stores and for anybody else's.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -11,9 +11,9 @@
 //! # });
 //! ```
 //!
-//! Give it an empty store that nobody else uses. It panics at the first rule that is broken, and its message says which.
-//! It asks no clock and does not wait. What it cannot see: whether a record survives a restart, and whether each
-//! operation finds its records by an index.
+//! Pass an empty store without other users. It panics at the first broken rule, with a message that names the rule. It reads
+//! no clock and does not wait. It cannot see whether a record survives a restart, or whether each operation finds its
+//! records by an index.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,12 +23,12 @@ use super::{Created, Limit, LoginId, LoginRecord, LoginStore, Touch, Updated};
 
 const NOW: u64 = 1_700_000_000;
 const HOUR: u64 = 60 * 60;
-/// How many tasks go at one record at once.
+/// How many tasks use one record at once.
 const TASKS: usize = 16;
 /// More records than a user here has.
 const ALL: usize = 10_000;
 
-/// Ids that a database might take for one another, or for something else.
+/// Ids that a database might confuse with each other, or with something else.
 const USER_IDS: [&str; 12] = [
     "1", "01", "1 ", "mia", "Mia", "%", "m_a", "o'hara", "佐藤", "e\u{301}", "é", "a\\b\"c",
 ];
@@ -37,7 +37,7 @@ const USER_IDS: [&str; 12] = [
 ///
 /// # Panics
 ///
-/// When the store breaks one, or fails.
+/// If the store breaks one, or fails.
 pub async fn check(store: &impl LoginStore) {
     what_is_created_is_loaded_as_it_was(store).await;
     an_id_is_given_once(store).await;
@@ -67,7 +67,7 @@ pub async fn check(store: &impl LoginStore) {
 ///
 /// # Panics
 ///
-/// When the store breaks a rule, or fails.
+/// If the store breaks a rule, or fails.
 pub async fn check_races<S, Task>(
     store: Arc<S>,
     spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
@@ -124,7 +124,7 @@ async fn create(
     created.expect("create")
 }
 
-/// At most so many logins, of which none is spared.
+/// At most this many logins, none of them spared.
 fn at_most(count: usize) -> Limit {
     Limit {
         count,
@@ -244,7 +244,7 @@ async fn an_expired_record_gives_up_its_id(store: &impl LoginStore) {
         let again = create(store, &new, &[], until(NOW)).await;
         assert_eq!(again, Created::Taken, "the new one lives");
 
-        // Nothing of the old one is left in an index.
+        // Indexes contain nothing of the old one.
         let former = store.list_by_user("former", NOW - 1, ALL).await;
         assert_eq!(former.expect("list"), []);
         let purged = store
@@ -392,7 +392,7 @@ async fn an_update_brings_nothing_back(store: &impl LoginStore) {
     assert_eq!(list(store, "ended").await, []);
 }
 
-/// A use that is noted once a minute, and lets the login live for an hour.
+/// A use that is noted once a minute, and extends the login to an hour.
 fn touch(now: u64) -> Touch {
     Touch {
         now,
@@ -530,7 +530,7 @@ async fn all_but_one_of_a_user_are_deleted(store: &impl LoginStore) {
     assert_eq!(
         foreign.expect("delete by user"),
         [kept],
-        "somebody else's is no exception"
+        "the same holds for another user's"
     );
     assert!(load(store, &other).await.is_some());
 }
@@ -586,7 +586,7 @@ async fn a_list_begins_with_those_seen_last_and_ends_where_it_is_told(store: &im
         ..load(store, &b).await.expect("the record")
     };
     assert_eq!(store.update(&changed).await.expect("update"), Updated::Done);
-    // What has expired takes no place.
+    // An expired record takes no place.
     let expired = LoginRecord {
         expires_at: NOW,
         last_seen_at: NOW + 300,
@@ -633,7 +633,7 @@ async fn a_limit_ends_those_that_were_not_seen_for_longest(store: &impl LoginSto
             other => panic!("{other:?} in place of a new login, of {count} at most"),
         };
         if count == 1 {
-            // Those that were made here as well.
+            // Also those that were created here.
             ended.retain(|id| *id == a);
             expected.clear();
         }
@@ -701,7 +701,7 @@ async fn when_too_many_are_spared_the_user_is_full_and_nothing_is_done(store: &i
     assert_eq!(made, Created::Done { ended }, "nobody is spared for ever");
 }
 
-/// As from before there was a limit.
+/// As when a limit is introduced for existing logins.
 async fn very_many_records_of_a_user_end_a_few_at_a_time(store: &impl LoginStore) {
     let many = 4 * Limit::BATCH;
     for number in 0..many {
@@ -719,7 +719,7 @@ async fn very_many_records_of_a_user_end_a_few_at_a_time(store: &impl LoginStore
         ..record("crowd")
     };
     let mut all = Vec::new();
-    // With luck for a store that ends them all at once.
+    // A store that ends them all at once may be done in the first turn.
     for turn in 0.. {
         assert!(turn <= many, "each operation ends some");
         match create(store, &new, &[], at_most(3)).await {
@@ -795,7 +795,7 @@ where
     Spawn: Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
     Task: Future,
 {
-    /// What each of many tasks gets that start at once.
+    /// The results of many tasks that start at once.
     async fn run<T, Act>(&self, act: impl Fn(usize, Arc<S>) -> Act) -> Vec<T>
     where
         T: Send + 'static,

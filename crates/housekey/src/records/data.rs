@@ -1,4 +1,4 @@
-//! What a record says about its login, beyond what a store needs to know.
+//! What a record says about its login, beyond what a store needs.
 
 use std::net::IpAddr;
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::LoginRecord;
 
-/// [`LoginRecord::data`], read.
+/// The parsed [`LoginRecord::data`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoginData {
     /// The digest of the session's secret.
     pub(crate) session: String,
-    /// The digest of the secret before that one, and until when it still reads.
+    /// The digest of the previous secret, and until when that still reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Previous>,
     /// When the user last proved themselves, or a remember token did it for them: the absolute timeout runs from here.
     pub(crate) started_at: u64,
-    /// When the login ends whatever is done with it, if it has a lifetime of its own, in seconds since 1970.
+    /// When the login ends in any case, if it has its own lifetime, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ends_at: Option<u64>,
     /// Whether and how this browser is remembered.
@@ -25,10 +25,10 @@ pub(crate) struct LoginData {
     /// The digest of the user's auth hash, for the remember token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) auth_hash: Option<String>,
-    /// Whether all browsers that have Flask-Login's remember token of this user share it.
+    /// Whether all browsers with this user's Flask-Login remember token share it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) shared: bool,
-    /// What sets the secret of a shared login's sessions apart from those of the one before it.
+    /// Separates the secret of a shared login's sessions from that of the login before it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) salt: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,16 +44,16 @@ pub(crate) struct Previous {
     pub(crate) until: u64,
 }
 
-/// A remember token that was used, and what is known of its successors.
+/// A used remember token, and what is known of its successors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spent {
     pub(crate) digest: String,
-    /// Until when all uses of it are given the same successors, in seconds since 1970.
+    /// Until when all uses of it get the same successors, in seconds since 1970.
     pub(crate) until: u64,
-    /// How often it was used again because nobody had used its successors.
+    /// How often it was used again because its successors had not been used.
     #[serde(default)]
     pub(crate) again: u32,
-    /// Whether a browser came with a successor, so that it had the answer.
+    /// Whether a browser came with a successor, which proves that it got the answer.
     #[serde(default)]
     pub(crate) arrived: bool,
 }
@@ -64,23 +64,22 @@ pub(crate) struct Remember {
     pub(crate) digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Spent>,
-    /// When a change of the auth hash took the token away that was out. A copy from before is worth nothing, and that it
-    /// comes is no theft.
+    /// When a change of the auth hash withdrew the token. A copy from before is worthless, and its arrival is not a theft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) withdrawn_at: Option<u64>,
-    /// Seconds since 1970. Using the token does not put it off, unless the settings say so.
+    /// Seconds since 1970. Using the token does not extend it, unless the settings say so.
     pub(crate) expires_at: u64,
-    /// How long it was to live from the beginning, in seconds.
+    /// Its original duration, in seconds.
     pub(crate) duration: u64,
 }
 
 impl LoginData {
-    /// `None` when it was not written here. Such a record counts for nothing.
+    /// `None` if housekey did not write it. Such a record does not count.
     pub(crate) fn read(record: &LoginRecord) -> Option<Self> {
         serde_json::from_str(&record.data).ok()
     }
 
-    /// The remember token that was used last.
+    /// The remember token that was last used.
     pub(crate) fn spent_token(&self) -> Option<&Spent> {
         self.remember.as_ref()?.previous.as_ref()
     }

@@ -1,4 +1,4 @@
-//! A login record as people see it.
+//! A login record as users see it.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -10,26 +10,26 @@ use super::{LoginId, LoginRecord};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoginInfo {
-    /// Its number, by which it can be ended.
+    /// Its id, which ends it.
     pub id: LoginId,
     /// When it was made.
     pub created_at: SystemTime,
     /// When it was last used, to within a [step](crate::LoginTimeouts::step) of the timeouts.
     pub last_seen_at: SystemTime,
-    /// From where it was made, or last restored by a remember token; where the manager knows addresses.
+    /// The address where it was made, or last restored by a remember token, if the manager knows addresses.
     pub address: Option<IpAddr>,
-    /// With which program: the first 256 bytes of the header, without control characters. The client's own words.
+    /// The client program: the first 256 bytes of the header, without control characters. The client chose this text.
     pub user_agent: Option<String>,
     /// Whether the browser is remembered.
     pub remembered: bool,
-    /// Whether it is the one that asks.
+    /// Whether it is the login that asks.
     pub current: bool,
 }
 
 impl LoginInfo {
-    /// A user's logins, the one last used first.
+    /// A user's logins, beginning with the one last used.
     pub(crate) fn list(mut records: Vec<LoginRecord>, current: Option<&LoginId>) -> Vec<Self> {
-        // Of those that a store has no order for, as well.
+        // A store may return those with equal times in any order.
         records.sort_by_key(|it| std::cmp::Reverse((it.last_seen_at, it.created_at, it.id)));
         let logins = records.iter();
         logins

@@ -1,16 +1,16 @@
-//! Marks: records that are nobody's login. They stay when a login of a Flask peer's ends, whose cookie has no secret of ours, so
-//! that the cookie starts no other one.
+//! Marks: records that are not logins. A mark stays when a login of a Flask peer ends. That login's cookie does not contain
+//! our secret, and the mark prevents it from starting another login.
 
 use super::secret::LoginSecret;
 use super::{LoginId, LoginRecord};
 
-/// A record that stays when the one with this number goes: that there was a login by this cookie of a peer's, so that it
-/// starts no other one. It is nobody's login.
+/// A record that stays when the one with this id goes. It says that there was a login by this peer's cookie, so that the
+/// cookie does not start another. It is not a login itself.
 pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     let id = marker_id(id);
     LoginRecord {
         id,
-        // Alone under its name, so that no limit of logins is about it.
+        // A separate name, so that it does not count towards a user's limit of logins.
         user_id: format!("(ended) {id}"),
         version: 0,
         created_at: now,
@@ -20,7 +20,7 @@ pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     }
 }
 
-/// The same of a session, of which a user can have any number: a store keeps the last thousand.
+/// The same for a session. A user can have any number, of which a store keeps the last thousand.
 pub(crate) fn session_marker(
     id: &LoginId,
     user_id: &str,
@@ -48,7 +48,8 @@ pub(crate) fn was_ended(marker: &LoginRecord) -> bool {
 
 const ENDED: &str = r#"{"ended":true}"#;
 
-/// That all [sessions of a user](sessions_of_peers) which a peer signed before now are over, also those that never came here.
+/// A mark that all [sessions of a user](sessions_of_peers) that a peer signed before now are over, even those that housekey
+/// never saw.
 pub(crate) fn sessions_ended(sessions: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     LoginRecord {
         data: format!(r#"{{"before":{now}}}"#),
@@ -56,13 +57,13 @@ pub(crate) fn sessions_ended(sessions: &LoginId, now: u64, expires_at: u64) -> L
     }
 }
 
-/// Before when a session had to be signed to be over.
+/// A session is over if it was signed before this.
 pub(crate) fn ended_before(marker: &LoginRecord) -> Option<u64> {
     let data = marker.data.strip_prefix(r#"{"before":"#)?;
     data.strip_suffix('}')?.parse().ok()
 }
 
-/// Names all sessions of a user at peers, as [`marker_id`] takes it.
+/// An id for all sessions of a user at peers, as [`marker_id`] takes it.
 pub(crate) fn sessions_of_peers(realm: &str, user_id: &str) -> LoginId {
     let user = format!("{realm}\0{user_id}");
     LoginSecret::derived(b"housekey, a user's sessions at peers\0", user.as_bytes()).id

@@ -14,35 +14,35 @@ use crate::attempts::memory::MemoryAttempts;
 use crate::attempts::{AttemptKey, AttemptSchedule, AttemptStanding, AttemptStore, Counted};
 use crate::error::BoxError;
 
-/// How many records are deleted in one go where there may be many: others wait meanwhile.
+/// How many records one step of a long deletion removes. Other operations wait meanwhile.
 const PURGE: usize = 20;
-/// How often a purge lets others go first, at most, before it goes on: it must come to its end also under any load.
+/// How often, at most, a purge lets others go first before it goes on. It must finish under any load.
 const PATIENCE: usize = 1000;
 
-/// Keeps login records in memory: for tests, and for a single process that may sign everybody out when it restarts.
-/// Clones are the same store.
+/// Keeps login records in memory: for tests, and for a single process whose restart may log everybody out. Clones are the
+/// same store.
 ///
-/// As an [`AttemptStore`] it keeps 50,000 keys at most. When there are more, those go first that have failed least: a flood of
-/// names, from many addresses, makes it forget those that were tried once or twice, and drives out none that has to wait.
+/// As an [`AttemptStore`] it keeps 50,000 keys at most. Beyond that, the keys with the fewest failures are dropped first. So
+/// a flood of names from many addresses makes it forget names that were tried once or twice, but not one that has to wait.
 #[derive(Clone, Default)]
 pub struct MemoryLoginStore(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     tables: Mutex<Tables>,
-    /// How many threads want the lock, or are just about to have it.
+    /// How many threads wait for the lock, or are about to get it.
     waiting: AtomicUsize,
     attempts: MemoryAttempts,
 }
 
-/// When a record was last seen and made, and which it is.
+/// When a record was last seen and made, and its id.
 type Seen = (u64, u64, LoginId);
 
 fn seen(record: &LoginRecord) -> Seen {
     (record.last_seen_at, record.created_at, record.id)
 }
 
-/// The records, and the ways to them: by user, the one last seen at the end, and by when they expire.
+/// The records, and two indexes: by user, with the last one seen at the end, and by expiry.
 #[derive(Default)]
 struct Tables {
     records: HashMap<LoginId, SharedRecord>,
@@ -56,12 +56,12 @@ impl MemoryLoginStore {
         Self::default()
     }
 
-    /// How many records there are, expired ones included.
+    /// The number of records, including expired ones.
     pub fn len(&self) -> usize {
         self.lock().records.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -76,7 +76,7 @@ impl MemoryLoginStore {
         tables
     }
 
-    /// Removes records, a few at a time, until there are no more or so many are gone.
+    /// Removes records, a few at a time, until there are no more or this many are removed.
     async fn remove_in_batches(
         &self,
         limit: usize,
@@ -88,19 +88,19 @@ impl MemoryLoginStore {
             let batch = remove(&mut self.lock(), most);
             let last = batch.len() < most;
             removed.extend(batch.iter().map(|record| record.id));
-            // Without the lock: an allocator may tidy up after many of them.
+            // Without the lock, because an allocator may tidy up after many of them.
             drop(batch);
             if last {
                 break;
             }
-            // Also after the last batch, since a purge asks for more.
+            // Also after the last batch, because a purge asks for more.
             self.let_others().await;
         }
         removed
     }
 
-    /// For a purge: lets others run, and those who wait have the lock. It is nobody's until they have woken up, and a
-    /// purge that went on would have it again before.
+    /// For a purge: lets others run, and gives waiting threads the lock. A waiting thread takes time to wake up, and a purge
+    /// that went on at once would take the lock again first.
     async fn let_others(&self) {
         for _ in 0..PATIENCE {
             yield_now().await;
@@ -165,7 +165,7 @@ impl Tables {
         ids.iter().filter_map(|id| self.remove(id)).collect()
     }
 
-    /// A user's records, the one last seen first.
+    /// A user's records, beginning with the one last seen.
     fn of_user(&self, user_id: &str) -> impl Iterator<Item = &SharedRecord> {
         let all = self.by_user.get(user_id);
         let ids = all.into_iter().flat_map(|all| all.iter().rev());
@@ -211,7 +211,7 @@ impl LoginStore for MemoryLoginStore {
         replacing: &[LoginId],
         limit: Limit,
     ) -> Result<Created, BoxError> {
-        // Read before anybody has to wait for it.
+        // Read before the lock is taken, so that others need not wait for it.
         let kept = SharedRecord::new(new.clone());
         let mut tables = self.lock();
         let lives = |record: &SharedRecord| limit.now < record.expires_at;

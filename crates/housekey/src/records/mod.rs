@@ -1,17 +1,16 @@
-//! Login records: what the server keeps about each login, so that it can be seen, ended and timed out there.
+//! Login records: what the server keeps about each login, so that it can be listed, ended and timed out there.
 //!
-//! Without a store, a login is in its cookies alone, and a copy of them is as good as they are. With one
-//! ([`login_store`](crate::LoginManagerBuilder::login_store)), the cookies name a record, and count only while it
-//! lives.
+//! Without a store, a login is only in its cookies, and a copy of them is as good as the original. With one
+//! ([`login_store`](crate::LoginManagerBuilder::login_store)), the cookies name a record, and count only while it exists.
 //!
 //! - [`LoginRecord`]: one login of one browser.
-//! - [`LoginStore`]: where they are kept. [`MemoryLoginStore`] keeps them in the process; others are crates of their own.
-//! - [`RecordCache`]: records that this process has read, kept right by what a store's server says of changes; [`cache`] is
-//!   what such a store does for it.
-//! - [`conformance`]: what every store must do, as a suite that its tests run.
+//! - [`LoginStore`]: keeps the records. [`MemoryLoginStore`] keeps them in the process; others are separate crates.
+//! - [`RecordCache`]: records that this process has read, kept correct by the changes that a store's server pushes.
+//!   [`cache`] is a store's side of it.
+//! - [`conformance`]: what every store must do, as a test suite.
 //!
-//! What the cookies carry is a number and a secret; the store has only a keyed digest of the secret. Whoever reads the
-//! table cannot make a cookie from it.
+//! The cookies carry an id and a secret. The store has only a keyed digest of the secret, so a reader of the table cannot
+//! make a cookie from it.
 
 pub mod cache;
 pub mod conformance;

@@ -6,21 +6,21 @@ use std::str::FromStr;
 use crate::error::{Error, ErrorKind};
 use crate::signing::{base64_decode_array, base64_encode};
 
-/// One login of one browser, as a [`LoginStore`](super::LoginStore) keeps it. A store needs the first fields to find
-/// and to expire records; it neither reads nor changes [`data`](Self::data).
+/// One login of one browser, as a [`LoginStore`](super::LoginStore) keeps it. A store needs the first fields to find and
+/// expire records. It neither reads nor changes [`data`](Self::data).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginRecord {
-    /// Which login. Names it in lists too: it proves nothing.
+    /// The login's id. Lists show it, because it proves nothing.
     pub id: LoginId,
-    /// Whose.
+    /// The user's id.
     pub user_id: String,
-    /// How often the record was changed. The store counts it up at each [`update`](super::LoginStore::update).
+    /// How often the record was changed. The store increments it at each [`update`](super::LoginStore::update).
     pub version: u64,
     /// When the login was made, in seconds since 1970.
     pub created_at: u64,
     /// When it was last used, in seconds since 1970, to within a step.
     pub last_seen_at: u64,
-    /// From when on it counts for nothing and may be deleted, in seconds since 1970.
+    /// When it stops counting and may be deleted, in seconds since 1970.
     pub expires_at: u64,
     /// Everything else, as JSON: digests, address, user agent. At most 4 KiB.
     pub data: String,
@@ -28,7 +28,7 @@ pub struct LoginRecord {
 
 /// The id of a login: 128 random bits, written as 22 characters of base64 (`A-Z a-z 0-9 - _`).
 ///
-/// It is not a secret: nobody can do anything with it alone.
+/// It is not a secret: by itself it permits nothing.
 ///
 /// ```
 /// use housekey::records::LoginId;
@@ -36,14 +36,14 @@ pub struct LoginRecord {
 /// let id: LoginId = "AAECAwQFBgcICQoLDA0ODw".parse()?;
 /// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
 /// assert_eq!(id.as_bytes()[15], 15);
-/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<LoginId>().is_err(), "one spelling for one number");
+/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<LoginId>().is_err(), "one spelling for one id");
 /// # Ok::<(), housekey::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LoginId([u8; 16]);
 
 impl LoginId {
-    /// From its sixteen bytes, as a store keeps them.
+    /// Makes an id from the sixteen bytes that a store keeps.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }

@@ -1,6 +1,6 @@
-//! The rules for logins that have a record: what makes one count, and what each use changes in it.
+//! The rules for logins that have a record: when one counts, and what each use changes in it.
 //!
-//! Nothing here asks a store. These say what to ask for, and what the answer means.
+//! Nothing here asks a store. The rules say what to ask, and what the answer means.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,22 +18,22 @@ use crate::error::{Error, ErrorKind};
 use crate::event::EndReason;
 use crate::signing::keys::KeyUsed;
 
-/// How the records of a manager are to be made and read.
+/// How to make and read the records of a manager.
 pub(crate) struct RecordRules {
     pub(crate) digests: Digests,
     pub(crate) timeouts: LoginTimeouts,
     pub(crate) max_logins: MaxLogins,
-    /// Whether a session without a record is a login all the same, and gets one: a Flask peer may have made it.
+    /// Whether a session without a record is a login all the same, and gets one, because a Flask peer may have made it.
     pub(crate) adopts: bool,
-    /// How long Flask-Login's remember token counts without being used, in seconds.
+    /// How long Flask-Login's remember token counts without use, in seconds.
     pub(crate) remember_for: u64,
-    /// Whether using a remember token puts off its end.
+    /// Whether using a remember token extends it.
     pub(crate) remember_slides: bool,
     /// By how many seconds the machines' clocks may differ.
     pub(crate) clock_tolerance: u64,
 }
 
-/// How many logins a user may have at once, and what happens beyond.
+/// How many logins a user may have at once, and what happens beyond that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MaxLogins {
     pub(crate) count: usize,
@@ -41,7 +41,7 @@ pub(crate) struct MaxLogins {
 }
 
 impl MaxLogins {
-    /// The most that a manager takes: ending one of so many, and listing them, is quick.
+    /// The most that a manager accepts. Ending one of this many, and listing them, is quick.
     pub(crate) const MOST: usize = 1000;
 }
 
@@ -55,16 +55,16 @@ impl Default for MaxLogins {
     }
 }
 
-/// What happens when a user logs in who has as many logins as they may.
+/// What happens if a user logs in who already has as many logins as allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// The login that was not used for the longest time ends.
+    /// The least recently used login ends.
     EndOldest,
-    /// The new login is refused ([`ErrorKind::TooManyLogins`](crate::ErrorKind::TooManyLogins)) when all the others are in
-    /// use: seen in the last ten minutes. Others end, the one that was not used for the longest time first. So nobody is
-    /// locked out for a day who closed the browser without signing out, or whose answer with the cookie was lost; but
-    /// anybody who has the password can keep its owner out by staying busy, for as long as they are.
+    /// The new login is refused ([`ErrorKind::TooManyLogins`](crate::ErrorKind::TooManyLogins)) if all others are in use:
+    /// seen in the last ten minutes. Otherwise the least recently used of the others end. So a user who closed the browser
+    /// without logging out, or did not receive the cookie, is not locked out for a day. But anybody with the password can
+    /// keep its owner out for as long as they stay busy.
     Refuse,
 }
 
@@ -73,28 +73,28 @@ pub enum WhenFull {
 pub(crate) enum Renewal {
     /// The user has proved themselves again.
     Confirm,
-    /// Their auth hash has changed, and this login is to outlive it.
+    /// Their auth hash has changed, and this login must outlive the change.
     AuthHash,
 }
 
-/// For how long a session's secret still reads after it was replaced: requests may be under way with it.
+/// How long a session's replaced secret still reads: requests may be under way with it.
 const SESSION_GRACE: u64 = 30;
-/// For how long a remember token may be used again: a browser that opens with several tabs sends it several times.
+/// How long a remember token may be used again: a browser that opens with several tabs sends it several times.
 const REMEMBER_WINDOW: u64 = 60;
-/// For how long after it was seen a login counts as in use, where such a one may not be ended for another.
+/// How long after it was seen a login counts as in use, if a login in use must not be ended for another.
 const IN_USE: u64 = 10 * 60;
 
-/// A login whose record is there and counts.
+/// A login whose record exists and counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     pub(crate) record: Arc<LoginRecord>,
     pub(crate) data: Arc<LoginData>,
     /// The cookie's secret was replaced moments ago. It reads, and changes nothing.
     pub(crate) in_grace: bool,
-    /// The record is to be written again: its digest was made with an older key, or it does not know yet that its browser
-    /// had what a remember token gave it.
+    /// The record must be written again: its digest was made with an older key, or it does not say yet that the browser has
+    /// received what a remember token gave it.
     pub(crate) outdated: bool,
-    /// The store was not asked just now. It is to be asked before this ends.
+    /// The record came from a cache. The store must be asked before the login is ended.
     pub(crate) is_cached: bool,
 }
 
@@ -114,26 +114,25 @@ impl Live {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Dead {
     pub(crate) reason: EndReason,
-    /// A record that nothing can use any more.
+    /// A record that can no longer be used.
     pub(crate) delete: Option<LoginId>,
-    /// Another request of this browser may have replaced the cookie moments ago, so that this one must not touch it.
+    /// Another request of this browser may have replaced the cookie moments ago, so this request must not change it.
     pub(crate) under_way: bool,
 }
 
 /// What a remember token is good for.
 #[derive(Debug)]
 pub(crate) enum Remembered {
-    /// A session. In grace if the token was used moments ago, by another request of the same browser, so that its
-    /// successors are out. A token that was used and whose successors nobody ever came with counts as unused: the answer
-    /// was lost.
+    /// A session. In grace if another request of the same browser used the token moments ago, so that its successors are
+    /// out. A used token whose successors never came back counts as unused, because the answer was lost.
     Valid(Box<Live>),
-    /// There is no such login (any more).
+    /// The login does not exist (any more).
     Gone,
-    /// Somebody has used it before, and somebody else comes with it now: one of the two has stolen it.
+    /// The token was used before by one client and now by another: one of the two has stolen it.
     Stolen(LoginId),
 }
 
-/// A new login and the tokens that go with it.
+/// A new login and its tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
     pub(crate) live: Live,
@@ -144,18 +143,18 @@ pub(crate) struct Issued {
 /// What a browser gets in place of what it had.
 pub(crate) struct Renewed {
     pub(crate) session: LoginSecret,
-    /// With how long it is good for.
+    /// With its remaining duration.
     pub(crate) remember: Option<(LoginSecret, Duration)>,
 }
 
-/// The two secrets that follow on a remember token.
+/// The two secrets that follow a remember token.
 pub(crate) struct Successors {
     pub(crate) session: LoginSecret,
     pub(crate) remember: LoginSecret,
 }
 
 impl RecordRules {
-    /// How many logins there may be once there is one more, and which of them may end for it.
+    /// How many logins there may be, including the new one, and which of them may end for it.
     pub(crate) fn limit(&self, when_full: WhenFull, now: u64) -> Limit {
         Limit {
             count: self.max_logins.count,
@@ -172,23 +171,23 @@ impl RecordRules {
         Error::new(
             ErrorKind::TooManyLogins,
             format!(
-                "only {count} logins at once, and all of them were used in the last ten minutes: sign out somewhere \
+                "only {count} logins at once, and all of them were used in the last ten minutes: log out somewhere \
                  else first, or wait"
             ),
         )
     }
 
-    /// How many logins a list has at most: all that there can be, unless the limit was lowered or introduced since.
+    /// How many logins a list has at most: all that there can be, unless the limit was lowered or introduced later.
     pub(crate) fn most_listed(&self) -> usize {
         self.max_logins.count.max(MaxLogins::default().count)
     }
 
-    /// How much time may pass until it is noted again that a login is used.
+    /// How much time may pass before another use is recorded.
     fn step(&self) -> Duration {
         let step = self.timeouts.step();
         match self.max_logins.when_full {
             WhenFull::EndOldest => step,
-            // What is in use must not look as if it were not.
+            // A login in use must not look unused.
             WhenFull::Refuse => step.min(Duration::from_secs(IN_USE / 2)),
         }
     }
@@ -241,7 +240,7 @@ impl RecordRules {
         }
     }
 
-    /// The same login for somebody who proved themselves then, and with a lifetime of its own. No remember token outlives that.
+    /// The same login for a user who proved themselves at that time, with its own lifetime. No remember token outlives that.
     pub(crate) fn with_times(
         &self,
         new: Issued,
@@ -263,7 +262,7 @@ impl RecordRules {
         }
     }
 
-    /// A login that a peer's session is, or that Flask-Login's remember token starts (`shared`).
+    /// The login of a peer's session, or the one that Flask-Login's remember token starts (`shared`).
     pub(crate) fn adopt(
         &self,
         token: LoginSecret,
@@ -297,7 +296,7 @@ impl RecordRules {
         }
     }
 
-    /// What a shared login is remembered by has no digest: its signature proves it.
+    /// The remember token of a shared login has no digest: its signature proves it.
     fn flask_token(&self, now: u64) -> Remember {
         Remember {
             digest: String::new(),
@@ -308,19 +307,19 @@ impl RecordRules {
         }
     }
 
-    /// What Flask-Login's remember token of this user finds.
+    /// Checks the record of this user's Flask-Login remember token.
     pub(crate) fn check_shared(&self, user_id: &str, found: LoginRecord) -> Option<Box<Live>> {
         let data = LoginData::read(&found)?;
         (data.shared && found.user_id == user_id).then(|| Box::new(Live::of(found, data)))
     }
 
-    /// Whether all browsers with Flask-Login's remember token of this user share it.
+    /// Whether all browsers with this user's Flask-Login remember token share it.
     pub(crate) fn is_shared(&self, record: &LoginRecord) -> bool {
         LoginData::read(record).is_some_and(|data| data.shared)
     }
 
-    /// Whether a shared login was opened moments ago, so that another browser, or another tab, needs nothing new: many that
-    /// come at once would only keep each other from writing.
+    /// Whether a shared login was opened moments ago, so that another browser or tab does not need to change it. Many that
+    /// come at once would only get in each other's way.
     pub(crate) fn was_just_reopened(&self, live: &Live, token: &LoginSecret, now: u64) -> bool {
         let since = now.checked_sub(live.data.started_at);
         since.is_some_and(|since| since <= REMEMBER_WINDOW)
@@ -355,41 +354,41 @@ impl RecordRules {
         self.changed(live, data, now)
     }
 
-    /// That there was a login by a peer's session: for as long as one can live by any settings.
+    /// A mark that a peer's session was a login. It lasts for as long as one can under any settings.
     pub(crate) fn session_marker(&self, id: &LoginId, user_id: &str, now: u64) -> LoginRecord {
         let ends = now.saturating_add(LONGEST_LIFE.as_secs() + self.clock_tolerance);
         session_marker(id, user_id, now, ends)
     }
 
-    /// That there was a login by a user's Flask-Login token: for ever, since that is how long it counts.
+    /// A mark that a user's Flask-Login token was a login. It lasts for ever, because the token does.
     pub(crate) fn token_marker(&self, id: &LoginId, now: u64) -> LoginRecord {
         marker(id, now, LAST_DATE.as_secs())
     }
 
-    /// That a login which had begun is over: for as long as it could have been finished.
+    /// A mark that a pending login is over. It lasts for as long as the login could have been finished.
     pub(crate) fn pending_marker(&self, id: &LoginId, ends_at: u64, now: u64) -> LoginRecord {
         marker(id, now, ends_at.saturating_add(self.clock_tolerance))
     }
 
-    /// The number of the mark that all sessions of a user which peers have signed are over.
+    /// The id of the mark that all sessions of a user signed by peers are over.
     pub(crate) fn sessions_mark(&self, realm: &str, user_id: &str) -> LoginId {
         marker_id(&sessions_of_peers(realm, user_id))
     }
 
-    /// That all sessions of a user which peers have signed until now are over, whether they ever came here or not.
+    /// A mark that all sessions of a user that peers have signed until now are over, whether or not housekey saw them.
     pub(crate) fn sessions_ended(&self, realm: &str, user_id: &str, now: u64) -> LoginRecord {
         let sessions = sessions_of_peers(realm, user_id);
         sessions_ended(&sessions, now, now.saturating_add(LONGEST_LIFE.as_secs()))
     }
 
-    /// Whether a session that a peer signed then is over, by what the store has under
+    /// Whether a session that a peer signed at that time is over, by the store's record under
     /// [`sessions_mark`](Self::sessions_mark).
     pub(crate) fn are_over(&self, mark: Option<&LoginRecord>, signed_at: u64) -> bool {
         let before = mark.and_then(ended_before);
         before.is_some_and(|before| signed_at < before)
     }
 
-    /// Whether the session that carries this token is a login.
+    /// Whether the session with this token is a login.
     pub(crate) fn check_session(
         &self,
         token: &LoginSecret,
@@ -445,7 +444,7 @@ impl RecordRules {
         if data.ends_at.is_some_and(|ends_at| now >= ends_at) {
             return Some(EndReason::LifetimeOver);
         }
-        // A time in the future is no reason to live longer.
+        // A time in the future does not extend the login.
         if now >= end(record.last_seen_at.min(now), self.timeouts.idle()) {
             return Some(EndReason::Idle);
         }
@@ -453,7 +452,7 @@ impl RecordRules {
             .then_some(EndReason::TooOld)
     }
 
-    /// What a remember token that names this user, and was given out then if it says so, is good for.
+    /// What a remember token is good for that names this user, and was issued at the given time, if it says so.
     pub(crate) fn check_remember(
         &self,
         token: &LoginSecret,
@@ -492,7 +491,7 @@ impl RecordRules {
         }))
     }
 
-    /// The login after a remember token was used: a new session, a new token, the same browser.
+    /// The login after a remember token was used: a new session and a new token for the same browser.
     pub(crate) fn restored(
         &self,
         live: &Live,
@@ -531,7 +530,7 @@ impl RecordRules {
         (self.changed(live, data, now), successors)
     }
 
-    /// What the first use of a token gave out, if that is what the record still holds.
+    /// The successors that the first use of a token gave out, if the record still holds them.
     pub(crate) fn given_out(&self, live: &Live, token: &LoginSecret) -> Option<Successors> {
         let spent = self.spent(live.data.remember.as_ref()?, token)?;
         let successors = self.successors(token, spent.again);
@@ -550,20 +549,19 @@ impl RecordRules {
         }
     }
 
-    /// What the record knows of this token, if it is the one that was used last.
+    /// What the record knows of this token, if it was the last one used.
     fn spent<'a>(&self, remember: &'a Remember, token: &LoginSecret) -> Option<&'a Spent> {
         let spent = remember.previous.as_ref();
         spent.filter(|spent| self.is_of(token, Purpose::Remember, &spent.digest))
     }
 
-    /// Whether a request may still be under way with what was good until then, by a clock that may differ.
+    /// Whether a request may still be under way with a secret that was valid until then. Clocks may differ.
     fn is_under_way(&self, until: u64, now: u64) -> bool {
         now <= until.saturating_add(self.clock_tolerance)
     }
 
-    /// The login with a new secret in place of the session's. Only a proof starts the absolute timeout anew, and only a
-    /// change of the auth hash makes copies of the remember token worthless; the browser gets another one, if it
-    /// `is_remembered`.
+    /// The login with a new secret for its session. Only a proof restarts the absolute timeout. Only a change of the auth
+    /// hash makes copies of the remember token worthless; the browser gets another one if it `is_remembered`.
     pub(crate) fn renewed(
         &self,
         live: &Live,
@@ -600,7 +598,7 @@ impl RecordRules {
         (self.changed(live, data, now), renewed)
     }
 
-    /// Puts another token in the place of the one that is out.
+    /// Replaces the token that is out.
     fn withdraw(&self, remember: &mut Remember, id: LoginId, now: u64) -> (LoginSecret, Duration) {
         let token = LoginSecret::generate_for(id);
         remember.digest = self.digests.digest(&token, Purpose::Remember);
@@ -610,7 +608,7 @@ impl RecordRules {
         (token, Duration::from_secs(left))
     }
 
-    /// The login with its digest made by the key that signs now, after its browser came with this token.
+    /// The login with its digest made by the current signing key, after its browser came with this token.
     pub(crate) fn brought_up_to_date(&self, live: &Live, token: &LoginSecret, now: u64) -> Live {
         let mut data = LoginData {
             session: self.digests.digest(token, Purpose::Session),
@@ -622,7 +620,7 @@ impl RecordRules {
         self.changed(live, data, now)
     }
 
-    /// The login with these data, seen now. Its record still has the version that was loaded, as an update needs it.
+    /// The login with this data, seen now. Its record keeps the version that was loaded, as an update needs it.
     fn changed(&self, live: &Live, data: LoginData, now: u64) -> Live {
         let record = LoginRecord {
             last_seen_at: now,
@@ -633,10 +631,10 @@ impl RecordRules {
         Live::of(record, data)
     }
 
-    /// That the login was used, if that has not been noted lately.
+    /// The use of the login, unless it was recorded recently.
     pub(crate) fn touch(&self, live: &Live, now: u64) -> Option<Touch> {
         let noted = live.record.last_seen_at;
-        // A time in the far future was noted by a clock that was wrong, and would stand for ever.
+        // A time in the far future was written by a wrong clock, and would otherwise stay for ever.
         let unless_since = if noted > end(now, self.timeouts.idle()) {
             noted.saturating_add(1)
         } else {
@@ -649,8 +647,8 @@ impl RecordRules {
         })
     }
 
-    /// Whether the session that carries this token may end the login: it holds the secret, or held it moments ago. What was
-    /// replaced before that ends nothing, or a worthless copy could sign its owner out.
+    /// Whether the session with this token may end the login: it has the secret, or had it moments ago. Earlier secrets end
+    /// nothing. Otherwise a worthless copy could log its owner out.
     pub(crate) fn owns(&self, token: &LoginSecret, record: &LoginRecord, now: u64) -> bool {
         let Some(data) = LoginData::read(record) else {
             return false;
@@ -666,14 +664,14 @@ impl RecordRules {
         self.digests.verify(token, purpose, digest).is_some()
     }
 
-    /// Until when the login's session counts unless it is used.
+    /// When the login's session ends unless it is used.
     pub(crate) fn session_ends_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
         end(last_seen_at, self.timeouts.idle())
             .min(end(data.started_at, self.timeouts.absolute()))
             .min(data.ends_at.unwrap_or(u64::MAX))
     }
 
-    /// When neither of the login's cookies can count any more.
+    /// When both of the login's cookies have stopped counting.
     fn expires_at(&self, data: &LoginData, last_seen_at: u64) -> u64 {
         let session = self.session_ends_at(data, last_seen_at);
         let remembered = data.remember.as_ref().map_or(0, |it| it.expires_at);

@@ -1,4 +1,4 @@
-//! The secrets that prove a login, and the digests that a store keeps of them.
+//! The secrets that prove a login, and the digests of them in a store.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use crate::owned;
 use crate::signing::keys::{KeyRing, KeyUsed};
 use crate::signing::{SecretKeys, base64_decode_array, base64_encode};
 
-/// Of 16 bytes in base64, a dot, and 32 bytes in base64.
+/// 16 bytes in base64, a dot, and 32 bytes in base64.
 const TEXT_LENGTH: usize = 22 + 1 + 43;
 
-/// What a cookie carries: which login, and the secret that proves it. 128 and 256 random bits.
+/// What a cookie carries: the login's id, and the secret that proves it. 128 and 256 random bits.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct LoginSecret {
     pub(crate) id: LoginId,
     secret: [u8; 32],
 }
 
-/// Which of a login's two cookies a secret is for. One is worth nothing as the other.
+/// Which of a login's two cookies a secret is for. It is worthless as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Session,
@@ -36,32 +36,32 @@ impl Purpose {
 }
 
 impl LoginSecret {
-    /// Of a login that is new.
+    /// The secret of a new login.
     ///
     /// # Panics
     ///
-    /// When the operating system has no randomness to give.
+    /// If the operating system cannot supply random bytes.
     pub(crate) fn generate() -> Self {
         let mut id = [0; 16];
         getrandom::fill(&mut id).expect("the operating system gives random bytes");
         Self::generate_for(LoginId::from_bytes(id))
     }
 
-    /// A new secret of a login that exists.
+    /// A new secret for an existing login.
     pub(crate) fn generate_for(id: LoginId) -> Self {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("the operating system gives random bytes");
         Self { id, secret }
     }
 
-    /// Of a login that a Flask peer made, and whose cookie has no token of ours: it follows from the cookie's value, which is
-    /// the secret, so that one cookie has one record.
+    /// The secret of a login that a Flask peer made, whose cookie does not contain our token. It is computed from the
+    /// cookie's value, so that one cookie has one record.
     pub(crate) fn of_peers_session(cookie: &[u8]) -> Self {
         Self::derived(b"housekey, a peer's session\0", cookie)
     }
 
-    /// Of all logins that Flask-Login's remember token of this user starts: that is one token, the same in all their browsers.
-    /// The secret is good for a session; what proves that somebody has the token is its signature.
+    /// The secret of all logins that Flask-Login's remember token of this user starts. That is one token, the same in all
+    /// their browsers. The secret is good for a session; the token's signature proves that a browser has it.
     pub(crate) fn of_flask_token(realm: &str, user_id: &str, token: &str) -> Self {
         let user = format!("{realm}\0{user_id}");
         let id = Self::derived(b"housekey, Flask-Login's token\0", user.as_bytes()).id;
@@ -72,8 +72,7 @@ impl LoginSecret {
         Self { id, ..secret }
     }
 
-    /// The token of the sessions of one of the logins that Flask-Login's token starts, one after the other: none is worth
-    /// anything in the next.
+    /// The session token of one of the successive logins that Flask-Login's token starts. It is worthless in the next one.
     pub(crate) fn salted(&self, salt: &str) -> Self {
         let label = b"housekey, a session of one login by Flask-Login's token\0";
         let secret = Self::derived(label, &[&self.secret, salt.as_bytes()].concat());
@@ -99,7 +98,7 @@ impl LoginSecret {
         }
     }
 
-    /// `id.secret`, both in base64. One spelling for one token.
+    /// Parses `id.secret`, both in base64. A token has only one spelling.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.split_once('.')?;
         Some(Self {
@@ -112,7 +111,7 @@ impl LoginSecret {
         format!("{}.{}", self.id, base64_encode(&self.secret))
     }
 
-    /// The session's value: the token and whose login it is.
+    /// The session's value: the token and the login's user.
     pub(crate) fn for_session(&self, user_id: &str) -> String {
         owned::join(&self.to_text(), user_id)
     }
@@ -122,7 +121,7 @@ impl LoginSecret {
         Self::parse(owned::split(value, TEXT_LENGTH)?.0)
     }
 
-    /// Whose login it is by a session's value.
+    /// The login's user, from a session's value.
     pub(crate) fn owner_in_session(value: &str) -> Option<&str> {
         Some(owned::split(value, TEXT_LENGTH)?.1)
     }
@@ -132,21 +131,21 @@ impl LoginSecret {
 ///
 /// # Panics
 ///
-/// When the operating system has no randomness to give.
+/// If the operating system cannot supply random bytes.
 pub(crate) fn salt() -> String {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).expect("the operating system gives random bytes");
     base64_encode(&salt)
 }
 
-/// Never the secret.
+/// Never shows the secret.
 impl fmt::Debug for LoginSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LoginSecret({})", self.id)
     }
 }
 
-/// Makes and compares digests.
+/// Computes and compares digests.
 pub(crate) struct Digests {
     keys: KeyRing,
     successors: KeyRing,
@@ -174,7 +173,7 @@ impl Digests {
         )
     }
 
-    /// Whether a kept digest is of this token, and with which key it was made. In constant time.
+    /// Whether a stored digest is of this token, and made with which key. In constant time.
     pub(crate) fn verify(
         &self,
         token: &LoginSecret,
@@ -186,10 +185,10 @@ impl Digests {
             .verify(&message, |tag| tag.is_base64(kept.as_bytes()))
     }
 
-    /// The secret that comes after a remember token's. It follows from the token and the secret key, so that several
-    /// requests which use one token at once are all given the same successor, and none is left with one that does not
-    /// count. It needs the key to be computed. `again` is how often the token was used before without its successors'
-    /// having been used: each time they are others.
+    /// The secret that succeeds a remember token's. It is computed from the token and the secret key, so several requests
+    /// that use one token at once get the same successor, and none gets one that does not count. The key is needed to
+    /// compute it. `again` is how often the token was used before without any use of its successors: each time the
+    /// successors differ.
     pub(crate) fn successor(
         &self,
         remember: &LoginSecret,
@@ -243,7 +242,7 @@ mod tests {
             text.replace('.', ""),
             text.replace('.', "=."),
             text.replacen('.', "..", 1),
-            // Base64 of another alphabet, and with bits to spare that are not zero.
+            // Base64 of another alphabet, and with spare bits that are not zero.
             last(&text, '+'),
             last(&text, '/'),
             last(&text, 'B'),
@@ -332,7 +331,7 @@ mod tests {
         }
     }
 
-    /// The token alone is not enough to compute what comes after it.
+    /// The token alone is not enough to compute its successor.
     #[test]
     fn a_successor_follows_from_the_token_the_purpose_and_the_key() {
         let token = LoginSecret::generate();
@@ -349,7 +348,7 @@ mod tests {
             of(KEY, &LoginSecret::generate_for(token.id), Purpose::Remember),
         ];
         assert!(!others.contains(&next));
-        // Nor is it what the store keeps.
+        // The store's digest is not enough either.
         let digest = digests(keys(KEY)).digest(&token, Purpose::Remember);
         assert_ne!(next[23..], digest);
     }

@@ -1,4 +1,4 @@
-//! A record that several requests look at.
+//! A record that several requests use.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::LoginRecord;
 use super::data::LoginData;
 
-/// A record that was read once, however many requests look at it. Clones are the same record, which nobody changes.
+/// A record that was read once, for any number of requests. Clones share the record, which does not change.
 ///
 /// ```
 /// use housekey::records::{LoginId, LoginRecord, SharedRecord};
@@ -27,14 +27,14 @@ use super::data::LoginData;
 #[derive(Clone)]
 pub struct SharedRecord {
     record: Arc<LoginRecord>,
-    /// `None` when it was not written here.
+    /// `None` if housekey did not write it.
     data: Option<Arc<LoginData>>,
-    /// Whether the store was not asked for it now.
+    /// Whether it came from a cache.
     is_cached: bool,
 }
 
 impl SharedRecord {
-    /// Reads a record that the store has just answered.
+    /// Reads a record that the store has just returned.
     pub fn new(record: LoginRecord) -> Self {
         Self {
             data: LoginData::read(&record).map(Arc::new),
@@ -43,22 +43,22 @@ impl SharedRecord {
         }
     }
 
-    /// The record, as something that may be kept.
+    /// The record, for keeping.
     pub fn record(&self) -> Arc<LoginRecord> {
         Arc::clone(&self.record)
     }
 
-    /// What it says about its login, unless it was written elsewhere.
+    /// What it says about its login, unless another program wrote it.
     pub(crate) fn data(&self) -> Option<&Arc<LoginData>> {
         self.data.as_ref()
     }
 
-    /// Whether it may be older than what the store would say. It lets a login go on, and ends none.
+    /// Whether it may be older than the store's. It lets a login go on, and does not end one.
     pub fn is_cached(&self) -> bool {
         self.is_cached
     }
 
-    /// The same with other fields, of which `data` is not one.
+    /// The same with other fields, except `data`.
     pub(super) fn with(&self, record: LoginRecord) -> Self {
         Self {
             record: Arc::new(record),
@@ -66,7 +66,7 @@ impl SharedRecord {
         }
     }
 
-    /// The same, as a cache answers it.
+    /// The same, as a cache returns it.
     pub(crate) fn cached(&self) -> Self {
         Self {
             is_cached: true,

@@ -7,28 +7,28 @@ use std::pin::Pin;
 use super::{LoginId, LoginRecord, SharedRecord};
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// Keeps login records: in a database, so that several processes share them and a restart loses none.
+/// Keeps login records, for instance in a database, so that several processes share them and a restart loses none.
 ///
-/// [`conformance`](super::conformance) checks an implementation. Managers for several kinds of users may share one, each in a
-/// [`realm`](crate::LoginManagerBuilder::realm) of its own: user 1 of the members is not user 1 of the staff.
+/// [`conformance`](super::conformance) checks an implementation. Managers for several kinds of users may share one store,
+/// each in its own [`realm`](crate::LoginManagerBuilder::realm): user 1 of the members is not user 1 of the staff.
 ///
-/// Times are in seconds since 1970 and come from the caller; a store asks no clock. A record whose
-/// [`expires_at`](LoginRecord::expires_at) is `now` or before is as good as gone, also before it has been deleted.
+/// Times are in seconds since 1970 and come from the caller; a store reads no clock. A record whose
+/// [`expires_at`](LoginRecord::expires_at) is `now` or earlier counts as missing, even before it is deleted.
 ///
-/// An `Err` means that nobody knows: the request is answered with 503, and nobody is logged out for it. What is not
-/// there is `None` or `false`, never an `Err`.
+/// An `Err` means that the answer is not known: the request gets a 503, and the user stays logged in. A missing record is
+/// `None` or `false`, never an `Err`.
 pub trait LoginStore: Send + Sync + 'static {
-    /// Keeps a new record, deletes those that it replaces, and ends the user's logins that are too many beside it: all of
-    /// that, or nothing. Of many who do so at once, from any number of processes, each sees what the others did: there is
-    /// never more of a user's than the [`Limit`] allows.
+    /// Stores a new record, deletes those that it replaces, and ends the user's logins over the limit: all of that, or
+    /// nothing. If many do so at once, from any number of processes, each sees what the others did: a user never has more
+    /// logins than the [`Limit`] allows.
     ///
-    /// The logins that end are those that were not used for the longest time: first by
-    /// [`last_seen_at`](LoginRecord::last_seen_at), then by [`created_at`](LoginRecord::created_at).
-    /// [`Limit::room`] says which they are. Expired records of the user may be deleted along with them.
+    /// The least recently used logins end: ordered by [`last_seen_at`](LoginRecord::last_seen_at), then by
+    /// [`created_at`](LoginRecord::created_at). [`Limit::room`] says which they are. Expired records of the user may be
+    /// deleted along with them.
     ///
-    /// A record with the new one's id that has expired by [`limit.now`](Limit::now), whoever's it was, is as good as gone: the
-    /// new one takes its place, in all indexes too. Of many who do so at once, one is [`Done`](Created::Done), and for the
-    /// others the id is [`Taken`](Created::Taken).
+    /// A record with the new one's id that has expired by [`limit.now`](Limit::now) counts as missing, whichever user's it
+    /// was: the new one takes its place, in all indexes too. If many do so at once, one is [`Done`](Created::Done), and for
+    /// the others the id is [`Taken`](Created::Taken).
     fn create(
         &self,
         new: &LoginRecord,
@@ -36,16 +36,16 @@ pub trait LoginStore: Send + Sync + 'static {
         limit: Limit,
     ) -> impl Future<Output = Result<Created, BoxError>> + Send;
 
-    /// The record with this id, unless it has expired. Asking for one that is not there leaves nothing behind.
+    /// The record with this id, unless it has expired. Asking for a missing one leaves nothing behind.
     fn load(
         &self,
         id: &LoginId,
         now: u64,
     ) -> impl Future<Output = Result<Option<LoginRecord>, BoxError>> + Send;
 
-    /// The same for a request that only wants to go on with its login, which is nearly every request. The answer may come
-    /// from a [cache](super::cache) that the store keeps right: such a record lets a login go on, and nobody loses one for
-    /// what it says. Without one, this is [`load`](Self::load).
+    /// The same for a request that only wants to go on with its login, as nearly every request does. The answer may come
+    /// from a [cache](super::cache) that the store keeps correct. Such a record lets a login go on, and is never enough to
+    /// end one. Without a cache, this is [`load`](Self::load).
     fn look_up(
         &self,
         id: &LoginId,
@@ -54,28 +54,27 @@ pub trait LoginStore: Send + Sync + 'static {
         async move { Ok(self.load(id, now).await?.map(SharedRecord::new)) }
     }
 
-    /// Replaces the record, if it is there and still has `changed.version`; its version is one higher afterwards. A
-    /// record that was deleted meanwhile does not come back by this.
+    /// Replaces the record, if it exists and still has `changed.version`; its version is one higher afterwards. This does
+    /// not bring back a record that was deleted meanwhile.
     fn update(
         &self,
         changed: &LoginRecord,
     ) -> impl Future<Output = Result<Updated, BoxError>> + Send;
 
-    /// Notes that a login was used. Does nothing (`false`) when the record is gone or had expired at
-    /// [`touch.now`](Touch::now), or when somebody else has noted it since [`unless_since`](Touch::unless_since): of many
-    /// requests at once, one writes. Leaves the version as it is.
+    /// Notes that a login was used. Does nothing (`false`) if the record is gone or had expired at
+    /// [`touch.now`](Touch::now), or if use has been noted since [`unless_since`](Touch::unless_since): of many requests at
+    /// once, one writes. Leaves the version as it is.
     fn touch(
         &self,
         id: &LoginId,
         touch: Touch,
     ) -> impl Future<Output = Result<bool, BoxError>> + Send;
 
-    /// Deletes the record. `false` when there was none.
+    /// Deletes the record. `false` if there was none.
     fn delete(&self, id: &LoginId) -> impl Future<Output = Result<bool, BoxError>> + Send;
 
-    /// Deletes the records of a user, but for one that is to stay: at most `limit` of them. Returns the ids of those that
-    /// it deleted. Less than `limit` means that there were no more, whatever others deleted at the same time. Requests go
-    /// on meanwhile.
+    /// Deletes the records of a user, except one to keep: at most `limit` of them. Returns the ids of the deleted records.
+    /// Fewer than `limit` means that there were no more, whatever others deleted at the same time. Requests go on meanwhile.
     fn delete_by_user(
         &self,
         user_id: &str,
@@ -83,7 +82,7 @@ pub trait LoginStore: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<LoginId>, BoxError>> + Send;
 
-    /// The records of a user that have not expired: those that were seen last, newest first, at most `limit` of them.
+    /// The unexpired records of a user, beginning with the last one seen, at most `limit` of them.
     fn list_by_user(
         &self,
         user_id: &str,
@@ -91,8 +90,8 @@ pub trait LoginStore: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<LoginRecord>, BoxError>> + Send;
 
-    /// Deletes expired records, at most `limit` of them, and returns how many it deleted. Less than `limit` means that
-    /// there were no more. Requests go on meanwhile.
+    /// Deletes expired records, at most `limit` of them, and returns how many. Fewer than `limit` means that there were no
+    /// more. Requests go on meanwhile.
     fn delete_expired(
         &self,
         now: u64,
@@ -100,18 +99,18 @@ pub trait LoginStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<usize, BoxError>> + Send;
 }
 
-/// That a login was used.
+/// A use of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Touch {
     /// The new [`last_seen_at`](LoginRecord::last_seen_at).
     pub now: u64,
-    /// Only a record that was last seen before this is changed.
+    /// The record changes only if it was last seen before this.
     pub unless_since: u64,
-    /// The new [`expires_at`](LoginRecord::expires_at), if it is later than the one that is there.
+    /// The new [`expires_at`](LoginRecord::expires_at), if it is later than the current one.
     pub expires_at: u64,
 }
 
-/// How many logins a user may have, the new one included, when one is [created](LoginStore::create).
+/// How many logins a user may have, including the new one, when one is [created](LoginStore::create).
 ///
 /// ```
 /// use housekey::records::Limit;
@@ -123,29 +122,28 @@ pub struct Touch {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// At most so many. A login manager asks for 1 to 1,000.
+    /// The maximum. A login manager asks for 1 to 1,000.
     pub count: usize,
-    /// Records that have expired by now do not count, and one with the new one's id gives it up.
+    /// Records that have expired by now do not count, and one with the new record's id gives it up.
     pub now: u64,
-    /// Only logins that were last seen before this may end. When the others leave no room, the user is
-    /// [full](Created::Full).
+    /// Only logins last seen before this may end. If the others leave no room, the user is [full](Created::Full).
     pub spared_since: u64,
 }
 
 impl Limit {
-    /// As many as there are: for programs that fill a store, and for tests. By its `now` nothing has expired, so that no
-    /// record gives up its id.
+    /// No limit: for programs that fill a store, and for tests. Its `now` is before any expiry, so no record gives up its
+    /// id.
     pub const NONE: Self = Self {
         count: usize::MAX,
         now: 0,
         spared_since: u64::MAX,
     };
 
-    /// How many logins beyond the limit one operation ends at most.
+    /// The most logins over the limit that one operation ends.
     pub const BATCH: usize = 100;
 
-    /// How many of a user's records a store has to look at, the newest first, to know the [`room`](Self::room) for one that
-    /// replaces so many others.
+    /// How many of a user's records, newest first, a store must look at to know the [`room`](Self::room) for a record that
+    /// replaces this many others.
     pub fn looks_at(&self, replacing: usize) -> usize {
         match *self {
             Self::NONE => 0,
@@ -153,11 +151,10 @@ impl Limit {
         }
     }
 
-    /// Which records have to go before there is room for another one. `None` when there is none: the user is
-    /// [full](Created::Full).
+    /// Which records must go to make room for another one. `None` if there is no room: the user is [full](Created::Full).
     ///
-    /// `newest_first` are the user's records as [`list_by_user`](LoginStore::list_by_user) orders them, expired ones and
-    /// those that are replaced included: as many as the limit [looks at](Self::looks_at), or all if they are fewer.
+    /// `newest_first` are the user's records as [`list_by_user`](LoginStore::list_by_user) orders them, including expired
+    /// and replaced ones: as many as the limit [looks at](Self::looks_at), or all if there are fewer.
     pub fn room(&self, newest_first: &[Standing], replacing: &[LoginId]) -> Option<Room> {
         let most = self.looks_at(replacing.len());
         let mut room = Room {
@@ -183,7 +180,7 @@ impl Limit {
 /// What a [`Limit`] needs to know of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Which record.
+    /// Its id.
     pub id: LoginId,
     /// Its [`last_seen_at`](LoginRecord::last_seen_at).
     pub last_seen_at: u64,
@@ -191,58 +188,58 @@ pub struct Standing {
     pub expires_at: u64,
 }
 
-/// The records that make room for a new one by [going](Limit::room).
+/// The records that [make room](Limit::room) for a new one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Room {
-    /// Logins that are too many.
+    /// Logins over the limit.
     pub ended: Vec<LoginId>,
     /// Records that had expired.
     pub expired: Vec<LoginId>,
-    /// Whether there may be more. Then only these are to be deleted, and the answer is [`Created::Crowded`].
+    /// Whether there may be more. Then delete only these, and answer [`Created::Crowded`].
     pub crowded: bool,
 }
 
-/// What became of a [`create`](LoginStore::create).
+/// The result of a [`create`](LoginStore::create).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// The record is there.
+    /// The record is stored.
     Done {
-        /// The logins that were ended as too many. Those that the record replaces are not among them.
+        /// The logins that were ended because of the limit. Records that the new one replaces are not among them.
         ended: Vec<LoginId>,
     },
-    /// The user has too many logins to end them all in one operation without keeping others waiting, as after a limit was
-    /// introduced. Some have ended, which is all that was done: ask again, until it is something else.
+    /// The user has too many logins to end all of them in one operation without keeping others waiting, as after a limit was
+    /// introduced. Some have ended, and nothing else was done: ask again until the answer is a different one.
     Crowded {
         /// The logins that were ended.
         ended: Vec<LoginId>,
     },
-    /// The user has as many logins as they may, and all of them are spared. Nothing was done.
+    /// The user has as many logins as allowed, and all of them are spared. Nothing was done.
     Full,
-    /// There is a record with this id that has not expired. Nothing was done.
+    /// An unexpired record has this id. Nothing was done.
     Taken,
 }
 
 impl Created {
-    /// Whether the record is there.
+    /// Whether the record is stored.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done { .. })
     }
 }
 
-/// What became of an [`update`](LoginStore::update).
+/// The result of an [`update`](LoginStore::update).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Updated {
-    /// The record is as it was to be.
+    /// The record is updated.
     Done,
-    /// Somebody else changed it first; it is as they left it.
+    /// Another change came first, and stands.
     Conflict,
-    /// There is no such record (any more).
+    /// The record does not exist (any more).
     Gone,
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
-/// A [`LoginStore`] whose type is no longer visible.
+/// A [`LoginStore`] with its type erased.
 trait ErasedStore: Send + Sync {
     fn create<'a>(
         &'a self,
@@ -270,8 +267,8 @@ trait ErasedStore: Send + Sync {
     fn delete_expired(&self, now: u64, limit: usize) -> Answer<'_, usize>;
 }
 
-/// A store whose faults are [`ErrorKind::StoreFailed`], as one realm sees it: the records of others, which may be in the same
-/// table, are not there.
+/// A store whose faults become [`ErrorKind::StoreFailed`], as one realm sees it: records of other realms, which may be in
+/// the same table, count as missing.
 pub(crate) struct Store {
     store: Box<dyn ErasedStore>,
     realm: String,
@@ -371,7 +368,7 @@ impl Store {
         }
     }
 
-    /// Whether the record is this realm's as it is.
+    /// Whether the record is this realm's without a conversion.
     fn is_plain(&self, record: &LoginRecord) -> bool {
         self.realm.is_empty() && !record.user_id.starts_with('(')
     }
@@ -387,7 +384,7 @@ impl Store {
     }
 }
 
-/// A user as the table names them: without a realm as they are, unless that would look like one.
+/// A user's id in the table. Without a realm it is the id itself, unless that would look like one with a realm.
 fn user_in<'a>(realm: &str, user_id: &'a str) -> Cow<'a, str> {
     match realm.is_empty() && !user_id.starts_with('(') {
         true => user_id.into(),

@@ -1,4 +1,4 @@
-//! When a login ends by itself, where records are kept.
+//! When a login ends by itself, if logins have records.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a login lasts: until nobody has used it for a while (idle), and in any case until some time after the user
-/// proved themselves (absolute). Whichever comes first; checked on the server, against the login's record.
+/// How long a login lasts: until it has been unused for a while (idle), and in any case until some time after the user
+/// proved themselves (absolute), whichever comes first. The server checks this against the login's record.
 ///
-/// Use puts the idle timeout off, to within a twentieth of it; nothing but a login, a confirmation or a remember token
-/// puts off the absolute one. A remembered browser starts a session anew afterwards, one that is not fresh.
+/// Use extends the idle timeout, to within a twentieth of it. Only a login, a confirmation or a remember token restarts the
+/// absolute one. A remembered browser starts a new session afterwards, which is not fresh.
 ///
-/// The profiles are what NIST SP 800-63B-4 asks for at its three assurance levels, with an idle timeout for the first,
-/// which has none there.
+/// The profiles are what NIST SP 800-63B-4 asks for at its three assurance levels. The first has an idle timeout too, which
+/// NIST does not ask for there.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ impl LoginTimeouts {
         Duration::from_secs(12 * 60 * 60),
     );
 
-    /// Any other two durations, in whole seconds; a manager takes one second to 400 days, and an idle timeout that is no
+    /// Any other two durations, in whole seconds. A manager accepts one second to 400 days, and an idle timeout that is not
     /// longer than the absolute one.
     pub const fn new(idle: Duration, absolute: Duration) -> Self {
         Self { idle, absolute }
@@ -58,10 +58,10 @@ impl LoginTimeouts {
         self.absolute
     }
 
-    /// How much of the idle timeout may pass unnoted: that a login was used is written once in this time. A twentieth of
-    /// the idle timeout, from a minute to an hour, and half of it at most.
+    /// The longest time for which use goes unrecorded: use of a login is written once in this time. It is a twentieth of the
+    /// idle timeout, from a minute to an hour, and at most half of it.
     ///
-    /// [`LoginInfo::last_seen_at`](crate::LoginInfo::last_seen_at) is that exact, and a page that shows it should not
+    /// [`LoginInfo::last_seen_at`](crate::LoginInfo::last_seen_at) has this precision, and a page that shows it should not
     /// promise more.
     ///
     /// ```

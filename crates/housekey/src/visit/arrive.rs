@@ -1,4 +1,4 @@
-//! What the request brings.
+//! What a request brings: cookies, a session, its client.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use crate::session::{Arrival, Flashes, SessionMap};
 use crate::signing::timed::time_of;
 use crate::visit::shared::Shared;
 
-/// What a request brings where the session is somebody else's, for instance Flask's: the session as a value, and, if the door
+/// What a request brings if the framework keeps the session, for instance Flask: the session as a value and, if the door
 /// read them itself, the remember token and the client. See [`Visit::open_with`](crate::Visit::open_with).
 pub struct Incoming {
     session: SessionMap,
@@ -31,8 +31,8 @@ pub struct Incoming {
 impl Incoming {
     /// This session: each key with its value as JSON text, tagged as Flask tags it.
     ///
-    /// Give it every key that the session has, since the login of another user empties it. The values that the rules look at
-    /// are those of [`SESSION_KEYS`](crate::door::SESSION_KEYS); of all others the key is enough, and `null` does for a value.
+    /// Pass every key of the session, because a login of another user empties it. The rules look at the values of
+    /// [`SESSION_KEYS`](crate::door::SESSION_KEYS); for all others the key is enough, with `null` as the value.
     pub fn new(session: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             session: SessionMap::elsewhere(session),
@@ -42,28 +42,28 @@ impl Incoming {
         }
     }
 
-    /// The value of the cookie that all of the session came in, as Flask's own does. Without it, the session is taken for one
-    /// that is kept on the server, and that no copy of a cookie can put back to what it was.
+    /// The value of the cookie that held the whole session, as Flask's own does. Without it, the session counts as one kept
+    /// on the server, which a copy of a cookie cannot turn back.
     ///
-    /// It makes a difference where logins have records and a Flask peer made this one, which has none yet: this cookie finds the
-    /// record, so that requests at the same time make only one, and a copy of the cookie is worth nothing once the login is
-    /// over. The signature is its keeper's to verify.
+    /// It matters if logins have records and a Flask peer made this login, which does not have one yet. This cookie then
+    /// finds the record, so that requests at the same time make only one, and a copy of the cookie is worthless once the
+    /// login is over. The keeper of the session must verify the signature.
     #[must_use]
     pub fn session_cookie(mut self, value: &[u8]) -> Self {
         self.cookie = Some(value.into());
         self
     }
 
-    /// The value of the remember token's cookie, if there is one, in place of what the request's `Cookie` field says. As it
-    /// came: quoted, if it was.
+    /// The value of the remember token's cookie, if any, in place of the request's `Cookie` field. As it came, with quotes
+    /// if it had them.
     #[must_use]
     pub fn remember_cookie(mut self, value: Option<&[u8]>) -> Self {
         self.remember = Some(value.map(<[u8]>::to_vec));
         self
     }
 
-    /// The client, in place of what the request's header and the manager's settings say of it. A user agent that no header
-    /// could hold is none.
+    /// The client, in place of what the request's header and the manager's settings say. A user agent that cannot be a
+    /// header value counts as missing.
     #[must_use]
     pub fn client(mut self, user_agent: Option<&[u8]>, address: Option<IpAddr>) -> Self {
         self.client = Some(Client {
@@ -77,7 +77,7 @@ impl Incoming {
     }
 }
 
-/// Without the session and the token, which hold secrets.
+/// Leaves out the session and the token, which hold secrets.
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
@@ -86,13 +86,13 @@ impl fmt::Debug for Incoming {
     }
 }
 
-/// What every visit wants to know of a request's fields, found in one pass.
+/// What every visit needs from a request's fields, found in one pass.
 pub(crate) struct Brought<'a> {
-    /// The session's, its values', the remember token's, that of a known browser.
+    /// The cookies of the session, its values, the remember token, and a known browser.
     cookies: Cookies<'a, 4>,
     user_agent: Option<&'a [u8]>,
     is_unseen: bool,
-    /// Whether it is the opening of a WebSocket.
+    /// Whether it opens a WebSocket.
     pub(super) opens_websocket: bool,
 }
 
@@ -149,7 +149,7 @@ impl Shared {
         }))
     }
 
-    /// The name that the browser called, where cookies could have been set for more than that.
+    /// The host name that the browser called, if cookies could have been set for a wider domain.
     fn host(&self, request: &impl Head) -> Option<String> {
         if self.session_cookie.main.attributes.is_host_only()
             && self.remember.attributes.is_host_only()
@@ -163,7 +163,7 @@ impl Shared {
 }
 
 impl VisitState {
-    /// With the session that the cookies hold.
+    /// The state with the session from the cookies.
     pub(crate) fn read(shared: &Shared, request: &impl Head, brought: Brought<'_>) -> Self {
         let now = shared.now();
         let [sessions, values, remember_tokens, known] = &brought.cookies.values;
@@ -183,7 +183,7 @@ impl VisitState {
         )
     }
 
-    /// With the session that a door brings.
+    /// The state with the session that a door passes.
     pub(super) fn read_with(shared: &Shared, request: &impl Head, incoming: Incoming) -> Self {
         let name = shared.remember.attributes.name.as_str();
         let remember_tokens = match &incoming.remember {
@@ -199,7 +199,7 @@ impl VisitState {
         arrival.main.value = incoming
             .cookie
             .filter(|_| shared.session_cookie.main.keeps_value);
-        // What does not say when it was signed is as old as can be.
+        // Without a signing time, the session counts as being as old as possible.
         let signed_at = arrival.main.value.as_deref().and_then(time_of);
         arrival.main.age = Duration::from_secs(now.saturating_sub(signed_at.unwrap_or(0)));
         let session = (incoming.session, arrival);

@@ -1,4 +1,4 @@
-//! Counts attempts to prove who somebody is, before anything is verified.
+//! Counts attempts to prove an identity, before anything is verified.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,20 +15,21 @@ use crate::head::Head;
 use crate::login::state::AttemptsHere;
 use crate::user::User;
 
-/// How many entries are deleted at a time.
+/// How many entries one operation deletes.
 const BATCH: usize = 1000;
 
 impl<U: User> Login<U> {
-    /// Counts an attempt to prove who somebody is: ask before a password or a code is verified. It counts as failed at once, so
-    /// that many at the same moment cannot pass together. When what was typed is right, [`succeeded`](Attempt::succeeded) forgives
-    /// it; when it is not, there is nothing to do.
+    /// Counts an attempt to prove an identity. Call it before a password or a code is verified. The attempt counts as failed
+    /// at once, so many at the same moment cannot pass together. If what was typed is right,
+    /// [`succeeded`](Attempt::succeeded) forgives it; if it is wrong, there is nothing to do.
     ///
-    /// `form` is what is proved, in the application's own words: `password` on the login page, on the page where people prove
-    /// themselves again and wherever else the same password is asked for; `code` at a second step. What is counted at one form
-    /// counts at no other.
+    /// `form` is the thing to be proved, in the application's own words: `password` on the login page, on the page where
+    /// people prove themselves again and wherever else the same password is asked for; `code` at a second step. Attempts at
+    /// one form do not count at another.
     ///
-    /// `name` is what was typed, whether there is an account of that name or not: the two are treated alike. White space around
-    /// it and capital letters do not count. If your table takes more spellings for one account, give the one that it looks up.
+    /// `name` is what was typed, whether or not there is an account with that name: both are treated alike. Surrounding
+    /// white space and upper or lower case make no difference. If your table takes more spellings for one account, pass the
+    /// one that it looks up.
     ///
     /// ```
     /// # use housekey::*;
@@ -53,18 +54,18 @@ impl<U: User> Login<U> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooManyAttempts`](crate::ErrorKind::TooManyAttempts) when it comes too early: a 429 with `Retry-After`, as a
-    /// page or as problem+json, as suits who is asking. For a page of your own, ask the error for
-    /// [`retry_after`](Error::retry_after). [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed) when the attempt could not
-    /// be counted. [`ErrorKind::Setting`](crate::ErrorKind::Setting) without
+    /// [`ErrorKind::TooManyAttempts`](crate::ErrorKind::TooManyAttempts) if it comes too early: a 429 with `Retry-After`, as
+    /// a page or as problem+json, as suits the client. For a page of your own, ask the error for
+    /// [`retry_after`](Error::retry_after). [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed) if the attempt could
+    /// not be counted. [`ErrorKind::Setting`](crate::ErrorKind::Setting) without
     /// [`limit_attempts`](crate::LoginManagerBuilder::limit_attempts).
     pub async fn attempt(&self, form: &str, name: &str) -> Result<Attempt, Error> {
         self.visit().attempt(form, name).await
     }
 
-    /// Forgets the failed attempts of strangers at an account, and lets this browser be counted apart from them from now on: for
-    /// somebody who has proved in another way that it is theirs, by a link in a mail for instance, and has set a new password. It
-    /// is the way in for the owner whom others keep waiting by their guesses.
+    /// Forgets the failed attempts of strangers at an account, and counts this browser apart from them from now on. Call it
+    /// for a user who has proved in another way that the account is theirs, for instance by a link in a mail, and has set a
+    /// new password. It lets in an owner kept waiting by the guesses of others.
     ///
     /// [`LoginManager::forgive_attempts`](crate::LoginManager::forgive_attempts) is for administrators.
     ///
@@ -86,19 +87,20 @@ pub struct Attempt {
     visit: OpenVisit,
     form: String,
     name: String,
-    /// Whose attempts are forgiven when this one succeeds.
+    /// The keys whose attempts are forgiven if this one succeeds.
     forgiven: Vec<AttemptKey>,
-    /// Of the address, this one alone is taken back.
+    /// For the address, only this attempt is taken back.
     address: Option<(AttemptKey, AttemptStanding)>,
     is_over: bool,
 }
 
 impl Attempt {
-    /// What was typed is right: forgives the attempt and those that failed before, of the account or of this browser. Of the
-    /// address, it forgives this one alone, or somebody could guess at many accounts and log in to their own in between.
+    /// What was typed is right: forgives the attempt and the earlier failures of the account or of this browser. For the
+    /// address it forgives this attempt alone. Otherwise an attacker could guess at many accounts and log in to their own in
+    /// between.
     ///
-    /// From now on, this browser is counted apart from strangers at this account: a cookie goes with the response, which a logout
-    /// leaves.
+    /// From now on, this browser is counted apart from strangers at this account. A cookie goes out with the response, and a
+    /// logout leaves it in place.
     ///
     /// # Errors
     ///
@@ -129,7 +131,7 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        // A hook that panicked while another panic is under way would end the process.
+        // If a hook panicked during another panic, the process would end.
         if !self.is_over && !std::thread::panicking() {
             self.visit.deliver(&Event::AttemptFailed {
                 form: std::mem::take(&mut self.form),
@@ -138,7 +140,7 @@ impl Drop for Attempt {
     }
 }
 
-/// Without the name.
+/// Leaves out the name.
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
@@ -148,8 +150,8 @@ impl fmt::Debug for Attempt {
 }
 
 impl OpenVisit {
-    /// Lets refused attempts be answered as suits who asks by this request: for doors that open the visit with a head which has
-    /// not all fields.
+    /// Answers refused attempts as suits the client of this request: for doors that open the visit with a head that lacks
+    /// some fields.
     pub fn answer_attempts_to(&self, request: &impl Head) {
         self.with(|view| {
             let answer = view.policy.settings.answer_as;
@@ -159,8 +161,8 @@ impl OpenVisit {
         });
     }
 
-    /// By what the browser knows, and otherwise by the address and then by the account: who is refused for their address does
-    /// not keep others waiting at the account.
+    /// Counts by what the browser knows, or else by the address and then by the account. An attempt refused for its address
+    /// does not make others wait at the account.
     async fn attempt(&self, form: &str, name: &str) -> Result<Attempt, Error> {
         let (rules, store) = self.visit().shared().attempts()?;
         let name = folded(name);
@@ -189,7 +191,7 @@ impl OpenVisit {
         })
     }
 
-    /// Lets the browser be known at an account, by a new number.
+    /// Makes the browser known at an account, by a new random value.
     fn make_known(&self, account: Account<'_>) -> Result<(), Error> {
         let mut number = [0; 16];
         getrandom::fill(&mut number).expect("the operating system gives random bytes");
@@ -206,19 +208,20 @@ impl OpenVisit {
     }
 }
 
-/// One attempt, while it is being counted.
+/// One attempt while it is being counted.
 struct Counting<'a> {
     visit: &'a OpenVisit,
     rules: &'a AttemptRules,
     store: &'a Store,
     now: u64,
-    /// From when on it could have gone on, as what refused it says.
+    /// When it may come at the earliest, by the key that refused it.
     until: u64,
     forgiven: Vec<AttemptKey>,
 }
 
 impl Counting<'_> {
-    /// Whether the browser is known at the account and may go on. One with too many failures is a stranger.
+    /// Whether the browser is known at the account and may go on. A known browser with too many failures counts as a
+    /// stranger.
     async fn known(&mut self, account: Account<'_>) -> Result<bool, Error> {
         let numbers = self.visit.with(|view| {
             let here = view.attempts.as_ref()?;
@@ -294,7 +297,7 @@ impl Shared {
         rules.zip(self.attempts.as_ref()).ok_or_else(not_limited)
     }
 
-    /// Forgets the attempts of strangers.
+    /// Forgets the attempts of strangers at an account.
     pub(crate) async fn forgive_attempts(
         &self,
         form: &str,
@@ -311,7 +314,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Deletes what is kept of attempts that are forgotten.
+    /// Deletes what is kept of forgotten attempts.
     pub(crate) async fn delete_expired_attempts(&self) -> Result<(), Error> {
         match &self.attempts {
             Some(store) => store.delete_expired(self.now(), BATCH).await,

@@ -1,4 +1,4 @@
-//! The current user, as a door asks for them.
+//! Finds the current user for a door.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use crate::head::Head;
 use crate::login::state::{LoginSource, View, Who};
 use crate::user::{User, downcast};
 
-/// Who is there; `None` is an anonymous visitor.
+/// The current user; `None` for an anonymous visitor.
 type Known<U> = Result<Option<Current<U>>, Error>;
 
 /// Which login counts as fresh.
@@ -19,9 +19,9 @@ type Known<U> = Result<Option<Current<U>>, Error>;
 pub(super) enum Fresh {
     /// By the manager's rule.
     ByRule,
-    /// One that is no older than this.
+    /// Not older than this.
     Within(Duration),
-    /// None: nobody wants to know, as on nearly every page.
+    /// None, because nothing asks for it, as on nearly every page.
     NotAsked,
 }
 
@@ -36,17 +36,17 @@ impl Fresh {
 }
 
 impl OpenVisit {
-    /// Who is there: found at the first call, remembered for the others. `None` is an anonymous visitor.
+    /// The current user, found at the first call and remembered for the others. `None` for an anonymous visitor.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] when that is not known at the moment. Nothing is remembered of
-    /// it: the next call asks again.
+    /// [`ErrorKind::LoaderFailed`] or [`ErrorKind::StoreFailed`] if this is not known at the moment. A failure is not
+    /// remembered: the next call asks again.
     pub async fn current_user<U: User>(&self, request: &impl Head) -> Known<U> {
         self.find_user(request, Fresh::ByRule).await
     }
 
-    /// The same, with another word on which login is fresh.
+    /// The same, with its own rule for which login is fresh.
     pub(super) async fn find_user<U: User>(&self, request: &impl Head, fresh: Fresh) -> Known<U> {
         let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
         let (found, is_first) = self.with(|view| {
@@ -59,25 +59,25 @@ impl OpenVisit {
         if let Some(found) = found {
             return found;
         }
-        // At every request, and hardly anybody listens.
+        // This happens at every request, and is rarely listened to.
         if is_first && self.visit.inner.shared.hears_accesses() {
             self.deliver(&Event::Accessed);
         }
         loop {
             self.search(request).await?;
-            // Not known if somebody has logged in or out since.
+            // Not known if a login or a logout came in between.
             if let Some(found) = self.with(|view| known(view, fresh)) {
                 return found;
             }
         }
     }
 
-    /// Makes the object that was just logged in the current user, so that the loader is not asked for it again in this
-    /// request. Where logins have records, or the user is not active, the search comes all the same, and this does nothing.
+    /// Makes the user object that was just logged in the current user, so that the loader is not asked again in this
+    /// request. If logins have records, or the user is not active, this does nothing, and the search runs as usual.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`] when the session does not name this user.
+    /// [`ErrorKind::NotLoggedIn`] if the session does not name this user.
     pub fn set_current_user<U: User>(&self, user: Arc<U>) -> Result<(), Error> {
         let (id, is_active) = (user.id(), user.is_active());
         let is_recorded = self.visit.inner.shared.records.is_some();
@@ -97,8 +97,8 @@ impl OpenVisit {
         })
     }
 
-    /// The current user, if somebody has found them in this visit and nobody is changing anything at the moment. Asks and waits for
-    /// nobody: for a door whose language wants to know what leads to what.
+    /// The current user, if this visit has found them and nothing is changing at the moment. It neither asks nor waits: for
+    /// a door whose language wants to know which objects refer to which.
     pub fn known_user<U: User>(&self) -> Option<Arc<U>> {
         let state = self.visit.inner.state.get()?.try_lock().ok()?;
         match &state.who {
@@ -107,7 +107,7 @@ impl OpenVisit {
         }
     }
 
-    /// Lets the next call of [`current_user`](Self::current_user) look again.
+    /// Makes the next call of [`current_user`](Self::current_user) search again.
     pub fn forget_current_user(&self) {
         self.with(|view| {
             view.generation += 1;
@@ -117,7 +117,7 @@ impl OpenVisit {
     }
 }
 
-/// Who is there, if the search for them is over.
+/// The current user, if the search is over.
 fn known<U: User>(view: &View<'_>, fresh: Fresh) -> Option<Known<U>> {
     let (user, source) = match &view.who {
         Who::NotAsked => return None,
@@ -127,7 +127,7 @@ fn known<U: User>(view: &View<'_>, fresh: Fresh) -> Option<Known<U>> {
     let Some(user) = downcast(user) else {
         return Some(Err(Error::new(
             ErrorKind::MissingLayer,
-            "the login manager of this route is one for users of another type",
+            "the login manager of this route is for users of another type",
         )));
     };
     Some(Ok(Some(Current {

@@ -1,4 +1,4 @@
-//! Denies a request: `denial` decides, and here is done what follows.
+//! Denies a request: `denial` decides, and this module acts on it.
 
 use http::Response;
 use http::header::{self, HeaderValue};
@@ -10,7 +10,7 @@ use crate::head::{Head, NOT_STORED};
 use crate::session::keys;
 
 impl Visit {
-    /// Whether a request is for the page to log in or to prove oneself again.
+    /// Whether a request is for the login page or for the page to prove oneself again.
     pub(super) fn is_login_page(&self, request: &impl Head, scope: &Scope) -> bool {
         let stale = Denied::FreshLoginRequired { within: None };
         let target = self.target();
@@ -29,7 +29,7 @@ impl Visit {
 }
 
 impl OpenVisit {
-    /// The answer for somebody who may not pass.
+    /// The answer to a visitor who may not pass.
     pub fn deny(&self, request: &impl Head, denied: Denied, scope: &Scope) -> Response<String> {
         let policy = &self.visit().shared().policy;
         let settings = &policy.settings;
@@ -67,10 +67,10 @@ impl OpenVisit {
         response
     }
 
-    /// Keeps in the session what the login page is to know.
+    /// Keeps in the session what the login page needs to know.
     fn keep(&self, denial: &Denial<'_>) {
         if let Some(message) = denial.message {
-            // The application's own code, so not under the lock.
+            // This is the application's code, so it does not run under the lock.
             let localized = self.visit().shared().settings.localize.as_ref();
             let localized = localized.map(|localize| localize(&message.text));
             let text = localized.as_deref().unwrap_or(&message.text);
@@ -79,11 +79,11 @@ impl OpenVisit {
             }
         }
         if let Some(next) = &denial.next {
-            // Without room for it, people come to the login page all the same, and not back.
+            // Without room for it, the visitor still gets to the login page, but not back.
             let _ = self.with(|view| {
                 view.if_it_fits(|view| {
                     view.session.set_text(keys::NEXT, next);
-                    // A Flask peer with strong protection throws away a session without one.
+                    // A Flask peer with strong protection discards a session without one.
                     view.bind_to_client();
                 })
             });

@@ -1,7 +1,7 @@
-//! All questions to the user loader and the login store, and no rule: the rules say what to ask and what to do.
+//! Asks the user loader and the login store all questions, and contains no rules: the rules say what to ask and do.
 //!
-//! The order is such that a fault in between loses nothing: the store is told before the session changes, and what it
-//! refuses or cannot do is an error, with everything as it was.
+//! A fault at any point loses nothing, because of the order: the store is told before the session changes. If the store
+//! refuses or fails, the result is an error, and everything stays as it was.
 
 mod pending;
 
@@ -24,9 +24,9 @@ use crate::records::secret::LoginSecret;
 use crate::records::{Created, Limit, LoginId, LoginRecord, Updated};
 use crate::user::User;
 
-/// How often a record that others change at the same time is read again before giving up.
+/// How often to read a record again that others change at the same time, before giving up.
 const MOST_TRIES: usize = 10;
-/// How many records a store is asked to delete at a time.
+/// How many records one operation of the store deletes.
 const BATCH: usize = 1000;
 
 impl Recorder for Records {
@@ -35,14 +35,14 @@ impl Recorder for Records {
     }
 }
 
-/// A step of the search, and of which login.
+/// A step of the search, and the login it belongs to.
 struct Asked<'r> {
     step: Step<'r, Records>,
     generation: u32,
     now: u64,
 }
 
-/// How often others were first in one search. Each time it looks again, which must come to an end, whatever the store says.
+/// How often others were first in one search. Each time it looks again, and the limit ends that, whatever the store says.
 #[derive(Default)]
 struct Overtaken(usize);
 
@@ -58,7 +58,7 @@ impl Overtaken {
 
 /// The search for the user.
 impl OpenVisit {
-    /// Searches until it is known who is there.
+    /// Searches until the current user is known.
     pub(super) async fn search(&self, request: &impl Head) -> Result<(), Error> {
         let _turn = self.turn().await;
         let mut asked = self.begin();
@@ -135,7 +135,7 @@ impl OpenVisit {
         })
     }
 
-    /// Goes on with an answer, unless somebody logged in or out since it was asked for.
+    /// Goes on with an answer, unless a login or a logout came in between.
     fn go_on<'r>(
         &'r self,
         generation: u32,
@@ -168,7 +168,7 @@ impl OpenVisit {
     }
 }
 
-/// The actions together with the login store.
+/// The actions, with the login store.
 impl OpenVisit {
     pub(crate) async fn log_in(&self, user: &dyn User, options: LoginOptions) -> Result<(), Error> {
         let shared = self.visit().shared();
@@ -179,8 +179,8 @@ impl OpenVisit {
         self.log_in_recorded(records, user, options, None).await
     }
 
-    /// The same with a record, in a turn. `pending` is the mark of the login that had begun and is finished by this one: where it
-    /// is there already, somebody else has finished that, and this one is refused.
+    /// The same with a record, in a turn. `pending` is the mark of the pending login that this one finishes. If the mark
+    /// exists already, another request has finished that login, and this one is refused.
     async fn log_in_recorded(
         &self,
         records: &Records,
@@ -206,7 +206,7 @@ impl OpenVisit {
             }
         };
         if let Err(error) = created {
-            // The login that was to be replaced goes on.
+            // The login that was to be replaced stays.
             for marker in &marked {
                 records.store.delete(marker).await?;
             }
@@ -219,7 +219,7 @@ impl OpenVisit {
             return logged_in;
         }
         if let Some(mark) = plan.unmark {
-            // The store traces its fault; the login stands, and is not remembered.
+            // The store logs its fault. The login stands, and is not remembered.
             let _ = records.store.delete(&mark).await;
         }
         Ok(())
@@ -277,7 +277,7 @@ impl OpenVisit {
         Ok(())
     }
 
-    /// Gives the record a new secret, however many others change it meanwhile.
+    /// Gives the record a new secret, even if others change it meanwhile.
     async fn renew_record(
         &self,
         records: &Records,
@@ -305,7 +305,7 @@ impl OpenVisit {
                             shared.watched.wake(&token.id);
                             return Ok(renewed);
                         }
-                        // The next look finds what it is by now, or nothing, and says so.
+                        // The next look finds its current state, or that it is gone, and reports that.
                         Updated::Conflict | Updated::Gone => {}
                     }
                 }
@@ -407,7 +407,7 @@ impl Shared {
         self.loader.load_user(id).await.map_err(loader_failed)
     }
 
-    /// Whether the login is over that a session with this token is of, and the user as they are now.
+    /// Whether the login of the session with this token is over, and the user as they are now.
     pub(super) async fn look_at_login(
         &self,
         records: &Records,
@@ -422,14 +422,14 @@ impl Shared {
         }
     }
 
-    /// Ends a login. `false` when there was none.
+    /// Ends a login. `false` if it did not exist.
     async fn end(&self, records: &Records, login: &LoginId) -> Result<bool, Error> {
         let ended = records.store.delete(login).await?;
         self.watched.wake(login);
         Ok(ended)
     }
 
-    /// Ends a login for the application, and tells of it. Whose it was; `None` when there was none.
+    /// Ends a login for the application, and reports it. Returns its user, or `None` if it did not exist.
     pub(crate) async fn end_login(&self, id: &LoginId) -> Result<Option<String>, Error> {
         let records = self.records()?;
         let Some(record) = records.store.load(id, self.now()).await? else {
@@ -443,7 +443,7 @@ impl Shared {
         Ok(Some(record.user_id))
     }
 
-    /// Keeps a new login in place of those that it replaces, and ends the user's logins that are too many beside it.
+    /// Stores a new login in place of those that it replaces, and ends the user's logins over the limit.
     async fn create(
         &self,
         records: &Records,
@@ -455,12 +455,12 @@ impl Shared {
         let created = self.try_to_create(records, new, replaced, when_full, teller);
         match created.await? {
             true => Ok(()),
-            // Numbers are drawn at random.
+            // Ids are random.
             false => Err(taken()),
         }
     }
 
-    /// The same. `false`, and nothing was done, when there is a record with this number.
+    /// The same. `false`, with nothing done, if its id exists.
     async fn try_to_create(
         &self,
         records: &Records,
@@ -485,7 +485,7 @@ impl Shared {
         }
     }
 
-    /// Ends all logins of a user, but for one.
+    /// Ends all logins of a user except one.
     pub(crate) async fn end_all(
         &self,
         records: &Records,
@@ -526,7 +526,7 @@ impl Shared {
 }
 
 impl Records {
-    /// A user's logins, the one last used first.
+    /// A user's logins, beginning with the one last used.
     pub(crate) async fn list(
         &self,
         user_id: &str,
@@ -550,7 +550,7 @@ impl Records {
         }
     }
 
-    /// Keeps a mark; once is enough. `false` when it was there.
+    /// Stores a mark, unless it exists. `false` if it did.
     async fn mark(&self, mark: &LoginRecord) -> Result<bool, Error> {
         let limit = Limit {
             count: MaxLogins::MOST,
@@ -561,7 +561,7 @@ impl Records {
         Ok(created.is_done())
     }
 
-    /// Keeps these marks, and says which of them are new.
+    /// Stores these marks, and returns the new ones.
     async fn mark_all(&self, marks: &[LoginRecord]) -> Result<Vec<LoginId>, Error> {
         let mut new = Vec::new();
         for mark in marks {
@@ -572,7 +572,7 @@ impl Records {
         Ok(new)
     }
 
-    /// Keeps a mark in the place of an older one.
+    /// Stores a mark in place of an older one.
     async fn renew_mark(&self, mark: LoginRecord, now: u64) -> Result<(), Error> {
         for _ in 0..MOST_TRIES {
             if self.mark(&mark).await? {
@@ -597,7 +597,7 @@ fn loader_failed(error: BoxError) -> Error {
     tracing::error!(target: "housekey", %error, "the user loader failed");
     Error::new(
         ErrorKind::LoaderFailed,
-        "who is signed in cannot be told at the moment; try again in a little while",
+        "the current user cannot be determined at the moment; try again in a little while",
     )
     .caused_by(error)
 }
@@ -612,10 +612,10 @@ fn too_busy() -> Error {
 fn no_store() -> Error {
     Error::new(
         ErrorKind::NoLoginStore,
-        "there is no list of logins: give the login manager a login_store",
+        "logins are not recorded: give the login manager a login_store",
     )
 }
 
 fn taken() -> Error {
-    crate::records::store_failed("the number of a new login was taken".into())
+    crate::records::store_failed("the id of a new login exists already".into())
 }

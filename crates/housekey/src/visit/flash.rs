@@ -1,4 +1,4 @@
-//! Flashed messages as an application sees them.
+//! Flashed messages, for the application.
 
 use super::OpenVisit;
 use crate::error::Error;
@@ -7,7 +7,7 @@ use crate::session::FlashMessage;
 /// The category that Flask gives to a message without one.
 const DEFAULT_CATEGORY: &str = "message";
 
-/// Says something on the next page that asks for it: Flask's `flash` and `get_flashed_messages`.
+/// Shows a message on the next page that asks for it: Flask's `flash` and `get_flashed_messages`.
 #[derive(Clone, Debug)]
 pub struct Flash {
     visit: OpenVisit,
@@ -18,7 +18,7 @@ impl Flash {
         Self { visit }
     }
 
-    /// Keeps a message of the category `message`.
+    /// Keeps a message in the category `message`.
     ///
     /// # Errors
     ///
@@ -27,14 +27,14 @@ impl Flash {
         self.push(DEFAULT_CATEGORY, text)
     }
 
-    /// Keeps a message for the next page. One that waits already is not kept twice, and no more than ten wait.
+    /// Keeps a message for the next page. A message that is already waiting is not kept twice, and at most ten wait.
     ///
-    /// A message outlives a login or a logout in the same request; those of earlier requests do not, since they
-    /// were somebody else's.
+    /// A message outlives a login or a logout in the same request. Messages from earlier requests do not, because they were
+    /// another user's.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when the session has no room for it,
+    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) if the session has no room for it,
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response.
     pub fn push(&self, category: &str, text: &str) -> Result<(), Error> {
         self.visit.change(|view| {
@@ -44,14 +44,14 @@ impl Flash {
         })
     }
 
-    /// Takes all messages, those of this very request included, oldest first.
+    /// Takes all messages, oldest first, including those of this request.
     ///
-    /// A request whose answer no person may ever see gets none, and they wait on: HEAD, and what is fetched in advance
-    /// (`Sec-Purpose`, Turbo's `X-Sec-Purpose`, `Purpose`, `X-Purpose`, `X-Moz`, htmx's `HX-Preloaded`).
+    /// If perhaps no person will see the answer, the request gets no messages, and they keep waiting. This holds for HEAD
+    /// and for prefetches (`Sec-Purpose`, Turbo's `X-Sec-Purpose`, `Purpose`, `X-Purpose`, `X-Moz`, htmx's `HX-Preloaded`).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: nobody could tell the browser that they are
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: the browser could not be told that they are
     /// gone.
     pub fn take(&self) -> Result<Vec<FlashMessage>, Error> {
         self.visit.change(|view| {

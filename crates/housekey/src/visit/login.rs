@@ -1,4 +1,4 @@
-//! What an application calls: log in, log out, confirm.
+//! Logs in, logs out, confirms: what an application calls.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -16,9 +16,9 @@ use crate::records::rules::Renewal;
 use crate::user::User;
 use crate::visit::OpenVisit;
 
-/// Changes who is logged in. Clones are the same request's.
+/// Logs users in and out. Clones belong to the same request.
 ///
-/// Nothing here loads the user, so that logging out works while their database does not.
+/// Nothing here loads the user, so logging out works even if the user database does not.
 pub struct Login<U> {
     visit: OpenVisit,
     user: PhantomData<fn() -> U>,
@@ -33,14 +33,14 @@ impl<U: User> Login<U> {
         }
     }
 
-    /// Makes this user the one who is logged in, once the builder is awaited. The application has checked the
-    /// password (or whatever proves who they are) before.
+    /// Logs in this user when the builder is awaited. The application has checked the password (or another proof of
+    /// identity) before.
     ///
-    /// What an earlier login left is gone afterwards. If somebody else was logged in, the session is emptied. What an
-    /// anonymous visitor had in it goes too (all of it, [`Session::make_permanent`](crate::Session::make_permanent)
-    /// included, so call that afterwards), but for what
-    /// [`keep_at_login`](crate::LoginManagerBuilder::keep_at_login) names; the `flask` preset keeps it. Without
-    /// [`remember`](LoginUser::remember), a remember token that is there is deleted, whoever it was for.
+    /// Anything that an earlier login left is removed. If another user was logged in, the session is emptied. An anonymous
+    /// visitor's values go too, including [`Session::make_permanent`](crate::Session::make_permanent), so call that
+    /// afterwards. Only those named by [`keep_at_login`](crate::LoginManagerBuilder::keep_at_login) stay; the `flask` preset
+    /// keeps them all. Without [`remember`](LoginUser::remember), an existing remember token is deleted, whichever user it
+    /// was for.
     ///
     /// The login is fresh. The cookies go out with the response, whatever its status. [`attempt`](Self::attempt) limits
     /// guesses.
@@ -48,10 +48,10 @@ impl<U: User> Login<U> {
     /// # Errors
     ///
     /// [`ErrorKind::InactiveUser`](crate::ErrorKind::InactiveUser) unless forced,
-    /// [`ErrorKind::InvalidUserId`](crate::ErrorKind::InvalidUserId),
-    /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) for a duration that no browser keeps,
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) when there is no room for the login alone (if there
-    /// is none for both, it takes the place of what the session held). Nothing is changed then.
+    /// [`ErrorKind::InvalidUserId`](crate::ErrorKind::InvalidUserId), [`ErrorKind::Setting`](crate::ErrorKind::Setting) for
+    /// a duration that browsers do not keep, [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge) if there is
+    /// no room for the login alone (if there is no room for both, the login replaces the session's other values). Nothing
+    /// has changed then.
     #[must_use = "a login happens when it is awaited"]
     pub fn login_user<'a>(&'a self, user: &'a U) -> LoginUser<'a, U> {
         LoginUser {
@@ -61,12 +61,13 @@ impl<U: User> Login<U> {
         }
     }
 
-    /// Tells the hooks and the log that somebody did not prove who they are: at the login page, at the page where people prove
-    /// themselves again, at a second step. Only the application knows, so only with this can attempts be counted and audited
-    /// ([`Event::LoginFailed`](crate::Event::LoginFailed)). It limits nothing and changes nothing.
+    /// Tells the hooks and the log that a visitor failed to prove their identity: at the login page, at the page where
+    /// people prove themselves again, at a second step. Only the application knows this, so only this call lets failed
+    /// attempts be counted and audited ([`Event::LoginFailed`](crate::Event::LoginFailed)). It limits nothing and changes
+    /// nothing.
     ///
-    /// Give it the user whose account was tried, if there is one of that name. What was typed does not go into logs: it may be
-    /// a password.
+    /// Pass the user whose account was tried, if an account has that name. What was typed does not go into logs: it may be a
+    /// password.
     ///
     /// ```
     /// # use housekey::*;
@@ -83,71 +84,68 @@ impl<U: User> Login<U> {
         self.visit.deliver(&Event::LoginFailed { user_id });
     }
 
-    /// Logs out whoever is there: the session is emptied and the remember token deleted. Works for anonymous
-    /// visitors too.
+    /// Logs out the current user: empties the session and deletes the remember token. Works for anonymous visitors too.
     ///
-    /// The cookies are taken from this browser. With a login store, its login is deleted there, and any copy of the
-    /// cookies is worthless from now on; a remember token that somebody else has used is noticed here as anywhere, and Flask-Login's
-    /// ends for all browsers that have it. Without one, a copy that somebody made before stays valid until it expires or
-    /// the user's auth hash changes; Flask-Login's remember token does neither. Cookies that earlier settings left in the browser
-    /// with another `Domain` or partition, or at a
-    /// [`former_path`](crate::CookieSettings::former_path), go too. Call it from a POST route only: a link or an
-    /// image of another site can cause a GET.
+    /// This deletes the cookies of this browser. With a login store, its login is deleted there, and any copy of the cookies
+    /// is worthless from now on. A stolen remember token is noticed here as anywhere, and a login by Flask-Login's token
+    /// ends for all browsers that have it. Without a store, a copy made earlier stays valid until it expires or the user's
+    /// auth hash changes; for Flask-Login's remember token, neither happens. Cookies that earlier settings left in the
+    /// browser with another `Domain` or partition, or at a [`former_path`](crate::CookieSettings::former_path), are deleted
+    /// too. Call it from a POST route only: a link or an image of another site can cause a GET.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response, as for every change.
-    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed) when the login store does not answer: nobody is logged out
-    /// then.
+    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed) if the login store does not answer: the user is then still
+    /// logged in.
     pub async fn logout_user(&self) -> Result<(), Error> {
         self.visit.log_out().await
     }
 
-    /// Makes the login fresh again. The application has checked that it is this user, by the same means as at a login;
-    /// that it is also the user who is logged in, this checks.
+    /// Makes the login fresh again. The application has checked this user's identity, by the same means as at a login. This
+    /// call checks that the same user is logged in.
     ///
-    /// A login that a remember token started in this request is there only once somebody has asked for the current
-    /// user, for instance by an extractor.
+    /// A login that a remember token starts in this request exists only after the current user has been asked for, for
+    /// instance by an extractor.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when it is not this user whom the session names, or when
-    /// strong session protection ended the login,
-    /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) if the session does not name this user, or if strong
+    /// session protection ended the login, [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
     pub async fn confirm_login(&self, user: &U) -> Result<(), Error> {
         self.visit.renew(user, Renewal::Confirm).await
     }
 
-    /// Marks the session as fresh where nobody is logged in by it, as Flask-Login's `confirm_login` does. It proves nothing and
-    /// opens nothing: a login that follows is as fresh as it says itself. Only in the preset
+    /// Marks a session without a login as fresh, as Flask-Login's `confirm_login` does. It proves nothing and opens nothing:
+    /// a later login decides for itself how fresh it is. Only in the preset
     /// [`flask_login`](crate::LoginManager::flask_login).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) in other presets, or when somebody is logged in;
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) in other presets, or if a user is logged in;
     /// [`ErrorKind::SessionTooLarge`](crate::ErrorKind::SessionTooLarge).
     pub fn confirm_anonymous(&self) -> Result<(), Error> {
         self.visit.change(|view| view.confirm_anonymous())
     }
 
-    /// After the auth hash of the user who is logged in has changed: keeps this browser in, with what it had of
-    /// freshness and remembering. All other logins of the user are out at their next request, but for those that have
-    /// no digest of it: under the `flask` preset, sessions that a Flask peer made, and Flask-Login's remember tokens.
+    /// Keeps this browser logged in after the user's auth hash has changed, as fresh and as remembered as it was. All other
+    /// logins of the user end at their next request, except those without a digest of the auth hash: under the `flask`
+    /// preset, sessions that a Flask peer made, and Flask-Login's remember tokens.
     ///
-    /// With a login store, copies of this browser's cookies are worthless from now on as well, and the other logins end
-    /// at once. Give it the user as they are after the change.
+    /// With a login store, copies of this browser's cookies are also worthless from now on, and the other logins end at
+    /// once. Pass the user as they are after the change.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when it is not this user who is logged in.
+    /// [`ErrorKind::NotLoggedIn`](crate::ErrorKind::NotLoggedIn) if this user is not the one logged in.
     pub async fn update_auth_hash(&self, user: &U) -> Result<(), Error> {
         self.visit.renew(user, Renewal::AuthHash).await
     }
 
-    /// The current user's logins, the one last used first: for a page where people see where they are signed in. At most
-    /// 100, or as many as [`max_logins`](crate::LoginManagerBuilder::max_logins) allows, whichever is more.
+    /// The current user's logins, beginning with the one last used: for a page where people see where they are logged in. At
+    /// most 100, or as many as [`max_logins`](crate::LoginManagerBuilder::max_logins) allows, whichever is more.
     ///
-    /// Needs a fresh login that was looked at in this request: let the handler ask for one, or guard its route.
+    /// Needs a fresh login that this request has checked: let the handler ask for one, or guard its route.
     ///
     /// # Errors
     ///
@@ -157,8 +155,8 @@ impl<U: User> Login<U> {
         self.visit.logins().await
     }
 
-    /// Ends one of the current user's logins, at once. `false` when they have no such login, be it that it is over or
-    /// that it is somebody else's.
+    /// Ends one of the current user's logins, at once. `false` if they do not have this login: it is over, or another
+    /// user's.
     ///
     /// # Errors
     ///
@@ -167,7 +165,7 @@ impl<U: User> Login<U> {
         self.visit.end_login(id).await
     }
 
-    /// Ends all of the current user's logins but this one, at once, and says how many there were.
+    /// Ends all of the current user's logins except this one, at once, and returns how many there were.
     ///
     /// # Errors
     ///
@@ -180,8 +178,8 @@ impl<U: User> Login<U> {
         &self.visit
     }
 
-    /// The id that the session holds. Neither the loader nor session protection has been asked about it; to know
-    /// who is there, ask for the current user.
+    /// The id that the session holds. Neither the loader nor session protection has checked it. To know the user, ask for
+    /// the current user.
     pub fn user_id(&self) -> Option<String> {
         self.visit.with(|view| view.session_user_id())
     }
@@ -202,7 +200,7 @@ impl<U> fmt::Debug for Login<U> {
     }
 }
 
-/// A login about to happen: say how, then await it.
+/// A login about to happen: set its options, then await it.
 #[must_use = "a login happens when it is awaited"]
 pub struct LoginUser<'a, U> {
     login: &'a Login<U>,
@@ -211,8 +209,8 @@ pub struct LoginUser<'a, U> {
 }
 
 impl<U: User> LoginUser<'_, U> {
-    /// Whether this browser is remembered after the session has gone: what the checkbox says. For as long as the
-    /// manager says, unless [`remember_for`](Self::remember_for) came before.
+    /// Whether to remember this browser after the session has gone: the state of the checkbox. It is remembered for as long
+    /// as the manager says, unless [`remember_for`](Self::remember_for) came before.
     pub fn remember(mut self, remember: bool) -> Self {
         self.options.remember = remember.then(|| self.options.remember.flatten());
         self
@@ -225,26 +223,26 @@ impl<U: User> LoginUser<'_, U> {
         self
     }
 
-    /// The login lasts for so long and no longer, from one second to 400 days, whatever is done with it: for what somebody else
-    /// vouches for, or a login at a machine in a shop. The manager's timeouts count beside it. A remember token ends no later.
+    /// The login lasts this long at most, from one second to 400 days, whatever happens to it: for a login that somebody
+    /// else vouches for, or one at a machine in a shop. The manager's timeouts apply too. A remember token ends no later.
     ///
-    /// With a login store its record says so; otherwise the session does, and the token. `confirm_login` does not put it off.
-    /// Under the `flask` preset a Flask peer does not look at it, and such a login cannot be
-    /// [remembered](Self::remember), since Flask-Login's token never expires: [`ErrorKind::Setting`](crate::ErrorKind::Setting).
+    /// With a login store, the login's record holds this; otherwise the session and the token do. `confirm_login` does not
+    /// extend it. Under the `flask` preset a Flask peer ignores it, and such a login cannot be [remembered](Self::remember),
+    /// because Flask-Login's token never expires: [`ErrorKind::Setting`](crate::ErrorKind::Setting).
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.options.lifetime = Some(lifetime);
         self
     }
 
-    /// The login lasts until then and no longer: see [`lifetime`](Self::lifetime), of which the earlier one counts. One that lies
-    /// behind makes a login that is over at the next request.
+    /// The login lasts until this time at most: see [`lifetime`](Self::lifetime). If both are set, the earlier end counts.
+    /// With a time in the past, the login is over at the next request.
     pub fn until(mut self, until: SystemTime) -> Self {
         self.options.until = Some(seconds(until));
         self
     }
 
-    /// When the user proved themselves, if that is not just now: the `auth_time` that an identity provider tells. The login is as
-    /// fresh as that, and the absolute timeout runs from there. A time that lies ahead counts as now.
+    /// When the user proved themselves, if not just now: the `auth_time` of an identity provider. The login is as fresh as
+    /// that, and the absolute timeout runs from there. A time in the future counts as now.
     pub fn authenticated_at(mut self, time: SystemTime) -> Self {
         self.options.authenticated_at = Some(seconds(time));
         self
@@ -256,7 +254,8 @@ impl<U: User> LoginUser<'_, U> {
         self
     }
 
-    /// Logs in a user who is not active. They are out again as soon as somebody asks who is there, in this request too.
+    /// Logs in a user who is not active. They are logged out again as soon as the current user is asked for, even in this
+    /// request.
     pub fn force(mut self) -> Self {
         self.options.force = true;
         self
@@ -288,7 +287,7 @@ impl<'a, U: User> IntoFuture for LoginUser<'a, U> {
     }
 }
 
-/// Since 1970.
+/// As seconds since 1970.
 pub(super) fn seconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())

@@ -1,18 +1,44 @@
-//! One request: holds the session and the user once loaded, and collects what has to go back to the browser.
+//! One request: holds the session and the loaded user, and collects what the browser has to be sent.
 //!
-//! A door makes a [`Visit`] for each request, which costs an allocation and looks at nothing. Whoever wants to know
-//! something opens it with the request's head; only then are cookies read. When the response is there, the door lets
-//! the visit [`finish`](Visit::finish) its headers.
+//! A door makes a [`Visit`] for each request, which costs an allocation and reads nothing. An extractor or a guard opens it
+//! with the request's head, and only then are cookies read. When the response is ready, the door has the visit
+//! [`finish`](Visit::finish) its headers.
+//!
+//! # What it guarantees
+//!
+//! - **Against pages of other origins:** a WebSocket that they open is refused before anything can ask for the user.
+//! - **Against shared caches:** the response gets `Vary` if it depends on the cookies. If it was made for a user, or sets a
+//!   cookie, shared caches must not store it. Only an explicit `public` or `s-maxage` from the handler opens a user's page
+//!   to them, and never one with a cookie.
+//! - **Against failures:** the store is told before the session changes. If it or the loader fails, the request gets an
+//!   error, and the session stays as it was.
+//! - **Against races in one request:** changes of the login run one at a time. A user loaded during a login or a logout is
+//!   not taken for the current one.
+//! - **Against mixed-up users:** if two managers for different user types would accept each other's logins, the request gets
+//!   an error.
+//! - **Against lost changes:** after the response, a change is an error. A session that does not fit its cookie makes the
+//!   response an error.
+//!
+//! # What it does not
+//!
+//! - **It does not order requests.** If two requests change the same session, the later response wins.
+//! - **It does not refuse forged requests.** A POST from another site carries the user's cookies as far as `SameSite` lets
+//!   it. [`csrf`](crate::csrf) refuses it.
+//! - **It does not limit guesses by itself.** It counts only attempts that a handler announces.
+//! - **It does not end streams by itself.** A WebSocket or a stream of events goes on after its login ends, unless the
+//!   application [watches](watch) the login.
+//!
+//! # The files
 //!
 //! - [`arrive`] reads the request, [`respond`] writes the response's headers.
-//! - [`current`] is who is there; [`login`] is how an application logs in, out and confirms.
-//! - [`attempt`] counts those who have yet to prove who they are.
+//! - [`current`] finds the current user; [`login`] is how an application logs in, out and confirms.
+//! - [`attempt`] counts attempts to prove an identity.
 //! - [`pending`] is a login in two steps.
-//! - [`require`] says who may pass, and [`deny`] answers those who may not. [`visits`] are several managers on one request.
+//! - [`require`] decides what may pass, and [`deny`] answers what may not. [`visits`] are several managers on one request.
 //! - [`driver`] asks the loader and the store what the rules want to know, and tells the store what they decide.
-//! - [`user`], [`session`], [`flash`] and [`next_url`] are what an application reads and changes besides.
-//! - [`shared`] is what answers: loader, store, hooks, clock.
-//! - [`watch`] waits for the end of a login; [`watched`] are those that somebody waits for.
+//! - [`user`], [`session`], [`flash`] and [`next_url`] are what else an application reads and changes.
+//! - [`shared`] is what the rules ask: loader, store, hooks, clock.
+//! - [`watch`] waits for the end of a login; [`watched`] are the logins that are watched.
 
 pub(crate) mod arrive;
 pub(crate) mod attempt;
@@ -65,7 +91,7 @@ use crate::user::User;
 
 /// One request, as one login manager sees it. Clones are the same visit.
 ///
-/// For doors; an application meets it as extractors or whatever its framework has.
+/// For doors. An application sees it through extractors or its framework's equivalent.
 #[derive(Clone)]
 pub struct Visit {
     inner: Arc<Inner>,
@@ -73,20 +99,20 @@ pub struct Visit {
 
 struct Inner {
     shared: Arc<Shared>,
-    /// Where the request wanted to go, before any router took a prefix off.
+    /// The target of the request, before a router removed a prefix.
     target: Option<PathAndQuery>,
-    /// Empty until somebody opens the visit. Boxed, so that one which nobody opens stays small.
+    /// Empty until the visit is opened. Boxed, so that an unopened visit stays small.
     state: OnceLock<Box<Mutex<VisitState>>>,
-    /// Held while the user is being loaded, so that two who ask at once cause one look-up.
+    /// Held while the user is being loaded, so that two questions at once cause one look-up.
     loading: Turns,
-    /// Whether asking who is there counts as use of the login.
+    /// Whether asking for the current user does not count as use of the login.
     without_use: AtomicBool,
 }
 
 /// A user of the application, and what is known of their login.
 #[derive(Debug)]
 pub struct Current<U> {
-    /// The user as the loader gave them, shared by all who ask in this request.
+    /// The user as the loader returned them, shared by everything that asks in this request.
     pub user: Arc<U>,
     /// Where they were found.
     pub source: LoginSource,
@@ -107,26 +133,26 @@ impl Visit {
         }
     }
 
-    /// Whether somebody has opened it, and so wants something to become of the response.
+    /// Whether it has been opened, so that the response may depend on it.
     pub fn is_open(&self) -> bool {
         self.inner.state.get().is_some()
     }
 
-    /// Whether this visit's manager is one for users of this type.
+    /// Whether this visit's manager is for users of this type.
     pub fn is_for<U: User>(&self) -> bool {
         self.inner.shared.user_type == TypeId::of::<U>()
     }
 
-    /// Whether two visits are to the same manager. A request needs one of them only: two would each send their own
-    /// cookies, the later over the earlier.
+    /// Whether two visits are to the same manager. A request needs only one of them: two would each send their own cookies,
+    /// and the later would overwrite the earlier.
     pub fn is_to_the_same_manager(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner.shared, &other.inner.shared)
     }
 
-    /// Whether the managers of two visits are for different types of users and would take each other's logins for their
-    /// own: user 1 of the one type would be user 1 of the other. So it is if they use a cookie of the same name, and also
-    /// if they accept the same signatures, since the holder of a cookie can send it under another name. The safe preset
-    /// signs for the name; Flask does not. A door lets no such request go on.
+    /// Whether the managers of two visits are for different user types and would accept each other's logins as their own:
+    /// user 1 of the one type would be user 1 of the other. That is so if they use a cookie of the same name, and also if
+    /// they accept the same signatures, since the holder of a cookie can send it under another name. The safe preset
+    /// includes the name in the signature; Flask does not. A door must refuse such a request.
     pub fn collides_with(&self, other: &Self) -> bool {
         let (one, other) = (&self.inner.shared, &other.inner.shared);
         one.user_type != other.user_type
@@ -136,11 +162,11 @@ impl Visit {
                     .any(|name| other.cookie_names().any(|other| other == name)))
     }
 
-    /// From now on, whether asking who is there counts as no use of the login (`true`), or as use (`false`, as from the
-    /// beginning). Returns what held before.
+    /// Sets whether asking for the current user counts as use of the login: it does not with `true`, and does with `false`,
+    /// the initial state. Returns the state before.
     ///
-    /// For a page that polls: without use, no timeout is put off, the session is not sent again because of its age, and a
-    /// remember token starts no session, so that somebody who is only remembered is nobody.
+    /// For a page that polls. Without use, no timeout is extended, the session is not sent again because of its age, and a
+    /// remember token starts no session, so a user who is only remembered counts as anonymous.
     pub fn without_use(&self, without: bool) -> bool {
         self.inner.without_use.swap(without, Ordering::Relaxed)
     }
@@ -155,19 +181,19 @@ impl Visit {
         self.shared().settings.mount.public_target(own)
     }
 
-    /// What is read of the body of a request with these headers, if it is denied. `None` when it is not worth beginning: the
+    /// How much of the body to read if a request with these headers is denied. `None` if reading is not worthwhile: the
     /// client waits to be asked for the body (`Expect: 100-continue`) and need not send it, or says that it is too long.
     pub fn discard(&self, headers: &HeaderMap) -> Option<Discard> {
         worth_discarding(self.inner.shared.settings.discard, headers)
     }
 
-    /// Reads the cookies, unless somebody has already.
+    /// Reads the cookies, unless that has been done.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ForeignOrigin`] when a page of an origin that is neither this host nor listed
-    /// ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)) opens a WebSocket: nobody may look at
-    /// the visitor for it. The door answers 403.
+    /// [`ErrorKind::ForeignOrigin`] if a page of another origin opens a WebSocket, and that origin is neither this host nor
+    /// listed ([`allow_websocket_origin`](crate::LoginManagerBuilder::allow_websocket_origin)). Then the current user cannot
+    /// be asked for, and the door answers 403.
     pub fn open(&self, request: &impl Head) -> Result<OpenVisit, Error> {
         let shared = &self.inner.shared;
         if self.is_open() {
@@ -183,9 +209,9 @@ impl Visit {
         Ok(self.opened(|| VisitState::read(shared, request, brought)))
     }
 
-    /// Opens the visit where the session is somebody else's: it comes as a value, no cookie of it is read or written, and
-    /// what becomes of it is in the [`outcome`](Self::outcome). The other cookie, the remember token's, stays ours. A session
-    /// that is kept elsewhere cannot be too large. Does nothing if somebody has opened the visit already.
+    /// Opens the visit with a session that the framework keeps. The session comes as a value, none of its cookies are read
+    /// or written, and its changes are in the [`outcome`](Self::outcome). housekey still handles the remember token's
+    /// cookie. A session kept elsewhere cannot be too large. Does nothing if the visit is open already.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -256,8 +282,8 @@ impl Visit {
         }
     }
 
-    /// [`finish`](Self::finish) for a whole response, which stays as it is when all is well. Where the session cannot be
-    /// sent, the answer is an empty 500.
+    /// [`finish`](Self::finish) for a whole response, which stays as it is if all goes well. If the session cannot be sent,
+    /// the answer is an empty 500.
     pub fn finish_response<B: Default>(&self, mut response: Response<B>) -> Response<B> {
         if self.finish(response.headers_mut()).is_err() {
             response = Response::new(B::default());
@@ -266,13 +292,13 @@ impl Visit {
         response
     }
 
-    /// Puts what was decided into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that nobody
-    /// opened leaves them as they are.
+    /// Writes the results into the response's headers: cookies, `Vary`, `Cache-Control`. A visit that was not opened leaves
+    /// them unchanged.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionTooLarge`] if a session that had fitted no longer does. The response must not go out as
-    /// if all were well, but as an empty 500. The error has gone to `tracing`.
+    /// [`ErrorKind::SessionTooLarge`] if a session that did fit no longer does. Then send an empty 500 in place of the
+    /// response. The error has gone to `tracing`.
     pub fn finish(&self, headers: &mut impl Fields) -> Result<(), Error> {
         match self.closing() {
             Some(mut state) => state.write(&self.inner.shared, headers),
@@ -280,15 +306,15 @@ impl Visit {
         }
     }
 
-    /// What the request comes to, as a value: for doors that write no headers, or whose session is somebody else's
-    /// ([`open_with`](Self::open_with)). `None` when nobody opened the visit. It is over then: no change can follow.
+    /// The result of the request as a value: for doors that write no headers, or whose framework keeps the session
+    /// ([`open_with`](Self::open_with)). `None` if the visit was not opened. This ends the visit: no change can follow.
     ///
-    /// `is_set` says whether the handler itself has put a cookie of this name into the response: such a one is not undone by
-    /// sending again what nobody changed.
+    /// `is_set` says whether the handler has put a cookie with this name into the response. A resend of unchanged values
+    /// does not undo such a cookie.
     ///
     /// # Errors
     ///
-    /// As [`finish`](Self::finish). There is none where the session is somebody else's.
+    /// As [`finish`](Self::finish). None if the framework keeps the session.
     pub fn outcome(&self, is_set: impl Fn(&str) -> bool) -> Result<Option<Outcome<'_>>, Error> {
         let set = self.set_by_handler(is_set);
         match self.closing() {
@@ -300,8 +326,8 @@ impl Visit {
         }
     }
 
-    /// The remember token's part of the [`outcome`](Self::outcome) alone, for frameworks that write the session later than
-    /// other headers, as Flask does. The visit goes on, and the outcome has only what becomes of the token after this.
+    /// Only the remember token's part of the [`outcome`](Self::outcome), for frameworks that write the session later than
+    /// other headers, as Flask does. The visit goes on, and the outcome contains only later changes of the token.
     pub fn remember_outcome(&self, is_set: impl Fn(&str) -> bool) -> Vec<SetCookie<'_>> {
         let set = self.set_by_handler(is_set);
         match self.closing() {
@@ -313,8 +339,8 @@ impl Visit {
         }
     }
 
-    /// Those of our cookies that are in the response already. Asked before the state is locked, since a door may look at the
-    /// visit to answer.
+    /// Our cookies that are in the response already. This is asked before the state is locked, because a door may look at
+    /// the visit to answer.
     fn set_by_handler(&self, is_set: impl Fn(&str) -> bool) -> Vec<&str> {
         if self.inner.state.get().is_none() {
             return Vec::new();
@@ -324,8 +350,8 @@ impl Visit {
         names
     }
 
-    /// [`remember_outcome`](Self::remember_outcome) in the response's headers, with `Vary` and `Cache-Control` as they are by
-    /// now. The visit goes on.
+    /// Writes the [`remember_outcome`](Self::remember_outcome) into the response's headers, with `Vary` and `Cache-Control`
+    /// as they are so far. The visit goes on.
     pub fn finish_remembering(&self, headers: &mut HeaderMap) {
         if let Some(mut state) = self.closing() {
             let outcome = state.outcome_of_token(&self.inner.shared, headers);
@@ -342,7 +368,7 @@ impl Visit {
     }
 }
 
-/// A hook or a handler that panicked while it held the lock has changed whole values only.
+/// If a hook or a handler panicked while it held the lock, the state is still consistent: it changes only by whole values.
 fn lock(state: &Mutex<VisitState>) -> MutexGuard<'_, VisitState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -360,7 +386,7 @@ pub struct OpenVisit {
 }
 
 impl OpenVisit {
-    /// Does something with the state and delivers the events afterwards, so that a hook may look at the visit.
+    /// Acts on the state and delivers the events afterwards, so that a hook may look at the visit.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut View<'_>) -> T) -> T {
         let shared = &self.visit.inner.shared;
         let state = self.visit.inner.state.get();
@@ -380,7 +406,7 @@ impl OpenVisit {
         result
     }
 
-    /// Tells of something that is not in the state.
+    /// Reports an event that is not in the state.
     pub(crate) fn deliver(&self, event: &Event) {
         let shared = &self.visit.inner.shared;
         let client = self.with(|view| {
@@ -392,7 +418,7 @@ impl OpenVisit {
         shared.deliver(event, EventClient::of(&client));
     }
 
-    /// As [`with`](Self::with), for what has to reach the browser.
+    /// As [`with`](Self::with), for a change that has to reach the browser.
     ///
     /// # Errors
     ///
@@ -417,8 +443,8 @@ impl OpenVisit {
         &self.visit
     }
 
-    /// All of the session's values as JSON, for doors whose framework has a session of its own that shows them. The one that
-    /// proves a login is not among them where the session is in cookies.
+    /// All of the session's values as JSON, for doors whose framework shows them as its own session. If the session is in
+    /// cookies, the value that proves the login is left out.
     pub fn session_values(&self) -> Vec<(String, String)> {
         self.with(|view| view.session.show())
     }
@@ -434,12 +460,12 @@ impl OpenVisit {
         self.with(|view| view.session.shown(key).map(str::to_owned))
     }
 
-    /// Whether the session is another than it came.
+    /// Whether the session has changed since it came.
     pub fn is_session_modified(&self) -> bool {
         self.with(|view| view.session.is_modified())
     }
 
-    /// Sends the session again even if nobody changed it.
+    /// Sends the session again even if it has not changed.
     ///
     /// # Errors
     ///
@@ -451,43 +477,43 @@ impl OpenVisit {
         })
     }
 
-    /// What has happened in this visit since the door asked last, where the manager keeps it
-    /// ([`keep_events`](crate::LoginManagerBuilder::keep_events)): the first thousand events.
+    /// The events of this visit since the door last asked, if the manager keeps them
+    /// ([`keep_events`](crate::LoginManagerBuilder::keep_events)): at most a thousand.
     pub fn take_events(&self) -> Vec<Event> {
         self.with(|view| std::mem::take(&mut view.kept_events))
     }
 
-    /// Says what this client is recognized by, in place of what [`SessionIdentifier`](crate::SessionIdentifier) makes of the
-    /// request: for a program with a formula of its own. What was compared before stays as it is.
+    /// Sets what this client is recognized by, in place of what [`SessionIdentifier`](crate::SessionIdentifier) computes
+    /// from the request: for a program with its own formula. Earlier comparisons stay as they are.
     pub fn identify_client(&self, identity: String) {
         self.with(|view| view.client.identity = Some(identity));
     }
 
-    /// What a session that is made for this client keeps to be recognized by.
+    /// What a session made for this client keeps to recognize it.
     pub fn client_identity(&self) -> String {
         self.with(|view| view.policy.settings.identifier.of(&view.client))
     }
 
-    /// The address of the client, where the manager knows it.
+    /// The client's address, if the manager knows it.
     pub fn client_address(&self) -> Option<IpAddr> {
         self.with(|view| view.client.address)
     }
 
-    /// What the rules have changed in the session since a door saw it last, by [`Visit::open_with`],
-    /// [`session_values`](Self::session_values), [`replace_session`](Self::replace_session) or this. What is taken here is not
-    /// in the [`outcome`](Visit::outcome) again.
+    /// The changes that the rules have made in the session since a door last saw it, by [`Visit::open_with`],
+    /// [`session_values`](Self::session_values), [`replace_session`](Self::replace_session) or this method. Changes taken
+    /// here are not in the [`outcome`](Visit::outcome) again.
     pub fn take_session_changes(&self) -> SessionChanges {
         self.with(|view| view.take_session_changes())
     }
 
-    /// Makes the session what the framework's has become: these values, as JSON. Whoever asks for the current user after that
-    /// looks again, if the login is another.
+    /// Replaces the session by the framework's, as it is now: these values, as JSON. If that is another login, the next
+    /// question for the current user searches again.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLate`] after the response. [`ErrorKind::SessionValue`] when the session is in cookies and a value is not
-    /// JSON or nested more than 126 levels deep; the session is then as it was. A session in cookies that has become too large
-    /// is an error of the [`outcome`](Visit::outcome).
+    /// [`ErrorKind::TooLate`] after the response. [`ErrorKind::SessionValue`] if the session is in cookies and a value is
+    /// not JSON or nested more than 126 levels deep; the session is then unchanged. A session in cookies that has become too
+    /// large is an error of the [`outcome`](Visit::outcome).
     pub fn replace_session(
         &self,
         values: impl IntoIterator<Item = (String, String)>,
@@ -505,7 +531,7 @@ impl OpenVisit {
                 view.live = None;
             }
             if login(view) != before {
-                // What was found out about the session that came is not true of this one.
+                // What was found out about the session that came does not hold for this one.
                 view.reads_only = false;
                 view.missing_digest = None;
                 view.replaced = true;
@@ -518,7 +544,7 @@ impl OpenVisit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] when the text is not one, and as there.
+    /// [`ErrorKind::SessionValue`] if the text is not a JSON object, and those of `replace_session`.
     pub fn replace_session_json(&self, text: String) -> Result<(), Error> {
         let values = SessionMap::values_of(text);
         let values = values.ok_or_else(|| {
@@ -545,8 +571,7 @@ impl OpenVisit {
         NextUrl::new(self.clone(), request)
     }
 
-    /// Whether this browser is remembered as the current user's. Verifies the remember token, which hardly any page
-    /// wants to know about.
+    /// Whether this browser is remembered for the current user. Verifies the remember token, which few pages need.
     pub fn is_remembered(&self) -> bool {
         self.with(|view| match &view.who {
             Who::Somebody(user, source) if *source != LoginSource::Request => view
@@ -556,26 +581,26 @@ impl OpenVisit {
         })
     }
 
-    /// Whether the current user's login is fresh and no older than this. `false` before
-    /// [`current_user`](Self::current_user) was asked.
+    /// Whether the current user's login is fresh and not older than this. `false` before
+    /// [`current_user`](Self::current_user) was called.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
         self.with(|view| view.is_fresh(Some(within)))
     }
 
-    /// Whether somebody is looking for the current user at this moment, or changing who it is together with the store. A user
-    /// loader that waits for the current user of its own request would wait for itself: where code can ask without knowing that
-    /// a loader runs it, the door looks here first.
+    /// Whether the current user is being searched for or changed at this moment. A user loader that waits for the current
+    /// user of its own request would wait for itself. A door calls this first if code can ask without knowing that it runs
+    /// inside a loader.
     pub fn is_loading(&self) -> bool {
         self.visit.inner.loading.is_taken()
     }
 
-    /// One at a time: who is looking for the user, or changing who it is together with the store.
+    /// One at a time: searches for the user, or changes of the login in the store.
     pub(crate) async fn turn(&self) -> Turn<'_> {
         self.visit.inner.loading.take().await
     }
 }
 
-/// Of what somebody does by a request.
+/// For events of a request.
 impl Tell for OpenVisit {
     fn tell(&self, event: &Event) {
         self.deliver(event);

@@ -1,4 +1,4 @@
-//! Where to go after logging in, as an application sees it.
+//! Where to go after a login, for the application.
 
 use std::borrow::Cow;
 
@@ -11,9 +11,8 @@ use crate::session::keys;
 
 /// Where to go after logging in: the request's `next`, if it is safe.
 ///
-/// It is read from the query, or from the session if the manager keeps it there, or from a [login that has
-/// begun](crate::BeginLogin::next); a form that has it in a hidden field
-/// hands it over with [`or_field`](NextUrl::or_field).
+/// It is read from the query, from the session if the manager keeps it there, or from a [pending
+/// login](crate::BeginLogin::next). A form with `next` in a hidden field passes it on with [`or_field`](NextUrl::or_field).
 #[derive(Clone, Debug)]
 pub struct NextUrl {
     visit: OpenVisit,
@@ -33,7 +32,7 @@ impl NextUrl {
         Self { visit, claimed }
     }
 
-    /// Takes the form's field instead, unless it is empty.
+    /// Uses the form's field instead, unless it is empty.
     #[must_use]
     pub fn or_field(mut self, field: Option<&str>) -> Self {
         if let Some(field) = field.filter(|field| !field.is_empty()) {
@@ -42,7 +41,7 @@ impl NextUrl {
         self
     }
 
-    /// The address, if there is one and it is safe. For the hidden field of a form; the template must escape it.
+    /// The address, if there is one and it is safe. For the hidden field of a form. The template must escape it.
     pub fn get(&self) -> Option<&str> {
         let next = self.claimed.as_deref()?;
         self.visit
@@ -52,15 +51,15 @@ impl NextUrl {
             .then_some(next)
     }
 
-    /// The address, or `default` when there is none or it is not safe, as it can stand in a `Location` header. A
-    /// `next` in the session is used up.
+    /// The address, ready for a `Location` header, or `default` if there is none or it is not safe. This uses up a `next` in
+    /// the session.
     ///
     /// `default` is the application's and is not checked. A path in it is the program's own: where the program is
     /// [mounted](crate::LoginManagerBuilder::mounted_at) below a prefix, that is put in front of it, and not of the address, which has it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response: it could not be used up.
+    /// [`ErrorKind::TooLate`](crate::ErrorKind::TooLate) after the response, because it could not be used up.
     pub fn or(self, default: &str) -> Result<String, Error> {
         self.visit.change(|view| {
             view.session.remove(keys::NEXT);

@@ -1,4 +1,4 @@
-//! A login in two steps, as an application sees it.
+//! A login in two steps, for the application.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -16,26 +16,27 @@ use crate::login::actions::LoginOptions;
 use crate::login::pending::{LONGEST_LIFETIME, PendingKind, PendingOptions, USUAL_LIFETIME};
 use crate::user::{User, downcast};
 
-/// Two steps.
+/// The two steps.
 impl<U: User> Login<U> {
-    /// Begins a login in two steps, once the builder is awaited: this user has taken the first one (their password was right),
-    /// and must take another (a code, a passkey) before [`finish`](Self::finish) logs them in.
+    /// Begins a login in two steps when the builder is awaited: this user has taken the first step (their password was
+    /// right), and must take another (a code, a passkey) before [`finish`](Self::finish) logs them in.
     ///
-    /// Until then they are half logged in, which is nothing: `current_user` is nobody, and no guard lets them pass but
-    /// `pending_login_required`, which is for the pages of the second step. [`PendingLogin`] says who they are. It is signed into
-    /// the session, lasts for ten minutes unless [told otherwise](BeginLogin::expires_in), ends when the user's auth hash
-    /// changes, and is good in this browser only, as far as [session protection](crate::SessionProtection) tells browsers apart.
+    /// Until then they are half logged in, which counts as anonymous: `current_user` is `None`, and only the guard
+    /// `pending_login_required` lets them pass, which is for the pages of the second step. [`PendingLogin`] gives their
+    /// user. It is signed into the session, lasts for ten minutes unless [told otherwise](BeginLogin::expires_in), ends if
+    /// the user's auth hash changes, and counts only in this browser, as far as [session
+    /// protection](crate::SessionProtection) tells browsers apart.
     ///
-    /// Whoever was logged in here is out, as by [`login_user`](Self::login_user) with somebody else: their session is emptied,
-    /// their login ended where there is a store, and the remember token deleted. What an anonymous visitor had stays until the
-    /// login is finished.
+    /// Any user logged in here is logged out, as when [`login_user`](Self::login_user) logs in another user: their session
+    /// is emptied, the remember token deleted and, with a store, their login ended. An anonymous visitor's data stays until
+    /// the login is finished.
     ///
     /// # What it does not do
     ///
-    /// The session is a cookie, and can be copied. **With a login store** it is finished once: afterwards every copy is refused,
-    /// and of two at the same time one is. **Without one** a copy can be finished too until it expires, by somebody who takes the second
-    /// step once more; so what a second step takes must be good for one time (a code that was used is refused from then on).
-    /// Nothing here limits attempts: a code of six digits needs a limit.
+    /// The session is a cookie and can be copied. **With a login store**, a login is finished once: afterwards every copy is
+    /// refused, and of two at the same time, one is refused. **Without one**, a copy can be finished too until it expires,
+    /// by taking the second step once more. So the second step must accept a code only once. Nothing here limits attempts: a
+    /// code of six digits needs a limit.
     ///
     /// ```
     /// # use housekey::*;
@@ -67,13 +68,12 @@ impl<U: User> Login<U> {
         }
     }
 
-    /// Begins a proof in two steps that the user who is logged in is there: as [`begin`](Self::begin), and their login goes on
-    /// meanwhile. [`finish`](Self::finish) makes it fresh, as [`confirm_login`](Self::confirm_login) does.
+    /// Begins a proof in two steps for the user who is logged in. It works as [`begin`](Self::begin), and their login goes
+    /// on meanwhile. [`finish`](Self::finish) makes it fresh, as [`confirm_login`](Self::confirm_login) does.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotLoggedIn`] when it is not this user whom the session names,
-    /// [`ErrorKind::SessionTooLarge`].
+    /// [`ErrorKind::NotLoggedIn`] if the session names a different user, or none, [`ErrorKind::SessionTooLarge`].
     #[must_use = "a proof begins when it is awaited"]
     pub fn begin_confirmation<'a>(&'a self, user: &'a U) -> BeginConfirmation<'a, U> {
         let BeginLogin {
@@ -89,8 +89,8 @@ impl<U: User> Login<U> {
         }
     }
 
-    /// Who has [begun](Self::begin) to log in, if what has begun counts. Pages of the second step ask by the extractor or the
-    /// guard instead.
+    /// The login that has [begun](Self::begin), if it counts. Pages of the second step use the extractor or the guard
+    /// instead.
     ///
     /// # Errors
     ///
@@ -99,22 +99,23 @@ impl<U: User> Login<U> {
         PendingLogin::of(self.visit()).await
     }
 
-    /// Logs in the user who has [begun](Self::begin) to, by what was said there, or makes their login fresh
+    /// Logs in the user of the [pending login](Self::begin) with the options given there, or makes their login fresh
     /// ([`begin_confirmation`](Self::begin_confirmation)). The application has checked the second step. Returns the user.
     ///
-    /// The user is loaded anew. Where there is a store, of all copies of what had begun only one is ever finished.
+    /// The user is loaded again. With a store, only one of all copies of a pending login is ever finished.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoPendingLogin`] (401) when none has begun that counts: it took too long, was used, is not of this browser, the
-    /// auth hash has changed, somebody has logged in since. Those of [`login_user`](Self::login_user) and of
-    /// [`confirm_login`](Self::confirm_login). It can be tried again after one that is [temporary](Error::is_temporary).
+    /// [`ErrorKind::NoPendingLogin`] (401) if none counts: it took too long, was used, is from another browser, the auth hash
+    /// has changed, or another login was made since. Those of [`login_user`](Self::login_user) and of
+    /// [`confirm_login`](Self::confirm_login). It can be tried again after an error that is
+    /// [temporary](Error::is_temporary).
     pub async fn finish(&self) -> Result<Arc<U>, Error> {
         let (_, user) = self.visit().finish_login().await?;
         downcast(user).ok_or_else(foreign)
     }
 
-    /// Forgets a login that has begun. Nothing happens when none has. With a login store, every copy of it is worthless from now
+    /// Forgets a pending login, or does nothing if there is none. With a login store, every copy of it is worthless from now
     /// on. [`logout_user`](Self::logout_user) does this too.
     ///
     /// # Errors
@@ -125,7 +126,7 @@ impl<U: User> Login<U> {
     }
 }
 
-/// A login about to begin: say how, then await it. See [`Login::begin`].
+/// A login about to begin: set its options, then await it. See [`Login::begin`].
 #[must_use = "a login begins when it is awaited"]
 pub struct BeginLogin<'a, U> {
     login: &'a Login<U>,
@@ -148,19 +149,20 @@ impl<U: User> BeginLogin<'_, U> {
         self
     }
 
-    /// How long the login lasts at most, from when it is finished: see [`LoginUser::lifetime`](crate::LoginUser::lifetime).
+    /// The longest that the login lasts, from when it is finished: see [`LoginUser::lifetime`](crate::LoginUser::lifetime).
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.options.login.lifetime = Some(lifetime);
         self
     }
 
-    /// Until when it lasts at most: see [`LoginUser::until`](crate::LoginUser::until).
+    /// The latest time that it lasts to: see [`LoginUser::until`](crate::LoginUser::until).
     pub fn until(mut self, until: SystemTime) -> Self {
         self.options.login.until = Some(seconds(until));
         self
     }
 
-    /// For how long, in whole seconds: see [`LoginUser::remember_for`](crate::LoginUser::remember_for).
+    /// Remembers this browser for this long, in whole seconds: see
+    /// [`LoginUser::remember_for`](crate::LoginUser::remember_for).
     pub fn remember_for(mut self, duration: Duration) -> Self {
         self.options.login.remember = Some(Some(duration));
         self
@@ -170,14 +172,14 @@ impl<U: User> BeginLogin<'_, U> {
 macro_rules! begun {
     ($($name:ident)*) => {$(
         impl<U: User> $name<'_, U> {
-            /// How long there is for the second step: from one second to one hour, and ten minutes if nothing is said.
+            /// How long the second step may take: from one second to one hour. The default is ten minutes.
             pub fn expires_in(mut self, lifetime: Duration) -> Self {
                 self.options.lifetime = lifetime;
                 self
             }
 
-            /// Where to go afterwards: what [`NextUrl::get`](crate::NextUrl::get) says at the first step.
-            /// [`NextUrl`](crate::NextUrl) says so at the second one. It is dropped where the session has no room for it.
+            /// Where to go afterwards: pass [`NextUrl::get`](crate::NextUrl::get) at the first step, and
+            /// [`NextUrl`](crate::NextUrl) has it at the second. It is dropped if the session has no room for it.
             pub fn next(mut self, next: Option<&str>) -> Self {
                 self.options.next = next.map(str::to_owned);
                 self
@@ -224,7 +226,7 @@ fn check(options: &PendingOptions) -> Result<(), Error> {
     }
 }
 
-/// Somebody who has taken the first step of a login and not the second: not logged in. See [`Login::begin`].
+/// A user who has taken the first step of a login and not the second: not logged in. See [`Login::begin`].
 pub struct PendingLogin<U> {
     user: Arc<U>,
     id: String,
@@ -234,7 +236,7 @@ pub struct PendingLogin<U> {
 }
 
 impl<U: User> PendingLogin<U> {
-    /// The one of a visit, if there is one that counts.
+    /// The pending login of a visit, if one counts.
     pub(super) async fn of(visit: &OpenVisit) -> Result<Option<Self>, Error> {
         match visit.pending_login().await? {
             Some(begun) => Self::new(visit, begun).map(Some),
@@ -254,13 +256,13 @@ impl<U: User> PendingLogin<U> {
         })
     }
 
-    /// Who it is that has begun.
+    /// The user who has begun to log in.
     pub fn user(&self) -> &Arc<U> {
         &self.user
     }
 
-    /// Which login has begun: 22 characters, another at each beginning. For what the server keeps of it, such as a challenge that
-    /// may be answered once. Not a secret, and proves nothing.
+    /// The id of the pending login: 22 characters, different each time one begins. For what the server keeps about it, such
+    /// as a challenge that may be answered once. It is not a secret and proves nothing.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -270,14 +272,14 @@ impl<U: User> PendingLogin<U> {
         self.next.as_deref()
     }
 
-    /// When it is over.
+    /// When it ends.
     pub fn expires_at(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH
             .checked_add(Duration::from_secs(self.ends_at))
             .unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Whether it makes the login fresh that is there ([`Login::begin_confirmation`]), and not a login.
+    /// Whether it makes the current login fresh ([`Login::begin_confirmation`]) rather than logging in.
     pub fn is_confirmation(&self) -> bool {
         self.is_confirmation
     }
@@ -314,6 +316,6 @@ impl<U> fmt::Debug for PendingLogin<U> {
 fn foreign() -> Error {
     Error::new(
         ErrorKind::MissingLayer,
-        "the login manager of this route is one for users of another type",
+        "the login manager of this route is for users of another type",
     )
 }

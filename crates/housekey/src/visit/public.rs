@@ -1,4 +1,4 @@
-//! The routes that are open where every other one needs a login.
+//! The routes that stay open if every other one needs a login.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::head::Head;
 
-/// The routes of a program that are open to everybody, where all others need a login: each is written down where it is made.
+/// The routes of a program that are open to everybody, if all others need a login. Each is listed where it is made.
 ///
-/// Every method gives its path back, so that it stands in the line that makes the route. A guard with
-/// `except(&public)`, over the whole program, then closes whatever is not written down: nested routers, fallbacks, and the page
-/// that somebody adds next year.
+/// Every method returns its path, so the call stands in the line that makes the route. A guard with `except(&public)` over
+/// the whole program then closes everything that is not listed: nested routers, fallbacks, and the page that somebody adds
+/// next year.
 ///
 /// ```
 /// use housekey::PublicRoutes;
@@ -31,9 +31,9 @@ use crate::head::Head;
 /// );
 /// ```
 ///
-/// The login page and the page to prove oneself again are open without being written down, by the manager's `login_view` and
-/// `refresh_view`, with what is posted to them. A path is the framework's own pattern, and counts if it is the one that a request was
-/// routed by: `/articles/{id}` opens nothing of `/articles/drafts`, if that is a route of its own.
+/// The login page and the page to prove oneself again are open without being listed, by the manager's `login_view` and
+/// `refresh_view`, including their POSTs. A path is the framework's own pattern, and counts if the request was routed by it:
+/// `/articles/{id}` does not open `/articles/drafts` if that is a separate route.
 ///
 /// Clones are the same list.
 #[derive(Clone, Default)]
@@ -48,17 +48,17 @@ struct Methods {
     every: bool,
     get: bool,
     post: bool,
-    /// Whatever is below it, by GET.
+    /// Everything below it, by GET.
     files: bool,
 }
 
 impl PublicRoutes {
-    /// None yet.
+    /// An empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens a route, by whatever method.
+    /// Opens a route for every method.
     pub fn path<'a>(&self, path: &'a str) -> &'a str {
         self.open(path, |methods| methods.every = true)
     }
@@ -78,7 +78,7 @@ impl PublicRoutes {
         self.open(path, |methods| methods.files = true)
     }
 
-    /// For the routes of a router that is nested below this path, or a scope of it. They are in the same list.
+    /// The list for routes of a nested router or scope below this path. They join the same list.
     #[must_use]
     pub fn nested(&self, prefix: &str) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl PublicRoutes {
         }
     }
 
-    /// All of them, by their paths. What is open for some methods only has these before it.
+    /// All paths. A route that is open only for some methods has those in front.
     pub fn list(&self) -> Vec<String> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let listed = |(path, methods): (&String, &Methods)| {
@@ -102,7 +102,7 @@ impl PublicRoutes {
         routes.iter().flat_map(listed).flatten().collect()
     }
 
-    /// Whether a request is for one of them. `route` is the pattern that it was routed by, if its framework says it.
+    /// Whether a request is for one of them. `route` is the pattern that routed it, if its framework says so.
     pub(super) fn admits(&self, request: &impl Head, route: Option<&str>) -> bool {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let is_get = matches!(request.method(), "GET" | "HEAD");
@@ -115,7 +115,7 @@ impl PublicRoutes {
         {
             return true;
         }
-        // A framework has no pattern for what a service below a prefix answers.
+        // For what a service below a prefix answers, a framework has no pattern.
         let path = request.path();
         let is_below = |prefix: &str, path: &str| {
             let rest = path.strip_prefix(slashless(prefix));
@@ -136,7 +136,7 @@ impl PublicRoutes {
         path
     }
 
-    /// The pattern of a route as the outermost router knows it: the first one of a nested router has the prefix alone.
+    /// The pattern of a route as the outermost router knows it. A nested router's root has the prefix alone.
     fn whole(&self, path: &str) -> String {
         match path {
             "" | "/" if !self.prefix.is_empty() => self.prefix.clone(),

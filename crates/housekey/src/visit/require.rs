@@ -1,4 +1,4 @@
-//! Who may pass: what a guard or an extractor requires, and which denial follows.
+//! What a guard or an extractor requires of a visitor, and which denial follows.
 
 use std::fmt;
 use std::future::Future;
@@ -19,10 +19,10 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::head::Head;
 use crate::user::User;
 
-/// What is required of a visitor who wants to pass: a login, one that is fresh, a user for whom something holds.
+/// What a visitor needs to pass: a login, a fresh one, a user for whom something holds.
 pub struct Requirement<U> {
     needs: Needs,
-    /// All of these must hold of the user.
+    /// All of these must hold for the user.
     tests: Vec<Test<U>>,
 }
 
@@ -30,9 +30,9 @@ pub struct Requirement<U> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
     Login,
-    /// With the age that it may have, if that differs from the manager's.
+    /// With its maximum age, if that differs from the manager's.
     FreshLogin(Option<Duration>),
-    /// One that has begun and waits for its second step, and no login.
+    /// A login that waits for its second step, rather than a finished one.
     PendingLogin,
 }
 
@@ -50,12 +50,12 @@ impl<U> Requirement<U> {
         Self::needing(Needs::Login)
     }
 
-    /// A login that is fresh: no older than this, or else by the manager's rule.
+    /// A fresh login: not older than this, or by the manager's rule.
     pub const fn fresh_login(within: Option<Duration>) -> Self {
         Self::needing(Needs::FreshLogin(within))
     }
 
-    /// A login that has begun and waits for its second step. Somebody who is logged in has none.
+    /// A login that waits for its second step. A user who is logged in does not have one.
     pub const fn pending_login() -> Self {
         Self::needing(Needs::PendingLogin)
     }
@@ -67,8 +67,8 @@ impl<U> Requirement<U> {
         }
     }
 
-    /// The user, if they may pass, or else which denial follows. `found` is who is there, and whether their login is as fresh
-    /// as this asks for.
+    /// The user, if they may pass, or else the denial. `found` is the current user, and whether their login is as fresh as
+    /// required.
     async fn admit(&self, found: Option<(Arc<U>, bool)>) -> Result<Result<Arc<U>, Denied>, Error> {
         let user = match self.logged_in(found) {
             Ok(user) => user,
@@ -86,7 +86,7 @@ impl<U> Requirement<U> {
         Ok(Ok(user))
     }
 
-    /// [`admit`](Self::admit), but for the tests.
+    /// [`admit`](Self::admit), without the tests.
     fn logged_in(&self, found: Option<(Arc<U>, bool)>) -> Result<Arc<U>, Denied> {
         let nobody = match self.needs {
             Needs::Login | Needs::FreshLogin(_) => Denied::LoginRequired,
@@ -101,15 +101,15 @@ impl<U> Requirement<U> {
 }
 
 impl<U: 'static> Requirement<U> {
-    /// Besides, this must hold of the user. Others are denied with 403.
+    /// Also requires that this holds for the user. Others are denied with 403.
     #[must_use]
     pub fn and(mut self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         self.tests.push(Test::Known(Arc::new(test)));
         self
     }
 
-    /// As [`and`](Self::and), for what has to be asked somewhere: a permission in a table. An error is an error for the client
-    /// too, and neither allowed nor denied.
+    /// As [`and`](Self::and), for a test that has to ask something: a permission in a table. An error reaches the client as
+    /// an error; it neither allows nor denies.
     #[must_use]
     pub fn and_asked<F, A>(mut self, ask: F) -> Self
     where
@@ -123,7 +123,7 @@ impl<U: 'static> Requirement<U> {
 }
 
 fn permission_unknown(error: BoxError) -> Error {
-    let message = "whether this is allowed cannot be told at the moment";
+    let message = "whether this is allowed cannot be determined at the moment";
     Error::new(ErrorKind::LoaderFailed, message).caused_by(error)
 }
 
@@ -159,8 +159,8 @@ impl OpenVisit {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Denied`], with its event and its message, for those who do not; [`Refusal::Error`] when it is not known who
-    /// is there.
+    /// [`Refusal::Denied`], with its event and its message, if they do not; [`Refusal::Error`] if the current user cannot be
+    /// determined.
     pub async fn require<U: User>(
         &self,
         request: &impl Head,
@@ -184,7 +184,7 @@ impl OpenVisit {
         admitted.map_err(|denied| self.refused(request, denied, scope))
     }
 
-    /// The login that has begun and waits for its second step.
+    /// The pending login, which waits for its second step.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl OpenVisit {
         found.ok_or_else(|| self.refused(request, Denied::PendingLoginRequired, scope))
     }
 
-    /// What has begun. A proof is nothing without the login that it is of.
+    /// The pending login. A pending proof counts only together with its login.
     async fn find_pending<U: User>(
         &self,
         request: &impl Head,
@@ -233,7 +233,7 @@ impl Visits {
     ///
     /// # Errors
     ///
-    /// Those of [`of`](Self::of) besides.
+    /// Also those of [`of`](Self::of).
     pub async fn require<U: User>(
         visits: Option<&Self>,
         request: &impl Head,
@@ -249,7 +249,7 @@ impl Visits {
     ///
     /// # Errors
     ///
-    /// Those of [`of`](Self::of) besides.
+    /// Also those of [`of`](Self::of).
     pub async fn require_pending<U: User>(
         visits: Option<&Self>,
         request: &impl Head,
@@ -261,17 +261,17 @@ impl Visits {
     }
 }
 
-/// Why a request did not pass: the answer for somebody who may not, or an error.
+/// Why a request did not pass: the answer to a visitor who may not, or an error.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Somebody may not pass, and is answered with this.
+    /// The visitor may not pass, and gets this answer.
     Denied(Box<Response<String>>),
-    /// Who is there is not known.
+    /// The current user could not be determined.
     Error(Error),
 }
 
 impl Refusal {
-    /// The error, if it was one; `None` when somebody was denied.
+    /// The error, if it was one; `None` for a denial.
     pub fn error(&self) -> Option<&Error> {
         match self {
             Self::Denied(_) => None,
@@ -279,7 +279,7 @@ impl Refusal {
         }
     }
 
-    /// What is answered. As [`Error::to_response`], what is answered with 500 goes to `tracing` as well.
+    /// The answer. As with [`Error::to_response`], a 500 is also logged to `tracing`.
     pub fn to_response(&self) -> Response<String> {
         match self {
             Self::Denied(response) => (**response).clone(),
@@ -326,21 +326,21 @@ impl<U> fmt::Debug for ScopeFor<U> {
     }
 }
 
-/// The rules of a guard, whatever a door makes of it: what it requires, and the scope that it opens.
+/// The rules of a guard, for any door: what it requires, and the scope that it opens.
 ///
-/// For each request a guard [enters](Self::enter), looks whether it is a [preflight](Self::preflight), and lets the visit
-/// [check](Visits::require) what is [required](Self::requirement).
+/// For each request, a guard [enters](Self::enter), looks whether it is a [preflight](Self::preflight), and lets the visit
+/// [check](Visits::require) the [requirement](Self::requirement).
 pub struct GuardRules<U> {
-    /// `None` for a guard that denies nobody by itself.
+    /// `None` for a guard that denies nothing by itself.
     requirement: Option<Requirement<U>>,
     scope: Scope,
     without_use: bool,
-    /// What it lets pass without looking.
+    /// The routes that it lets pass without a check.
     public: Option<PublicRoutes>,
 }
 
 impl<U: User> GuardRules<U> {
-    /// Those of a guard that requires this, or nothing.
+    /// The rules of a guard that requires this, or nothing.
     pub fn new(requirement: Option<Requirement<U>>) -> Self {
         Self {
             requirement,
@@ -350,7 +350,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Requires a login that is fresh and no older than this, in place of what was required before. A test stays.
+    /// Requires a fresh login that is not older than this, in place of the earlier requirement. A test stays.
     #[must_use]
     pub fn fresh_within(self, within: Duration) -> Self {
         let tests = self.requirement.map_or(Vec::new(), |before| before.tests);
@@ -363,7 +363,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Requires a logged-in user that passes this test. What an earlier call asked for must hold too.
+    /// Requires a logged-in user that passes this test. Earlier tests must hold too.
     #[must_use]
     pub fn require(self, test: impl Fn(&U) -> bool + Send + Sync + 'static) -> Self {
         let before = self.requirement.unwrap_or(const { Requirement::login() });
@@ -373,7 +373,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// As [`require`](Self::require), for what has to be asked somewhere: see [`Requirement::and_asked`].
+    /// As [`require`](Self::require), for a test that has to ask something: see [`Requirement::and_asked`].
     #[must_use]
     pub fn require_async<F, A>(self, ask: F) -> Self
     where
@@ -387,8 +387,8 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Requires what it requires of all but these routes, and a login where it required nothing. The login page and the page to prove
-    /// oneself again are open too.
+    /// Applies the requirement to all routes except these, or requires a login if there was no requirement. The login page
+    /// and the page to prove oneself again are open too.
     #[must_use]
     pub fn except(self, public: &PublicRoutes) -> Self {
         Self {
@@ -398,7 +398,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Whether it depends on the pattern by which a request was routed.
+    /// Whether it depends on the route pattern that matched the request.
     pub fn has_exceptions(&self) -> bool {
         self.public.is_some()
     }
@@ -412,7 +412,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Asking who is there counts as no use of the login, by this guard and all below it.
+    /// Asking for the current user does not count as use of the login, in this guard and all below it.
     #[must_use]
     pub fn without_use(self) -> Self {
         Self {
@@ -421,8 +421,8 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// The scope of a request from here on: what this guard says, and inside of `outer`. Of several managers it is about the
-    /// innermost for users of its type. `None` when the guard says nothing of its own: what held outside goes on.
+    /// The scope of a request from here on: this guard's scope, inside of `outer`. With several managers, it belongs to the
+    /// innermost for users of its type. `None` if the guard sets nothing: the outer scope stays.
     pub fn enter(
         &self,
         visits: Option<&Visits>,
@@ -442,7 +442,7 @@ impl<U: User> GuardRules<U> {
         })
     }
 
-    /// What becomes of a request before anybody asks who is there. One that nothing is required of passes.
+    /// What happens to a request before the current user is asked for. Without a requirement, it passes.
     pub fn preflight(&self, scope: Option<&ScopeFor<U>>, request: &impl Head) -> Preflight {
         match (&self.requirement, scope) {
             (Some(_), Some(scope)) => scope.scope.preflight(request),
@@ -452,12 +452,12 @@ impl<U: User> GuardRules<U> {
     }
 
     /// Whether a request may pass from outside to what is below the guard. `scope` is what the guard [entered](Self::enter),
-    /// or else what held outside; `route` the pattern by which the request was routed, where that matters
+    /// or else the outer scope. `route` is the pattern that matched the request, if it matters
     /// ([`has_exceptions`](Self::has_exceptions)) and is known.
     ///
     /// # Errors
     ///
-    /// Those of [`Visits::require`], and the answer to a preflight that may not pass. None where nothing is required.
+    /// Those of [`Visits::require`], and the answer to a preflight that may not pass. None if there is no requirement.
     pub async fn admit(
         &self,
         visits: Option<&Visits>,
@@ -480,7 +480,7 @@ impl<U: User> GuardRules<U> {
         }
     }
 
-    /// Whether everybody may pass.
+    /// Whether all visitors may pass.
     fn is_public(
         &self,
         visits: Option<&Visits>,
@@ -497,7 +497,7 @@ impl<U: User> GuardRules<U> {
         public.admits(request, route) || visit().is_some_and(|it| it.is_login_page(request, scope))
     }
 
-    /// What is required.
+    /// The requirement.
     pub fn requirement(&self) -> Option<&Requirement<U>> {
         self.requirement.as_ref()
     }
@@ -543,7 +543,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// Who is there: whether they are an administrator, and whether their login is as fresh as required.
+    /// The current user: whether they are an administrator, and whether their login is as fresh as required.
     type Found = Option<(bool, bool)>;
     const NOBODY: Found = None;
     const STALE: Found = Some((false, false));
@@ -591,7 +591,7 @@ mod tests {
                 ],
             ),
             (
-                // A second proof comes before the word that it would not have helped.
+                // The user is asked to prove themselves before being told that it would not have helped.
                 fresh(Some(HOUR)).and(admin),
                 [
                     (NOBODY, anonymous),
@@ -641,7 +641,7 @@ mod tests {
             (Ok(true), FRESH_ADMIN, Ok(None)),
             (Ok(false), FRESH_ADMIN, Ok(Some(Denied::Forbidden))),
             (Err("the database is away"), FRESH_ADMIN, unknown),
-            // Nobody is asked for somebody who may not pass anyway.
+            // The test is not asked if the visitor may not pass anyway.
             (Err("it is asked"), FRESH, Ok(Some(Denied::Forbidden))),
             (Err("it is asked"), NOBODY, Ok(Some(Denied::LoginRequired))),
         ] {
@@ -740,7 +740,7 @@ mod tests {
                     }
                 };
                 assert_eq!(found, expected, "{rules:?} {}", request.method);
-                // Where somebody has to be asked there is no manager to ask.
+                // A requirement that has to ask needs a manager, and there is none.
                 let admitted = rules.admit(None, request, None, scope, "add a layer");
                 let admitted = match futures_lite::future::block_on(admitted) {
                     Ok(()) => "Passes",

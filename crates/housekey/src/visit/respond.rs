@@ -1,4 +1,4 @@
-//! What becomes of the response: cookies, the session's values, `Vary`, `Cache-Control`.
+//! Turns the visit into the response's cookies, session values, `Vary` and `Cache-Control`.
 
 use http::HeaderName;
 use http::header::{self, HeaderValue};
@@ -10,35 +10,35 @@ use crate::login::state::{VisitState, Who};
 use crate::policy::Policy;
 use crate::session::{Change, Flashes, SessionChanges};
 
-/// What a request comes to, for doors: [`write_to`](Self::write_to) makes header fields of it.
+/// The result of a request, for doors: [`write_to`](Self::write_to) turns it into header fields.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome<'a> {
-    /// What becomes of the session.
+    /// What happens to the session.
     pub session: SessionOutcome<'a>,
-    /// What is sent for the remember token, in this order: nothing, a new one, or its deletion; and deletions of what earlier
-    /// settings left in the browser. Behind it stands what a browser is known by from now on, where attempts are limited.
+    /// Cookies to send for the remember token, in this order: none, a new one, or its deletion; then deletions of cookies
+    /// that earlier settings left in the browser. If attempts are limited, the cookie of a known browser comes last.
     pub remember: Vec<SetCookie<'a>>,
     /// The request's fields that the answer depends on, for `Vary`: `Cookie`, or `Cookie, Authorization`.
     pub vary: &'static str,
-    /// Whether the answer was made for one user or changes what their browser holds, so that no shared cache may store it.
+    /// Whether the answer was made for one user or changes their browser's cookies, so that shared caches must not store it.
     pub private: bool,
-    /// Whether a door took a part of it [before](crate::Visit::remember_outcome)
-    /// [the end](crate::OpenVisit::take_session_changes).
+    /// Whether a door took a part of it [before](crate::Visit::remember_outcome) [the
+    /// end](crate::OpenVisit::take_session_changes).
     sent_ahead: bool,
 }
 
-/// What becomes of the session.
+/// What happens to the session.
 #[derive(Debug)]
 pub enum SessionOutcome<'a> {
-    /// It came in cookies, and these are sent for it. Nothing when nothing has changed.
+    /// It came in cookies, and these are sent for it: none if nothing has changed.
     Cookies(Vec<SetCookie<'a>>),
-    /// It came with [`open_with`](crate::Visit::open_with), and this is to change in it.
+    /// It came with [`open_with`](crate::Visit::open_with), and these are its changes.
     Values(SessionChanges),
 }
 
 impl Outcome<'_> {
-    /// Puts it into the response's header fields. Of a session that is somebody else's, nothing goes in there.
+    /// Writes it into the response's header fields. A session that the framework keeps is not written.
     pub fn write_to(self, headers: &mut impl Fields) {
         add_to_vary(headers, self.vary);
         let changes_browser = self.changes_browser();
@@ -76,7 +76,7 @@ impl VisitState {
         Ok(())
     }
 
-    /// The end of the visit. `is_set` says whether the handler has put a cookie of this name into the response.
+    /// Ends the visit. `is_set` says whether the handler has put a cookie with this name into the response.
     pub(super) fn conclude<'a>(
         &mut self,
         policy: &'a Policy,
@@ -95,7 +95,7 @@ impl VisitState {
                 .session_cookie
                 .is_main_written(&self.session, &self.arrival)
         {
-            // Without room for it, the session counts without it, as it did until now.
+            // Without room for the digest, the session counts without it, as it did before.
             let mut view = self.view(policy);
             let _ = view.if_it_fits(|view| view.write_auth_hash(&id, Some(&digest)));
         }
@@ -114,7 +114,7 @@ impl VisitState {
         Ok(outcome)
     }
 
-    /// What is sent for the remember token, once, and what caches have to know by now.
+    /// The cookies for the remember token, once, and what caches have to know by now.
     pub(super) fn outcome_of_token<'a>(
         &mut self,
         policy: &'a Policy,
@@ -140,7 +140,7 @@ impl VisitState {
         }
     }
 
-    /// What is sent for the remember token, once.
+    /// The cookies for the remember token, once.
     pub(super) fn conclude_remembering<'a>(
         &mut self,
         policy: &'a Policy,
@@ -166,7 +166,7 @@ impl VisitState {
         sent
     }
 
-    /// What is sent to a browser that has proved itself, once.
+    /// The cookie for a browser that has proved itself, once.
     fn conclude_attempts<'a>(&mut self, policy: &'a Policy) -> Option<SetCookie<'a>> {
         let (here, rules) = (self.attempts.as_mut()?, policy.attempts.as_ref()?);
         let is_news = std::mem::take(&mut here.is_news);
@@ -196,7 +196,7 @@ impl VisitState {
         Ok(SessionOutcome::Cookies(sent))
     }
 
-    /// What has changed since the door last saw the session. Nothing, if it is not to change.
+    /// What has changed since the door last saw the session. Empty if the session must not change.
     pub(super) fn take_session_changes(&mut self) -> SessionChanges {
         if self.reads_only {
             return SessionChanges::default();
@@ -206,7 +206,7 @@ impl VisitState {
         changes
     }
 
-    /// Adds what is sent for one cookie, of which the browser has some value if it `came`.
+    /// Adds what is sent for one cookie. `came` says whether the browser has a value of it.
     fn send<'a>(
         &self,
         cookie: &'a Attributes,
@@ -217,15 +217,15 @@ impl VisitState {
     ) {
         let (cookie_sent, everywhere) = match change {
             Change::Keep => return,
-            // A cookie of the handler's own, for instance a logout that it forwards from a Flask peer, is not undone by
-            // sending again what nobody changed. A change that the handler made through housekey is its later word.
+            // A resend of an unchanged cookie must not undo a cookie of the handler, for instance a logout that it forwards
+            // from a Flask peer. A change made through housekey came later, and wins.
             Change::Again(_) if is_set(&cookie.name) => return,
             Change::Set(set) | Change::Again(set) => (set, self.replaced),
             Change::Delete => (cookie.delete(), true),
         };
-        // A cookie is known by more than its name: what came may be one that earlier settings left elsewhere in the browser,
-        // and a logout or a login must hold for that too. First of all, since a browser that knows nothing of partitions takes
-        // those for one.
+        // A browser tells cookies apart by more than the name: this one may have been left by earlier settings at another
+        // path or domain, and a logout or a login must apply to that too. Deletions come first, because a browser that does
+        // not support partitions takes those cookies for one.
         if came && everywhere {
             for other in cookie.elsewhere(self.host.as_deref()) {
                 sent.push(other.delete_briefly());
@@ -235,7 +235,7 @@ impl VisitState {
     }
 }
 
-/// Whether a `Set-Cookie` of this name is there already.
+/// Whether the response already has a `Set-Cookie` with this name.
 fn sets_cookie(headers: &impl Fields, name: &str) -> bool {
     headers.values(&header::SET_COOKIE).any(|field| {
         let rest = field.strip_prefix(name.as_bytes());
@@ -243,9 +243,9 @@ fn sets_cookie(headers: &impl Fields, name: &str) -> bool {
     })
 }
 
-/// Adds these field names to `Vary`, unless that is `*` or has them.
+/// Adds these field names to `Vary`, unless it is `*` or has them already.
 fn add_to_vary(headers: &mut impl Fields, names: &'static str) {
-    // That of a denial has them all.
+    // A denial's `Vary` already has them all.
     let present = headers.values(&header::VARY).next();
     let present = present.map(|field| field == VARY_OF_DENIAL.as_bytes());
     match present {
@@ -265,9 +265,9 @@ fn add_to_vary(headers: &mut impl Fields, names: &'static str) {
     }
 }
 
-/// A response that was made for somebody, or that hands out a cookie, must not be stored by a shared cache. What the
-/// handler said about caching stands, except that only `public` or `s-maxage` in so many words leaves a user's page to
-/// shared caches, and that a cookie is never public.
+/// Keeps a response that was made for a user, or that sets a cookie, out of shared caches. The handler's `Cache-Control`
+/// stands, with two rules: only an explicit `public` or `s-maxage` lets shared caches store a user's page, and a response
+/// with a cookie is never public.
 fn keep_private(headers: &mut impl Fields, sets_cookies: bool) {
     if sets_cookies {
         close_targeted_caches(headers);
@@ -293,7 +293,7 @@ fn keep_private(headers: &mut impl Fields, sets_cookies: bool) {
     }
 }
 
-/// Fields that one kind of shared cache goes by, and then not by `Cache-Control`.
+/// Fields that one kind of shared cache follows instead of `Cache-Control`.
 fn close_targeted_caches(headers: &mut impl Fields) {
     let is_targeted = |name: &&str| {
         name.ends_with("cdn-cache-control")
@@ -313,7 +313,7 @@ fn close_targeted_caches(headers: &mut impl Fields) {
         }
         let value = match name.as_str() {
             X_ACCEL_EXPIRES => "0".to_owned(),
-            // What kind of content it is, ESI for instance, says nothing of storing.
+            // The kind of content (ESI, for instance) does not say whether it may be stored.
             _ => std::iter::once("no-store")
                 .chain(
                     list(headers, &name).filter(|directive| directive_name(directive) == "content"),
@@ -327,7 +327,7 @@ fn close_targeted_caches(headers: &mut impl Fields) {
     }
 }
 
-/// nginx's.
+/// nginx's field.
 const X_ACCEL_EXPIRES: &str = "x-accel-expires";
 
 /// Whether a field forbids shared caches to store. A `private` with field names is about those fields only.
@@ -346,7 +346,7 @@ fn directive_name(directive: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// The elements of a header that is a list, over all its fields. One that is no text has none.
+/// The elements of a list header, from all its fields. A field that is not text has none.
 fn list<'a>(headers: &'a impl Fields, name: &'a HeaderName) -> impl Iterator<Item = &'a str> {
     headers
         .values(name)

@@ -1,4 +1,4 @@
-//! The session as an application sees it.
+//! The session, for the application.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,14 +8,14 @@ use crate::error::{Error, ErrorKind};
 use crate::session::{FLASHES, OWNER, PERMANENT, keys};
 use crate::signing::json;
 
-/// The session of the request at hand. Clones are the same session.
+/// The session of the current request. Clones are the same session.
 ///
-/// Values are whatever `serde` can turn into JSON. A Flask peer sees them as the matching Python values, and what it
-/// stored (tuples, dates, bytes) survives housekey's rewriting the cookie, byte for byte.
+/// A value is anything that `serde` can turn into JSON. A Flask peer sees the matching Python value. What the peer stored
+/// (tuples, dates, bytes) survives when housekey rewrites the cookie, byte for byte.
 ///
-/// All of it goes into one cookie of at most 4093 bytes, which its holder can read. Of two requests at the same time
-/// the later response wins, so nothing that must be counted or used up belongs in here. After the response, in a task that
-/// outlives the handler, nothing can be changed any more ([`ErrorKind::TooLate`]).
+/// All of it goes into one cookie of at most 4093 bytes, which its holder can read. Of two requests at the same time the
+/// later response wins, so do not keep anything here that must be counted or used up. After the response, for instance in a
+/// task that outlives the handler, changes fail ([`ErrorKind::TooLate`]).
 #[derive(Clone, Debug)]
 pub struct Session {
     visit: OpenVisit,
@@ -26,16 +26,15 @@ impl Session {
         Self { visit }
     }
 
-    /// The value under this key, `None` when there is none. Those by which the login is remembered can be read too, and
-    /// prove nothing: ask for the current user instead. The one that proves something, the secret of a login that has a
-    /// record, is not shown: a page that prints its session must not print that.
+    /// The value under this key, `None` if there is none. The values that remember the login can be read too, and prove
+    /// nothing: ask for the current user instead. The one value that proves something, the secret of a login with a record,
+    /// is not shown, so that a page that prints its session does not print it.
     ///
-    /// Flask's tagged values come as plain ones: a tuple as a sequence; markup, dates, UUIDs and bytes (in base64) as
-    /// text.
+    /// Flask's tagged values come as plain ones: a tuple as a sequence; markup, dates, UUIDs and bytes (in base64) as text.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] when the value is of another type.
+    /// [`ErrorKind::SessionValue`] if the value is of another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.visit.with(|view| {
             let Some(raw) = view.session.get(key).filter(|_| key != keys::TOKEN) else {
@@ -51,13 +50,13 @@ impl Session {
         })
     }
 
-    /// Stores a value under this key, in place of the one that is there.
+    /// Stores a value under this key, replacing any other.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] when `serde` cannot make JSON of it, when it is nested more than 126 levels deep, or
-    /// when the key is one of those by which housekey or Flask remember the login. [`ErrorKind::SessionTooLarge`] when
-    /// the cookie would become larger than browsers keep; the session is then as it was.
+    /// [`ErrorKind::SessionValue`] if `serde` cannot make JSON of it, if it is nested more than 126 levels deep, or if
+    /// housekey or Flask use the key to remember the login. [`ErrorKind::SessionTooLarge`] if the cookie would become larger
+    /// than browsers keep; the session is then unchanged.
     pub fn insert<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         not_reserved(key)?;
         let raw = json::to_raw(value).map_err(|error| {
@@ -71,11 +70,11 @@ impl Session {
             .change(|view| view.if_it_fits(|view| view.session.set(key, raw)))
     }
 
-    /// Removes the value under this key; `true` when there was one.
+    /// Removes the value under this key; `true` if there was one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::SessionValue`] for a key by which the login is remembered: log the user out instead.
+    /// [`ErrorKind::SessionValue`] for a key that remembers the login: log the user out instead.
     pub fn remove(&self, key: &str) -> Result<bool, Error> {
         not_reserved(key)?;
         self.visit.change(|view| Ok(view.session.remove(key)))
@@ -94,7 +93,7 @@ impl Session {
         keys
     }
 
-    /// Removes all values of the application. Who is logged in stays logged in.
+    /// Removes all values of the application. A logged-in user stays logged in.
     ///
     /// # Errors
     ///
@@ -106,14 +105,13 @@ impl Session {
         })
     }
 
-    /// Whether the cookie survives the browser's being closed, until the session's lifetime ends
-    /// (Flask's `session.permanent`).
+    /// Whether the cookie survives closing the browser, until the session's lifetime ends (Flask's `session.permanent`).
     pub fn is_permanent(&self) -> bool {
         self.visit.with(|view| view.session.is_permanent())
     }
 
-    /// Makes the cookie survive the browser's being closed. A login by somebody else than before empties the session,
-    /// this included, so call it after `login_user`.
+    /// Makes the cookie survive closing the browser. A login of another user empties the session, including this, so call it
+    /// after `login_user`.
     ///
     /// # Errors
     ///
@@ -125,7 +123,7 @@ impl Session {
         })
     }
 
-    /// Lets the cookie end with the browser, as it does by default.
+    /// Makes the cookie end with the browser, as it does by default.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What answers the rules: the user loader, the login store, hooks, the clock, the waiting streams.
+//! What the rules ask: the user loader, the login store, hooks, the clock, the waiting streams.
 
 use std::any::TypeId;
 use std::ops::Deref;
@@ -21,23 +21,23 @@ pub(crate) struct Records {
 pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 pub(crate) type Hook = Box<dyn Fn(&Event, EventClient<'_>) + Send + Sync>;
 
-/// Tells those who want to know what has happened.
+/// Reports events to hooks and to the log.
 pub(crate) trait Tell: Sync {
     fn tell(&self, event: &Event);
 }
 
-/// What all visits to a manager share: what answers the rules, and the policy that the rules go by.
+/// What all visits to a manager share: what the rules ask, and the policy that they follow.
 pub(crate) struct Shared {
-    /// What the rules go by.
+    /// The policy that the rules follow.
     pub(crate) policy: Policy,
-    /// `None` when logins are in their cookies alone.
+    /// `None` if logins are only in their cookies.
     pub(crate) records: Option<Records>,
-    /// Where attempts are counted, where the policy limits them.
+    /// The store of attempts, if the policy limits them.
     pub(crate) attempts: Option<attempts::Store>,
     pub(crate) watched: Watched,
     pub(crate) loader: Box<dyn ErasedLoader>,
     pub(crate) user_type: TypeId,
-    /// The fingerprints of all keys whose cookies are accepted.
+    /// The fingerprints of all accepted keys.
     pub(crate) fingerprints: Vec<Vec<u8>>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) clock: Clock,
@@ -52,14 +52,14 @@ impl Deref for Shared {
 }
 
 impl Shared {
-    /// Whether what the one signs, a cookie or a record, verifies at the other.
+    /// Whether the two accept each other's signatures, on a cookie or a record.
     pub(crate) fn accepts_what_is_signed_by(&self, other: &Self) -> bool {
         self.fingerprints
             .iter()
             .any(|it| other.fingerprints.contains(it))
     }
 
-    /// Seconds since 1970. A clock before that is taken for its beginning.
+    /// Seconds since 1970. An earlier clock counts as 0.
     pub(crate) fn now(&self) -> u64 {
         (self.clock)()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -67,7 +67,7 @@ impl Shared {
             .as_secs()
     }
 
-    /// Whether anybody wants to know that somebody was asked for.
+    /// Whether anything listens for lookups of the current user.
     pub(crate) fn hears_accesses(&self) -> bool {
         !self.hooks.is_empty() || tracing::enabled!(target: "housekey", tracing::Level::TRACE)
     }
@@ -78,7 +78,7 @@ impl Shared {
     }
 }
 
-/// Of what an administrator does, or a task.
+/// For actions of an administrator or a task.
 impl Tell for Shared {
     fn tell(&self, event: &Event) {
         self.deliver(event, EventClient::default());

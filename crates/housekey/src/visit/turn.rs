@@ -1,4 +1,4 @@
-//! One at a time, for async code: a lock without a value, which costs next to nothing while nobody waits for it.
+//! One at a time, for async code: a lock without a value, which costs next to nothing if there is no contention.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -6,7 +6,7 @@ use event_listener::Event;
 
 const FREE: u8 = 0;
 const TAKEN: u8 = 1;
-/// Somebody may be waiting.
+/// Taken, and others may be waiting.
 const AWAITED: u8 = 2;
 
 pub(crate) struct Turns {
@@ -14,7 +14,7 @@ pub(crate) struct Turns {
     freed: Event,
 }
 
-/// Over when it is dropped.
+/// Ends when it is dropped.
 #[must_use = "a turn is over when it is dropped"]
 pub(crate) struct Turn<'a> {
     turns: &'a Turns,
@@ -28,7 +28,7 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn. One that stops waiting lets the next one have it.
+    /// Waits for a turn. If a waiting caller is dropped, the next one gets the turn.
     pub(crate) async fn take(&self) -> Turn<'_> {
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
         let free = self
@@ -41,18 +41,18 @@ impl Turns {
         Turn { turns: self }
     }
 
-    /// Whether somebody has the turn.
+    /// Whether the turn is taken.
     pub(crate) fn is_taken(&self) -> bool {
         self.state.load(Ordering::Relaxed) != FREE
     }
 
-    /// Boxed, since hardly anybody waits and everybody would have to carry it.
+    /// Boxed, because waiting is rare and otherwise every caller would carry it.
     #[cold]
     async fn wait(&self) {
         Box::pin(async {
             loop {
                 let freed = self.freed.listen();
-                // There may be others who wait, so the one whose turn this was tells the next.
+                // Others may be waiting too, so the end of this turn wakes the next.
                 if self.state.swap(AWAITED, Ordering::Acquire) == FREE {
                     return;
                 }

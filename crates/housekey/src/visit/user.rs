@@ -1,4 +1,4 @@
-//! Who is there, as an application sees it.
+//! The current user, for the application.
 
 use std::fmt;
 use std::ops::Deref;
@@ -12,7 +12,7 @@ use crate::head::Head;
 use crate::login::state::LoginSource;
 use crate::user::User;
 
-/// The current user, who may be nobody, and what is known of their login.
+/// The current user, if any, and what is known of their login.
 pub struct CurrentUser<U> {
     user: Option<Arc<U>>,
     login: Option<Login>,
@@ -26,7 +26,7 @@ struct Login {
 }
 
 impl<U: User> CurrentUser<U> {
-    /// Asks who is there, for doors.
+    /// Finds the current user, for doors.
     ///
     /// # Errors
     ///
@@ -48,17 +48,17 @@ impl<U: User> CurrentUser<U> {
         self.user.as_ref()
     }
 
-    /// The user, taken out.
+    /// Takes the user out.
     pub fn into_user(self) -> Option<Arc<U>> {
         self.user
     }
 
-    /// Whether somebody is logged in.
+    /// Whether the visitor is logged in.
     pub fn is_authenticated(&self) -> bool {
         self.user.is_some()
     }
 
-    /// Whether nobody is logged in.
+    /// Whether the visitor is anonymous.
     pub fn is_anonymous(&self) -> bool {
         self.user.is_none()
     }
@@ -68,23 +68,23 @@ impl<U: User> CurrentUser<U> {
         self.login.is_some_and(|login| login.fresh)
     }
 
-    /// Whether the login is fresh and no older than this, whatever the manager's `fresh_within` says.
+    /// Whether the login is fresh and not older than this, whatever the manager's `fresh_within` says.
     pub fn is_fresh_within(&self, within: Duration) -> bool {
         self.login.is_some() && self.visit.is_fresh_within(within)
     }
 
-    /// Whether this browser is remembered as the user's (`login_remembered`).
+    /// Whether this browser is remembered for the user (`login_remembered`).
     pub fn is_remembered(&self) -> bool {
         self.login.is_some() && self.visit.is_remembered()
     }
 
-    /// A watch over this login, for a WebSocket or a stream of events, which goes on after the request: it should end when
-    /// the login does.
+    /// A watch over this login, for a WebSocket or a stream of events. Those outlive the request, and should end when the
+    /// login does.
     ///
     /// # Errors
     ///
-    /// [`NoLoginStore`](crate::ErrorKind::NoLoginStore), [`NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when nobody is
-    /// there or an API key proved it.
+    /// [`NoLoginStore`](crate::ErrorKind::NoLoginStore), [`NotLoggedIn`](crate::ErrorKind::NotLoggedIn) if the visitor is
+    /// anonymous or an API key proved the user.
     pub fn watch(&self) -> Result<LoginWatch, Error> {
         self.visit.watch()
     }

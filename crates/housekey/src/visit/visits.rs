@@ -7,19 +7,19 @@ use crate::error::{Error, ErrorKind};
 use crate::head::Head;
 use crate::user::User;
 
-/// The visits of a request: one for each manager whose layer it came through, the innermost first. A door keeps them with the
-/// request, where there are none before the first layer.
+/// The visits of a request: one per manager whose layer the request came through, the innermost first. A door keeps them
+/// with the request. Before the first layer there are none.
 #[derive(Clone, Debug)]
 pub struct Visits {
     visit: Visit,
     outer: Option<Arc<Visits>>,
-    /// Two of the managers would read each other's cookies.
+    /// Whether two of the managers would read each other's cookies.
     collide: bool,
 }
 
 impl Visits {
-    /// The visits of a request that comes to one more layer. `None` when its manager has been visited already: a second layer
-    /// of one manager changes nothing, and the visit that is there goes on.
+    /// The visits of a request that enters another layer. `None` if its manager has a visit already: a second layer of the
+    /// same manager changes nothing, and the existing visit goes on.
     pub fn push(before: Option<&Self>, visit: Visit) -> Option<Self> {
         let others = || before.into_iter().flat_map(Self::iter);
         if others().any(|other| visit.is_to_the_same_manager(other)) {
@@ -40,13 +40,13 @@ impl Visits {
             .map(|visits| &visits.visit)
     }
 
-    /// The visit of the manager for users of this type, opened. `remedy` says what to do when there is none, in the door's
-    /// words: "add `.layer(manager.layer())` to the router".
+    /// The visit of the manager for users of this type, opened. `remedy` says in the door's words what to do if there is
+    /// none: "add `.layer(manager.layer())` to the router".
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingLayer`] when there is none, [`ErrorKind::Setting`] when two managers of this request would take each
-    /// other's logins for their own, and those of [`Visit::open`].
+    /// [`ErrorKind::MissingLayer`] if there is none, [`ErrorKind::Setting`] if two managers of this request would accept
+    /// each other's logins as their own, and those of [`Visit::open`].
     pub fn of<U: User>(
         visits: Option<&Self>,
         request: &impl Head,
@@ -59,13 +59,13 @@ impl Visits {
         }
     }
 
-    /// The visit of the only manager, opened, for an extractor that does not say which users it is about. `wanted` is what they asked
-    /// for, as it is called in a handler: "Session".
+    /// The visit of the only manager, opened, for an extractor that does not name a user type. `wanted` is what it extracts,
+    /// as a handler calls it: "Session".
     ///
     /// # Errors
     ///
-    /// As [`of`](Self::of), and [`ErrorKind::Setting`] where there are several: a guess would show one user what another's
-    /// manager keeps.
+    /// As [`of`](Self::of), and [`ErrorKind::Setting`] if there are several managers: a guess would show one user what
+    /// another's manager keeps.
     pub fn only(
         visits: Option<&Self>,
         request: &impl Head,
@@ -86,7 +86,7 @@ impl Visits {
         }
     }
 
-    /// From now on, as long as what this returns is there, asking who is there counts as no use of any login: see
+    /// While the returned value exists, asking for the current user does not count as use of any login: see
     /// [`Visit::without_use`].
     pub fn without_use(visits: Option<&Self>) -> WithoutUse {
         let visits = visits.into_iter().flat_map(Self::iter);
@@ -98,7 +98,7 @@ impl Visits {
     }
 }
 
-/// While it is there, asking who is there counts as no use of a login. What held before holds again when it is dropped.
+/// While it exists, asking for the current user does not count as use of a login. Dropping it restores what held before.
 #[derive(Debug)]
 #[must_use = "asking counts again as soon as this is dropped"]
 pub struct WithoutUse {
@@ -136,8 +136,8 @@ fn colliding_cookies() -> Error {
     Error::new(
         ErrorKind::Setting,
         "two login managers, for different types of users, use a cookie of the same name or accept each other's \
-         signatures, so that a login at one could count at the other: give one of them names of its own by \
-         session_cookie and remember_cookie, and in the flask preset a secret key of its own too",
+         signatures, so that a login at one could count at the other: give one of them its own names by \
+         session_cookie and remember_cookie, and in the flask preset its own secret key too",
     )
 }
 
@@ -169,7 +169,7 @@ mod tests {
             .unwrap()
     }
 
-    /// The visits of a request that has come through the layers of these.
+    /// The visits of a request that came through these layers.
     fn through(visits: &[&Visit]) -> Option<Visits> {
         visits.iter().fold(None, |before, visit| {
             let after = Visits::push(before.as_ref(), (*visit).clone());
@@ -188,7 +188,7 @@ mod tests {
         let other = &colliding.visit(&request.uri);
         let (missing, setting) = (Err(ErrorKind::MissingLayer), Err(ErrorKind::Setting));
         type Found = Result<(), ErrorKind>;
-        // The layers, and what is found for members, for administrators, and for an extractor that names neither.
+        // The layers, and what is found for members, for administrators, and for an extractor that does not name a type.
         let cases: [(&[&Visit], [Found; 3]); 6] = [
             (&[], [missing, missing, missing]),
             (&[member], [Ok(()), missing, Ok(())]),

@@ -1,4 +1,4 @@
-//! Waiting for the end of a login: what a stream needs that outlives its request.
+//! Waits for the end of a login, for a stream that outlives its request.
 
 use std::fmt;
 use std::future::Future;
@@ -13,8 +13,8 @@ use crate::records::secret::LoginSecret;
 use crate::visit::OpenVisit;
 use crate::visit::shared::Shared;
 
-/// Waits until a login is over. A request is looked at once, when it comes; a WebSocket or a stream of events that it
-/// opened goes on, and has to be told.
+/// Waits until a login is over. A request is checked once, when it comes. A WebSocket or a stream of events opened by it
+/// goes on, and has to be told.
 ///
 /// ```
 /// # use housekey::*;
@@ -42,19 +42,20 @@ use crate::visit::shared::Shared;
 pub struct LoginWatch {
     shared: Arc<Shared>,
     login: LoginId,
-    /// The secret that opened it.
+    /// The secret of the session that opened it.
     token: LoginSecret,
     user_id: String,
-    /// As it was in the beginning.
+    /// The auth hash at that time.
     auth_hash: Option<Vec<u8>>,
 }
 
 impl OpenVisit {
-    /// A watch over the current user's login. For doors; the user has been asked for in this request.
+    /// A watch over the current user's login. For doors. This request must have asked for the user before.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoLoginStore`], and [`ErrorKind::NotLoggedIn`] when nobody is there, or by an API key and not by a login.
+    /// [`ErrorKind::NoLoginStore`], and [`ErrorKind::NotLoggedIn`] if the visitor is anonymous, or an API key rather than a
+    /// login proved the user.
     pub fn watch(&self) -> Result<LoginWatch, Error> {
         let shared = self.visit().shared();
         shared.records()?;
@@ -72,31 +73,32 @@ impl OpenVisit {
             }
             _ => Err(Error::new(
                 ErrorKind::NotLoggedIn,
-                "nobody is logged in, or by something that has no login of its own (an API key), so there is no login to watch",
+                "the visitor is anonymous, or an API key proved the user, so there is no login to watch",
             )),
         })
     }
 }
 
 impl LoginWatch {
-    /// Returns when the login is over, for whatever reason: logged out, ended from elsewhere, timed out, its user gone or
-    /// not active any more, or another auth hash. Also when the secret that opened it is worthless: half a minute after the
-    /// user proved themselves again, which is meant to end copies. Their own page connects again with the new one.
+    /// Returns when the login is over, for any reason: a logout, an end from elsewhere, a timeout, a user who is gone or not
+    /// active any more, or another auth hash. It also returns when the secret that opened the stream is worthless: half a
+    /// minute after the user proved themselves again, which is meant to end copies. The user's own page reconnects with the
+    /// new secret.
     ///
-    /// What this process does to the login is noticed at once. For the rest (another process, the clock, the users table)
-    /// it is looked at again after each `pause`, which is your runtime's sleep: 15 seconds or so. Looking does not count
-    /// as using the login.
+    /// It notices at once what this process does to the login. For everything else (another process, the clock, the users
+    /// table) it looks again after each `pause`, which is your runtime's sleep: 15 seconds or so. Looking does not count as
+    /// use of the login.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreFailed`] or [`ErrorKind::LoaderFailed`] when it cannot be known. End the stream then too; its
-    /// client comes back.
+    /// [`ErrorKind::StoreFailed`] or [`ErrorKind::LoaderFailed`] if this cannot be known. End the stream then too: its
+    /// client reconnects.
     pub async fn ended<Pause: Future>(
         &self,
         mut pause: impl FnMut() -> Pause,
     ) -> Result<(), Error> {
         loop {
-            // Before looking, so that nothing is missed in between.
+            // Listens before it looks, so that nothing is missed in between.
             let signal = self.shared.watched.listen(self.login);
             if self.is_over().await? {
                 return Ok(());
@@ -159,7 +161,7 @@ mod tests {
         }
     }
 
-    /// A site, a login of mia's at it, and a watch over that.
+    /// A site, a login of mia's there, and a watch over it.
     struct Site {
         manager: LoginManager<Member>,
         cookie: String,
@@ -256,7 +258,7 @@ mod tests {
             let over = waiting.join().unwrap();
             assert!(over.is_ok(), "{name}");
             let left = site.watch.shared.watched.lock().len();
-            assert_eq!(left, 0, "{name}: nobody is left who waits");
+            assert_eq!(left, 0, "{name}: nothing waits any more");
         }
     }
 
@@ -286,7 +288,7 @@ mod tests {
         }
     }
 
-    /// Another process has the same store, and nobody here is told.
+    /// Another process uses the same store, and this process is not told.
     #[test]
     fn what_another_process_ends_is_seen_at_the_next_look() {
         let store = MemoryLoginStore::new();
@@ -304,7 +306,7 @@ mod tests {
         assert_eq!(looks, 3);
     }
 
-    /// A copy of the session opened the stream; then its owner proves herself, which is meant to end copies.
+    /// A copy of the session opened the stream. Then its owner proves herself again, which is meant to end copies.
     #[test]
     fn a_watch_ends_with_the_secret_that_opened_it() {
         let site = site();

@@ -1,4 +1,4 @@
-//! The logins of this process whose end somebody waits for.
+//! The logins of this process whose end is awaited.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use event_listener::Event as Signal;
 
 use crate::records::LoginId;
 
-/// The logins of this process that somebody watches.
+/// The logins of this process that are watched.
 #[derive(Clone, Default)]
 pub(crate) struct Watched(Arc<Mutex<HashMap<LoginId, Watchers>>>);
 
@@ -16,7 +16,7 @@ pub(super) struct Watchers {
     signal: Arc<Signal>,
 }
 
-/// Forgets the login when the last of its watchers goes.
+/// Forgets the login when its last watcher goes.
 pub(super) struct Waiting {
     watched: Watched,
     login: LoginId,
@@ -40,7 +40,7 @@ impl Watched {
         }
     }
 
-    /// Wakes all that wait for the end of this login.
+    /// Wakes all watchers of this login.
     pub(crate) fn wake(&self, login: &LoginId) {
         if let Some(watchers) = self.lock().get(login) {
             watchers.signal.notify(usize::MAX);

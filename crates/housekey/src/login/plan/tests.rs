@@ -1,4 +1,4 @@
-//! What comes of each cookie and the record that it finds, in tables.
+//! What follows from each cookie and the record it leads to, in tables.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::records::secret::Digests;
 use crate::records::timeouts::LoginTimeouts;
 
 const NOW: u64 = 1_700_000_000;
-/// Longer ago than anything can be under way.
+/// So long ago that nothing can still be under way.
 const LONG_AGO: u64 = NOW - 300;
 
 fn rules() -> RecordRules {
@@ -100,7 +100,7 @@ fn what_a_browser_came_with_ends_as_far_as_it_proves_to_be_its_own() {
         ..nothing()
     };
     type Came = Vec<(Named, Option<LoginRecord>)>;
-    // What came, and what a logout and a login end of it.
+    // What came, and what a logout and a login end because of it.
     let cases: Vec<(&str, Came, Ending, Ending)> = vec![
         ("nothing", vec![], nothing(), nothing()),
         (

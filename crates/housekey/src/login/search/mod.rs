@@ -1,17 +1,17 @@
-//! Finding out who is there: a state machine that says what it needs next and is told the answer.
+//! Finds the current user: a state machine that says what it needs next and is told the answer.
 //!
 //! The order is Flask-Login's, with its gaps closed:
 //!
 //! 1. The session's user, unless session protection says no. A strong refusal ends the search.
-//! 2. The remember token's user, who starts a new session, not fresh.
-//! 3. The request's own user. A remember token that leads nowhere does not stand in its way.
+//! 2. The remember token's user. This starts a new session, which is not fresh.
+//! 3. The request's own user. A remember token without effect does not prevent this.
 //!
-//! With a login store, a session counts only if its record does, and so does a token that rotates; the record is
-//! asked for before the user. What a record has to be told (used, replaced, ended) is a step of the search as well, so
-//! that nobody is there before it has been written.
+//! With a login store, a session counts only if its record does, and so does a rotating token. The record is asked for
+//! before the user. A change of a record (used, replaced, ended) is a step of the search too, so the store has it before the
+//! search finds a user.
 //!
-//! A user who is gone, not active, or whose auth hash changed loses the login, and its cookies go. An answer that
-//! cannot be had is never given here: the search simply has not ended, and nothing is remembered of it.
+//! A user who no longer exists, is not active, or whose auth hash has changed loses the login and its cookies. If the loader
+//! or the store fails, the search does not end, and nothing is remembered of it.
 
 mod peers;
 mod recorded;
@@ -32,44 +32,44 @@ use crate::session::keys;
 use crate::signing::json;
 use crate::user::User;
 
-/// What the search needs next. A question carries the rest of the search, which takes the answer, so that no answer can go to
-/// another question. One to the store carries what stands for the store (`S`), so that none can be asked without one.
+/// What the search needs next. Each question carries the rest of the search, which takes the answer, so an answer cannot go
+/// to another question. A question to the store carries a proof of the store (`S`), so it cannot be asked without one.
 pub(crate) enum Step<'r, S> {
     /// The user with this id.
     User(String, ThenOfUser<'r, S>),
-    /// The user whom the request itself proves.
+    /// The user that the request itself proves.
     RequestUser(Then<'r, S, FoundUser>),
     /// A record.
     Record(&'r S, LoginId, Then<'r, S, Option<LoginRecord>>),
-    /// The same, perhaps as a cache has it: it may let a login go on, and is not enough to end one.
+    /// The same, perhaps from a cache: good enough to let a login go on, not to end one.
     LookUp(&'r S, LoginId, Then<'r, S, Option<SharedRecord>>),
-    /// The store is to do something before the search goes on.
+    /// The store must do something before the search goes on.
     Change(&'r S, RecordChange<'r, S>),
-    /// It is over; [`VisitState::who`] has the result.
+    /// The search is over. [`VisitState::who`] has the result.
     Over,
 }
 
 type FoundUser = Option<Arc<dyn User>>;
 type Then<'r, S, A> = Box<dyn FnOnce(&mut Search<'_, 'r, S>, A) -> Step<'r, S> + Send + 'r>;
-/// The id comes back with the answer, which spares the question at every request an allocation.
+/// Takes the id back with the answer, which saves an allocation per request.
 type ThenOfUser<'r, S> =
     Box<dyn FnOnce(&mut Search<'_, 'r, S>, String, FoundUser) -> Step<'r, S> + Send + 'r>;
 
-/// What the store is to do.
+/// What the store must do.
 pub(crate) enum RecordChange<'r, S> {
     /// Note that a login is used.
     Touch(LoginId, Touch, Then<'r, S, ()>),
-    /// Write a record again, unless somebody else has changed it since it was read.
+    /// Write a record again, unless it was changed after it was read.
     Update(Box<LoginRecord>, Then<'r, S, Updated>),
     /// Delete the record of a login that is over.
     Delete(LoginId, Then<'r, S, ()>),
-    /// Keep a new login. The answer is `false` when there is one with this number.
+    /// Store a new login. The answer is `false` if its id exists.
     Create(Box<LoginRecord>, Then<'r, S, bool>),
-    /// Keep a mark, which is nobody's login. The answer is `false` when it was there.
+    /// Store a mark, which is not a login. The answer is `false` if it existed.
     Mark(Box<LoginRecord>, Then<'r, S, bool>),
 }
 
-/// What stands for the store in the search, which knows only the rules for its records.
+/// Represents the store in the search, which knows only the rules for its records.
 pub(crate) trait Recorder: Sync {
     /// The rules for its records.
     fn rules(&self) -> &RecordRules;
@@ -78,7 +78,7 @@ pub(crate) trait Recorder: Sync {
 /// The search for the user in one request.
 pub(crate) struct Search<'a, 'r, S> {
     pub(crate) view: View<'a>,
-    /// `None` when logins are in their cookies alone.
+    /// `None` if logins are only in their cookies.
     pub(crate) records: Option<&'r S>,
 }
 
@@ -100,9 +100,9 @@ impl<S> DerefMut for Search<'_, '_, S> {
 enum TokenLogin<'r, S> {
     /// The token alone.
     Token,
-    /// The record of one that rotates.
+    /// The record of a rotating token.
     Recorded(&'r S, LoginSecret, Box<Live>),
-    /// The record of Flask-Login's, which it may not have yet.
+    /// The record of Flask-Login's token, if it has one already.
     Shared(&'r S, LoginSecret, Option<Box<Live>>),
 }
 
@@ -113,7 +113,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         if let Some(reason) = self.arrival.rejected.take() {
             self.event(Event::SessionRejected { reason });
         }
-        // A peer's response hook did not run: its instruction still holds.
+        // A peer's response hook did not run, so its instruction still holds.
         if let Some(instruction) = self.session.get(keys::REMEMBER) {
             if json::as_text(instruction).as_deref() == Some("clear") {
                 self.remember.delete();
@@ -166,7 +166,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             .as_deref()
             .and_then(|value| auth_hash::in_session(value, &user_id));
         let by_peer = kept.is_none();
-        // A peer's session may come without ours, or have no room for it. Its record knows.
+        // A peer may send its session without our digest, or have no room for it. The record has it.
         let recorded = self
             .live
             .as_ref()
@@ -174,9 +174,9 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         match auth_hashes.check(&*user, &user_id, kept.or(recorded), missing) {
             AuthHash::Matches if by_peer => self.missing_digest = auth_hashes.digest(&*user),
             AuthHash::Matches => {}
-            // Joins the session whenever that is next written; not worth a write of its own.
+            // Added whenever the session is next written. It is not worth its own write.
             AuthHash::Rewrite if by_peer => self.missing_digest = auth_hashes.digest(&*user),
-            // Made with an older key, which may be dropped before there is another reason to write.
+            // Made with an older key, which may be removed before anything else causes a write.
             AuthHash::Rewrite => {
                 let digest = auth_hashes.digest(&*user);
                 self.write_auth_hash(&user_id, digest.as_deref());
@@ -189,7 +189,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
     }
 
-    /// The session's login is no good, and its record, if it has one, has to go first.
+    /// Ends a session's login that does not count. Its record, if it has one, goes first.
     fn end_login(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
         match (self.records, &self.live) {
             (Some(records), Some(live)) if live.is_cached => self.ask_store(records, Some(user_id)),
@@ -203,8 +203,8 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
     }
 
-    /// What was in the session was that user's: nothing of it may reach the next one. A remember token may still be
-    /// good: of somebody else, or made since.
+    /// Empties the session, because it was that user's and must not reach the next one. A remember token may still count: it
+    /// may be another user's, or newer.
     fn login_ended(&mut self, user_id: String, reason: EndReason) -> Step<'r, S> {
         self.live = None;
         self.session.clear();
@@ -232,8 +232,8 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
             },
             Some(Err(reason)) => {
                 self.event(Event::RememberTokenRejected { reason });
-                // The others may count again: once the clocks agree, at a server that has the key, or when the neighbour's
-                // cookie beside it is gone.
+                // For other reasons the cookie may count again: when the clocks agree, at a server that has the key, or when
+                // a neighbour's cookie beside it is gone.
                 if matches!(reason, Rejection::Expired | Rejection::BadPayload) {
                     self.remember.delete();
                 }
@@ -319,7 +319,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         self.found(user, LoginSource::RememberToken)
     }
 
-    /// The token's login is no good, and its record, if it has one, has to go first.
+    /// Ends a token's login that does not count. Its record, if it has one, goes first.
     fn end_remembering(
         &mut self,
         claims: Claims,
@@ -377,7 +377,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
 }
 
 impl VisitState {
-    /// Somebody asks who is there. What was found without use is looked for again when it is to count.
+    /// Called when the current user is asked for. A user found without use is searched for again when asking counts as use.
     pub(crate) fn ask(&mut self, without_use: bool) {
         if !self.is_used && !without_use && !matches!(self.who, Who::NotAsked) {
             self.generation += 1;
@@ -386,7 +386,7 @@ impl VisitState {
         self.is_used |= !without_use;
     }
 
-    /// What a peer's logout left of ours, or an id that names nobody.
+    /// Removes what a peer's logout left of our values, or an id of an unknown user.
     fn forget_leftovers(&mut self) {
         for key in [
             keys::USER_ID,
@@ -410,12 +410,12 @@ impl<S> TokenLogin<'_, S> {
     }
 }
 
-/// The login's record, for the store.
+/// A copy of the login's record, for the store.
 fn owned(live: &Live) -> LoginRecord {
     LoginRecord::clone(&live.record)
 }
 
-/// Goes on once a record is deleted.
+/// Goes on after a record is deleted.
 fn delete<'r, S: Recorder>(
     records: &'r S,
     login: LoginId,

@@ -1,5 +1,5 @@
-//! The logins that a Flask peer makes, where logins have records: they have no secret of ours, so their cookies find their
-//! records, and a mark stays when one ends.
+//! Logins made by a Flask peer, if logins have records. Their sessions lack our secret, so the cookie finds the record, and
+//! a mark stays when a login ends.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::remember::Claims;
 use crate::user::User;
 
 impl<'r, S: Recorder> Search<'_, 'r, S> {
-    /// The token of a session that a peer made. It follows from the cookie that holds the session. A session on the server can
-    /// take any.
+    /// The token of a session that a peer made. It is computed from the cookie that holds the session. A session kept on the
+    /// server can hold any token.
     pub(super) fn peers_session(&self, records: &S) -> Option<LoginSecret> {
         match &self.arrival.main.value {
             Some(value) => Some(LoginSecret::of_peers_session(value)),
@@ -39,7 +39,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                     let is_over = was_ended(&marker);
                     search.check_peers_record(records, user_id, session, record, is_over)
                 }
-                // The request that made the record was given up before it came to its mark.
+                // The request that made the record was given up before it made the mark.
                 (Some(record), None) => {
                     search.mark_session(records, user_id, id, |search, user_id, is_over| {
                         search.check_peers_record(records, user_id, session, record, is_over)
@@ -59,7 +59,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         })
     }
 
-    /// Goes on once a session that has its record is marked: the mark says that nobody had ended it by then.
+    /// Marks a session that has its record. The mark says that the session had not been ended by then.
     fn mark_session(
         &mut self,
         records: &'r S,
@@ -99,7 +99,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
     }
 
-    /// Whether all sessions of this user that are as old as this one were ended.
+    /// Asks whether all sessions of this user that are as old as this one were ended.
     fn ask_whether_sessions_are_over(
         &mut self,
         records: &'r S,
@@ -119,8 +119,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         )
     }
 
-    /// A session that a peer made gets a record, unless it has no room for the token: then it counts without one, as it
-    /// did until now.
+    /// Gives a peer's session a record. A session without room for the token counts without a record, as it did before.
     pub(super) fn adopt_session(
         &mut self,
         records: &'r S,
@@ -165,7 +164,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         )
     }
 
-    /// Somebody ended it while it was getting its record.
+    /// The session was ended while it was getting its record.
     fn adopted_session_was_ended(
         &mut self,
         records: &'r S,
@@ -177,7 +176,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         })
     }
 
-    /// Puts the token into a peer's session. Without room for it, the record is found by the cookie each time.
+    /// Puts the token into a peer's session. Without room for it, the cookie finds the record each time.
     fn keep_token(&mut self, user_id: &str, token: &LoginSecret) {
         let _ = self.if_it_fits(|view| view.write_token(user_id, token));
     }
@@ -194,7 +193,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                     let is_over = was_ended(&marker);
                     search.check_tokens_shared_record(records, claims, token, record, is_over)
                 }
-                // The request that made the record was given up before it came to its mark.
+                // The request that made the record was given up before it made the mark.
                 (Some(record), None) => {
                     let marker = records.rules().token_marker(&token.id, search.now);
                     mark(records, marker, move |search, is_over| {
@@ -286,7 +285,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
     ) -> Step<'r, S> {
         let marker = records.rules().token_marker(&new.session.id, self.now);
         mark(records, marker, move |search, was_ended| match was_ended {
-            // Somebody ended it while it was getting its record.
+            // It was ended while it was getting its record.
             true => delete(records, new.session.id, |search| search.token_of_nothing()),
             false => search.shared_session(Box::new(new.live), new.session, user, *claims),
         })
@@ -330,7 +329,7 @@ fn record_and_mark<'r, S: Recorder>(
     )
 }
 
-/// Goes on once a login has its record. `false` when there is one with this number.
+/// Goes on after a login gets its record. `false` if its id exists.
 fn create<'r, S: Recorder>(
     records: &'r S,
     new: Issued,
@@ -341,7 +340,7 @@ fn create<'r, S: Recorder>(
     Step::Change(records, RecordChange::Create(record, then))
 }
 
-/// Goes on once a login that has its record has its mark too. `true` when somebody ended it before.
+/// Goes on after a login that has its record gets its mark too. `true` if it was ended before.
 fn mark<'r, S: Recorder>(
     records: &'r S,
     marker: LoginRecord,

@@ -1,4 +1,4 @@
-//! The search where logins have records: what is asked of the store, and what it is told before somebody is there.
+//! The search if logins have records: what it asks the store, and what it tells the store before it finds a user.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                         let found = found.map(SharedRecord::new);
                         search.check_session_record(records, user_id, &token, found)
                     }
-                    // A peer that logs out, or logs in somebody else, leaves our token behind.
+                    // A peer that logs out, or logs in another user, leaves our token behind.
                     by => search.session_is_overwritten(records, by, &token, found),
                 }),
             ),
@@ -72,13 +72,13 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
                 self.reads_only = live.in_grace;
                 self.session_lives(records, user_id, live)
             }
-            // Somebody may have used it, or renewed it, since the cache has it.
+            // It may have been used or renewed since it was cached.
             Err(_) if is_cached => self.ask_store(records, Some(user_id)),
             Err(dead) => self.session_is_dead(records, user_id, dead),
         }
     }
 
-    /// Another login, of this user or of nobody, has taken the place of the one that the session's token is of.
+    /// Another login, or a logout, has replaced the one that the session's token belongs to.
     fn session_is_overwritten(
         &mut self,
         records: &'r S,
@@ -87,7 +87,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         found: Option<LoginRecord>,
     ) -> Step<'r, S> {
         let rules = records.rules();
-        // A login of somebody else does not end what other browsers share. A logout does.
+        // Another user's login does not end a login that other browsers share. A logout does.
         let is_this_browsers = |record: &LoginRecord| {
             rules.owns(token, record, self.now) && (by.is_none() || !rules.is_shared(record))
         };
@@ -120,8 +120,8 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
     }
 
-    /// The session's record counts, and session protection has the next word. What that ends, it ends on the server too: a
-    /// thief who has the cookie can claim to be any browser.
+    /// The session's record counts, so session protection is next. A login that it ends is ended on the server too, because
+    /// a thief with the cookie can pretend to be any browser.
     pub(super) fn session_lives(
         &mut self,
         records: &'r S,
@@ -145,7 +145,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
     }
 
-    /// What the record has to be told before the session's login is this user's.
+    /// Updates the record, if needed, before the search finds the session's user.
     pub(super) fn note_use(
         &mut self,
         records: &'r S,
@@ -217,7 +217,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         }
     }
 
-    /// The first use of a token replaces it; those at the same time are given what the first was given.
+    /// The first use of a token replaces it. Other requests at the same time get the same successor.
     pub(super) fn use_token(
         &mut self,
         records: &'r S,
@@ -229,7 +229,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         let rules = records.rules();
         if live.in_grace {
             let Some(successors) = rules.given_out(&live, &token) else {
-                // The login has been renewed since. The browser has what it needs from there.
+                // The login has been renewed since, and that gave the browser what it needs.
                 self.reads_only = true;
                 return self.found(user, LoginSource::RememberToken);
             };
@@ -241,7 +241,7 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         let then = Box::new(
             move |search: &mut Search<'_, 'r, S>, updated| match updated {
                 Updated::Done => search.give_out(claims.user_id, user, Box::new(next), successors),
-                // Another request of this browser was first; what it was given is what this one is given.
+                // Another request of this browser was first. This one gets the same successor.
                 Updated::Conflict => search.ask_for_tokens_record(records, claims, token),
                 Updated::Gone => search.token_of_nothing(),
             },

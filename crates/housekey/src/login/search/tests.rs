@@ -1,4 +1,4 @@
-//! Every path of the search, in a table: what is asked, what is answered, who is there in the end.
+//! Every path of the search, in a table: the questions, the answers, and the user in the end.
 
 use std::time::{Duration, SystemTime};
 
@@ -68,7 +68,7 @@ fn manager() -> LoginManager<Member> {
     builder().build().unwrap()
 }
 
-/// One whose logins have records. The store itself is never asked here: the tables answer for it.
+/// A manager with login records. These tests never ask the store: the tables answer for it.
 fn recording() -> LoginManager<Member> {
     builder()
         .login_store(MemoryLoginStore::new())
@@ -89,7 +89,7 @@ fn arrive(manager: &LoginManager<Member>, cookies: &[String], user_agent: &str) 
     state
 }
 
-/// The session cookie, the remember token if there is to be one, and the record that a login of this user gives.
+/// The session cookie, the remember token if any, and the record of a login of this user.
 fn log_in(
     manager: &LoginManager<Member>,
     member: &Member,
@@ -128,12 +128,12 @@ fn log_in(
     (cookies, issued.map(|issued| owned(&issued.live)))
 }
 
-/// The session cookie and the remember token that a login of this user gives.
+/// The session cookie and the remember token of a login of this user.
 fn cookies_of(manager: &LoginManager<Member>, member: &Member) -> [String; 2] {
     log_in(manager, member, true).0.try_into().unwrap()
 }
 
-/// What a test answers to a question.
+/// A test's answer to a question.
 enum Told {
     User(Option<Member>),
     Record(Option<LoginRecord>),
@@ -143,11 +143,11 @@ enum Told {
     Updated(Updated),
     /// To a new record or a mark: whether it is the first.
     IsNew(bool),
-    /// To what has only to be done.
+    /// To an action without an answer.
     Done,
 }
 
-/// What is asked, and who is there in the end, when the application and the store answer like this. Records have names.
+/// What the search asks, and which user it finds, if the application and the store answer like this. Records have names.
 fn walk_with(
     names: &[(LoginId, &str)],
     state: &mut VisitState,
@@ -458,7 +458,7 @@ fn every_path_of_a_session_with_a_record_ends_where_it_should() {
     }
 }
 
-/// Somebody may have used it, or renewed it, on another machine since then.
+/// Another machine may have used or renewed it since then.
 #[test]
 fn a_cached_record_lets_a_login_go_on_and_the_store_is_asked_before_it_ends() {
     use Told::{Cached, Done, Record, User};
@@ -1086,7 +1086,7 @@ fn a_search_that_was_broken_off_leaves_a_renewed_logins_token_alone_when_it_begi
         unreachable!();
     };
     let step = then(&mut search, found.map(SharedRecord::new));
-    // The loader fails, or the request is given up.
+    // The loader fails, or the client gives up the request.
     assert!(matches!(step, Step::RequestUser(_)));
     drop(step);
     let walked = walk(&mut state, &manager, vec![Told::User(None)]);

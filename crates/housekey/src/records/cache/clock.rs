@@ -1,9 +1,9 @@
-//! What time it is, for a lease.
+//! The time, for a lease.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment by two clocks. The one that never goes back may stand still while the machine sleeps; the one on the wall does not, and
-/// may be set. A lease is over when either says so, so that a process that was held and a machine that slept have lost it.
+/// A moment by two clocks. The monotonic clock may stop while the machine sleeps. The wall clock does not, and may be set. A
+/// lease is over if either says so, so a process that was paused and a machine that slept lose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) running: Duration,
@@ -11,7 +11,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Whether it is less than this since then, by both. A wall clock that was set back is not.
+    /// Whether less than this has passed since then, by both clocks. That is false if the wall clock was set back.
     pub(super) fn is_within(self, limit: Duration, since: Self) -> bool {
         let within = |now: Duration, then: Duration| {
             now.checked_sub(then).is_some_and(|passed| passed < limit)

@@ -1,4 +1,4 @@
-//! What says that records have changed, and for how long it is believed to.
+//! A feed reports that records have changed, and is trusted for a limited time.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,24 @@ use super::CachedRecords;
 use super::clock::Moment;
 use crate::records::LoginId;
 
-/// What a server says has changed.
+/// What a server reports as changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed<'a> {
     /// One login.
     Login(LoginId),
     /// The logins of a user, or some of them.
     User(&'a str),
-    /// Everything, or nobody knows what.
+    /// Everything, or an unknown part.
     Everything,
 }
 
-/// A connection over which a server says what changes.
+/// A connection over which a server reports changes.
 pub struct Feed {
     cache: CachedRecords,
     pub(super) lease: SharedLease,
 }
 
-/// When a server was asked something over a feed.
+/// The time at which the server was asked something over a feed.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked(Moment);
 
@@ -37,18 +37,19 @@ impl Feed {
         }
     }
 
-    /// The server has said that this has changed. Call it in the order in which the connection brings it, before the answers
-    /// that came after it.
+    /// Records that the server has reported this change. Call it in the order in which the connection delivers, before the
+    /// answers that came later.
     pub fn changed(&self, what: Changed<'_>) {
         self.cache.changed(what);
     }
 
-    /// The server is about to be asked something.
+    /// Call it before the server is asked something.
     pub fn ask(&self) -> Asked {
         Asked((self.cache.0.clock)())
     }
 
-    /// The server has answered that, and so has pushed what changed before it was asked. The lease counts from then.
+    /// The server has answered that question, and so has pushed every change from before it. The lease counts from the
+    /// question.
     pub fn answered(&self, Asked(at): Asked) {
         let (now, limit) = ((self.cache.0.clock)(), self.cache.0.lease);
         let was_held = self.lease.lock().renew(at, now, limit);
@@ -57,13 +58,13 @@ impl Feed {
         }
     }
 
-    /// The connection is lost, or does not say any more what changes.
+    /// The connection is lost, or no longer reports changes.
     pub fn lose(&self) {
         self.lease.lock().is_lost = true;
         self.forget();
     }
 
-    /// Whether it was lost, so that it never vouches for anything again.
+    /// Whether it was lost. Then it never vouches for anything again.
     pub fn is_lost(&self) -> bool {
         self.lease.lock().is_lost
     }
@@ -93,7 +94,7 @@ impl fmt::Debug for Feed {
     }
 }
 
-/// The lease of a feed, which its records have too.
+/// The lease of a feed, shared by its records.
 #[derive(Clone, Default)]
 pub(super) struct SharedLease(Arc<Mutex<Lease>>);
 
@@ -107,18 +108,18 @@ impl SharedLease {
     }
 }
 
-/// Until when a feed is believed.
+/// The time until which a feed is trusted.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
-    /// When the question was asked that was answered last.
+    /// When the last answered question was asked.
     since: Option<Moment>,
-    /// Counts the times between which it was not held: what was kept in another one counts for nothing.
+    /// Counts the periods for which the lease was held without a break. A record kept in another period does not count.
     term: u64,
     is_lost: bool,
 }
 
 impl Lease {
-    /// Which term this is, if it is held.
+    /// The current period, if the lease is held.
     pub(super) fn term(&mut self, now: Moment, limit: Duration) -> Option<u64> {
         let is_held = |since: Moment| now.is_within(limit, since);
         if !self.is_lost && self.since.is_some_and(is_held) {

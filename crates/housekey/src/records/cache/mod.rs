@@ -1,13 +1,13 @@
-//! Records that this process has read, kept right by what the store's server says of changes by itself.
+//! Records that this process has read, kept correct by the changes that the store's server pushes.
 //!
-//! An application turns it on at its store, with a [`RecordCache`]. The rest of this is for stores, and does no input or
-//! output of its own.
+//! An application turns it on at its store, with a [`RecordCache`]. The rest of this module is for stores, and does no input
+//! or output of its own.
 //!
-//! A store whose server pushes changes makes a [`Feed`] for each connection that they come over, tells it of
-//! [changes](Feed::changed), and asks the server something over that connection again and again: each
-//! [answer](Feed::answered) is the lease for a while. Without one, the records that the feed vouches for are gone. What is
-//! [loaded](CachedRecords::loading) is [kept](Loading::keep) unless it changed meanwhile, and what the store changes itself it
-//! [announces](CachedRecords::changing).
+//! A store whose server pushes changes makes a [`Feed`] for each connection that delivers them, and reports
+//! [changes](Feed::changed) to it. It asks the server something over that connection again and again, and each
+//! [answer](Feed::answered) renews the lease. Without a lease, the feed's records are gone. What is
+//! [loaded](CachedRecords::loading) is [kept](Loading::keep) unless it changed meanwhile. The store
+//! [announces](CachedRecords::changing) its own changes.
 //!
 //! ```
 //! use housekey::records::{LoginId, LoginRecord, RecordCache, SharedRecord};
@@ -52,9 +52,9 @@ use crate::error::{Error, ErrorKind};
 
 /// How a store keeps records that it has read, so that most requests need not ask its server.
 ///
-/// It is off unless a store is given one. What it costs is said by its [lease](Self::lease): a login that another process has
-/// ended is over here as soon as the server's push arrives, which takes milliseconds; but if pushes are lost and nobody
-/// notices, only when the lease is.
+/// It is off unless a store is given one. Its [lease](Self::lease) is its price: a login that another process has ended is
+/// over here when the server's push arrives, which takes milliseconds. If pushes are lost without an error, it is over only
+/// when the lease is.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordCache {
     lease: Duration,
@@ -72,7 +72,7 @@ impl RecordCache {
     pub const DEFAULT_LEASE: Duration = Duration::from_secs(2);
     /// Ten thousand.
     pub const DEFAULT_MAX_RECORDS: usize = 10_000;
-    /// The longest lease that there may be.
+    /// The longest possible lease.
     const LONGEST_LEASE: Duration = Duration::from_secs(60);
     const MOST_RECORDS: usize = 1_000_000;
 
@@ -84,14 +84,13 @@ impl RecordCache {
         }
     }
 
-    /// For how long records count after the server was last known to push its changes: a login that has ended elsewhere goes on
-    /// here for so long at most. A minute at most; the server is asked a few times in it.
+    /// How long records count after the server was last known to push its changes. A login that has ended elsewhere goes on
+    /// here for that long at most. At most a minute; the server is asked a few times in it.
     pub const fn lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
     }
 
-    /// How many records there may be, from 2 to a million. One takes 1 to 10 KiB. Those that were not used for the longest time
-    /// make room.
+    /// How many records to keep, from 2 to a million. One takes 1 to 10 KiB. The least recently used make room.
     pub const fn max_records(self, max_records: usize) -> Self {
         Self {
             max_records,
@@ -103,7 +102,7 @@ impl RecordCache {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] when the lease is nothing or more than a minute, or when there are too few records or too many.
+    /// [`ErrorKind::Setting`] if the lease is zero or more than a minute, or if there are too few or too many records.
     pub fn build(self) -> Result<CachedRecords, Error> {
         self.with_clock(clock::system())
     }
@@ -127,7 +126,7 @@ impl RecordCache {
     }
 }
 
-/// Records of a store that were read before. Clones are the same ones.
+/// Records of a store that were read before. Clones share them.
 #[derive(Clone)]
 pub struct CachedRecords(Arc<Shared>);
 
@@ -139,15 +138,15 @@ struct Shared {
 
 struct State {
     table: Table,
-    /// What has changed lately, for those who are loading.
+    /// The most recent changes, for loads that are under way.
     recent: Recent,
 }
 
 impl CachedRecords {
-    /// The record with this id, unless it is not there, has expired, or nothing vouches for it any more.
+    /// The record with this id, unless it is missing or expired, or its feed no longer vouches for it.
     pub fn get(&self, id: &LoginId, now: u64) -> Option<SharedRecord> {
         let mut state = self.lock();
-        // Under the lock, so that nobody waits with a time that was right before.
+        // Read under the lock. A time from before waiting for the lock could be too old.
         let moment = (self.0.clock)();
         let entry = state.table.get(id)?;
         if !entry.lease.lock().is_held(entry.term, moment, self.0.lease) {
@@ -170,8 +169,8 @@ impl CachedRecords {
         }
     }
 
-    /// These logins are about to be changed by the store itself. They are not answered from here, however the change ends,
-    /// and nobody's load that is under way meanwhile is kept.
+    /// The store itself is about to change these logins. They are not answered from here, however the change ends, and loads
+    /// that are under way meanwhile are not kept.
     #[must_use = "what was announced lasts until this is dropped"]
     pub fn changing(&self, logins: impl IntoIterator<Item = LoginId>) -> Changing {
         let changing = Changing {
@@ -183,7 +182,7 @@ impl CachedRecords {
         changing
     }
 
-    /// The same about all logins of a user.
+    /// The same for all logins of a user.
     #[must_use = "what was announced lasts until this is dropped"]
     pub fn changing_those_of(&self, user_id: &str) -> Changing {
         let changing = Changing {
@@ -195,23 +194,23 @@ impl CachedRecords {
         changing
     }
 
-    /// A connection over which the server is going to say what changes. It vouches for nothing before the first
-    /// [answer](Feed::answered). Once it is dropped, what it has vouched for is gone.
+    /// A connection over which the server will report changes. It vouches for nothing before the first
+    /// [answer](Feed::answered). Dropping it removes its records.
     pub fn feed(&self) -> Feed {
         Feed::new(self.clone())
     }
 
-    /// How long the lease is.
+    /// The lease.
     pub fn lease(&self) -> Duration {
         self.0.lease
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn len(&self) -> usize {
         self.lock().table.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -250,8 +249,8 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Keeps what the server has answered, unless it has changed since the load began, or the feed vouches for nothing. The feed
-    /// has to be one of the same server that was there before the load began.
+    /// Keeps the server's answer, unless it has changed since the load began, or the feed vouches for nothing. The feed must
+    /// belong to the same server, and must have existed before the load began.
     pub fn keep(self, record: &SharedRecord, feed: &Feed) {
         let mut state = self.cache.lock();
         let moment = (self.cache.0.clock)();
@@ -269,7 +268,7 @@ impl Loading {
     }
 }
 
-/// A change that the store is about to make, or has made. Dropped, it is over.
+/// A change that the store is about to make, or has made. Dropping it ends the change.
 #[derive(Debug)]
 pub struct Changing {
     cache: CachedRecords,

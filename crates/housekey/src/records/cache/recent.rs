@@ -1,4 +1,4 @@
-//! What has changed lately.
+//! The most recent changes.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
@@ -6,18 +6,18 @@ use std::hash::{BuildHasher as _, RandomState};
 use super::Changed;
 use crate::records::LoginRecord;
 
-/// How many changes are known. A load during which there are more is not kept.
+/// How many changes are remembered. A load during which there are more is not kept.
 const MANY: usize = 1024;
 
-/// Changes by their numbers, so that a load that was under way meanwhile can tell whether it is about one of them.
+/// Numbered changes, by which a load can tell whether its record changed meanwhile.
 #[derive(Default)]
 pub(super) struct Recent {
     hasher: RandomState,
     /// How many there were.
     count: u64,
-    /// The last of them, as hashes: two may look alike, and then a load is not kept that could be.
+    /// The last of them, as hashes. If two collide, a load is dropped that could be kept.
     last: VecDeque<u64>,
-    /// How many there were when everything had changed.
+    /// The count at the time when everything changed.
     everything: u64,
 }
 
@@ -42,7 +42,7 @@ impl Recent {
         self.last.push_back(hash);
     }
 
-    /// Whether none of the changes since there were so many was about this record.
+    /// Whether none of the changes after `since` is about this record.
     pub(super) fn left_alone(&self, since: u64, record: &LoginRecord) -> bool {
         let count = usize::try_from(self.count.saturating_sub(since)).unwrap_or(usize::MAX);
         if count > self.last.len() || self.everything > since {

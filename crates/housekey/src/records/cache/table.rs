@@ -1,4 +1,4 @@
-//! The records themselves.
+//! The table of cached records.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,18 +8,17 @@ use crate::records::{LoginId, SharedRecord};
 
 pub(super) struct Entry {
     pub(super) record: SharedRecord,
-    /// Of the feed that vouches for it.
+    /// The lease of the feed that vouches for it.
     pub(super) lease: SharedLease,
-    /// In which term of the lease it was kept.
+    /// The period of the lease in which it was kept.
     pub(super) term: u64,
 }
 
-/// Those that were used lately, and those that were used before that: when there are as many of the first as there may be, the
-/// others go.
+/// Records that were used recently, and those used before that. When the first half is full, the second is dropped.
 pub(super) struct Table {
     young: Half,
     old: Half,
-    /// How many each half has at most.
+    /// The capacity of each half.
     most: usize,
     hasher: RandomState,
 }
@@ -27,7 +26,7 @@ pub(super) struct Table {
 #[derive(Default)]
 struct Half {
     entries: HashMap<LoginId, Entry>,
-    /// Ids by the hashes of their users. Users who share one lose their records together.
+    /// Ids by the hashes of their users. Users with the same hash lose their records together.
     of_users: HashMap<u64, Vec<LoginId>>,
 }
 

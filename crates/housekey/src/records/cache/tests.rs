@@ -1,4 +1,4 @@
-//! What the cache may answer, step by step, and in any order of steps.
+//! What the cache may answer, step by step, with the steps in any order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ impl Clocks {
         moment.wall += time;
     }
 
-    /// The machine sleeps: one of the clocks does too.
+    /// The machine sleeps, and one of the clocks stops meanwhile.
     fn sleep(&self, time: Duration) {
         self.0.lock().unwrap().wall += time;
     }
@@ -66,7 +66,7 @@ fn answer(feed: &Feed) {
     feed.answered(feed.ask());
 }
 
-/// A cache with a feed that is live, and a record.
+/// A cache with a live feed, and a record.
 fn filled() -> (Clocks, CachedRecords, Feed, SharedRecord) {
     let clocks = Clocks::new();
     let cache = clocks.cache(RecordCache::new());
@@ -175,7 +175,7 @@ fn what_a_push_names_is_gone() {
     }
 }
 
-/// The server has read the record for the load, and then somebody deletes it.
+/// The server has read the record for the load, and then the record is deleted.
 #[test]
 fn a_load_that_a_change_has_crossed_is_not_kept() {
     let changes: [fn(&CachedRecords, &Feed); 5] = [
@@ -278,32 +278,32 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(new().lease(Duration::from_secs(60)).build().is_ok());
 }
 
-/// What can happen, in any order.
+/// The steps, in any order.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// Somebody asks for a login.
+    /// A login is asked for.
     Get(u8),
-    /// The cache has begun to load, and the server reads it a while later, and the answer comes a while later than that.
+    /// The cache begins to load. Later the server reads the record, and later still the answer comes.
     Begin(u8),
     Read,
     Keep,
-    /// Another process ends a login or all of a user's; the server pushes that.
+    /// Another process ends a login, or all logins of a user, and the server pushes that.
     EndElsewhere(u8),
-    /// This process does, and hears that it is done.
+    /// This process does it, and hears that it is done.
     BeginOwn(u8),
     FinishOwn,
-    /// The next thing arrives that the server has sent.
+    /// The next message from the server arrives.
     Arrive,
     /// The server is asked something.
     Ping,
     /// Time passes, in tenths of a lease; the machine sleeps for as long.
     Pass(u8),
     Sleep(u8),
-    /// The cable is cut: nothing arrives any more, and nobody says so.
+    /// The cable is cut: nothing arrives any more, without an error.
     Cut,
-    /// There is another connection.
+    /// There is a new connection.
     Reconnect,
-    /// The server forgets everything, and says so.
+    /// The server forgets everything, and reports that.
     Flush,
 }
 
@@ -328,7 +328,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 0..200)
 }
 
-/// What the server has sent.
+/// A message from the server.
 enum Sent {
     Push(u8),
     Flush,
@@ -338,11 +338,11 @@ enum Sent {
 /// A login at the server.
 #[derive(Clone, Copy, Default)]
 struct Truth {
-    /// How often it was ended, and began anew: the version of what is there.
+    /// How often it was ended and began again: the version of what is there.
     version: u64,
-    /// Until which version it is known here that it has ended, by a push or because this process has done it.
+    /// The latest version whose end is known here, by a push or because this process ended it.
     known: u64,
-    /// When it was last ended by somebody else.
+    /// When another process last ended it.
     ended: Option<Moment>,
 }
 
@@ -384,7 +384,7 @@ impl World {
         &mut self.logins[usize::from(login)]
     }
 
-    /// What the server has of a login: a record whose version says how often it was ended.
+    /// The server's record of a login. Its version says how often the login was ended.
     fn record(login: u8, version: u64) -> SharedRecord {
         let there = record(login);
         SharedRecord::new(LoginRecord {
@@ -448,7 +448,7 @@ impl World {
             }
             Event::Arrive => match self.sent.pop_front().filter(|_| !self.is_cut) {
                 Some(Sent::Push(login)) => {
-                    // As one or the other kind of server says it.
+                    // As either kind of server reports it.
                     let record = record(login);
                     match login % 2 {
                         0 => self.feed.changed(Changed::Login(record.id)),
@@ -507,7 +507,7 @@ impl World {
         }
     }
 
-    /// Whether the last who has ended it is this process, which has not heard yet that it is done.
+    /// Whether this process was the last to end it, and has not heard yet that it is done.
     fn is_own(&self, login: u8) -> bool {
         self.own.as_ref().is_some_and(|(own, _)| *own == login)
     }

@@ -1,4 +1,4 @@
-//! What makes a record count, to the second, and that nothing in it can be used as a cookie.
+//! When a record counts, to the second, and that it contains nothing usable as a cookie.
 
 use super::*;
 use crate::SecretKeys;
@@ -30,7 +30,7 @@ fn log_in(records: &RecordRules, remembered: bool) -> Issued {
     records.issue("mia", None, remember_for, &Client::default(), NOW)
 }
 
-/// A login that was last used and last proved at these times.
+/// A login last used and last proved at these times.
 fn login_at(
     records: &RecordRules,
     last_seen_at: u64,
@@ -80,7 +80,7 @@ fn a_session_counts_until_the_second_of_its_timeouts() {
         (NOW + 5 * HOUR, NOW, NOW + 6 * HOUR, idle),
         (NOW + DAY - 1, NOW, NOW + DAY - 1, None),
         (NOW + DAY - 1, NOW, NOW + DAY, old),
-        // A clock that was put back, and one that had been wrong: a time in the future is now.
+        // A clock that was set back, and one that had been wrong: a time in the future counts as now.
         (NOW, NOW, NOW - DAY, None),
         (NOW, NOW, 0, None),
         (NOW + 100 * DAY, NOW, NOW, None),
@@ -151,7 +151,7 @@ fn the_secret_before_the_last_reads_for_thirty_seconds_and_then_not_at_all() {
     }
 }
 
-/// What an old token proves depends on whether a browser ever came with what its use gave out.
+/// What an old token proves depends on whether a browser ever came with its successors.
 #[test]
 fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then_if_its_successor_was_used() {
     let records = records();
@@ -175,7 +175,7 @@ fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then_if_its_success
             assert_eq!(of_successor, "good");
         }
     }
-    // The lost ones are worthless once others were given out in their place, and give a thief away.
+    // The lost ones are worthless once others were issued in their place, and then reveal a thief.
     let (second, others) = restored(&lost, &first, NOW + 61);
     assert!(successors.session != others.session && successors.remember != others.remember);
     let at = NOW + 61;
@@ -190,7 +190,7 @@ fn a_token_may_be_used_again_for_sixty_seconds_and_is_stolen_then_if_its_success
         remembered(&records, &successors.remember, kept(&second), at),
         "stolen"
     );
-    // Every token but the last one is stolen at once.
+    // Every token except the last one counts as stolen at once.
     let (later, _) = restored(&lost, &successors.remember, NOW + 1);
     assert_eq!(
         remembered(&records, &first, kept(&later), NOW + 1),
@@ -264,7 +264,7 @@ fn that_a_login_was_used_is_noted_once_a_step() {
         let live = live(record);
         assert_eq!(records.touch(&live, NOW + step - 1), None, "{timeouts:?}");
         let touch = records.touch(&live, NOW + step).unwrap();
-        // What the store then compares with is what was compared with here.
+        // The store then compares with the same value.
         assert_eq!((touch.now, touch.unless_since), (NOW + step, NOW + 1));
     }
 }
@@ -333,7 +333,7 @@ fn a_session_may_end_its_login_while_its_secret_counts_and_while_requests_with_t
     assert!(!owns(&renewed.session, &live, NOW), "what a token replaced");
 }
 
-/// A reader of the table who could even sign cookies has nothing that proves a login.
+/// A reader of the table who could even sign cookies does not find anything that proves a login.
 #[test]
 fn nothing_in_a_record_proves_the_login_that_it_is_of() {
     let records = records();

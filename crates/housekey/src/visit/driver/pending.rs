@@ -1,4 +1,4 @@
-//! A login in two steps: what is asked of the loader and the store for it.
+//! A login in two steps: its questions to the loader and the store.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::user::User;
 use crate::visit::OpenVisit;
 use crate::visit::shared::Records;
 
-/// A login that has begun and counts, and whose it is.
+/// A pending login that counts, and its user.
 pub(in crate::visit) type Begun = (Pending, Arc<dyn User>);
 
 impl OpenVisit {
-    /// Begins a login, or a proof of the login that is there.
+    /// Begins a login, or a new proof for the current login.
     pub(crate) async fn begin_login(
         &self,
         user: &dyn User,
@@ -31,11 +31,11 @@ impl OpenVisit {
         self.change(|view| view.begin(user, options))
     }
 
-    /// The login that has begun, if it counts. One that does not is forgotten.
+    /// The pending login, if it counts. If it does not, it is forgotten.
     ///
     /// # Errors
     ///
-    /// When the loader or the store does not answer.
+    /// If the loader or the store does not answer.
     pub(crate) async fn pending_login(&self) -> Result<Option<Begun>, Error> {
         let found = self.with(|view| {
             let pending = view.pending()?;
@@ -67,14 +67,14 @@ impl OpenVisit {
         }
     }
 
-    /// Makes the login that has begun a login.
+    /// Turns the pending login into a login.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NoPendingLogin`], and those of the login or the proof itself.
     pub(crate) async fn finish_login(&self) -> Result<Begun, Error> {
         let _turn = self.turn().await;
-        // Nothing is asked where nothing could follow.
+        // If no change can follow, there is no point in asking.
         self.change(|_| Ok(()))?;
         let (pending, user) = self.pending_login().await?.ok_or_else(none)?;
         let done = match &self.visit().shared().records {
@@ -122,7 +122,7 @@ impl OpenVisit {
         renewed
     }
 
-    /// Forgets the login that has begun, and every copy of it where there is a store.
+    /// Forgets the pending login, and with a store every copy of it.
     pub(crate) async fn cancel_login(&self) -> Result<(), Error> {
         let _turn = self.turn().await;
         let pending = self.change(|view| Ok(view.pending()))?;
@@ -146,19 +146,19 @@ impl OpenVisit {
     }
 }
 
-/// What is answered where no login has begun that counts.
+/// The error if there is no pending login that counts.
 pub(crate) fn none() -> Error {
     Error::new(
         ErrorKind::NoPendingLogin,
         "no login has begun here that could be finished: it took too long, was finished already, or began in another \
-         browser; sign in again",
+         browser; log in again",
     )
 }
 
-/// Somebody else has finished it.
+/// The error if another request has finished it.
 pub(super) fn used() -> Error {
     Error::new(
         ErrorKind::NoPendingLogin,
-        "this login was finished already; sign in again",
+        "this login was finished already; log in again",
     )
 }
