@@ -1,6 +1,6 @@
-//! The smallest whole program on actix-web: sign in with "remember me", a page for members, sign out.
+//! The smallest whole program on actix-web: log in with "remember me", a page for members, log out.
 //!
-//! `cargo run -p quickstart-actix`, then open http://127.0.0.1:3001 and sign in as `mia` with `correct horse`.
+//! `cargo run -p quickstart-actix`, then open http://127.0.0.1:3001 and log in as `mia` with `correct horse`.
 
 use actix_web::{App, HttpResponse, HttpServer, web::*};
 use housekey_actix::*;

@@ -1,6 +1,6 @@
-//! The smallest whole program: sign in with "remember me", a page for members, sign out.
+//! The smallest whole program: log in with "remember me", a page for members, log out.
 //!
-//! `cargo run -p quickstart`, then open http://127.0.0.1:3000 and sign in as `mia` with `correct horse`.
+//! `cargo run -p quickstart`, then open http://127.0.0.1:3000 and log in as `mia` with `correct horse`.
 
 use std::future::ready;
 

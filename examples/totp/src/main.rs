@@ -1,4 +1,4 @@
-//! A login in two steps: a password, then a code of an authenticator app or a recovery code.
+//! A login in two steps: a password, then a code from an authenticator app or a recovery code.
 
 mod second_factor;
 #[cfg(test)]

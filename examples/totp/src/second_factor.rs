@@ -1,4 +1,4 @@
-//! A member's second factor: the codes of an authenticator app, and recovery codes in case the phone is lost.
+//! A member's second factor: codes from an authenticator app, and recovery codes in case the phone is lost.
 
 use std::time::SystemTime;
 
