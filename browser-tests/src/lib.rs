@@ -1,7 +1,7 @@
-//! A real Chromium for the tests of the small examples: each test has a program on a port of its own, and browsers that share
+//! A real Chromium for the tests of the small examples. Each test has a program on its own port, and browsers that share
 //! nothing.
 
-// All of this is tests: what it unwraps is what a test expects.
+// All of this is test code: it unwraps what a test expects.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -17,10 +17,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use url::Url;
 
-/// How long a page may take, on a machine that does other things as well.
+/// How long a page may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// ChromeDriver, stopped when it goes.
+/// ChromeDriver, which stops when this is dropped.
 #[derive(Debug)]
 pub struct Chromium {
     _driver: Child,
@@ -28,11 +28,11 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts it at a free port.
+    /// Starts it on a free port.
     ///
     /// # Panics
     ///
-    /// When it does not start, in five attempts: a port that is free for IPv4 has to be free for IPv6 as well.
+    /// If it does not start in five attempts: a port that is free for IPv4 must also be free for IPv6.
     pub async fn start() -> Self {
         for _ in 0..5 {
             let mut driver = tokio::process::Command::new("chromedriver")
@@ -55,15 +55,15 @@ impl Chromium {
         panic!("ChromeDriver starts");
     }
 
-    /// A browser with a profile of its own, at this site.
+    /// A browser with its own profile, for this site.
     ///
     /// # Panics
     ///
-    /// When Chromium does not start.
+    /// If Chromium does not start.
     pub async fn browser(&self, site: &str) -> Browser {
         let arguments = [
             "--headless",
-            // Chromium's own sandbox does not start for root, as which CI runs.
+            // Chromium's own sandbox does not start as root, and CI runs as root.
             "--no-sandbox",
             "--disable-gpu",
             "--disable-dev-shm-usage",
@@ -104,12 +104,12 @@ impl WebDriverCompatibleCommand for Command {
 /// A person's browser.
 #[derive(Debug)]
 pub struct Browser {
-    /// The driver's client.
+    /// The client of the driver.
     pub client: Client,
     site: String,
 }
 
-/// What a step that fails makes of a test.
+/// Steps in the browser. If one fails, the test fails.
 #[allow(
     clippy::missing_panics_doc,
     reason = "a step that fails is a test that fails"
@@ -121,7 +121,7 @@ impl Browser {
         self.client.goto(&url).await.unwrap();
     }
 
-    /// Fills fields by their names, presses the button of `main`, and waits for the page that follows.
+    /// Fills fields by their names, presses the button in `main`, and waits for the next page.
     pub async fn submit(&self, fields: &[(&str, &str)]) {
         for (name, text) in fields {
             let field = self.find(&format!("main [name={name}]")).await;
@@ -131,7 +131,7 @@ impl Browser {
         self.press("main button").await;
     }
 
-    /// Presses a button, and waits until the page is another one.
+    /// Presses a button, and waits for another page.
     pub async fn press(&self, selector: &str) {
         let before = self.find("html").await;
         self.find(selector).await.click().await.unwrap();
@@ -149,18 +149,18 @@ impl Browser {
         found.for_element(Locator::Css(selector)).await.unwrap()
     }
 
-    /// What the page says.
+    /// The text of the page.
     pub async fn text(&self) -> String {
         self.find("body").await.text().await.unwrap()
     }
 
-    /// Where it is, behind the site's address.
+    /// The page's address, without the site's.
     pub async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap();
         url.as_str()[url.origin().ascii_serialization().len()..].to_owned()
     }
 
-    /// The `Cookie` field of its requests, for a copy that somebody else makes.
+    /// The `Cookie` field of its requests, to copy it elsewhere.
     pub async fn cookies(&self) -> Vec<(String, String)> {
         let cookies = self.client.get_all_cookies().await.unwrap();
         let pair = |cookie: &fantoccini::cookies::Cookie<'_>| {
@@ -169,7 +169,7 @@ impl Browser {
         cookies.iter().map(pair).collect()
     }
 
-    /// Puts in cookies that were copied elsewhere.
+    /// Adds cookies that were copied elsewhere.
     pub async fn put_cookies(&self, cookies: Vec<(String, String)>) {
         for (name, value) in cookies {
             let cookie =
@@ -179,7 +179,7 @@ impl Browser {
         }
     }
 
-    /// A command of the driver's that has no method of its own.
+    /// A command of the driver that has no method here.
     pub async fn command(&self, path: &'static str, body: serde_json::Value) {
         let command = Command { path, body };
         self.client.issue_cmd(command).await.unwrap();

@@ -19,7 +19,7 @@ pub async fn check<S: AttemptStore>(stores: impl IntoIterator<Item = S>) {
     conformance::check_races(Arc::new(stores), tokio::spawn).await;
 }
 
-/// Several stores, each of which does the next operation.
+/// Several stores, which take turns with the operations.
 struct InTurn<S>(Vec<S>, AtomicUsize);
 
 impl<S> InTurn<S> {

@@ -1,4 +1,4 @@
-//! Stores that keep records in the process: what they must do beside another process, and when something fails in between.
+//! Stores that keep records in the process: what they must do beside another process, and when the connection between them fails.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +17,12 @@ use crate::{NOW, Network, Server, create, record};
 /// The lease of these stores: short, so that tests do not wait.
 pub const LEASE: Duration = Duration::from_millis(500);
 
-/// What these stores are to be made with.
+/// The settings of these stores.
 pub const fn settings() -> RecordCache {
     RecordCache::new().lease(LEASE)
 }
 
-/// A store whose records are looked up as a request does it: in the cache, if they are there. What other stores must do is tried
-/// on this.
+/// A store that looks records up as a request does: in the cache, if they are there. It runs the suites of other stores.
 pub struct ThroughCache<S> {
     store: Arc<S>,
     /// Whether others change records too, so that the cache may be a moment behind.
@@ -31,7 +30,7 @@ pub struct ThroughCache<S> {
 }
 
 impl<S: LoginStore> ThroughCache<S> {
-    /// One that nobody else changes: the cache is never behind.
+    /// A store that nobody else changes: the cache is never behind.
     pub fn alone(store: S) -> Arc<Self> {
         Arc::new(Self {
             store: Arc::new(store),
@@ -39,7 +38,7 @@ impl<S: LoginStore> ThroughCache<S> {
         })
     }
 
-    /// One that others change too: the cache comes to say what the store says.
+    /// A store that others change too: the cache catches up with the store.
     pub fn among_others(store: S) -> Arc<Self> {
         Arc::new(Self {
             store: Arc::new(store),
@@ -48,7 +47,7 @@ impl<S: LoginStore> ThroughCache<S> {
     }
 }
 
-/// In boxes, which keeps the futures of long tests small.
+/// Boxed, to keep the futures of long tests small.
 impl<S: LoginStore> LoginStore for ThroughCache<S> {
     async fn create(
         &self,
@@ -62,7 +61,7 @@ impl<S: LoginStore> LoginStore for ThroughCache<S> {
     async fn load(&self, id: &LoginId, now: u64) -> Result<Option<LoginRecord>, BoxError> {
         let began = Instant::now();
         loop {
-            // What the first one keeps, the second one finds.
+            // The second look-up finds what the first one kept.
             Box::pin(self.store.look_up(id, now)).await?;
             let found = Box::pin(self.store.look_up(id, now)).await?;
             let cached = found.map(|it| LoginRecord::clone(&it));
@@ -108,11 +107,11 @@ impl<S: LoginStore> LoginStore for ThroughCache<S> {
     }
 }
 
-/// Looks a record up until the answer is like this.
+/// Looks a record up until the answer fits.
 ///
 /// # Panics
 ///
-/// When it never is.
+/// If it never fits.
 async fn until(
     what: &str,
     store: &impl LoginStore,
@@ -142,7 +141,7 @@ fn is_gone(found: &Result<Option<SharedRecord>, BoxError>) -> bool {
 ///
 /// # Panics
 ///
-/// When it is never answered from the cache.
+/// If the cache never answers.
 pub async fn cached(here: &impl LoginStore, elsewhere: &impl LoginStore) -> LoginRecord {
     let login = record("cached");
     create(elsewhere, &login).await;
@@ -150,11 +149,11 @@ pub async fn cached(here: &impl LoginStore, elsewhere: &impl LoginStore) -> Logi
     login
 }
 
-/// What another process does to a login ends it here, or changes it, whatever way it does that.
+/// If another process ends or changes a login, in whatever way, it ends or changes here.
 ///
 /// # Panics
 ///
-/// When the cache does not come to know it.
+/// If the cache does not notice.
 pub async fn what_another_process_does_is_known_here(
     here: &impl LoginStore,
     elsewhere: &impl LoginStore,
@@ -211,11 +210,11 @@ pub async fn what_another_process_does_is_known_here(
     elsewhere.delete(&login.id).await.expect("delete");
 }
 
-/// What this process does itself is known at once.
+/// The cache knows at once what this process does itself.
 ///
 /// # Panics
 ///
-/// When the cache says anything else.
+/// If the cache says anything else.
 pub async fn what_this_process_does_is_known_at_once(
     here: &impl LoginStore,
     elsewhere: &impl LoginStore,
@@ -273,7 +272,7 @@ pub async fn what_this_process_does_is_known_at_once(
     }
 }
 
-/// The cable is cut, and nobody says so: `here` is behind this network, `elsewhere` is not.
+/// The cable is cut unnoticed: `here` is behind this network, `elsewhere` is not.
 ///
 /// # Panics
 ///
@@ -291,11 +290,11 @@ pub async fn a_cable_that_is_cut_keeps_no_login_alive(
     }
 }
 
-/// A server that does not answer is not replaced by the cache.
+/// The cache does not stand in for a server that does not answer.
 ///
 /// # Panics
 ///
-/// When it is, for longer than a lease.
+/// If it does, for longer than a lease.
 pub async fn a_server_that_hangs_is_not_answered_for(server: &Server, here: &impl LoginStore) {
     let login = cached(here, here).await;
     server.freeze();
@@ -304,7 +303,7 @@ pub async fn a_server_that_hangs_is_not_answered_for(server: &Server, here: &imp
     until("it goes on", here, &login.id, is_cached).await;
 }
 
-/// The same, of one that is gone, and comes back without the login.
+/// The same with a server that goes away, and comes back without the login.
 ///
 /// # Panics
 ///
@@ -322,17 +321,17 @@ pub async fn a_server_that_is_gone_is_not_answered_for(
     until("it is over", here, &login.id, is_gone).await;
 }
 
-/// When logins have ended, as somebody was told who ended them.
+/// When logins ended, as the client that ended them was told.
 type Ended = Arc<Mutex<HashMap<LoginId, Instant>>>;
 
-/// Somebody who ends logins in one process and makes others.
+/// A client that ends logins in one process and makes others.
 struct Ender<S> {
     store: Arc<S>,
     logins: Arc<Mutex<Vec<LoginId>>>,
     ended: Ended,
 }
 
-/// Somebody who goes on with them in another one.
+/// A client that uses them in another process.
 struct Reader<S> {
     store: Arc<S>,
     logins: Arc<Mutex<Vec<LoginId>>>,
@@ -378,7 +377,7 @@ impl<S: LoginStore> Ender<S> {
         if let Some(id) = oldest {
             answer(self.store.delete(&id)).await?;
             lock(&self.ended).insert(id, Instant::now());
-            // Somebody has a copy of the cookie.
+            // A thief has a copy of the cookie.
             lock(&self.logins).push(id);
         }
         Ok(())
@@ -410,7 +409,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Logins that are used in one process and end in another one, while something `fails` in between again and again.
+/// Logins that are used in one process and end in another, while something in between `fails` again and again.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Many who do the same again and again, watched from outside.
+//! Many tasks that repeat the same work, watched from outside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +9,12 @@ use tokio::time::timeout;
 
 use crate::operations::HUNG;
 
-/// Somebody in a [`Crowd`].
+/// A member of a [`Crowd`].
 pub trait Busy: Send + 'static {
-    /// Who it is, for messages.
+    /// Its name, for messages.
     fn name(&self) -> &str;
 
-    /// Does it once. Whether they got through with it; what is wrong panics.
+    /// Does the work once. Returns whether it succeeded; a wrong result panics.
     fn round(&mut self) -> impl Future<Output = bool> + Send;
 }
 
@@ -30,7 +30,7 @@ struct Member<B> {
     task: JoinHandle<B>,
 }
 
-/// How many rounds came to their end, and how many ended with a refusal or an error.
+/// How many rounds finished, and how many of them ended with a refusal or an error.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     rounds: usize,
@@ -55,21 +55,21 @@ impl<B: Busy> Crowd<B> {
         }
     }
 
-    /// Waits until everybody has got through so many rounds.
+    /// Waits until every member has succeeded in this many rounds.
     ///
     /// # Panics
     ///
-    /// When somebody does not, or has met something wrong.
+    /// If a member does not, or gets a wrong result.
     pub async fn get_through(&mut self, rounds: usize) {
         self.each(|before, now| now.rounds >= before.rounds + rounds)
             .await;
     }
 
-    /// Waits until everybody has not got through once.
+    /// Waits until every member has failed once.
     ///
     /// # Panics
     ///
-    /// When somebody always does, or has met something wrong.
+    /// If a member never fails, or gets a wrong result.
     pub async fn fail(&mut self) {
         self.each(|before, now| now.errors > before.errors).await;
     }
@@ -89,11 +89,11 @@ impl<B: Busy> Crowd<B> {
         }
     }
 
-    /// Stops them, and gives back who they are by now, with how often they did not get through.
+    /// Stops them, and returns them as they are now, with how often they failed.
     ///
     /// # Panics
     ///
-    /// When somebody has met something wrong.
+    /// If a member has got a wrong result.
     pub async fn end(self) -> Vec<(B, usize)> {
         self.stop.store(true, Ordering::SeqCst);
         let mut ended = Vec::new();

@@ -1,4 +1,4 @@
-//! What happens to a store when its server is killed, stops, hangs, is not there, or says nothing.
+//! What happens to a store when its server is killed, stops, hangs, is missing, or does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub async fn no_end_of_a_connection_loses_an_answer<S: LoginStore>(
     traffic.end(&**store).await;
 }
 
-/// Connections that stay open, and over which nothing comes back: what the end of the server's machine looks like. The store
+/// Connections that stay open without any answer, as when the server's machine dies. The store
 /// is behind this network.
 ///
 /// # Panics
@@ -68,7 +68,7 @@ pub async fn connections_that_lead_nowhere_any_more_are_given_up<S: LoginStore>(
 ///
 /// # Panics
 ///
-/// When an operation succeeds without it, or fails with it, or when an error says the wrong things.
+/// When an operation succeeds without it, or fails with it, or if an error has the wrong message.
 pub async fn a_server_that_is_not_there_is_an_error_until_it_comes(
     server: &mut Server,
     store: &impl LoginStore,
@@ -83,7 +83,7 @@ pub async fn a_server_that_is_not_there_is_an_error_until_it_comes(
     }
 }
 
-/// A server that takes connections and answers nothing, and then goes on.
+/// A server that accepts connections without answering, and then continues.
 ///
 /// # Panics
 ///
@@ -99,11 +99,11 @@ pub async fn a_server_that_hangs_is_an_error_until_it_goes_on(
     operations::every_one_works(store).await;
 }
 
-/// Somebody takes the connection and says nothing. `store_at` makes a store at a port of 127.0.0.1, with this timeout.
+/// A listener that accepts the connection and sends nothing. `store_at` makes a store for a port of 127.0.0.1, with this timeout.
 ///
 /// # Panics
 ///
-/// When an operation succeeds, or an error says the wrong things.
+/// When an operation succeeds, or an error has the wrong message.
 pub async fn a_server_that_never_answers_is_an_error_in_time<S: LoginStore>(
     store_at: impl FnOnce(u16, Duration) -> S,
 ) {
@@ -114,7 +114,7 @@ pub async fn a_server_that_never_answers_is_an_error_in_time<S: LoginStore>(
     errors.say("has not answered within 200ms");
 }
 
-/// Requests that are given up while no answer comes.
+/// Requests that are abandoned while no answer comes.
 ///
 /// # Panics
 ///

@@ -1,12 +1,12 @@
-//! What the tests of login stores share.
+//! Code that the tests of login stores share.
 //!
 //! - The servers: those that `scripts/with-servers` gives to all tests ([`shared_url`]), and private ones that a test can
 //!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
-//! - [`RedisCluster`] and [`Watched`]: several of Redis's that belong together.
+//! - [`RedisCluster`] and [`Watched`]: several Redis servers that belong together.
 //! - [`rules`]: what holds for every store; [`faults`]: what happens when its server does not answer; [`races`]: two processes
 //!   at one store; [`caches`]: records that are kept in the process.
-//! - [`operations`] and [`Traffic`]: what is asked of a store while its server is away, and what must be left afterwards.
-//! - [`Crowd`]: many at once who do something again and again, for traffic of other kinds.
+//! - [`operations`] and [`Traffic`]: operations on a store while its server is away, and what must be left afterwards.
+//! - [`Crowd`]: many tasks that repeat something, for traffic of other kinds.
 
 pub mod attempts;
 pub mod caches;
@@ -28,29 +28,29 @@ pub use traffic::Traffic;
 
 use housekey::records::{Limit, LoginId, LoginRecord, LoginStore};
 
-/// When the tests take place, in seconds since 1970: long before what the servers' own clocks say.
+/// The time of the tests, in seconds since 1970: long before the servers' own clocks.
 pub const NOW: u64 = 1_700_000_000;
 /// How long a record lives.
 pub const HOUR: u64 = 60 * 60;
 
-/// Which server.
+/// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// PostgreSQL.
     Postgres,
-    /// PgBouncer, before a PostgreSQL server.
+    /// PgBouncer in front of a PostgreSQL server.
     PgBouncer,
     /// Redis.
     Redis,
-    /// A Redis Sentinel, which a test starts for itself.
+    /// A Redis Sentinel, which a test starts itself.
     Sentinel,
 }
 
-/// The URL of the server that all tests use at once, each with names of its own.
+/// The URL of the server that all tests share, each with its own names.
 ///
 /// # Panics
 ///
-/// When there is none, with how to get one.
+/// If there is none, with a message that says how to get one.
 pub fn shared_url(kind: Kind) -> String {
     let (variable, package) = match kind {
         Kind::Postgres | Kind::PgBouncer => ("DATABASE_URL", "housekey-postgres"),
@@ -68,7 +68,7 @@ pub fn unique_name() -> String {
     format!("test_{random:016x}")
 }
 
-/// A record with an id of its own, an hour before it expires.
+/// A record with its own id, an hour before it expires.
 pub fn record(user_id: &str) -> LoginRecord {
     let mut id = [0; 16];
     getrandom::fill(&mut id).expect("the operating system gives random bytes");
@@ -83,7 +83,7 @@ pub fn record(user_id: &str) -> LoginRecord {
     }
 }
 
-/// Keeps a record that is new.
+/// Stores a new record.
 ///
 /// # Panics
 ///

@@ -13,7 +13,7 @@ pub struct Network {
     address: SocketAddr,
     /// Where it leads.
     server: AtomicU16,
-    /// Whether what is sent over the connections made from now on is lost. Later ones have another.
+    /// Whether the connections made from now on lose what is sent. Later ones get another flag.
     lost: Mutex<Arc<AtomicBool>>,
 }
 
@@ -22,7 +22,7 @@ impl Network {
     ///
     /// # Panics
     ///
-    /// When there can be none.
+    /// If it cannot be made.
     pub async fn to(port: u16) -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let network = Arc::new(Self {
@@ -39,12 +39,12 @@ impl Network {
         self.address.port()
     }
 
-    /// Leads to another port from now on: the connections that there are stay where they are.
+    /// Leads to another port from now on. Open connections stay where they are.
     pub fn lead_to(&self, port: u16) {
         self.server.store(port, Ordering::SeqCst);
     }
 
-    /// Loses all that is sent over the connections that there are, without ever closing one: what happens when the
+    /// Loses everything sent over the open connections, without ever closing one, as when the
     /// server's machine is gone. New connections get through.
     pub fn lose_connections(&self) {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
@@ -77,7 +77,7 @@ async fn carry(
     loop {
         let read = from.read(&mut buffer).await.unwrap_or(0);
         if lost.load(Ordering::SeqCst) {
-            // Not even an end gets through.
+            // Not even the end of the connection gets through.
             std::future::pending::<()>().await;
         }
         if read == 0 || to.write_all(&buffer[..read]).await.is_err() {

@@ -8,14 +8,14 @@ use tokio::time::timeout;
 
 use crate::{HOUR, NOW, record};
 
-/// What takes longer than this has hung.
+/// An operation that takes longer than this has hung.
 pub(crate) const HUNG: Duration = Duration::from_secs(60);
 
 /// The answer of an operation.
 ///
 /// # Panics
 ///
-/// When none comes.
+/// If none comes.
 pub async fn answer<T>(
     operation: impl Future<Output = Result<T, BoxError>>,
 ) -> Result<T, BoxError> {
@@ -23,11 +23,11 @@ pub async fn answer<T>(
     answer.expect("an operation ends in time, with an answer or an error")
 }
 
-/// Asks for everything, all at once, and says which operation came to what.
+/// Runs every operation, all at once, and returns the result of each.
 ///
 /// # Panics
 ///
-/// When an error tells something of a record.
+/// If an error reveals something of a record.
 pub async fn every(store: &impl LoginStore) -> Vec<(&'static str, Result<(), BoxError>)> {
     let new = record("everything");
     let touch = Touch {
@@ -75,7 +75,7 @@ pub async fn every(store: &impl LoginStore) -> Vec<(&'static str, Result<(), Box
     results
 }
 
-/// Asks for everything, and returns the errors.
+/// Runs every operation, and returns the errors.
 ///
 /// # Panics
 ///
@@ -84,7 +84,7 @@ pub async fn every_one_fails(store: &impl LoginStore) -> Errors {
     all_have_failed(every(store).await)
 }
 
-/// Asks for everything that changes something, and returns the errors.
+/// Runs every operation that changes something, and returns the errors.
 ///
 /// # Panics
 ///
@@ -107,7 +107,7 @@ fn said(name: &str, error: &BoxError) -> String {
     format!("{name}: {error}; {error:?}; {:?}", error.source())
 }
 
-/// All that the errors of several operations say, with their causes.
+/// The messages of the errors of several operations, with their causes.
 pub struct Errors(Vec<String>);
 
 impl Errors {
@@ -134,7 +134,7 @@ impl Errors {
     }
 }
 
-/// Asks for everything.
+/// Runs every operation.
 ///
 /// # Panics
 ///

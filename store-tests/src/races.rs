@@ -1,4 +1,4 @@
-//! Two processes at one store: each rule is given two stores that share nothing but the server.
+//! Two processes at one store: each rule gets two stores that share only the server.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::{HOUR, NOW, record};
 
 /// How often each race is run.
 const ROUNDS: usize = 20;
-/// How many tasks of each kind are in it.
+/// How many tasks of each kind run in it.
 const TASKS: usize = 8;
 
-/// All of them.
+/// Runs all races.
 ///
 /// # Panics
 ///
@@ -118,7 +118,7 @@ async fn of_two_who_replace_the_same_logins_neither_waits_for_the_other<S: Login
     assert_eq!(left.expect("delete by user").len(), TASKS);
 }
 
-/// What became of many logins of a user at once, each of which is one of three at most.
+/// The results of many simultaneous logins of a user with a limit of three.
 async fn three_of_many<S: LoginStore>(
     stores: &[Arc<S>; 2],
     user_id: &'static str,
@@ -201,7 +201,7 @@ async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores:
     }
 }
 
-/// Of several users, too, of whom nobody waits for another.
+/// The same with several users, of whom none waits for another.
 async fn of_many_who_create_over_an_expired_login_one_does<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let expired = LoginRecord {
         last_seen_at: NOW - HOUR,
@@ -271,12 +271,12 @@ async fn a_purge_takes_every_expired_record_once_and_no_other<S: LoginStore>(sto
         tasks.spawn(async move { purges.delete_expired(NOW, 3).await.expect("purge") });
         tasks.spawn(async move {
             let loaded = loads.load(&alive.id, NOW).await.expect("load");
-            assert_eq!(loaded.as_ref(), Some(&alive), "who is there stays");
+            assert_eq!(loaded.as_ref(), Some(&alive), "a live record stays");
             0
         });
     }
     let mut purged: usize = tasks.join_all().await.into_iter().sum();
-    // Who meets another at the same records leaves them to that one.
+    // A purge that meets another at the same records leaves them to the other.
     purged += stores[0].delete_expired(NOW, 100).await.expect("purge");
     assert_eq!(purged, TASKS, "each is counted by the one that deleted it");
     assert!(stores[1].delete(&alive.id).await.expect("delete"));
@@ -307,7 +307,7 @@ async fn a_purge_and_a_use_agree_on_who_came_first<S: LoginStore>(stores: &[Arc<
     assert_eq!(stores[0].delete(&id).await.expect("delete"), used);
 }
 
-/// One each, now this way, now that.
+/// Both stores, in changing order.
 fn both<S>(stores: &[Arc<S>; 2], number: usize) -> [Arc<S>; 2] {
     let [one, other] = stores.clone();
     if number % 4 < 2 {

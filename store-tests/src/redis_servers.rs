@@ -1,4 +1,4 @@
-//! Servers of Redis that belong together: the nodes of a cluster, and a master with a replica and their Sentinels.
+//! Redis servers that belong together: the nodes of a cluster, and a master with a replica and their Sentinels.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::{Kind, Server, unique_name};
 
-/// How soon a server that does not answer counts as gone. Longer than a busy machine keeps one waiting.
+/// How soon a server that does not answer counts as gone. Longer than a delay on a busy machine.
 const GONE_AFTER: Duration = Duration::from_millis(1500);
-/// For how long a test waits until servers agree.
+/// How long a test waits for servers to agree.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SLOTS: u16 = 16_384;
 
-/// What somebody asks a server by `redis-cli`.
+/// The answer of a server to a command of `redis-cli`.
 ///
 /// # Panics
 ///
-/// When it answers with an error.
+/// If it answers with an error.
 fn ask(server: &Server, words: &[&str]) -> String {
     try_to_ask(server, words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
 }
@@ -37,7 +37,7 @@ fn try_to_ask(server: &Server, words: &[&str]) -> Result<String, String> {
     }
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -130,16 +130,16 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// When there are not so many.
+    /// If there is none with this number.
     pub fn node(&mut self, number: usize) -> &mut Server {
         self.nodes.get_mut(number).expect("it has so many nodes")
     }
 
-    /// What a node says to a command.
+    /// A node's answer to a command.
     ///
     /// # Panics
     ///
-    /// When it says an error.
+    /// If it answers with an error.
     pub fn ask(&self, number: usize, words: &[&str]) -> String {
         ask(&self.nodes[number], words)
     }
@@ -218,7 +218,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// How the Sentinels call it.
+    /// The Sentinels' name for the master.
     pub const NAME: &'static str = "logins";
 
     /// Starts them, and waits until the Sentinels know each other and the replica.
@@ -244,7 +244,7 @@ impl Watched {
         ] {
             writeln!(settings, "sentinel {what} {} {value}", Self::NAME).expect("a text takes it");
         }
-        // What they ask each other with.
+        // The password that they use with each other.
         writeln!(settings, "sentinel sentinel-pass {password}").expect("a text takes it");
         let start = |_| Server::start_with(Kind::Sentinel, &password, &settings);
         let watched = Self {
@@ -255,7 +255,7 @@ impl Watched {
         watched
     }
 
-    /// Waits until the Sentinels know each other and the replica, and that follows.
+    /// Waits until the Sentinels know each other and the replica, and the replica follows.
     ///
     /// # Panics
     ///
@@ -284,16 +284,16 @@ impl Watched {
         self.sentinels.iter().map(Server::url).collect()
     }
 
-    /// What all servers are reached with.
+    /// The password of all servers.
     pub fn password(&self) -> String {
         self.servers[0].password()
     }
 
-    /// The server that was the master first, or the other one.
+    /// One of the two servers: 0 was the master at the start.
     ///
     /// # Panics
     ///
-    /// When there are not so many.
+    /// If there is none with this number.
     pub fn server(&mut self, number: usize) -> &mut Server {
         self.servers.get_mut(number).expect("there are two")
     }
@@ -302,12 +302,12 @@ impl Watched {
     ///
     /// # Panics
     ///
-    /// When there are not so many.
+    /// If there is none with this number.
     pub fn sentinel(&mut self, number: usize) -> &mut Server {
         self.sentinels.get_mut(number).expect("there are three")
     }
 
-    /// Starts one again that was replaced. The Sentinels would make it a replica too, but take their time.
+    /// Restarts a server that was replaced, as a replica. The Sentinels would make it one too, but later.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What holds for every store on top of the conformance suite, whatever its numbers and its batches are.
+//! Rules for every store beyond the conformance suite, whatever its largest number and its batches are.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub async fn check<S: LoginStore>(store: Arc<S>) {
     conformance::check_races(store, tokio::spawn).await;
 }
 
-/// Of a store that keeps no number beyond this one.
+/// Rules of a store whose numbers end at this one.
 ///
 /// # Panics
 ///
@@ -58,7 +58,7 @@ pub async fn numbers_that_do_not_fit_are_the_largest_that_do(
     }
 }
 
-/// Keeps four batches of records of the user `old`, of which one expires each second from [`NOW`] on.
+/// Stores four batches of records of the user `old`, of which one expires each second from [`NOW`] on.
 ///
 /// # Panics
 ///
@@ -73,7 +73,7 @@ pub async fn fill(store: &impl LoginStore, batch: usize) {
     }
 }
 
-/// Of a store that deletes at most a batch at once, and has nothing but what [`fill`] has kept in it.
+/// Rules of a store that deletes at most a batch at once, and holds only what [`fill`] has stored.
 ///
 /// # Panics
 ///
@@ -96,11 +96,11 @@ pub async fn deletions_go_on_beyond_the_largest_batch(store: &impl LoginStore, b
     }
 }
 
-/// Of two stores at one place that are to have nothing to do with each other.
+/// Rules of two stores in one place that must not affect each other.
 ///
 /// # Panics
 ///
-/// When they have, or an operation fails.
+/// If they do, or an operation fails.
 pub async fn neighbours_share_nothing(one: &impl LoginStore, other: &impl LoginStore) {
     let record = record("1");
     create(one, &record).await;

@@ -1,4 +1,4 @@
-//! A server of one test.
+//! A server for one test.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::Kind;
 
-/// A server that a test has for itself. It ends with this value, and its data is gone then.
+/// A server that one test has to itself. When this value is dropped, the server stops and its data is deleted.
 pub struct Server {
     kind: Kind,
     dir: TempDir,
@@ -21,9 +21,9 @@ pub struct Server {
 }
 
 struct Running {
-    /// `scripts/serve`, which has become the server.
+    /// The process of `scripts/serve`, which becomes the server.
     process: Child,
-    /// Says nothing, and is closed when all processes of the server have ended.
+    /// A pipe without content, which closes when all processes of the server have ended.
     ended: Receiver<()>,
 }
 
@@ -37,7 +37,7 @@ impl Server {
         Self::start_in(kind, TempDir::new().expect("a directory"))
     }
 
-    /// Starts one of Redis's with these further lines of configuration and this password.
+    /// Starts a Redis server with these additional lines of configuration and this password.
     ///
     /// # Panics
     ///
@@ -88,7 +88,7 @@ impl Server {
         Self::start_in(primary.kind, dir)
     }
 
-    /// Starts PgBouncer before a PostgreSQL server, in transaction mode, with these settings too.
+    /// Starts PgBouncer in front of a PostgreSQL server, in transaction mode, with these additional settings.
     ///
     /// # Panics
     ///
@@ -101,27 +101,27 @@ impl Server {
         Self::start_in(Kind::PgBouncer, dir)
     }
 
-    /// Where it has its data, in the folder `data` if it is PostgreSQL. Whatever is put there is its own from the next start on.
+    /// The folder with its data, in `data` if it is PostgreSQL. The server uses files put there from its next start on.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Where it is, with the password. The same after each start.
+    /// Its URL, with the password. The same after each start.
     pub fn url(&self) -> String {
         fs::read_to_string(self.dir.path().join("url")).expect("scripts/serve writes it")
     }
 
-    /// What it is reached with.
+    /// Its password.
     pub fn password(&self) -> String {
         fs::read_to_string(self.dir.path().join("password")).expect("scripts/serve writes it")
     }
 
-    /// On which port of 127.0.0.1 it is.
+    /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.number("port")
     }
 
-    /// On which port a node of a cluster of Redis is for the other nodes.
+    /// The port of a Redis Cluster node for the other nodes.
     pub fn bus_port(&self) -> u16 {
         self.number("bus")
     }
@@ -166,7 +166,7 @@ impl Server {
         self.end("KILL");
     }
 
-    /// Tells it to stop at once, but in order: SIGTERM, and for PostgreSQL SIGINT, since at SIGTERM that waits for its
+    /// Stops it at once, but cleanly: SIGTERM, and for PostgreSQL SIGINT, because at SIGTERM PostgreSQL waits for its
     /// clients to leave.
     pub fn stop(&mut self) {
         self.end(match self.kind {
@@ -175,12 +175,12 @@ impl Server {
         });
     }
 
-    /// Holds it (SIGSTOP): it takes connections and answers nothing.
+    /// Freezes it (SIGSTOP): it accepts connections and does not answer.
     pub fn freeze(&self) {
         signal("STOP", &self.processes());
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     pub fn thaw(&self) {
         signal("CONT", &self.processes());
     }
@@ -203,10 +203,10 @@ impl Server {
 }
 
 impl Running {
-    /// The server, which is held by this, and its processes for each connection, if it has such.
+    /// The server, which this freezes, and its processes for each connection, if it has any.
     fn processes(&self) -> Vec<u32> {
         let parent = self.process.id();
-        // Nobody is born while the parent is held.
+        // No process starts while the parent is frozen.
         signal("STOP", &[parent]);
         let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
             .expect("Linux says which processes a process has");
@@ -223,7 +223,7 @@ impl Drop for Server {
     }
 }
 
-/// Waits for the line of the log that says so, and goes on reading what follows.
+/// Waits for a line of the log that contains this, and goes on reading the rest.
 fn wait_until_ready(output: PipeReader) -> Receiver<()> {
     let (ready, is_ready) = channel();
     let (ends, ended) = channel::<()>();
@@ -253,7 +253,7 @@ fn wait_until_ready(output: PipeReader) -> Receiver<()> {
     }
 }
 
-/// PostgreSQL, which says what kind when it is a standby; Redis; PgBouncer; a Sentinel.
+/// The lines that say that a server is ready: PostgreSQL (a standby has a line of its own), Redis, PgBouncer, a Sentinel.
 fn says_ready(line: &str) -> bool {
     let line = line.to_lowercase();
     [
@@ -266,7 +266,7 @@ fn says_ready(line: &str) -> bool {
     .any(|words| line.contains(words))
 }
 
-/// That one of them has ended meanwhile is no fault.
+/// One of them may have ended meanwhile: that is not an error.
 fn signal(name: &str, processes: &[u32]) {
     let sent = Command::new("kill")
         .arg(format!("-{name}"))

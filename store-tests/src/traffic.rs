@@ -1,4 +1,4 @@
-//! Parallel traffic that remembers what it was told.
+//! Parallel traffic that remembers every answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::crowd::{Busy, Crowd};
 use crate::operations::answer;
 use crate::{HOUR, NOW, record};
 
-/// How many use the store at once.
+/// How many clients use the store at once.
 const WORKERS: usize = 8;
 
-/// Many who log in, use their logins, change and end them, and remember every answer. Errors are what a server that goes
-/// away makes; an answer, once given, must stay true.
+/// Many clients that log in, use their logins, change and end them, and remember every answer. A server that goes away
+/// causes errors; an answer, once given, must stay true.
 pub struct Traffic<S>(Crowd<Worker<S>>);
 
 struct Worker<S> {
@@ -25,7 +25,7 @@ struct Worker<S> {
     last: Option<LoginId>,
 }
 
-/// What the store has said. What is unknown since an error is not in it.
+/// The store's answers, without what is unknown after an error.
 #[derive(Default)]
 struct Answers(HashMap<LoginId, Option<LoginRecord>>);
 
@@ -40,21 +40,21 @@ impl<S: LoginStore> Traffic<S> {
         })))
     }
 
-    /// Waits until everybody has got through some rounds without an error.
+    /// Waits until every client has finished some rounds without an error.
     pub async fn flows(&mut self) {
         self.0.get_through(5).await;
     }
 
-    /// Waits until everybody has met an error.
+    /// Waits until every client has met an error.
     pub async fn fails(&mut self) {
         self.0.fail().await;
     }
 
-    /// Ends it, and compares what is in the store with what it has said.
+    /// Ends it, and compares the contents of the store with its answers.
     ///
     /// # Panics
     ///
-    /// When something is lost that was answered.
+    /// If an answered change is lost.
     pub async fn end(self, store: &S) {
         let mut count = 0;
         for (worker, _) in self.0.end().await {

@@ -1,4 +1,4 @@
-//! A login page where guesses have to wait. Sign in as `mia` with the password `correct horse`.
+//! A login page where guesses have to wait. Log in as `mia` with the password `correct horse`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,12 +39,12 @@ async fn sign_in(
     login: Login<Member>,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Error> {
-    // Before anything is looked up. Refused, this is a 429 that says when to come back.
+    // Ask before you look anything up. If it is refused, `?` answers with a 429 that says when to come back.
     let attempt = login.attempt("password", &form.name).await?;
 
     let hash = (form.name == "mia").then_some(&*site.hash_of_mia);
     if !site.passwords.verify(&form.password, hash).await? {
-        return Ok((StatusCode::UNAUTHORIZED, FORM).into_response()); // it counts as failed already
+        return Ok((StatusCode::UNAUTHORIZED, FORM).into_response()); // already counted as failed
     }
     attempt.succeeded().await?;
     login.login_user(&Member("mia")).await?;
@@ -54,7 +54,7 @@ async fn sign_in(
 pub(crate) async fn app() -> Result<Router, BoxError> {
     let passwords = Passwords::new();
     let hash_of_mia = passwords.hash("correct horse").await?;
-    let store = MemoryLoginStore::new(); // or the clone of your login store
+    let store = MemoryLoginStore::new(); // or a clone of your login store
     let three_free = AttemptSchedule {
         free: 3,
         first_delay: Duration::from_secs(30),

@@ -1,7 +1,7 @@
 //! A login in two steps: a password, then a passkey.
 //!
-//! A challenge is kept on the server under the number of the login that has begun ([`PendingLogin::id`]), and taken out by the first
-//! answer, so that no answer counts twice and none counts for another login.
+//! The server keeps each challenge under the id of the begun login ([`PendingLogin::id`]). The first answer removes it, so that an
+//! answer cannot count twice or for another login.
 
 mod challenges;
 #[cfg(test)]
@@ -18,12 +18,12 @@ use challenges::Challenges;
 use housekey_axum::*;
 use webauthn_rs::prelude::*;
 
-/// In place of a row of your table of users, and of the table of their passkeys.
+/// In place of a row of your users table, and of the table of their passkeys.
 #[derive(Clone)]
 struct Member {
     name: &'static str,
     password_hash: String,
-    /// What authenticators know the member by: never the name, which may change.
+    /// The id by which authenticators know the member: not the name, which may change.
     handle: Uuid,
     passkeys: Arc<Mutex<Vec<Passkey>>>,
 }
@@ -56,7 +56,7 @@ struct Credentials {
     password: String,
 }
 
-/// What a script is answered: where to go, or why not.
+/// The answer to the script: where to go, or why not.
 type Answer<T> = Result<Json<T>, Response>;
 
 fn refused(why: &'static str) -> Response {
@@ -128,7 +128,7 @@ async fn second_step(
         login.login_failed(Some(&pending));
         return Err(refused("The passkey is not one of yours."));
     };
-    // A counter that goes back is a copy of the passkey, and an error above.
+    // A counter that goes back means that the passkey was copied: an error above.
     pending.with(|passkeys| {
         for passkey in passkeys {
             passkey.update_credential(&used);
@@ -155,7 +155,7 @@ async fn registration_challenge(
         member.name,
         Some(ids),
     );
-    let (challenge, state) = begun.map_err(|_| refused("No passkey can be made now."))?;
+    let (challenge, state) = begun.map_err(|_| refused("A passkey cannot be made now."))?;
     match site.registering.keep(&member.id(), state) {
         true => Ok(Json(challenge)),
         false => Err(refused("Too many people are doing this. Try again soon.")),
@@ -187,7 +187,7 @@ const SIGN_OUT: &str = "<form method=post action=/logout><button>Sign out</butto
 const USE: &str = "<p>Your passkey proves that it’s you.</p><p role=alert></p>
     <button data-passkey=use>Use a passkey</button><script src=/passkeys.js></script>";
 const REGISTER: &str =
-    "<p>From then on, signing in takes it and your password.</p><p role=alert></p>
+    "<p>From then on, signing in takes the passkey and your password.</p><p role=alert></p>
     <button data-passkey=register>Make a passkey</button><script src=/passkeys.js></script>";
 
 fn page(title: &str, body: &str) -> Html<String> {
@@ -203,7 +203,7 @@ async fn script() -> impl IntoResponse {
     (kind, include_str!("passkeys.js"))
 }
 
-/// The site at an address, which passkeys are bound to. It keeps nothing: yours has a database and a login store of its own.
+/// The site at an address, to which passkeys are bound. It keeps nothing on disk. Yours has a database, and a login store there.
 async fn site(origin: &str) -> Result<Router, BoxError> {
     let origin = Url::parse(origin)?;
     let domain = origin.domain().unwrap_or_default().to_owned();

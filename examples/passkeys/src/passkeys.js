@@ -1,4 +1,4 @@
-// Asks for a challenge, lets the browser answer it by a passkey, and sends the answer.
+// Asks for a challenge, lets the browser answer it with a passkey, and sends the answer.
 async function post(path, body) {
   const response = await fetch(path, {
     method: "POST",

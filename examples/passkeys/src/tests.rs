@@ -1,4 +1,4 @@
-//! Passkeys in a real browser with a virtual authenticator, and what a copy of a cookie or of an answer is worth.
+//! Passkeys in a real browser with a virtual authenticator, and what a copy of a cookie or of an answer can do.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -26,7 +26,7 @@ fn there_are_no_more_challenges_than_there_is_room_for() {
     assert!(challenges.keep("17", ()), "in place of another");
 }
 
-/// The site at a port of its own.
+/// The site, at its own port.
 async fn open() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
@@ -37,7 +37,7 @@ async fn open() -> String {
 
 const MIA: [(&str, &str); 2] = [("name", "mia"), ("password", "correct horse")];
 
-/// What the server answers this browser's script: its status.
+/// The status of the server's answer to this browser's script.
 async fn send(browser: &Browser, path: &str, body: &str) -> i64 {
     let script = "const [path, body, done] = arguments;
         fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
@@ -48,7 +48,7 @@ async fn send(browser: &Browser, path: &str, body: &str) -> i64 {
     answer.await.unwrap().as_i64().unwrap()
 }
 
-/// An answer to a challenge by the browser's passkey, not yet sent.
+/// The browser's passkey's answer to a challenge, not yet sent.
 async fn answer(browser: &Browser) -> String {
     let script = "const done = arguments[0];
         (async () => {
@@ -85,20 +85,20 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
     mia.picture("passkeys-home.png").await;
     mia.press("main button").await;
 
-    // One step is no login.
+    // One step is not a login.
     mia.go("/passkeys").await;
     mia.submit(&MIA).await;
     assert_eq!(mia.path().await, "/second-step");
     mia.picture("passkeys-second-step.png").await;
 
-    // Somebody copies the cookies. Their browser has no passkey, and their answer is somebody else's.
+    // A thief copies the cookies. The thief's browser has no passkey, and the answer belongs to another user.
     let thief = chromium.browser(&site).await;
     thief.go("/login").await;
     thief.put_cookies(mia.cookies().await).await;
     thief.go("/second-step").await;
     assert_eq!(thief.path().await, "/second-step");
 
-    // An answer is for one challenge: another challenge takes its place.
+    // An answer is for one challenge, and another challenge replaces that one.
     let stale = answer(&mia).await;
     let right = answer(&mia).await;
     assert_eq!(send(&mia, "/second-step", &stale).await, 401);
@@ -112,7 +112,7 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
     mia.go("/").await;
     assert_eq!(mia.path().await, "/");
 
-    // Neither the copy nor the answer is worth anything afterwards, also with another first step.
+    // Afterwards neither the copy nor the answer is worth anything, even with another first step.
     assert_eq!(send(&thief, "/second-step", &right).await, 401);
     assert_eq!(send(&thief, "/second-step/challenge", "{}").await, 401);
     thief.go("/login").await;
@@ -123,7 +123,7 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
     thief.go("/").await;
     assert!(thief.path().await.starts_with("/login"));
 
-    // By the page itself, and back to where she was going.
+    // With the page itself, and on to the page she wanted.
     mia.press("main button").await;
     mia.go("/passkeys").await;
     mia.submit(&MIA).await;

@@ -1,11 +1,11 @@
-//! The smallest whole program on actix-web: sign in with "remember me", a page for members, sign out.
+//! The smallest whole program on actix-web: log in with "remember me", a page for members, log out.
 //!
-//! `cargo run -p quickstart-actix`, then open http://127.0.0.1:3001 and sign in as `mia` with `correct horse`.
+//! `cargo run -p quickstart-actix`, then open http://127.0.0.1:3001 and log in as `mia` with `correct horse`.
 
-use actix_web::{App, Either, HttpServer, http::StatusCode, web::*};
+use actix_web::{App, HttpResponse, HttpServer, web::*};
 use housekey_actix::*;
 
-/// Whatever your users are. housekey asks for their id, which must never become somebody else's: a number, not the name.
+/// Your user type. housekey asks for its id, which must never belong to another user later: a row's id, not a name.
 struct Member(usize, &'static str);
 
 impl User for Member {
@@ -21,7 +21,7 @@ struct Credentials {
     remember: Option<String>, // a checkbox: absent when it is not ticked
 }
 
-// Posts to its own address, and so keeps the `next` in it.
+// Posts to its own address, which keeps the `next` in it.
 const FORM: &str = "<form method=post><label>Name <input name=name></label> <label>Password <input
     name=password type=password></label> <label><input name=remember type=checkbox> Remember me</label> <button>Sign in";
 
@@ -35,15 +35,15 @@ async fn login(
     login: Login<Member>,
     next: NextUrl,
     Form(form): Form<Credentials>,
-) -> Result<Either<SeeOther, (Html, StatusCode)>, Error> {
+) -> Result<HttpResponse, Error> {
     let found = users.iter().position(|(name, _)| *name == form.name);
     let is_right = passwords.verify(&form.password, found.map(|row| &*users[row].1));
     let (Some(row), true) = (found, is_right.await?) else {
-        return Ok(Either::Right((Html::new(FORM), StatusCode::UNAUTHORIZED)));
+        return Ok(HttpResponse::Unauthorized().body("Wrong name or password"));
     };
     let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
     login.login_user(&member).remember(remember).await?;
-    Ok(Either::Left(next.or("/")?))
+    Ok(next.or("/")?.into())
 }
 
 async fn logout(login: Login<Member>) -> Result<Redirect, Error> {

@@ -1,13 +1,13 @@
-//! The smallest whole program: sign in with "remember me", a page for members, sign out.
+//! The smallest whole program: log in with "remember me", a page for members, log out.
 //!
-//! `cargo run -p quickstart`, then open http://127.0.0.1:3000 and sign in as `mia` with `correct horse`.
+//! `cargo run -p quickstart`, then open http://127.0.0.1:3000 and log in as `mia` with `correct horse`.
 
 use std::future::ready;
 
 use axum::{Form, Router, extract::State, http::StatusCode, response::*, routing};
 use housekey_axum::*;
 
-/// Whatever your users are. housekey asks for their id, which must never become somebody else's: a number, not the name.
+/// Your user type. housekey asks for its id, which must never belong to another user later: a row's id, not a name.
 struct Member(usize, &'static str);
 
 impl User for Member {
@@ -23,7 +23,7 @@ struct Credentials {
     remember: Option<String>, // a checkbox: absent when it is not ticked
 }
 
-// Posts to its own address, and so keeps the `next` in it.
+// Posts to its own address, which keeps the `next` in it.
 const FORM: Html<&str> = Html("<form method=post><label>Name <input name=name></label> <label>Password <input
     name=password type=password></label> <label><input name=remember type=checkbox> Remember me</label> <button>Sign in");
 
@@ -39,10 +39,10 @@ async fn sign_in(
     Form(form): Form<Credentials>,
 ) -> Result<Response, Error> {
     let found = users.iter().position(|(name, _)| *name == form.name);
-    let hash = found.map(|row| users[row].1.as_str());
-    let is_right = passwords.verify(&form.password, hash).await?;
-    let Some(row) = found.filter(|_| is_right) else {
-        return Ok((StatusCode::UNAUTHORIZED, FORM).into_response());
+    let is_right = passwords.verify(&form.password, found.map(|row| &*users[row].1));
+    let (Some(row), true) = (found, is_right.await?) else {
+        let wrong = (StatusCode::UNAUTHORIZED, "Wrong name or password");
+        return Ok(wrong.into_response());
     };
     let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
     login.login_user(&member).remember(remember).await?;

@@ -1,4 +1,4 @@
-//! A login in two steps: a password, then a code of an authenticator app or a recovery code.
+//! A login in two steps: a password, then a code from an authenticator app or a recovery code.
 
 mod second_factor;
 #[cfg(test)]
@@ -23,7 +23,7 @@ struct Member {
     factors: Arc<Mutex<Factors>>,
 }
 
-/// The second factor, once it was set up, and one that is being set up.
+/// The second factor that is in use, and one that is being set up.
 #[derive(Default)]
 struct Factors {
     ready: Option<SecondFactor>,
@@ -32,7 +32,7 @@ struct Factors {
 
 impl User for Member {
     fn id(&self) -> String {
-        self.name.to_owned() // here the name never changes; yours will, so let it be the row's number
+        self.name.to_owned() // names never change here; yours may, so use the row's id
     }
 }
 
@@ -100,7 +100,7 @@ async fn log_in(
         login.login_user(member).remember(remember).await?;
         return Ok(next.or("/")?.into_response());
     }
-    // Half logged in. What was said here holds for the login that the second step makes.
+    // Half logged in. These options hold for the login that the second step makes.
     login
         .begin(member)
         .remember(remember)
@@ -146,7 +146,7 @@ fn reason(answer: Answer) -> &'static str {
     }
 }
 
-/// A new second factor, for somebody who has just proved who they are.
+/// A new second factor, for a member who has just proved who they are.
 async fn set_up_page(
     FreshLoginRequired(member): FreshLoginRequired<Member>,
 ) -> Result<Html<String>, Error> {
@@ -158,7 +158,7 @@ fn set_up(member: &Member) -> Result<Html<String>, BoxError> {
     let (picture, secret) = new.to_show()?;
     member.with(|factors| factors.new = Some(new));
     let scan = "<p>Scan this with your authenticator app, then type the code that it shows.</p>";
-    // The SVG stands behind an XML declaration, which has no place in a page.
+    // The SVG follows an XML declaration, which does not belong in a page.
     let picture = picture.split_once("?>").map_or("", |(_, svg)| svg);
     let form = code_form("The code");
     Ok(page(
@@ -232,7 +232,7 @@ fn failed(error: BoxError) -> Error {
         .into()
 }
 
-/// The site. It keeps nothing: yours has a database and, so that what had begun is finished once only, a login store.
+/// The site. It keeps nothing on disk. Yours has a database, and a login store there, so that a login can be finished only once.
 async fn site() -> Result<Router, BoxError> {
     let passwords = Passwords::new();
     let member = Member {

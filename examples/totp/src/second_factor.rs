@@ -1,4 +1,4 @@
-//! A member's second factor: the codes of an authenticator app, and recovery codes for the day when the phone is gone.
+//! A member's second factor: codes from an authenticator app, and recovery codes in case the phone is lost.
 
 use std::time::SystemTime;
 
@@ -7,32 +7,32 @@ use qrcode::{QrCode, render::svg};
 use sha2::{Digest as _, Sha256};
 use totp_rs::{Builder, Secret, Totp};
 
-/// Wrong codes in a row, and how long none is looked at afterwards: a million codes are soon guessed.
+/// The wrong codes in a row that are allowed, and the seconds in which no code is checked afterwards: a million codes are soon guessed.
 const TRIES: u32 = 5;
 const PAUSE: u64 = 15 * 60;
 
-/// What came of a code.
+/// The result of checking a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Right,
     Wrong,
-    /// It was not looked at.
+    /// The code was not checked.
     Paused,
 }
 
-/// In place of some columns of your table of users. The app's secret has to be kept as it is: encrypt it there.
+/// In place of some columns of your users table. The app's secret cannot be hashed, so encrypt it there.
 pub(crate) struct SecondFactor {
     app: Totp,
-    /// The half minute of the last code that was used. A code counts once, and so does none from before.
+    /// The half minute of the last code that was used. That code does not count again, and neither do earlier ones.
     used: u64,
-    /// Of each recovery code that is left. They are random and long, so that a quick hash will do.
+    /// The hashes of the recovery codes that are left. The codes are random and long, so a fast hash is enough.
     recovery: Vec<[u8; 32]>,
     wrong: u32,
     paused_until: u64,
 }
 
 impl SecondFactor {
-    /// A new one, which counts once its first code was right.
+    /// A new second factor. Put it to use when its first code is right.
     pub(crate) fn new(account: &str) -> Result<Self, BoxError> {
         let app = Builder::new().with_secret(Secret::new_stack(random()?));
         let app = app.with_account_name(account).with_issuer(Some("Housekey"));
@@ -45,7 +45,7 @@ impl SecondFactor {
         })
     }
 
-    /// A picture for the app's camera, as SVG, and the secret for who has to type it.
+    /// A picture for the app's camera, as SVG, and the secret for people who have to type it.
     pub(crate) fn to_show(&self) -> Result<(String, String), BoxError> {
         let picture = QrCode::new(self.app.to_url()?)?
             .render::<svg::Color<'_>>()
@@ -53,7 +53,7 @@ impl SecondFactor {
         Ok((picture, self.app.secret().to_base32()))
     }
 
-    /// Ten recovery codes in place of those before. They are shown once, and only their hashes are kept.
+    /// Ten recovery codes that replace the earlier ones. They are shown once, and only their hashes are kept.
     pub(crate) fn new_recovery_codes(&mut self) -> Result<Vec<String>, BoxError> {
         let code = |_| Ok(hex(&random::<10>()?));
         let codes = (0..10).map(code).collect::<Result<Vec<_>, BoxError>>()?;
@@ -64,8 +64,8 @@ impl SecondFactor {
         Ok(codes.into_iter().map(in_groups).collect())
     }
 
-    /// Whether a code of either kind is right. It is used up then. Ask under a lock, or in a transaction, so that of two
-    /// requests with one code one is first.
+    /// Checks a code of either kind, and uses it up if it is right. Call it under a lock or in a transaction, so that of two
+    /// requests with the same code only one succeeds.
     pub(crate) fn accept(&mut self, code: &str, now: SystemTime) -> Answer {
         let now = now.duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_secs());

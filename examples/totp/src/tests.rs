@@ -22,7 +22,7 @@ fn the_guide_shows_this_very_program() {
     }
 }
 
-/// The code that the app with this secret shows, so many seconds from now.
+/// The code that the app with this secret shows in this many seconds.
 fn code(secret: &str, from_now: i64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let at = now.unwrap().as_secs().checked_add_signed(from_now).unwrap();
@@ -64,7 +64,7 @@ fn after_five_wrong_codes_none_is_looked_at_for_a_while() {
     assert_eq!(factor.accept(&codes[0], later), Answer::Right);
 }
 
-/// The site at a port of its own.
+/// The site, at its own port.
 async fn open() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -94,7 +94,7 @@ async fn mia_sets_up_her_app_and_signs_in_with_it_and_a_copied_cookie_is_worth_n
     mia.picture("totp-home.png").await;
     mia.press("main button").await;
 
-    // One step is no login, and leads on to the second.
+    // One step is not a login, and leads to the second.
     mia.go("/authenticator").await;
     assert_eq!(mia.path().await, "/login?next=%2Fauthenticator");
     mia.submit(&MIA).await;
@@ -103,27 +103,27 @@ async fn mia_sets_up_her_app_and_signs_in_with_it_and_a_copied_cookie_is_worth_n
     assert!(mia.path().await.starts_with("/login"));
     mia.go("/second-step").await;
 
-    // Somebody copies what the browser has, and may look at the page of the second step.
+    // A thief copies the browser's cookies, and can open the page of the second step.
     let thief = chromium.browser(&site).await;
     thief.go("/login").await;
     thief.put_cookies(mia.cookies().await).await;
     thief.go("/second-step").await;
     assert_eq!(thief.path().await, "/second-step");
 
-    // A code that was used is wrong; the next one is right, and leads to where she was going.
+    // A code that was used is wrong; the next one is right, and leads to the page she wanted.
     mia.submit(&[("code", "000000")]).await;
     assert!(mia.text().await.contains("wrong"));
     mia.picture("totp-second-step.png").await;
     mia.submit(&[("code", &code(&secret, 30))]).await;
     assert_eq!(mia.path().await, "/authenticator");
 
-    // The copy is worth nothing any more, whatever code comes with it.
+    // The copy is now worthless, whatever code comes with it.
     thief.submit(&[("code", &recovery)]).await;
     assert_eq!(thief.path().await, "/login");
     thief.go("/").await;
     assert!(thief.path().await.starts_with("/login"));
 
-    // The recovery code was not used up by that, and is by this.
+    // The thief did not use up the recovery code; she does.
     for (browser, leads_to) in [(&mia, "/"), (&thief, "/second-step")] {
         browser.go("/login").await;
         browser.submit(&MIA).await;
