@@ -3,12 +3,13 @@
 //! What a login needs when the browser comes back (state, nonce, PKCE verifier) waits in that browser's session, which is signed, and
 //! is taken out by the first answer that belongs to it.
 
+mod members;
 mod provider;
 #[cfg(test)]
 mod tests;
 
 use std::env;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -18,56 +19,15 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use housekey_axum::*;
-use provider::{Begun, LIFETIME, Proof, Provider, Refusal};
+use members::{Member, Members};
+use provider::{Begun, LIFETIME, Provider, Refusal};
 use subtle::ConstantTimeEq;
 
 /// The name of what waits in the session, and for how long.
 const BEGUN: &str = "oidc";
-const MINUTES: Duration = Duration::from_secs(10 * 60);
-
-/// In place of a row of your table of users, with its number.
-#[derive(Clone)]
-struct Member {
-    number: usize,
-    issuer: String,
-    subject: String,
-    name: String,
-}
-
-impl User for Member {
-    fn id(&self) -> String {
-        self.number.to_string()
-    }
-}
-
-/// In place of your table of users.
-#[derive(Clone, Default)]
-struct Members(Arc<Mutex<Vec<Member>>>);
-
-impl Members {
-    /// The member by issuer and subject, which never become another user's. A user who was never here before is new.
-    fn of(&self, proof: &Proof) -> Member {
-        let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (&proof.issuer, &proof.subject);
-        let found = members.iter().find(|it| (&it.issuer, &it.subject) == key);
-        if let Some(found) = found {
-            return found.clone();
-        }
-        let new = Member {
-            number: members.len(),
-            issuer: proof.issuer.clone(),
-            subject: proof.subject.clone(),
-            name: proof.name.clone(),
-        };
-        members.push(new.clone());
-        new
-    }
-
-    fn load(&self, id: &str) -> Option<Member> {
-        let members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        members.get(id.parse::<usize>().ok()?).cloned()
-    }
-}
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// A longer `next` is forgotten, since all of this has to fit into a cookie.
+const LONGEST_NEXT: usize = 1000;
 
 struct Site {
     members: Members,
@@ -85,7 +45,7 @@ async fn home(LoginRequired(member): LoginRequired<Member>) -> Html<String> {
     )
 }
 
-/// A page that wants a fresh login.
+/// A page that needs a fresh login.
 async fn account(FreshLoginRequired(member): FreshLoginRequired<Member>) -> Html<String> {
     let text = format!(
         "<p>You are {} of {}.</p><p><a href=/>Back</a></p>",
@@ -101,7 +61,7 @@ async fn login_page() -> Html<String> {
 
 async fn confirm_page() -> Html<String> {
     page(
-        "It’s you?",
+        "Prove that it’s you",
         &format!("<p>This page needs a login of the last hour.</p>{LOG_IN}"),
     )
 }
@@ -110,7 +70,7 @@ async fn log_in(site: Shared, session: Session, next: NextUrl) -> Result<Respons
     begin(&site, LIFETIME, &session, &next).await
 }
 
-/// The provider is to ask again, whoever is logged in there.
+/// For a fresh login: the provider asks its user again, although they are logged in there.
 async fn confirm(site: Shared, session: Session, next: NextUrl) -> Result<Response, Error> {
     begin(&site, Duration::ZERO, &session, &next).await
 }
@@ -121,8 +81,8 @@ async fn begin(
     session: &Session,
     next: &NextUrl,
 ) -> Result<Response, Error> {
-    let begun = site.provider.begin(max_age, next.get(), (site.now)()).await;
-    match begun {
+    let next = next.get().filter(|next| next.len() <= LONGEST_NEXT);
+    match site.provider.begin(max_age, next, (site.now)()).await {
         Ok((url, begun)) => {
             session.insert(BEGUN, &begun)?;
             Ok(Redirect::to(url.as_str()).into_response())
@@ -146,7 +106,7 @@ async fn callback(
     next: NextUrl,
     answer: Result<Query<Answer>, QueryRejection>,
 ) -> Result<Response, Error> {
-    // First of all: is it the answer to what this browser began? What is not changes nothing.
+    // Before anything else: does it answer what this browser began? If it does not, it changes nothing.
     let begun: Option<Begun> = session.get(BEGUN)?;
     let (Some(begun), Ok(Query(answer))) = (begun, answer) else {
         return Ok(not_begun());
@@ -158,7 +118,7 @@ async fn callback(
     }
     // From here on it is used up, whatever comes of it.
     session.remove(BEGUN)?;
-    if (site.now)() > begun.at + MINUTES {
+    if (site.now)() > begun.at + PATIENCE {
         return Ok(not_begun());
     }
     let next = next.or_field(begun.next.as_deref());
@@ -205,7 +165,7 @@ async fn logged_out(State(site): Shared) -> Html<String> {
 }
 
 fn not_begun() -> Response {
-    let why = "This login didn’t begin in this browser, is over, or took too long.";
+    let why = "This login didn’t begin in this browser, was used already, or took too long.";
     trouble(StatusCode::BAD_REQUEST, why)
 }
 
@@ -228,7 +188,7 @@ fn refused(refusal: Refusal) -> Response {
 
 fn trouble(status: StatusCode, why: &str) -> Response {
     let body = format!("<p role=alert>{why}</p><p><a href=/login>Log in</a></p>");
-    (status, page("You aren’t logged in by this", &body)).into_response()
+    (status, page("That didn’t work", &body)).into_response()
 }
 
 // Posts to its own address, and so keeps the `next` in it.

@@ -307,6 +307,27 @@ async fn what_is_wrong_is_told_and_logs_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_too_long_to_wait_in_the_session_is_forgotten() {
+    let (world, chromium) = (World::open().await, Chromium::start().await);
+    let mia = chromium.browser(&world.site).await;
+    for (length, is_kept) in [(1000, true), (1001, false), (6000, false)] {
+        let next = format!(
+            "/?{}",
+            "&\\".repeat(length / 2 - 1) + &"x".repeat(length % 2)
+        );
+        let encoded = next.replace('&', "%26").replace('\\', "%5C");
+        mia.go(&format!("/login?next={encoded}")).await;
+        mia.press("main button").await;
+        if length == 1000 {
+            mia.submit(&[("name", "mia")]).await;
+        }
+        assert!(mia.text().await.contains("Hello, mia"), "{length}");
+        assert_eq!(mia.path().await.len() > 1, is_kept, "{length}");
+    }
+    mia.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_site_whose_provider_is_away_from_the_start_says_so() {
     let (mut world, chromium) = (World::open().await, Chromium::start().await);
     world.provider.kill().await.unwrap();
