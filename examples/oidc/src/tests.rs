@@ -20,6 +20,19 @@ use tokio::process::{Child, Command};
 
 use crate::provider::Provider;
 
+#[test]
+fn the_guide_shows_parts_of_this_very_program() {
+    let guide = include_str!("../../../docs/openid-connect.md");
+    let program = [include_str!("main.rs"), include_str!("provider.rs")];
+    let shown = guide.split("```rust,ignore\n").skip(1);
+    let shown: Vec<_> = shown.filter_map(|part| part.split("```").next()).collect();
+    assert_eq!(shown.len(), 3);
+    for part in shown {
+        let is_there = program.iter().any(|file| file.contains(part));
+        assert!(is_there, "not in examples/oidc/src: {part}");
+    }
+}
+
 /// The site beside a provider of its own, and what a test sees of it from outside of the browsers.
 struct World {
     site: String,
@@ -127,7 +140,7 @@ async fn provider(site: &str) -> (Child, String) {
             return (child, issuer.to_owned());
         }
     }
-    panic!("the provider starts");
+    panic!("the provider starts: try `node provider.js` in examples/oidc/provider");
 }
 
 /// From the site's login page to the provider's.
