@@ -314,3 +314,37 @@ fn the_applications_values_are_named_and_not_shown() {
         assert!(!format!("{reading:?}").contains("secret wish"));
     }
 }
+
+#[test]
+fn a_lifetime_of_a_login_holds_also_once_its_session_has_a_record() {
+    let (store, clock) = (MemoryLoginStore::new(), Clock::default());
+    let alone = manager(Flask, None, &clock);
+    let recorded = manager(Flask, Some(&store), &clock);
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let [name, _] = names(Flask);
+    // One is only seen by the program with records, the other gets a record there in time.
+    for seen_in_time in [false, true] {
+        let mut browser = Browser::of(&alone);
+        let mia = Member("mia".to_owned());
+        block_on(browser.log_in_with(&mia, |login| login.lifetime(minutes(15)))).unwrap();
+        assert_eq!(
+            read(&alone, &mut browser, name).verdict,
+            CookieVerdict::Counts
+        );
+        let ends_at = read(&alone, &mut browser, name).ends_at.unwrap();
+        let now = Duration::from_secs(clock.now());
+        assert_eq!(
+            ends_at.duration_since(std::time::UNIX_EPOCH).unwrap(),
+            now + minutes(15)
+        );
+        if seen_in_time {
+            assert!(counts(&recorded, &mut browser, name));
+        }
+        clock.advance(minutes(15));
+        for manager in [&alone, &recorded] {
+            let verdict = read(manager, &mut browser, name).verdict;
+            assert_eq!(verdict, CookieVerdict::Ended(EndReason::LifetimeOver));
+            assert!(!counts(manager, &mut browser, name), "{seen_in_time}");
+        }
+    }
+}

@@ -2,10 +2,17 @@
 
 use super::state::View;
 use crate::owned;
-use crate::session::keys;
+use crate::session::{SessionMap, keys};
 
 /// In digits. The limit lets the code find the owner behind them.
 const LENGTH: usize = 20;
+
+/// When this user's login ends by itself. An end that a peer left from another user's login does not count.
+pub(crate) fn end_of(session: &SessionMap, user_id: &str) -> Option<u64> {
+    let value = session.text(keys::ENDS_AT)?;
+    let (ends_at, owner) = owned::split(&value, LENGTH)?;
+    (owner == user_id).then(|| ends_at.parse().ok())?
+}
 
 impl View<'_> {
     pub(crate) fn write_end(&mut self, user_id: &str, ends_at: u64) {
@@ -13,11 +20,8 @@ impl View<'_> {
         self.session.set_text(keys::ENDS_AT, &value);
     }
 
-    /// When this user's login ends by itself. An end that a peer left from another user's login does not count.
-    fn session_end(&self, user_id: &str) -> Option<u64> {
-        let value = self.session.text(keys::ENDS_AT)?;
-        let (ends_at, owner) = owned::split(&value, LENGTH)?;
-        (owner == user_id).then(|| ends_at.parse().ok())?
+    pub(crate) fn session_end(&self, user_id: &str) -> Option<u64> {
+        end_of(&self.session, user_id)
     }
 
     /// Whether the lifetime of this user's login is over.

@@ -36,7 +36,7 @@
 
 pub(crate) mod actions;
 mod freshness;
-mod lifetime;
+pub(crate) mod lifetime;
 pub(crate) mod pending;
 pub(crate) mod plan;
 mod protection;

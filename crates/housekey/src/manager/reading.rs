@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::Error;
 use crate::event::{EndReason, Rejection};
+use crate::login::lifetime::end_of;
 use crate::records::data::LoginData;
 use crate::records::info::LoginInfo;
 use crate::records::marks::{marker_id, was_ended};
@@ -161,7 +162,8 @@ impl<'a> Reader<'a> {
         self.reading.permanent = session.is_permanent();
         let names = session.names().into_iter();
         let is_values = |name: &String| {
-            let is_ours = keys::LOGIN.contains(&&**name) || [OWNER, PERMANENT].contains(&&**name);
+            let is_ours = keys::LOGIN.contains(&&**name)
+                || [OWNER, PERMANENT, keys::PENDING].contains(&&**name);
             !is_ours
         };
         self.reading.values = names.filter(is_values).collect();
@@ -199,11 +201,18 @@ impl<'a> Reader<'a> {
         let Some(user_id) = user_id else {
             return Ok(self.reading);
         };
+        if let Some(ends_at) = end_of(&session, &user_id) {
+            let by_cookie = self.reading.ends_at;
+            self.reading.ends_at = by_cookie.into_iter().chain(time(ends_at)).min();
+            if self.now >= ends_at {
+                return Ok(self.ended(EndReason::LifetimeOver));
+            }
+        }
         let owner = session.text(keys::TOKEN);
         let owner = owner.as_deref().and_then(LoginSecret::owner_in_session);
         // Somebody else's, a peer left behind that logged this user in.
         let token = session.token().filter(|_| owner == Some(&*user_id));
-        reading.login = token.as_ref().map(|token| token.id);
+        self.reading.login = token.as_ref().map(|token| token.id);
         match (&self.shared.records, token) {
             (None, None) => Ok(self.reading),
             (None, Some(_)) => Ok(self.without_store()),

@@ -15,7 +15,9 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{EndReason, Event};
 use crate::head::Head;
 use crate::login::actions::LoginOptions;
-use crate::login::plan::{Ending, OwnLogins, RenewalPlan, Renewing, marks_of_all, plan_login};
+use crate::login::plan::{
+    Ending, Listing, OwnLogins, RenewalPlan, Renewing, marks_of_all, no_record, plan_login,
+};
 use crate::login::search::{RecordChange, Recorder, Search, Step};
 use crate::login::state::{View, Who};
 use crate::records::info::LoginInfo;
@@ -208,7 +210,8 @@ impl OpenVisit {
         if let Err(error) = created {
             // The login that was to be replaced stays.
             for marker in &marked {
-                records.store.delete(marker).await?;
+                // The store logs its fault. What failed first is what the application hears.
+                let _ = records.store.delete(marker).await;
             }
             return Err(error);
         }
@@ -317,6 +320,7 @@ impl OpenVisit {
     pub(crate) async fn logins(&self) -> Result<Vec<LoginInfo>, Error> {
         let records = self.visit().shared().records()?;
         let listing = self.with(|view| view.may_list())?;
+        self.is_still_in(records, &listing).await?;
         records
             .list(&listing.user_id, Some(&listing.current), self.now())
             .await
@@ -326,6 +330,7 @@ impl OpenVisit {
         let shared = self.visit().shared();
         let records = shared.records()?;
         let listing = self.with(|view| view.may_end())?;
+        self.is_still_in(records, &listing).await?;
         let found = records.store.load(id, self.now()).await?;
         if !listing.has(found.as_ref()) {
             return Ok(false);
@@ -343,8 +348,32 @@ impl OpenVisit {
     pub(crate) async fn end_other_logins(&self) -> Result<usize, Error> {
         let records = self.visit().shared().records()?;
         let listing = self.with(|view| view.may_end())?;
+        self.is_still_in(records, &listing).await?;
         let (kept, reason) = (Some(&listing.current), EndReason::EndedByUser);
         self.end_all(records, &listing.user_id, kept, reason).await
+    }
+
+    /// A cached record lets a login go on, but not end others: the store is asked whether it is still there.
+    async fn is_still_in(&self, records: &Records, listing: &Listing) -> Result<(), Error> {
+        let (is_cached, token) = self.with(|view| {
+            let is_cached = view.live.as_ref().is_some_and(|live| live.is_cached);
+            (is_cached, view.session.token())
+        });
+        if !is_cached {
+            return Ok(());
+        }
+        let now = self.now();
+        let found = records.store.load(&listing.current, now).await?;
+        let is_in = match &token {
+            Some(token) => {
+                let live = records
+                    .rules
+                    .check_session(token, &listing.user_id, found, now);
+                live.is_ok()
+            }
+            None => listing.has(found.as_ref()),
+        };
+        is_in.then_some(()).ok_or_else(no_record)
     }
 
     async fn end_all(

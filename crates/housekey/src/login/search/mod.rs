@@ -127,10 +127,11 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
 
     fn search_session(&mut self, user_id: Option<String>) -> Step<'r, S> {
         match (self.records, user_id) {
-            (Some(records), user_id) => self.search_recorded_session(records, user_id),
-            (None, Some(user_id)) if self.is_over(&user_id) => {
+            // Also one that was made without records, and gets one only now.
+            (_, Some(user_id)) if self.is_over(&user_id) => {
                 self.login_ended(user_id, EndReason::LifetimeOver)
             }
+            (Some(records), user_id) => self.search_recorded_session(records, user_id),
             (None, Some(user_id)) if self.protect(&user_id) => self.nobody(),
             (None, Some(user_id)) => self.ask_for_session_user(user_id),
             (None, None) => self.no_session(),

@@ -131,7 +131,10 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
         };
         let digest = self.policy.auth_hashes.digest(&*user);
         let rules = records.rules();
-        let new = rules.adopt(session, false, user_id, digest, &self.client, self.now);
+        let mut new = rules.adopt(session, false, user_id, digest, &self.client, self.now);
+        if let Some(ends_at) = self.session_end(user_id) {
+            new = rules.with_times(new, self.now, Some(ends_at), self.now);
+        }
         create(records, new, |search, new, is_new| match is_new {
             true => search.mark_adopted_session(records, new, user),
             // Another request of this browser was first.

@@ -73,6 +73,7 @@ impl RecordCache {
     /// Ten thousand.
     pub const DEFAULT_MAX_RECORDS: usize = 10_000;
     /// The longest possible lease.
+    const SHORTEST_LEASE: Duration = Duration::from_millis(100);
     const LONGEST_LEASE: Duration = Duration::from_secs(60);
     const MOST_RECORDS: usize = 1_000_000;
 
@@ -102,15 +103,15 @@ impl RecordCache {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`] if the lease is zero or more than a minute, or if there are too few or too many records.
+    /// [`ErrorKind::Setting`] if the lease is shorter than 100 milliseconds or longer than a minute, or if there are too few or too many records.
     pub fn build(self) -> Result<CachedRecords, Error> {
         self.with_clock(clock::system())
     }
 
     fn with_clock(self, clock: Clock) -> Result<CachedRecords, Error> {
         let refused = |words: &str| Err(Error::new(ErrorKind::Setting, words.to_owned()));
-        if self.lease.is_zero() || self.lease > Self::LONGEST_LEASE {
-            return refused("the lease of a RecordCache is more than nothing and at most a minute");
+        if !(Self::SHORTEST_LEASE..=Self::LONGEST_LEASE).contains(&self.lease) {
+            return refused("the lease of a RecordCache is from 100 milliseconds to a minute");
         }
         if !(2..=Self::MOST_RECORDS).contains(&self.max_records) {
             return refused("a RecordCache has from 2 to 1,000,000 records");

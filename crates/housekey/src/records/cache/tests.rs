@@ -268,6 +268,7 @@ fn settings_that_make_no_sense_are_refused() {
     let new = RecordCache::new;
     for refused in [
         new().lease(Duration::ZERO),
+        new().lease(Duration::from_millis(99)),
         new().lease(Duration::from_secs(61)),
         new().max_records(1),
         new().max_records(1_000_001),
