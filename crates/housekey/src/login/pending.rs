@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::actions::LoginOptions;
 use super::state::{View, VisitState, Who};
@@ -51,7 +51,7 @@ pub(crate) struct Pending {
     kind: PendingKind,
     /// 128 random bits, by which a store knows whether it was used.
     id: String,
-    #[serde(rename = "user")]
+    #[serde(rename = "user", deserialize_with = "text_of_id")]
     pub(crate) user_id: String,
     /// The digest of the user's auth hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,20 @@ pub(crate) struct Pending {
     until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
+}
+
+/// Flask applications may keep ids as integers.
+fn text_of_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    })
 }
 
 impl Pending {
