@@ -86,8 +86,8 @@ class Login(Generic[UserT]):
         deferred = getattr(g, deferred_attribute(self._name), None)
         if deferred is not None:
             # A loader logs in the user that it has found. It has to return that user first.
-            times = {"lifetime": lifetime, "until": until, "authenticated_at": authenticated_at}
-            deferred.append(partial(self.login_user, user, remember, duration, force, fresh, **times))
+            log_in = partial(self.login_user, user, remember, duration, force, fresh)
+            deferred.append(partial(log_in, lifetime=lifetime, until=until, authenticated_at=authenticated_at))
             return True
         visit = self._visit()
         visit.log_in(user, user_id, how, proved_at, bool(fresh), bool(force))
@@ -130,9 +130,9 @@ class Login(Generic[UserT]):
         """Begins a proof in two steps that the current user is there: as `begin`, and their login goes on meanwhile. `finish` makes it
         fresh. `flask_housekey.errors.NotLoggedIn` if `user` is not the one who is logged in."""
         current = self.user
-        user = current if user is None else _own(user)
+        proved = current if user is None else _own(user)
         visit = self._visit()
-        _core.begin_confirmation(visit, user, self._raw_id_of(user), next, seconds("expires_in", expires_in))
+        _core.begin_confirmation(visit, proved, self._raw_id_of(proved), next, seconds("expires_in", expires_in))
         self._tell(visit)
 
     def pending(self) -> PendingLogin[UserT] | None:

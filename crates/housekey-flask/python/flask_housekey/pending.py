@@ -10,7 +10,7 @@ from .typing import UserT
 
 #: How a login is made, as the rules take it: whether the browser is remembered and for how many seconds, for how many seconds the
 #: login lasts, and until when, in seconds since 1970.
-Terms: TypeAlias = "tuple[bool, float | None, float | None, float | None]"
+Terms: TypeAlias = tuple[bool, float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)

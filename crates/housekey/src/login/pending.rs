@@ -277,3 +277,29 @@ impl View<'_> {
         self.event(Event::PendingLoginRefused { user_id, reason });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_user(json: &str) -> Option<String> {
+        let rest = r#""kind":"login","id":"","client":"","begun_at":1,"ends_at":2"#;
+        let mut session = SessionMap::default();
+        session.set(keys::PENDING, format!(r#"{{{rest},"user":{json}}}"#));
+        Pending::of(&session).map(|pending| pending.user_id)
+    }
+
+    #[test]
+    fn the_user_is_a_text_or_an_integer() {
+        let text = |id: &str| Some(id.to_owned());
+        assert_eq!(of_user(r#""mia""#), text("mia"));
+        assert_eq!(of_user("7"), text("7"));
+        assert_eq!(
+            of_user("-9223372036854775808"),
+            text("-9223372036854775808")
+        );
+        for other in ["1.5", "18446744073709551616", "true", "null", "[7]", "{}"] {
+            assert_eq!(of_user(other), None, "{other}");
+        }
+    }
+}
