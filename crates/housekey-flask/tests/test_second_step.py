@@ -87,6 +87,7 @@ def in_two_steps(kind=rust, store=None, users=None, **config):
 
     @app.get("/finish")
     def finish():
+        current_user.get_id()
         user = finish_login()
         assert current_user == user
         return str(user.get_id())
@@ -146,6 +147,21 @@ def test_a_user_who_has_taken_one_step_is_nobody_until_the_second(kind, store):
     assert [it["user"].id for it in told] == ["1"]
     assert client.get("/whole").json == {"user": "1", "fresh": True, "remembered": False}
     assert client.get("/second").status_code == 302
+
+
+@STORES
+def test_the_request_that_begins_it_has_no_user_from_then_on(kind, store):
+    app = in_two_steps(kind, store())
+
+    @app.get("/look")
+    def look():
+        before = current_user.get_id()
+        begin_login(app.users["2"])
+        return [before, current_user.get_id()]
+
+    client = app.test_client()
+    client.get("/login/1")
+    assert client.get("/look").json == ["1", None]
 
 
 def test_a_second_step_without_a_first_leads_to_the_login_page_and_not_back(kind):
