@@ -1,6 +1,7 @@
 """A login in two steps: after the first alone, the visitor is still anonymous."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -205,6 +206,21 @@ def test_without_a_store_a_copy_can_be_finished_too_until_it_expires(monkeypatch
     assert first.get("/finish").status_code == 200
     at(monkeypatch, 600)
     assert refused(second) == "expired"
+
+
+def test_of_many_at_once_one_finishes_it(kind):
+    app = in_two_steps(kind, MemoryLoginStore())
+    client = half(app)
+    copies = [copy_of(client, app) for _ in range(8)]
+    with ThreadPoolExecutor(len(copies)) as pool:
+        answers = list(pool.map(lambda copy: copy.get("/finish").status_code, copies))
+    assert sorted(answers) == [200] + [401] * 7
+    assert len(logins_of(app, "1")) == 1
+
+
+def logins_of(app, user_id):
+    with app.app_context():
+        return app.login_manager.logins_of(user_id)
 
 
 @STORES
@@ -521,6 +537,30 @@ def test_several_managers_have_their_own_second_steps(kind):
     client.get("/staff/begin/7")
     client.get("/staff/cancel")
     assert client.get("/staff/finish").status_code == 401
+
+
+def test_its_cookie_is_nothing_under_another_name():
+    app = with_staff(rust)
+    staff = app.staff
+    steps = {
+        "/begin": lambda: begin_login(app.users["1"]),
+        "/finish": finish_login,
+        "/staff/begin": lambda: staff.login.begin(app.employees["1"]),
+        "/staff/finish": staff.login.finish,
+    }
+    for path, step in steps.items():
+        app.add_url_rule(path, path, lambda step=step: str(step()))
+    for begin, own, finish in [("/begin", "session", "/staff/finish"), ("/staff/begin", "staff_session", "/finish")]:
+        begun = app.test_client()
+        begun.get(begin)
+        value = begun.get_cookie(own).value
+        for name in ("session", "staff_session", "remember_token", "staff_remember_token"):
+            if name != own:
+                client = app.test_client()
+                client.set_cookie(name, value)
+                assert client.get("/both").json == [None, None], name
+                assert client.get(finish).status_code == 401, name
+        assert begun.get(begin.replace("begin", "finish")).status_code == 200
 
 
 def test_it_is_told_in_signals_and_in_the_log(caplog):
