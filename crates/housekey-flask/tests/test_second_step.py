@@ -1,11 +1,10 @@
 """A login in two steps: after the first alone, the visitor is still anonymous."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conftest import User, close_browser, on_the_server, rust, site
+from conftest import User, close_browser, rust, site
 from flask import redirect, request, session
 from flask_housekey import (
     LoginManager,
@@ -14,7 +13,6 @@ from flask_housekey import (
     cancel_login,
     current_user,
     finish_login,
-    login_fresh,
     login_user,
     next_url,
     pending_login,
@@ -26,7 +24,7 @@ from flask_housekey import (
 )
 from flask_housekey.stores import MemoryLoginStore
 from test_managers import with_staff
-from test_records import Away, Stamped, at, hearing
+from test_records import Away, at, hearing
 
 STORES = pytest.mark.parametrize("store", [MemoryLoginStore, lambda: None], ids=["store", "no_store"])
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -125,14 +123,6 @@ def copy_of(client, app):
     return copy
 
 
-def refused(client, **more):
-    """Why it cannot be finished; None if it had not even begun."""
-    with hearing(pending_login_refused) as told:
-        assert client.get("/finish", **more).status_code == 401
-    assert client.get("/second", **more).status_code == 302
-    return told[0]["reason"] if told else None
-
-
 @STORES
 def test_a_user_who_has_taken_one_step_is_nobody_until_the_second(kind, store):
     app = in_two_steps(kind, store())
@@ -186,96 +176,6 @@ def test_programs_get_a_problem_and_a_handler_of_the_program_comes_first():
     assert app.test_client().get("/second").status_code == 418
 
 
-def test_what_has_begun_is_finished_once_where_there_is_a_store(kind):
-    app = in_two_steps(kind, MemoryLoginStore())
-    client = half(app)
-    copy = copy_of(client, app)
-    assert client.get("/finish").text == "1"
-    # A session on the server is gone, with what had begun in it.
-    assert refused(copy) == (None if kind is on_the_server else "used")
-    assert copy.get("/who").text == "None"
-    assert client.get("/who").text == "1"
-
-
-def test_without_a_store_a_copy_can_be_finished_too_until_it_expires(monkeypatch):
-    at(monkeypatch, 0)
-    app = in_two_steps()
-    client = half(app)
-    first, second = copy_of(client, app), copy_of(client, app)
-    client.get("/finish")
-    assert first.get("/finish").status_code == 200
-    at(monkeypatch, 600)
-    assert refused(second) == "expired"
-
-
-def test_of_many_at_once_one_finishes_it(kind):
-    app = in_two_steps(kind, MemoryLoginStore())
-    client = half(app)
-    copies = [copy_of(client, app) for _ in range(8)]
-    with ThreadPoolExecutor(len(copies)) as pool:
-        answers = list(pool.map(lambda copy: copy.get("/finish").status_code, copies))
-    assert sorted(answers) == [200] + [401] * 7
-    assert len(logins_of(app, "1")) == 1
-
-
-def logins_of(app, user_id):
-    with app.app_context():
-        return app.login_manager.logins_of(user_id)
-
-
-@STORES
-def test_one_request_finishes_it_once(kind, store):
-    client = half(in_two_steps(kind, store()))
-    assert client.get("/finish-twice").status_code == 401
-    assert client.get("/who").text == "1"
-
-
-@STORES
-def test_it_expires_in_minutes(kind, store, monkeypatch):
-    app = in_two_steps(kind, store())
-    for query, seconds in [("1", 600), ("1?expires_in=60", 60)]:
-        at(monkeypatch, 0)
-        client = half(app, query)
-        expires_at = client.get("/pending").json["expires_at"]
-        assert expires_at == (START + timedelta(seconds=seconds)).isoformat()
-        at(monkeypatch, seconds - 1)
-        assert client.get("/second").status_code == 200
-        at(monkeypatch, seconds)
-        assert refused(client) == "expired"
-    with pytest.raises(ValueError, match="expires_in"):
-        app.test_client().get("/begin/1?expires_in=7200")
-
-
-@STORES
-def test_it_is_good_in_one_browser_as_session_protection_says(kind, store):
-    mine, theirs = {"User-Agent": "one"}, {"User-Agent": "another"}
-    for protection, reason in [("basic", "another_browser"), ("strong", "another_browser"), (None, None)]:
-        app = in_two_steps(kind, store(), SESSION_PROTECTION=protection)
-        thief = copy_of(half(app, headers=mine), app)
-        if reason is None:
-            assert thief.get("/finish", headers=theirs).text == "1"
-        else:
-            assert refused(thief, headers=theirs) == reason
-
-
-@STORES
-def test_it_ends_with_the_user_and_with_their_password(kind, store):
-    def new_password(app):
-        app.users["1"].stamp = "second"
-
-    def blocked(app):
-        app.users["1"].active = False
-
-    def gone(app):
-        del app.users["1"]
-
-    for end, reason in [(new_password, "auth_hash_changed"), (blocked, "user_inactive"), (gone, "user_gone")]:
-        app = in_two_steps(kind, store(), users={"1": Stamped("1")})
-        client = half(app)
-        end(app)
-        assert refused(client) == reason
-
-
 def test_a_blocked_user_begins_nothing():
     app = in_two_steps(users={"1": User("1", active=False)})
     client = app.test_client()
@@ -318,46 +218,6 @@ def test_a_login_that_begins_ends_the_one_that_was_there(kind, store):
         assert client.get_cookie("remember_token") is None
         assert client.get("/finish").text == user_id
         assert client.get("/who").text == user_id
-
-
-@STORES
-def test_what_has_begun_is_nothing_once_another_user_has_logged_in(kind, store):
-    client = half(in_two_steps(kind, store()))
-    client.get("/login/2")
-    assert client.get("/finish").status_code == 401
-    assert client.get("/who").text == "2"
-
-
-def test_a_flask_login_peer_that_logs_a_user_in_over_it_leaves_nothing_to_finish(kind):
-    app = in_two_steps(kind)
-
-    @app.get("/peer")
-    def peer():
-        session.update(_user_id="2", _fresh=True)
-        return "in"
-
-    client = half(app)
-    client.get("/peer")
-    assert refused(client) == "another_login"
-    assert client.get("/who").text == "2"
-
-
-@STORES
-def test_a_logout_or_a_cancellation_ends_what_has_begun(kind, store):
-    app = in_two_steps(kind, store())
-    for path in ("/logout", "/cancel"):
-        client = half(app)
-        copy = copy_of(client, app)
-        assert client.get(path).status_code == 200
-        assert refused(client) is None
-        if app.config["HOUSEKEY_LOGIN_STORE"] is not None:
-            assert refused(copy) == (None if kind is on_the_server else "used")
-        assert client.get("/cancel").status_code == 200
-    client = app.test_client()
-    client.get("/put/milk")
-    client.get("/begin/1")
-    client.get("/cancel")
-    assert client.get("/value").text == "milk"
 
 
 @STORES
@@ -415,18 +275,6 @@ def test_two_steps_make_a_login_fresh_that_goes_on_meanwhile(kind, store):
         assert app.test_client().get(path).status_code == 401
 
 
-def test_a_proof_is_nothing_without_its_login(kind):
-    app = in_two_steps(kind, MemoryLoginStore())
-    client = app.test_client()
-    client.get("/login/1")
-    client.get("/begin-confirmation")
-    thief = copy_of(client, app)
-    client.get("/logout")
-    assert thief.get("/second").status_code == 302
-    assert thief.get("/finish").status_code == 401
-    assert thief.get("/who").text == "None"
-
-
 class Numbered(User):
     def get_id(self):
         return self.id
@@ -480,23 +328,6 @@ def test_it_survives_a_program_that_reads_and_writes_the_session_between(kind, s
     assert client.get("/value").text == "milk"
 
 
-@pytest.mark.parametrize("value", ["x", 7, None, [], {}, {"user": "1"}, {"user": True}, {"user": ["1"]}])
-def test_a_value_that_nobody_here_wrote_is_nothing(kind, value):
-    app = in_two_steps(kind)
-
-    @app.get("/write")
-    def write():
-        session["_pending_login"] = value
-        return "written"
-
-    client = app.test_client()
-    client.get("/write")
-    assert client.get("/pending").json["pending"] is None
-    assert client.get("/finish").status_code == 401
-    client.get("/begin/1")
-    assert client.get("/finish").text == "1"
-
-
 def test_several_managers_have_their_own_second_steps(kind):
     app = with_staff(kind)
     staff = app.staff
@@ -539,30 +370,6 @@ def test_several_managers_have_their_own_second_steps(kind):
     assert client.get("/staff/finish").status_code == 401
 
 
-def test_its_cookie_is_nothing_under_another_name():
-    app = with_staff(rust)
-    staff = app.staff
-    steps = {
-        "/begin": lambda: begin_login(app.users["1"]),
-        "/finish": finish_login,
-        "/staff/begin": lambda: staff.login.begin(app.employees["1"]),
-        "/staff/finish": staff.login.finish,
-    }
-    for path, step in steps.items():
-        app.add_url_rule(path, path, lambda step=step: str(step()))
-    for begin, own, finish in [("/begin", "session", "/staff/finish"), ("/staff/begin", "staff_session", "/finish")]:
-        begun = app.test_client()
-        begun.get(begin)
-        value = begun.get_cookie(own).value
-        for name in ("session", "staff_session", "remember_token", "staff_remember_token"):
-            if name != own:
-                client = app.test_client()
-                client.set_cookie(name, value)
-                assert client.get("/both").json == [None, None], name
-                assert client.get(finish).status_code == 401, name
-        assert begun.get(begin.replace("begin", "finish")).status_code == 200
-
-
 def test_it_is_told_in_signals_and_in_the_log(caplog):
     app = in_two_steps(store=MemoryLoginStore())
     with caplog.at_level("INFO", logger="flask_housekey"), hearing(user_login_begun) as begun:
@@ -576,99 +383,6 @@ def test_it_is_told_in_signals_and_in_the_log(caplog):
     assert told == [{"user_id": "1", "reason": "used"}]
     lines = [(it.event, it.levelname) for it in caplog.records]
     assert lines == [("login_begun", "INFO"), ("logged_in", "INFO"), ("pending_login_refused", "INFO")]
-
-
-def test_a_session_on_the_server_gets_a_new_id_at_each_step():
-    app = in_two_steps(on_the_server)
-    client = app.test_client()
-    client.get("/put/planted")
-    ids = [client.get_cookie("session").value]
-    for path in ("/begin/1", "/finish"):
-        client.get(path)
-        ids.append(client.get_cookie("session").value)
-    assert len(set(ids)) == 3
-
-
-@STORES
-def test_a_login_ends_when_it_was_to_end_whatever_is_done_with_it(kind, store, monkeypatch):
-    app = in_two_steps(kind, store())
-    app.get("/confirm")(lambda: str(app.login_manager.login.confirm_login()))
-    for terms in ("lifetime=60", "until=60", "lifetime=3600&until=60"):
-        at(monkeypatch, 0)
-        client = app.test_client()
-        client.get(f"/log-in-with/1?{terms}")
-        at(monkeypatch, 59)
-        client.get("/confirm")
-        assert client.get("/who").text == "1", terms
-        at(monkeypatch, 60)
-        assert client.get("/who").text == "None", terms
-
-
-@STORES
-def test_a_login_is_as_old_as_the_proof_that_it_goes_by(kind, store, monkeypatch):
-    app = in_two_steps(kind, store())
-
-    @app.get("/lately")
-    def lately():
-        return str(login_fresh(within=timedelta(minutes=10)))
-
-    at(monkeypatch, 0)
-    for seconds, fresh in [(-601, "False"), (-500, "True"), (500, "True")]:
-        client = app.test_client()
-        client.get(f"/log-in-with/1?authenticated_at={seconds}")
-        assert client.get("/lately").text == fresh, seconds
-
-
-def test_a_token_that_never_ends_remembers_no_login_that_does():
-    app = in_two_steps()
-    for path in ("/log-in-with", "/begin"):
-        with pytest.raises(ValueError, match="remember"):
-            app.test_client().get(f"{path}/1?lifetime=3600&remember=1")
-    app = in_two_steps(HOUSEKEY_REMEMBER_FORMAT="timed")
-    assert app.test_client().get("/log-in-with/1?lifetime=3600&remember=1").text == "True"
-
-
-@pytest.mark.parametrize(
-    "terms, error, words",
-    [
-        ({"until": datetime(2026, 3, 1)}, ValueError, r"until must have a time zone: write datetime.now\(timezone.utc\)"),
-        ({"authenticated_at": datetime(2026, 3, 1)}, ValueError, "authenticated_at must have a time zone"),
-        ({"until": 1772323200}, TypeError, "until must be a datetime.datetime"),
-        ({"lifetime": 3600}, TypeError, "lifetime must be a datetime.timedelta"),
-        ({"lifetime": timedelta(0)}, ValueError, "lifetime"),
-        ({"lifetime": timedelta(days=-1)}, ValueError, "lifetime"),
-        ({"lifetime": timedelta.max}, ValueError, "lifetime"),
-    ],
-)
-def test_a_time_that_is_none_says_what_to_write(terms, error, words):
-    app = site()
-    with app.test_request_context(), pytest.raises(error, match=words):
-        login_user(app.users["1"], **terms)
-
-
-@pytest.mark.parametrize("until", [datetime.max, datetime.min.replace(day=3), datetime(1969, 1, 1)])
-def test_any_moment_with_a_time_zone_is_taken(until):
-    app = site()
-    with app.test_request_context():
-        assert login_user(app.users["1"], until=until.replace(tzinfo=timezone.utc))
-
-
-def test_a_user_that_a_loader_logs_in_has_the_terms_too(monkeypatch):
-    at(monkeypatch, 0)
-    app = site()
-
-    @app.login_manager.request_loader
-    def by_key(request):
-        if "X-Key" not in request.headers:
-            return None
-        login_user(app.users["1"], lifetime=timedelta(seconds=60))
-        return app.users["1"]
-
-    client = app.test_client()
-    client.get("/who", headers={"X-Key": "yes"})
-    assert client.get("/who").text == "1"
-    at(monkeypatch, 60)
-    assert client.get("/who").text == "None"
 
 
 def test_a_manager_without_users_has_no_second_step():
