@@ -140,7 +140,7 @@ impl Browser {
             assert!(pressed.elapsed() < PATIENCE, "{selector} leads nowhere");
         }
         let there = self.client.wait().at_most(PATIENCE);
-        there.for_element(Locator::Css("main")).await.unwrap();
+        there.for_element(Locator::Css("body")).await.unwrap();
     }
 
     /// An element.

@@ -53,6 +53,7 @@ fn class_of(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::StoreFailed => "StoreUnavailable",
         ErrorKind::NotLoggedIn => "NotLoggedIn",
+        ErrorKind::NoPendingLogin => "NoPendingLogin",
         ErrorKind::NotFresh => "NotFresh",
         ErrorKind::TooManyLogins => "TooManyLogins",
         ErrorKind::InvalidLoginId => "InvalidLoginId",

@@ -7,7 +7,7 @@
 //! - `door`: the login manager of one app, rebuilt when the app's configuration changes. `config` reads that, and
 //!   `settings` turns it into housekey's settings.
 //! - `store`: where login records are kept; `logins`: a login as users see it.
-//! - `attempt`: attempts that are counted before they are verified.
+//! - `attempt`: attempts that are counted before they are verified. `pending`: logins in two steps.
 //! - `user`: the application's user objects and its loaders.
 //! - `csrf`: requests that pages of other origins make their visitors send.
 //! - `environ`: what a WSGI request contains; `headers`: what goes back.
@@ -25,6 +25,7 @@ mod errors;
 mod headers;
 mod logins;
 mod mapping;
+mod pending;
 mod settings;
 mod store;
 mod text;
@@ -44,6 +45,10 @@ mod _core {
     use super::door::Door;
     #[pymodule_export]
     use super::logins::PyLoginInfo;
+    #[pymodule_export]
+    use super::pending::{
+        begin_confirmation, begin_login, cancel_login, finish_login, pending_login,
+    };
     #[pymodule_export]
     use super::store::{
         LoginStoreError, MemoryStore, NativeStore, PostgresStatements, PyAttemptSchedule,

@@ -155,12 +155,10 @@ impl PyLoader {
         let visit = OF_REQUEST
             .import(py, "flask_housekey.visits", "visit_of")?
             .call1((&self.name,))?;
-        match visit.cast::<Visit>()?.get().raw_user_id() {
-            Some(raw) if raw == id => {
-                let int = py.get_type::<PyInt>();
-                int.call1((id,)).map(Some)
-            }
-            _ => Ok(None),
+        let numbers = visit.cast::<Visit>()?.get().user_numbers(py)?;
+        match numbers.iter().any(|number| number == id) {
+            true => py.get_type::<PyInt>().call1((id,)).map(Some),
+            false => Ok(None),
         }
     }
 

@@ -37,6 +37,20 @@ check(client.get("/").text, "Hello mia!")
 check(client.post("/sign-in?next=/logins", data={"password": "correct horse"}).location, "/logins")
 check(client.post("/sign-in?next=//evil.example", data={"password": "correct horse"}).location, "/")
 check(client.get("/about").text, "Open to everybody.")
+app.config["HOUSEKEY_REQUIRE_LOGIN"] = False
+stepping = app.test_client()
+check(stepping.get("/second-step").status_code, 401)
+for typed, status in [("wrong é", 401), (None, 302)]:
+    credentials = {"name": "mia", "password": "battery staple"}
+    check(stepping.post("/first-step?next=/logins", data=credentials).location, "/second-step")
+    check(stepping.get("/").status_code, 401)
+    check(stepping.get("/second-step").status_code, 200)
+    answer = stepping.post("/second-step", data={"code": typed or list(CODES.values())[-1]})
+    check(answer.status_code, status)
+check(answer.location, "/logins")
+check(stepping.get("/").text, "Hello mia!")
+check(stepping.get("/second-step").status_code, 401)
+app.config["HOUSEKEY_REQUIRE_LOGIN"] = True
 check(client.get("/staff").status_code, 401)
 client.post("/staff/login")
 check(client.get("/staff").text, "Hello noor!")

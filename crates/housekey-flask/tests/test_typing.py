@@ -79,6 +79,11 @@ def test_the_program_runs(monkeypatch):
     assert client.post("/sign_in", data={"name": "mia"}).text == "/"
     assert client.get("/greet").text == "Hello mia"
     assert [it["this"] for it in client.get("/devices").json] == [True]
+    assert client.post("/second_step").status_code == 401
+    assert client.post("/first_step", data={"name": "mia"}).text == "a code, please"
+    assert client.get("/greet").text == "Hello"
+    assert client.post("/second_step").text == "mia"
+    assert client.get("/greet").text == "Hello mia"
     assert client.get("/office").status_code == 401
     assert client.get("/office/7").text == "True"
     assert client.get("/office").text == "7"

@@ -12,8 +12,9 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use housekey_axum::attempts::Attempts;
 use housekey_axum::*;
-use second_factor::{Answer, SecondFactor};
+use second_factor::SecondFactor;
 
 /// In place of a row of your table of users.
 #[derive(Clone)]
@@ -33,6 +34,12 @@ struct Factors {
 impl User for Member {
     fn id(&self) -> String {
         self.name.to_owned() // names never change here; yours may, so use the row's id
+    }
+
+    /// A new password or a new second factor ends all other logins.
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        let stamp = self.with(|factors| factors.ready.as_ref().map(|factor| factor.stamp));
+        Some([self.password_hash.as_bytes(), &stamp.unwrap_or_default()].concat())
     }
 }
 
@@ -84,6 +91,8 @@ async fn log_in(
     next: NextUrl,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Error> {
+    // Counts as failed until it succeeds. Too many are a 429.
+    let attempt = login.attempt("password", &form.name).await?;
     let member = Some(&site.member).filter(|member| member.name == form.name);
     let hash = member.map(|member| member.password_hash.as_str());
     let is_right = site.passwords.verify(&form.password, hash).await?;
@@ -95,6 +104,7 @@ async fn log_in(
             LOGIN,
         ));
     };
+    attempt.succeeded().await?;
     let remember = form.remember.is_some();
     if member.with(|factors| factors.ready.is_none()) {
         login.login_user(member).remember(remember).await?;
@@ -120,30 +130,19 @@ async fn second_step(
     next: NextUrl,
     Form(form): Form<Code>,
 ) -> Result<Response, Error> {
-    match check(&pending, &form.code) {
-        Answer::Right => {
-            login.finish().await?;
-            Ok(next.or("/")?.into_response())
-        }
-        answer => {
-            login.login_failed(Some(&pending));
-            Ok(wrong("One more step", reason(answer), &code_form(CODE)))
-        }
+    let attempt = login.attempt("code", pending.name).await?;
+    let is_right = pending.with(|factors| {
+        let factor = factors.ready.as_mut();
+        factor.is_some_and(|factor| factor.accept(&form.code, SystemTime::now()))
+    });
+    if !is_right {
+        login.login_failed(Some(&pending));
+        let why = "That code is wrong, or was used already. Wait for the next one.";
+        return Ok(wrong("One more step", why, &code_form(CODE)));
     }
-}
-
-fn check(member: &Member, code: &str) -> Answer {
-    member.with(|factors| match &mut factors.ready {
-        Some(factor) => factor.accept(code, SystemTime::now()),
-        None => Answer::Wrong,
-    })
-}
-
-fn reason(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Paused => "Too many wrong codes. Try again in a quarter of an hour.",
-        _ => "That code is wrong, or was used already. Wait for the next one.",
-    }
+    attempt.succeeded().await?;
+    login.finish().await?;
+    Ok(next.or("/")?.into_response())
 }
 
 /// A new second factor, for a member who has just proved who they are.
@@ -169,11 +168,12 @@ fn set_up(member: &Member) -> Result<Html<String>, BoxError> {
 
 async fn finish_set_up(
     FreshLoginRequired(member): FreshLoginRequired<Member>,
+    login: Login<Member>,
     Form(form): Form<Code>,
 ) -> Result<Response, Error> {
     let codes = member.with(|factors| {
         let mut factor = factors.new.take()?;
-        if factor.accept(&form.code, SystemTime::now()) != Answer::Right {
+        if !factor.accept(&form.code, SystemTime::now()) {
             return None;
         }
         let codes = factor.new_recovery_codes();
@@ -184,6 +184,7 @@ async fn finish_set_up(
     let Some(codes) = codes.transpose().map_err(failed)? else {
         return Ok(wrong("Set up your app", "That code is wrong.", again));
     };
+    login.update_auth_hash(&member).await?;
     let codes: String = codes
         .iter()
         .map(|code| format!("<li><code>{code}</code></li>"))
@@ -245,10 +246,12 @@ async fn site() -> Result<Router, BoxError> {
         let found = Some(only.clone()).filter(|member| member.name == id);
         async { Ok::<_, BoxError>(found) }
     };
+    let store = records::MemoryLoginStore::new();
     let manager = LoginManager::new(SecretKeys::generate(), load)
         .login_view("/login")
         .refresh_view("/login")
-        .login_store(records::MemoryLoginStore::new())
+        .login_store(store.clone())
+        .limit_attempts(Attempts::new(store))
         .plain_http() // for development; take it out when the site has HTTPS
         .build()?;
     Ok(Router::new()

@@ -7,19 +7,6 @@ use qrcode::{QrCode, render::svg};
 use sha2::{Digest as _, Sha256};
 use totp_rs::{Builder, Secret, Totp};
 
-/// The wrong codes in a row that are allowed, and the seconds in which no code is checked afterwards: a million codes are soon guessed.
-const TRIES: u32 = 5;
-const PAUSE: u64 = 15 * 60;
-
-/// The result of checking a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Right,
-    Wrong,
-    /// The code was not checked.
-    Paused,
-}
-
 /// In place of some columns of your users table. The app's secret cannot be hashed, so encrypt it there.
 pub(crate) struct SecondFactor {
     app: Totp,
@@ -27,8 +14,8 @@ pub(crate) struct SecondFactor {
     used: u64,
     /// The hashes of the recovery codes that are left. The codes are random and long, so a fast hash is enough.
     recovery: Vec<[u8; 32]>,
-    wrong: u32,
-    paused_until: u64,
+    /// Differs in each second factor, for the auth hash.
+    pub(crate) stamp: [u8; 16],
 }
 
 impl SecondFactor {
@@ -40,8 +27,7 @@ impl SecondFactor {
             app: app.build()?,
             used: 0,
             recovery: Vec::new(),
-            wrong: 0,
-            paused_until: 0,
+            stamp: random()?,
         })
     }
 
@@ -66,26 +52,11 @@ impl SecondFactor {
 
     /// Checks a code of either kind, and uses it up if it is right. Call it under a lock or in a transaction, so that of two
     /// requests with the same code only one succeeds.
-    pub(crate) fn accept(&mut self, code: &str, now: SystemTime) -> Answer {
+    pub(crate) fn accept(&mut self, code: &str, now: SystemTime) -> bool {
         let now = now.duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_secs());
-        if now < self.paused_until {
-            return Answer::Paused;
-        }
         let code: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
-        if self.use_up(&code, now) {
-            self.wrong = 0;
-            return Answer::Right;
-        }
-        self.wrong += 1;
-        if self.wrong == TRIES {
-            (self.wrong, self.paused_until) = (0, now + PAUSE);
-        }
-        Answer::Wrong
-    }
-
-    fn use_up(&mut self, code: &str, now: u64) -> bool {
-        if let Some(step) = self.app.check(code, now).filter(|step| *step > self.used) {
+        if let Some(step) = self.app.check(&code, now).filter(|step| *step > self.used) {
             self.used = step;
             return true;
         }

@@ -27,8 +27,10 @@ from ._core import LoginInfo
 from .login import Attempt, Login
 from .login_manager import LoginManager
 from .mixins import AnonymousUserMixin, UserMixin
+from .pending import PendingLogin
 from .signals import (
     next_rejected,
+    pending_login_refused,
     remember_token_rejected,
     remember_token_stolen,
     session_protected,
@@ -38,6 +40,7 @@ from .signals import (
     user_loaded_from_request,
     user_logged_in,
     user_logged_out,
+    user_login_begun,
     user_login_confirmed,
     user_login_ended,
     user_login_failed,
@@ -49,12 +52,16 @@ from .test_client import FlaskLoginClient
 from .csrf import CsrfGuard
 from .guards import login_exempt
 from .utils import (
+    begin_confirmation,
+    begin_login,
+    cancel_login,
     confirm_login,
     current_user,
     decode_cookie,
     encode_cookie,
     end_login,
     end_other_logins,
+    finish_login,
     forgive_attempts,
     fresh_login_required,
     login_attempt,
@@ -68,6 +75,8 @@ from .utils import (
     logout_user,
     make_next_param,
     next_url,
+    pending_login,
+    pending_login_required,
     set_login_view,
     update_auth_hash,
 )
@@ -77,6 +86,9 @@ __all__ = [
     "AnonymousUserMixin",
     "Attempt",
     "AUTH_HEADER_NAME",
+    "begin_confirmation",
+    "begin_login",
+    "cancel_login",
     "confirm_login",
     "CsrfGuard",
     "COOKIE_DURATION",
@@ -88,6 +100,7 @@ __all__ = [
     "encode_cookie",
     "end_login",
     "end_other_logins",
+    "finish_login",
     "FlaskLoginClient",
     "forgive_attempts",
     "fresh_login_required",
@@ -110,6 +123,10 @@ __all__ = [
     "make_next_param",
     "next_rejected",
     "next_url",
+    "pending_login",
+    "pending_login_refused",
+    "pending_login_required",
+    "PendingLogin",
     "REFRESH_MESSAGE",
     "REFRESH_MESSAGE_CATEGORY",
     "remember_token_rejected",
@@ -123,6 +140,7 @@ __all__ = [
     "user_loaded_from_request",
     "user_logged_in",
     "user_logged_out",
+    "user_login_begun",
     "user_login_confirmed",
     "user_login_ended",
     "user_login_failed",

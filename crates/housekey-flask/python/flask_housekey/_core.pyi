@@ -9,6 +9,7 @@ from typing_extensions import Self, disjoint_base
 from werkzeug.wrappers import Response
 
 from .login_manager import LoginManager
+from .pending import Terms
 from .stores import AttemptStore, LoginStore
 
 __all__ = [
@@ -31,13 +32,18 @@ __all__ = [
     "Updated",
     "Visit",
     "begin_attempt",
+    "begin_confirmation",
+    "begin_login",
+    "cancel_login",
     "check_attempt_store",
     "check_login_store",
     "decode_cookie",
     "encode_cookie",
+    "finish_login",
     "forgive_attempts",
     "login_url",
     "make_next_param",
+    "pending_login",
 ]
 
 @final
@@ -57,6 +63,15 @@ class Attempt:
 
 def begin_attempt(visit: Visit, environ: dict[str, Any], form: str, name: str) -> Attempt: ...
 def forgive_attempts(visit: Visit, form: str, name: str) -> None: ...
+def begin_login(
+    visit: Visit, user: Any, user_id: Any, terms: Terms, next: str | None, expires_in: float | None
+) -> None: ...
+def begin_confirmation(
+    visit: Visit, user: Any, user_id: Any, next: str | None, expires_in: float | None
+) -> None: ...
+def pending_login(visit: Visit) -> tuple[Any, str, str | None, datetime, bool] | None: ...
+def finish_login(visit: Visit, id_attribute: str) -> tuple[Any, bool]: ...
+def cancel_login(visit: Visit) -> None: ...
 
 @final
 class LoginInfo:
@@ -92,7 +107,7 @@ class Visit:
     def take_events(self) -> list[tuple[str, str | None, str | None]]: ...
     def client_address(self) -> str | None: ...
     def log_in(
-        self, user: Any, user_id: Any, remember: bool, seconds: float | None, fresh: bool, force: bool
+        self, user: Any, user_id: Any, terms: Terms, authenticated_at: float | None, fresh: bool, force: bool
     ) -> None: ...
     def log_out(self) -> None: ...
     def confirm(self) -> None: ...
@@ -104,7 +119,7 @@ class Visit:
     def purge(self) -> None: ...
     def next_url(self, claimed: str | None, default: str) -> str: ...
     def deny(
-        self, environ: dict[str, Any], target: str, view: str | None, is_stale: bool, seconds: float | None
+        self, environ: dict[str, Any], target: str, view: str | None, needs: str, seconds: float | None
     ) -> tuple[int, list[tuple[str, str]], str, bool, str | None]: ...
     def is_fresh(self) -> bool: ...
     def is_fresh_within(self, seconds: float) -> bool: ...

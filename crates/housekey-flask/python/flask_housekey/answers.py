@@ -15,8 +15,11 @@ from .visits import visit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
     from flask.typing import ResponseReturnValue
+
+    _Needs = Literal["login", "fresh", "pending"]
 
 
 class Answers:
@@ -37,13 +40,12 @@ class Answers:
 
     def unauthorized(self) -> ResponseReturnValue:
         """The answer for a visitor who has to log in."""
-        send_for(self, user_unauthorized)
-        if self.unauthorized_callback is not None:
-            answer: ResponseReturnValue = current_app.ensure_sync(self.unauthorized_callback)()
-            return answer
-        views = self.blueprint_login_views
-        view = views.get(request.blueprint, self.login_view)
-        return self._deny(view, self.login_message, self.login_message_category, is_stale=False)
+        return self._send_to_log_in("login")
+
+    def needs_pending_login(self) -> ResponseReturnValue:
+        """The answer for a visitor who asks for the second step of a login that has not begun. It is that of `unauthorized`, without a
+        way back: the page is of no use to a user who has taken both steps."""
+        return self._send_to_log_in("pending")
 
     def needs_refresh(self) -> ResponseReturnValue:
         """The answer for a user who has to confirm the login."""
@@ -52,20 +54,29 @@ class Answers:
             answer: ResponseReturnValue = current_app.ensure_sync(self.needs_refresh_callback)()
             return answer
         message, category = self.needs_refresh_message, self.needs_refresh_message_category
-        return self._deny(self.refresh_view, message, category, is_stale=True)
+        return self._deny(self.refresh_view, message, category, "fresh")
 
-    def _deny(self, view: str | None, message: object, category: str, is_stale: bool) -> ResponseReturnValue:
+    def _send_to_log_in(self, needs: _Needs) -> ResponseReturnValue:
+        send_for(self, user_unauthorized)
+        if self.unauthorized_callback is not None:
+            answer: ResponseReturnValue = current_app.ensure_sync(self.unauthorized_callback)()
+            return answer
+        views = self.blueprint_login_views
+        view = views.get(request.blueprint, self.login_view)
+        return self._deny(view, self.login_message, self.login_message_category, needs)
+
+    def _deny(self, view: str | None, message: object, category: str, needs: _Needs) -> ResponseReturnValue:
         answer_as = current_app.config.get("HOUSEKEY_ANSWER_AS")
         answer_as = current_app.config.get(config_key("HOUSEKEY_ANSWER_AS", self.name), answer_as)
         if answer_as in (None, "flask"):
-            return self._send_to(view, message, category)
+            return self._send_to(view, message, category, leads_back=needs != "pending")
         within = g.get("_flask_housekey_within")
         url = iri_to_uri(request.url).split("/", 3)[3:]
         status, headers, body, is_told, way_back = visit_of(self.name).deny(
             request.environ,
             "/" + "".join(url),
             expand_login_view(view) if view else None,
-            is_stale,
+            needs,
             None if within is None else within.total_seconds(),
         )
         if is_told:
@@ -74,10 +85,12 @@ class Answers:
             self._keep_next(way_back)
         return current_app.response_class(body, status, headers)
 
-    def _send_to(self, view: str | None, message: object, category: str) -> ResponseReturnValue:
+    def _send_to(self, view: str | None, message: object, category: str, leads_back: bool) -> ResponseReturnValue:
         if not view:
             abort(401)
         self._flash(message, category)
+        if not leads_back:
+            return redirect(login_url(view))
         if not current_app.config.get("USE_SESSION_FOR_NEXT", USE_SESSION_FOR_NEXT):
             return redirect(login_url(view, next_url=request.url))
         self._keep_next(make_next_param(expand_login_view(view), request.url))

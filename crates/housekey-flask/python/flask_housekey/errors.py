@@ -25,6 +25,11 @@ class NotLoggedIn(Unauthorized):
     """There is no login to renew, to list or to end: 401."""
 
 
+class NoPendingLogin(Unauthorized):
+    """No login has begun here that can be finished: it took too long, was finished already, began in another browser, or the user
+    changed meanwhile: 401. Send the user to the login page."""
+
+
 class NotFresh(Forbidden):
     """Listing and ending logins requires a login that was proved just now: 403. Put `fresh_login_required` on the view."""
 

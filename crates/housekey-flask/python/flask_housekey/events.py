@@ -28,6 +28,8 @@ _LEVELS = {
     "logged_out": logging.INFO,
     "loaded_from_cookie": logging.INFO,
     "login_confirmed": logging.INFO,
+    "login_begun": logging.INFO,
+    "pending_login_refused": logging.INFO,
     "login_ended": logging.INFO,
     "remember_token_stolen": logging.WARNING,
     "session_protected": logging.WARNING,

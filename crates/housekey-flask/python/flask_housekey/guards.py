@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from .login_manager import LoginManager
+    from .pending import PendingLogin
     from .typing import ExemptT, FunctionT
 
     #: Answers visitors who may not pass.
@@ -85,6 +86,11 @@ def may_not_pass_or_is_stale(
         g._flask_housekey_within = within
         return manager.needs_refresh
     return denied
+
+
+def has_not_begun(manager: LoginManager[Any], pending: PendingLogin[Any] | None) -> _Denial | None:
+    """What answers a visitor who has not begun a login. None for a user who has."""
+    return manager.needs_pending_login if pending is None else None
 
 
 def is_exempt(manager: LoginManager[Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from random import random
 from typing import TYPE_CHECKING, Any, Generic
@@ -13,12 +12,14 @@ from werkzeug.local import LocalProxy
 from . import _core
 from .context import request_context
 from .events import logger, of_manager, send_for, tell
+from .pending import PendingLogin, moment, seconds, terms
 from .signals import user_logged_in, user_logged_out, user_login_confirmed
 from .typing import UserT
 from .visits import visit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime, timedelta
 
     from .login_manager import LoginManager
     from .mixins import AnonymousUserMixin
@@ -61,37 +62,115 @@ class Login(Generic[UserT]):
         duration: timedelta | None = None,
         force: bool = False,
         fresh: bool = True,
+        *,
+        lifetime: timedelta | None = None,
+        until: datetime | None = None,
+        authenticated_at: datetime | None = None,
     ) -> bool:
         """Logs a user in. False if they are not active and `force` is not set.
 
         `duration` is how long `remember` remembers them, if not for REMEMBER_COOKIE_DURATION.
+
+        The login ends after `lifetime` (one second to 400 days), or at `until` if that is earlier, whatever is done with it, and its
+        remember token ends no later. A remember token in Flask-Login's format never ends, so such a login cannot be remembered by it:
+        a ValueError. `authenticated_at` is when the user proved themselves, if that is not just now, as an identity provider tells: the
+        login is as fresh as that. Datetimes have a time zone.
         """
         user = _own(user)
         if not force and not user.is_active:
             return False
         manager = self._manager
         user_id = getattr(user, manager.id_attribute)()
-        seconds = None
-        if remember and duration is not None:
-            if not isinstance(duration, timedelta):
-                raise Exception(
-                    f"duration must be a datetime.timedelta, instead got: {duration}"
-                )
-            seconds = duration.total_seconds()
+        how = terms(remember, duration, lifetime, until)
+        proved_at = moment("authenticated_at", authenticated_at)
         deferred = getattr(g, deferred_attribute(self._name), None)
         if deferred is not None:
             # A loader logs in the user that it has found. It has to return that user first.
-            deferred.append(partial(self.login_user, user, remember, duration, force, fresh))
+            log_in = partial(self.login_user, user, remember, duration, force, fresh)
+            deferred.append(partial(log_in, lifetime=lifetime, until=until, authenticated_at=authenticated_at))
             return True
         visit = self._visit()
-        visit.log_in(user, user_id, bool(remember), seconds, bool(fresh), bool(force))
-        renew_session_id(visit)
-        manager._update_request_context_with_user(user)
-        self._tell(visit)
-        if random() < _PURGES:
-            _purge(visit)
-        send_for(self._manager, user_logged_in, user=self.user)
+        visit.log_in(user, user_id, how, proved_at, bool(fresh), bool(force))
+        self._is_logged_in(visit, user)
         return True
+
+    def begin(
+        self,
+        user: UserT,
+        remember: bool = False,
+        duration: timedelta | None = None,
+        *,
+        lifetime: timedelta | None = None,
+        until: datetime | None = None,
+        next: str | None = None,
+        expires_in: timedelta | None = None,
+    ) -> bool:
+        """Begins a login in two steps: this user has taken the first one (their password was right) and is not logged in before
+        `finish`. False if they are not active.
+
+        `current_user` is anonymous until then, and a login that was there ends. What has begun is in the session, and counts in this
+        browser, until the user's `session_auth_hash` changes, and for `expires_in`: ten minutes unless given, an hour at most.
+        `remember`, `duration`, `lifetime` and `until` are those of the login in the end: see `login_user`. `next` is where to go then:
+        `next_url` returns it, if it is safe.
+        """
+        user = _own(user)
+        if not user.is_active:
+            return False
+        how = terms(remember, duration, lifetime, until)
+        visit = self._visit()
+        _core.begin_login(visit, user, self._raw_id_of(user), how, next, seconds("expires_in", expires_in))
+        renew_session_id(visit)
+        self._manager._update_request_context_with_user()
+        self._tell(visit)
+        return True
+
+    def begin_confirmation(
+        self, user: UserT | None = None, *, next: str | None = None, expires_in: timedelta | None = None
+    ) -> None:
+        """Begins a proof in two steps that the current user is there: as `begin`, and their login goes on meanwhile. `finish` makes it
+        fresh. `flask_housekey.errors.NotLoggedIn` if `user` is not the one who is logged in."""
+        current = self.user
+        proved = current if user is None else _own(user)
+        visit = self._visit()
+        _core.begin_confirmation(visit, proved, self._raw_id_of(proved), next, seconds("expires_in", expires_in))
+        self._tell(visit)
+
+    def pending(self) -> PendingLogin[UserT] | None:
+        """The login that has begun, if it counts: for the pages of the second step."""
+        visit = self._visit()
+        try:
+            found = _core.pending_login(visit)
+        finally:
+            self._tell(visit)
+        return None if found is None else PendingLogin(*found)
+
+    def finish(self) -> UserT:
+        """Logs in the user who has begun to, freshly, or makes their login fresh if that is what has begun. Call it after checking the
+        second step. Returns the user, who is loaded anew.
+
+        With a login store, one of all copies of what has begun is finished, once. `flask_housekey.errors.NoPendingLogin`, a 401, when
+        nothing has begun that counts.
+        """
+        visit = self._visit()
+        try:
+            user, is_confirmation = _core.finish_login(visit, self._manager.id_attribute)
+        except BaseException:
+            self._tell(visit)
+            raise
+        if is_confirmation:
+            self._tell(visit)
+            send_for(self._manager, user_login_confirmed)
+        else:
+            self._is_logged_in(visit, user)
+        found: UserT = user
+        return found
+
+    def cancel(self) -> None:
+        """Forgets a login that has begun, if one has. With a login store, every copy of it is worthless from now on. `logout_user` does
+        this too."""
+        visit = self._visit()
+        _core.cancel_login(visit)
+        self._tell(visit)
 
     def logout_user(self) -> bool:
         """Logs out the current user, empties the session and deletes the remember token. Always True."""
@@ -200,11 +279,22 @@ class Login(Generic[UserT]):
         self._tell(visit)
         return ended
 
+    def _is_logged_in(self, visit: _core.Visit, user: Any) -> None:
+        renew_session_id(visit)
+        self._manager._update_request_context_with_user(user)
+        self._tell(visit)
+        if random() < _PURGES:
+            _purge(visit)
+        send_for(self._manager, user_logged_in, user=self.user)
+
     def _visit(self) -> _core.Visit:
         return visit_of(self._name)
 
     def _id_of(self, user: Any) -> str:
-        return str(getattr(user, self._manager.id_attribute)())
+        return str(self._raw_id_of(user))
+
+    def _raw_id_of(self, user: Any) -> Any:
+        return getattr(user, self._manager.id_attribute)()
 
     def _tell(self, visit: _core.Visit) -> None:
         tell(visit, of_manager(self._manager))

@@ -31,7 +31,15 @@ from .context import request_context, request_globals
 from .csrf import CsrfGuard
 from .errors import ForeignOrigin, StoreUnavailable
 from .events import log, of_manager, send, tell
-from .guards import guarded, is_exempt, is_open, may_not_pass, may_not_pass_or_is_stale, public_endpoints
+from .guards import (
+    guarded,
+    has_not_begun,
+    is_exempt,
+    is_open,
+    may_not_pass,
+    may_not_pass_or_is_stale,
+    public_endpoints,
+)
 from .loaders import ensure_sync
 from .login import Login, deferred_attribute, user_attribute
 from .mixins import AnonymousUserMixin
@@ -177,6 +185,10 @@ class LoginManager(Answers, Generic[UserT]):
     def login_required(self, func: FunctionT) -> FunctionT:
         """As `flask_housekey.login_required`, for the logins of this manager."""
         return guarded(func, lambda: may_not_pass(self, self.login.user))
+
+    def pending_login_required(self, func: FunctionT) -> FunctionT:
+        """As `flask_housekey.pending_login_required`, for the logins of this manager."""
+        return guarded(func, lambda: has_not_begun(self, self.login.pending()))
 
     @overload
     def fresh_login_required(self, func: FunctionT, *, within: timedelta | None = None) -> FunctionT: ...

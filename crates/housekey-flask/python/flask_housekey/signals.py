@@ -47,6 +47,13 @@ session_protected: NamedSignal = _signals.signal("session-protected")
 #: The program said that an attempt to log in failed (`login_failed`).
 user_login_failed: NamedSignal = _signals.signal("login-failed")
 
+#: A user has taken the first of two steps (`begin_login`, `begin_confirmation`).
+user_login_begun: NamedSignal = _signals.signal("login-begun")
+
+#: A login that had begun came and cannot be finished: expired, from_the_future, used, another_browser, another_login,
+#: auth_hash_changed, user_gone, user_inactive. With `used` or `another_browser` there may be a copy.
+pending_login_refused: NamedSignal = _signals.signal("pending-login-refused")
+
 #: A login was ended because it is no longer valid, or by somebody other than its owner: `reason` is one of user_gone,
 #: user_inactive, auth_hash_changed, record_gone, no_record, cookie_replaced, idle, too_old, lifetime_over, too_many_logins,
 #: ended_by_user, ended_by_application.
@@ -66,6 +73,8 @@ next_rejected: NamedSignal = _signals.signal("next-rejected")
 #: By the rules' names for them.
 _OF_EVENTS: dict[str, NamedSignal] = {
     "login_failed": user_login_failed,
+    "login_begun": user_login_begun,
+    "pending_login_refused": pending_login_refused,
     "login_ended": user_login_ended,
     "remember_token_stolen": remember_token_stolen,
     "session_rejected": session_rejected,

@@ -11,17 +11,18 @@ from werkzeug.local import LocalProxy
 from . import _core
 from .context import has_request, request_context, request_globals
 from .events import tell
-from .guards import guarded, may_not_pass, may_not_pass_or_is_stale
+from .guards import guarded, has_not_begun, may_not_pass, may_not_pass_or_is_stale
 from .login import Attempt, Login
 from .visits import visit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from flask import Blueprint
 
     from .guards import _Denial
+    from .pending import PendingLogin
     from .typing import FunctionT, UserLike
 
 #: The user of this request: the one who is logged in, or an anonymous one. None outside a request.
@@ -78,12 +79,57 @@ def login_user(
     duration: timedelta | None = None,
     force: bool = False,
     fresh: bool = True,
+    *,
+    lifetime: timedelta | None = None,
+    until: datetime | None = None,
+    authenticated_at: datetime | None = None,
 ) -> bool:
     """Logs a user in. False if they are not active and `force` is not set.
 
-    `duration` is how long `remember` remembers them, if not for REMEMBER_COOKIE_DURATION.
+    `duration` is how long `remember` remembers them, if not for REMEMBER_COOKIE_DURATION. For `lifetime`, `until` and
+    `authenticated_at`, see `Login.login_user`.
     """
-    return _login().login_user(user, remember, duration, force, fresh)
+    return _login().login_user(
+        user, remember, duration, force, fresh, lifetime=lifetime, until=until, authenticated_at=authenticated_at
+    )
+
+
+def begin_login(
+    user: UserLike,
+    remember: bool = False,
+    duration: timedelta | None = None,
+    *,
+    lifetime: timedelta | None = None,
+    until: datetime | None = None,
+    next: str | None = None,
+    expires_in: timedelta | None = None,
+) -> bool:
+    """Begins a login in two steps, for a user who has taken the first: see `Login.begin`."""
+    return _login().begin(
+        user, remember, duration, lifetime=lifetime, until=until, next=next, expires_in=expires_in
+    )
+
+
+def begin_confirmation(
+    user: UserLike | None = None, *, next: str | None = None, expires_in: timedelta | None = None
+) -> None:
+    """Begins a proof in two steps that the current user is there: see `Login.begin_confirmation`."""
+    _login().begin_confirmation(user, next=next, expires_in=expires_in)
+
+
+def pending_login() -> PendingLogin[Any] | None:
+    """The login that has begun, if it counts: see `Login.pending`."""
+    return _login().pending()
+
+
+def finish_login() -> Any:
+    """Logs in the user who has begun to, after the second step, and returns the user: see `Login.finish`."""
+    return _login().finish()
+
+
+def cancel_login() -> None:
+    """Forgets a login that has begun: see `Login.cancel`."""
+    _login().cancel()
 
 
 def login_attempt(form: str, name: str) -> Attempt:
@@ -155,6 +201,12 @@ def login_required(func: FunctionT) -> FunctionT:
     return guarded(func, _may_not_pass)
 
 
+def pending_login_required(func: FunctionT) -> FunctionT:
+    """Lets only users who have begun a login or a proof (`begin_login`, `begin_confirmation`) reach the view: for the pages of the
+    second step. Others get the answer of `LoginManager.needs_pending_login`."""
+    return guarded(func, _has_not_begun)
+
+
 @overload
 def fresh_login_required(func: FunctionT, *, within: timedelta | None = None) -> FunctionT: ...
 @overload
@@ -211,6 +263,11 @@ def _may_not_pass() -> _Denial | None:
 def _may_not_pass_or_is_stale(within: timedelta | None) -> _Denial | None:
     manager = request_context().app.login_manager  # type: ignore[attr-defined]
     return may_not_pass_or_is_stale(manager, _user_to_guard(), login_fresh, within)
+
+
+def _has_not_begun() -> _Denial | None:
+    manager = request_context().app.login_manager  # type: ignore[attr-defined]
+    return has_not_begun(manager, pending_login())
 
 
 def _login() -> Login[Any]:

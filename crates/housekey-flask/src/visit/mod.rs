@@ -10,13 +10,13 @@ use std::time::SystemTime;
 
 use housekey::attempts::AttemptStore as _;
 use housekey::records::LoginStore;
-use housekey::{BoxError, Denied, Event, Login, LoginSource, OpenVisit};
+use housekey::{BoxError, Denied, Event, Login, LoginSource, NextUrl, OpenVisit};
 use http::request::Parts;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyInt, PyIterator, PyString};
+use pyo3::types::{PyDict, PyIterator};
 
 use self::answer::Answer;
 use crate::config::duration;
@@ -26,6 +26,7 @@ use crate::environ::Head;
 use crate::errors::exception;
 use crate::logins::{PyLoginInfo, listed, login_id};
 use crate::mapping::Known;
+use crate::pending::{Terms, moment, span, text_of};
 use crate::user::{LetsGo, PyUser, let_go};
 
 /// How many expired records a login deletes in passing.
@@ -53,6 +54,8 @@ pub(crate) struct Visit {
     identified: AtomicBool,
     /// Whether the response has everything that was to be sent.
     saved: AtomicBool,
+    /// Where a login leads that was finished in this request.
+    next: OnceLock<NextUrl>,
     _last: LetsGo,
 }
 
@@ -70,6 +73,19 @@ pub(crate) struct Opened {
 impl Opened {
     pub(crate) fn open(&self) -> &OpenVisit {
         &self.open
+    }
+
+    pub(crate) fn next_url(&self) -> NextUrl {
+        self.open.next_url(&self.parts)
+    }
+
+    pub(crate) fn check_remembering(&self, remember: bool) -> PyResult<()> {
+        match remember && self.built.is_keyless {
+            true => Err(PyRuntimeError::new_err(
+                "a login cannot be remembered without a key: set SECRET_KEY to something unique and secret",
+            )),
+            false => Ok(()),
+        }
     }
 }
 
@@ -95,6 +111,7 @@ impl Visit {
             modified: AtomicBool::new(false),
             identified: AtomicBool::new(false),
             saved: AtomicBool::new(false),
+            next: OnceLock::new(),
             _last: LetsGo,
         })
     }
@@ -160,31 +177,23 @@ impl Visit {
         address.map(|address| address.to_string())
     }
 
-    /// Logs a user in. `seconds` is how long to remember the user, if not for as long as the configuration says.
-    #[pyo3(signature = (user, user_id, remember, seconds, fresh, force))]
+    /// Logs a user in, who proved themselves at `authenticated_at`, in seconds since 1970, if that is not just now.
+    #[pyo3(signature = (user, user_id, terms, authenticated_at, fresh, force))]
     #[allow(clippy::too_many_arguments)]
     fn log_in(
         &self,
         py: Python<'_>,
         user: &Bound<'_, PyAny>,
         user_id: &Bound<'_, PyAny>,
-        remember: bool,
-        seconds: Option<f64>,
+        terms: Terms,
+        authenticated_at: Option<f64>,
         fresh: bool,
         force: bool,
     ) -> PyResult<()> {
-        let id = match user_id.cast::<PyString>() {
-            // The text itself, whatever a subclass returns.
-            Ok(text) => text.to_str()?.to_owned(),
-            Err(_) => user_id.str()?.to_str()?.to_owned(),
-        };
-        let member = PyUser::new(user, &id)?;
+        let member = PyUser::new(user, &text_of(user_id)?)?;
+        let (remember, seconds, lifetime, until) = terms;
         self.act(py, |opened| {
-            if remember && opened.built.is_keyless {
-                return Err(PyRuntimeError::new_err(
-                    "a login cannot be remembered without a key: set SECRET_KEY to something unique and secret",
-                ));
-            }
+            opened.check_remembering(remember)?;
             let login = Login::<PyUser>::new(opened.open.clone());
             let mut plan = login.login_user(&member);
             if remember {
@@ -192,6 +201,15 @@ impl Visit {
                     Some(seconds) => plan.remember_for(duration(seconds)),
                     None => plan.remember(true),
                 };
+            }
+            if let Some(lifetime) = lifetime {
+                plan = plan.lifetime(span(lifetime));
+            }
+            if let Some(until) = until {
+                plan = plan.until(moment(until));
+            }
+            if let Some(time) = authenticated_at {
+                plan = plan.authenticated_at(moment(time));
             }
             if !fresh {
                 plan = plan.not_fresh();
@@ -201,14 +219,7 @@ impl Visit {
             }
             drive(py, plan.into_future()).map_err(|error| exception(py, &error))
         })?;
-        // An integer stays one, as in Flask-Login. Anything else becomes text for the rules.
-        if user_id.is_instance_of::<PyInt>() && !user_id.is_instance_of::<PyBool>() {
-            match &self.session {
-                Some(session) => session.bind(py).set_item("_user_id", user_id)?,
-                None => self.mapping(py)?.set_item("_user_id", user_id)?,
-            }
-        }
-        self.modified.store(true, Ordering::Relaxed);
+        self.keep_number(py, user_id)?;
         if !member.is_active_now() {
             return Ok(());
         }
@@ -313,8 +324,11 @@ impl Visit {
     /// Where to go next: the claimed address or the session's, if it is safe, or the default.
     fn next_url(&self, py: Python<'_>, claimed: Option<&str>, default: &str) -> PyResult<String> {
         self.act(py, |opened| {
-            let next = opened.open.next_url(&opened.parts).or_field(claimed);
-            next.or(default).map_err(|error| exception(py, &error))
+            let next = self.next.get().cloned();
+            let next = next.unwrap_or_else(|| opened.next_url());
+            next.or_field(claimed)
+                .or(default)
+                .map_err(|error| exception(py, &error))
         })
     }
 
@@ -328,21 +342,22 @@ impl Visit {
 
     /// The answer for a visitor who may not pass, in a form that the client can use: `status`, `headers`, `body`, whether
     /// the login page should say why, and whether it has to know the way back.
-    #[pyo3(signature = (environ, target, view, is_stale, seconds))]
+    #[pyo3(signature = (environ, target, view, needs, seconds))]
     fn deny(
         &self,
         py: Python<'_>,
         environ: &Bound<'_, PyDict>,
         target: &str,
         view: Option<&str>,
-        is_stale: bool,
+        needs: &str,
         seconds: Option<f64>,
     ) -> PyResult<Answer> {
-        let denied = match is_stale {
-            true => Denied::FreshLoginRequired {
+        let denied = match needs {
+            "fresh" => Denied::FreshLoginRequired {
                 within: seconds.map(duration),
             },
-            false => Denied::LoginRequired,
+            "pending" => Denied::PendingLoginRequired,
+            _ => Denied::LoginRequired,
         };
         answer::deny(py, self.opened(py)?, environ, target, view, denied)
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use housekey::door::Incoming;
-use housekey::{Error, Login};
+use housekey::{Error, Login, NextUrl};
 use http::HeaderMap;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -13,12 +13,67 @@ use crate::door::look_at_clock;
 use crate::drive::{Loading, drive, wait_while};
 use crate::errors::{CurrentUserAsked, exception};
 use crate::mapping::{Mapping, loads};
+use crate::pending;
 use crate::user::{PyUser, let_go};
 
 impl Visit {
-    /// The JSON of the id that the session names.
-    pub(crate) fn raw_user_id(&self) -> Option<String> {
-        self.opened.get()?.open.session_value("_user_id")
+    /// The integers by which the session names a user: the one who is logged in, and the one whose login has begun.
+    pub(crate) fn user_numbers(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let Some(opened) = self.opened.get() else {
+            return Ok(Vec::new());
+        };
+        let begun = opened.open.session_value(pending::KEY);
+        let begun = begun.map(|json| pending::user_number(py, &json));
+        let current = opened.open.session_value("_user_id");
+        Ok(current
+            .into_iter()
+            .chain(begun.transpose()?.flatten())
+            .collect())
+    }
+
+    /// Leaves an integer in the session as one, as Flask-Login does. The rules have written it as text.
+    pub(crate) fn keep_number(&self, py: Python<'_>, user_id: &Bound<'_, PyAny>) -> PyResult<()> {
+        if pending::is_number(user_id) {
+            self.with_values(py, |values| values.set_item("_user_id", user_id))?;
+        }
+        self.modified.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The same for a login that has begun.
+    pub(crate) fn keep_pending_number(
+        &self,
+        py: Python<'_>,
+        user_id: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        // The rules read larger ones as text only.
+        if pending::is_number(user_id) && user_id.extract::<i64>().is_ok() {
+            self.with_values(py, |values| {
+                let begun = values.get_item(pending::KEY)?.call_method0("copy")?;
+                begun.set_item(pending::USER, user_id)?;
+                // A new value: a change inside the old one is not noticed.
+                values.set_item(pending::KEY, begun)
+            })?;
+        }
+        self.modified.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Keeps where a login leads that was finished: what the session knew of that is gone.
+    pub(crate) fn keep_next(&self, next: NextUrl) {
+        let _ = self.next.set(next);
+    }
+
+    /// The session's values, wherever Python keeps them.
+    fn with_values(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<()>,
+    ) -> PyResult<()> {
+        match &self.session {
+            Some(session) => act(session.bind(py)),
+            None => act(self.mapping(py)?.as_any()),
+        }
     }
 
     /// Runs a rule, with Python's changes to the session put in before and the rule's changes shown to Python afterwards.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from flask import Blueprint, Flask, Request, request
@@ -14,10 +14,15 @@ from flask_housekey import (
     FlaskLoginClient,
     LoginInfo,
     LoginManager,
+    PendingLogin,
     UserMixin,
+    begin_confirmation,
+    begin_login,
+    cancel_login,
     confirm_login,
     current_user,
     end_login,
+    finish_login,
     fresh_login_required,
     login_exempt,
     login_fresh,
@@ -26,6 +31,8 @@ from flask_housekey import (
     logins,
     logout_user,
     next_url,
+    pending_login,
+    pending_login_required,
     user_logged_in,
     user_login_failed,
 )
@@ -146,6 +153,32 @@ def sign_in() -> ResponseReturnValue:
     return "blocked", 403
 
 
+def first_step() -> ResponseReturnValue:
+    with Session(engine) as session:
+        member = session.query(Member).filter_by(name=request.form["name"]).one()
+    assert_type(login_manager.login.begin(member, next=request.args.get("next"), lifetime=timedelta(hours=8)), bool)
+    return "a code, please"
+
+
+@login_manager.pending_login_required
+def second_step() -> str:
+    pending = login_manager.login.pending()
+    assert_type(pending, PendingLogin[Member] | None)
+    name = pending.user.name if pending else ""
+    assert_type(login_manager.login.finish(), Member)
+    return name
+
+
+@pending_login_required
+def second_step_of_untyped_programs() -> str:
+    pending = pending_login()
+    assert pending is not None
+    assert_type(pending.expires_at, datetime)
+    if request.form["code"] != pending.user.code:
+        cancel_login()
+    return str(finish_login().name)
+
+
 @fresh_login_required
 def devices() -> list[dict[str, Any]]:
     assert_type(logins(), list[LoginInfo])
@@ -234,7 +267,9 @@ def stores() -> list[LoginStore]:
 
 def log_in_somebody(user: UserLike) -> bool:
     confirm_login()
-    return login_user(user, True, timedelta(days=1), force=True, fresh=False)
+    begin_confirmation(expires_in=timedelta(minutes=5))
+    begin_login(user, True, until=datetime.now(timezone.utc))
+    return login_user(user, True, timedelta(days=1), force=True, fresh=False, lifetime=timedelta(hours=1))
 
 
 def create_app() -> Flask:
@@ -248,6 +283,8 @@ def create_app() -> Flask:
     app.add_url_rule("/show/<int:number>", view_func=show)
     app.add_url_rule("/greet", view_func=greet)
     app.add_url_rule("/sign_in", view_func=sign_in, methods=["POST"])
+    app.add_url_rule("/first_step", view_func=first_step, methods=["POST"])
+    app.add_url_rule("/second_step", view_func=second_step, methods=["POST"])
     app.add_url_rule("/devices", view_func=devices)
     app.add_url_rule("/office", view_func=office)
     app.add_url_rule("/office/<int:badge>", view_func=report_for_duty)

@@ -6,6 +6,7 @@ from flask import Flask, Request
 from flask_housekey import (
     FlaskLoginClient,
     LoginManager,
+    begin_login,
     end_login,
     fresh_login_required,
     login_exempt,
@@ -54,6 +55,11 @@ def view(app: Flask, member: Member, officer: Officer) -> None:
     login_user("mia")  # wrong
     login_user(member, remember="yes")  # wrong
     login_user(member, duration=3600)  # wrong
+    login_user(member, until=3600)  # wrong
+    begin_login(member, lifetime=3600)  # wrong
+    login_manager.login.begin(officer)  # wrong
+    print(login_manager.login.pending().user)  # wrong
+    print(login_manager.login.finish().nmae)  # wrong
     print(login_manager.current_user.name)
     print(login_manager.current_user.nmae)  # wrong
     print(login_manager.login.user.name)  # wrong

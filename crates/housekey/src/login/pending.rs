@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::actions::LoginOptions;
 use super::state::{View, VisitState, Who};
@@ -51,7 +51,7 @@ pub(crate) struct Pending {
     kind: PendingKind,
     /// 128 random bits, by which a store knows whether it was used.
     id: String,
-    #[serde(rename = "user")]
+    #[serde(rename = "user", deserialize_with = "text_of_id")]
     pub(crate) user_id: String,
     /// The digest of the user's auth hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,20 @@ pub(crate) struct Pending {
     until: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
+}
+
+/// Flask applications may keep ids as integers.
+fn text_of_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    })
 }
 
 impl Pending {
@@ -261,5 +275,31 @@ impl View<'_> {
     pub(crate) fn forget_refused_pending(&mut self, user_id: String, reason: PendingRefusal) {
         self.session.remove(keys::PENDING);
         self.event(Event::PendingLoginRefused { user_id, reason });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_user(json: &str) -> Option<String> {
+        let rest = r#""kind":"login","id":"","client":"","begun_at":1,"ends_at":2"#;
+        let mut session = SessionMap::default();
+        session.set(keys::PENDING, format!(r#"{{{rest},"user":{json}}}"#));
+        Pending::of(&session).map(|pending| pending.user_id)
+    }
+
+    #[test]
+    fn the_user_is_a_text_or_an_integer() {
+        let text = |id: &str| Some(id.to_owned());
+        assert_eq!(of_user(r#""mia""#), text("mia"));
+        assert_eq!(of_user("7"), text("7"));
+        assert_eq!(
+            of_user("-9223372036854775808"),
+            text("-9223372036854775808")
+        );
+        for other in ["1.5", "18446744073709551616", "true", "null", "[7]", "{}"] {
+            assert_eq!(of_user(other), None, "{other}");
+        }
     }
 }

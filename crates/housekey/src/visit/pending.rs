@@ -35,8 +35,8 @@ impl<U: User> Login<U> {
     ///
     /// The session is a cookie and can be copied. **With a login store**, a login is finished once: afterwards every copy is
     /// refused, and of two at the same time, one is refused. **Without one**, a copy can be finished too until it expires,
-    /// by taking the second step once more. So the second step must accept a code only once. Nothing here limits attempts: a
-    /// code of six digits needs a limit.
+    /// by taking the second step once more. So the second step must accept a code only once. A
+    /// code of six digits is soon guessed: limit that by [`attempt`](Self::attempt).
     ///
     /// ```
     /// # use housekey::*;
