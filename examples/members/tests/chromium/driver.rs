@@ -160,7 +160,7 @@ impl Browser<'_> {
             field.clear().await.unwrap();
             field.send_keys(text).await.unwrap();
         }
-        self.press("form.sheet button").await;
+        self.press("form.sheet .button").await;
     }
 
     /// Presses a button that leads to another page, and waits until that is there: the driver itself does not wait
