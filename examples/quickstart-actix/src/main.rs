@@ -39,7 +39,8 @@ async fn login(
     let found = users.iter().position(|(name, _)| *name == form.name);
     let is_right = passwords.verify(&form.password, found.map(|row| &*users[row].1));
     let (Some(row), true) = (found, is_right.await?) else {
-        return Ok(Either::Right((Html::new(FORM), StatusCode::UNAUTHORIZED)));
+        let again = Html::new(format!("<p role=alert>Wrong name or password.{FORM}"));
+        return Ok(Either::Right((again, StatusCode::UNAUTHORIZED)));
     };
     let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
     login.login_user(&member).remember(remember).await?;

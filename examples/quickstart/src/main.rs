@@ -40,9 +40,9 @@ async fn sign_in(
 ) -> Result<Response, Error> {
     let found = users.iter().position(|(name, _)| *name == form.name);
     let hash = found.map(|row| users[row].1.as_str());
-    let is_right = passwords.verify(&form.password, hash).await?;
-    let Some(row) = found.filter(|_| is_right) else {
-        return Ok((StatusCode::UNAUTHORIZED, FORM).into_response());
+    let (Some(row), true) = (found, passwords.verify(&form.password, hash).await?) else {
+        let again = Html(format!("<p role=alert>Wrong name or password.{}", FORM.0));
+        return Ok((StatusCode::UNAUTHORIZED, again).into_response());
     };
     let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
     login.login_user(&member).remember(remember).await?;
