@@ -8,6 +8,7 @@ mod admin;
 mod assets;
 mod closing;
 mod database;
+mod ended;
 mod errors;
 mod forms;
 mod login_store;
@@ -31,7 +32,7 @@ use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
 use axum::{Router, body::Body};
 use housekey_axum::{
-    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, LoginTimeouts, SecretKeys,
+    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, LoginTimeouts, SecretKeys, WhenFull,
     login_required,
 };
 use tower_http::csrf::CsrfLayer;
@@ -102,6 +103,7 @@ pub async fn app(options: &Options, closing: &Closing) -> Result<Router, BoxErro
         .merge(api)
         .fallback(pages::not_found)
         .layer(manager.layer())
+        .layer(from_fn(ended::keep))
         // After the login layer, so outside it: a stylesheet is the same for everybody.
         .route("/static/{name}", get(assets::serve))
         .with_state(app);
@@ -115,7 +117,7 @@ async fn open(options: &Options) -> Result<(Members, LoginManager<Member>), BoxE
     let store = Store::parse(&options.store)?;
     private::make_folder(data)
         .map_err(|error| format!("cannot make the folder {}: {error}", data.display()))?;
-    let keys = SecretKeys::new(secret_key::load_or_create(&data.join("secret-key"))?)?;
+    let keys = secret_key::load_or_create(data)?;
     let members = Members::new(Database::open(&data.join("members.db"))?);
     let manager = login_manager(keys, &members, store, options).await?;
     Ok((members, manager))
@@ -132,6 +134,9 @@ async fn login_manager(
         .login_message("Please sign in to see that page.")
         .refresh_view("/sign-in")
         .needs_refresh_message("Please confirm it’s you to go on.")
+        .localize_messages(|message| ended::message().unwrap_or(message).to_owned())
+        .on_event(|event, _| ended::note(event))
+        .max_logins(options.max_logins.into(), WhenFull::EndOldest)
         .login_timeouts(options.timeouts.into())
         .client_address(|request| {
             let ConnectInfo(address) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;

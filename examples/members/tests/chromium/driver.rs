@@ -203,6 +203,11 @@ impl Browser<'_> {
         self.find(selector).await.click().await.unwrap();
     }
 
+    /// Runs a script in the page, and says what it returns.
+    pub(crate) async fn run(&self, script: &str) -> serde_json::Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
     async fn find(&self, selector: &str) -> Element {
         self.client.find(Locator::Css(selector)).await.unwrap()
     }

@@ -259,3 +259,22 @@ async fn the_keyboard_begins_in_the_first_field_or_in_the_one_that_is_wrong() {
     let page = ada.get("/account").await;
     assert!(focused(&page.body).is_empty(), "there is a message to read");
 }
+
+#[tokio::test]
+async fn the_dashboard_tells_how_one_is_signed_in() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let page = ada.get("/dashboard").await;
+    for words in [
+        "Member since",
+        "today</time>",
+        " UTC</time>",
+        "In this browser only.",
+    ] {
+        page.shows(OK, words);
+    }
+    for more in ["and in one other.", "and in 2 others."] {
+        site.sign_in(site.browser(), "ada", false).await;
+        ada.get("/dashboard").await.shows(OK, more);
+    }
+}
