@@ -188,6 +188,30 @@ async fn a_password_can_be_shown_and_two_presses_make_one_login() {
     desk.close().await;
 }
 
+#[tokio::test]
+async fn on_the_narrowest_phone_the_menu_has_one_row_and_a_long_name_one_line() {
+    let site = Site::open().await;
+    let chromium = Chromium::start();
+    for (width, name) in [
+        (320, "Wilhelmina.van.den.Bergh-Mueller"),
+        (390, "Maximiliane.Berg"),
+    ] {
+        let phone = chromium.new_phone(&site, width).await;
+        phone.go("/sign-up").await;
+        phone
+            .submit(&[("username", name), ("password", PASSWORD)])
+            .await;
+        let fits = "return document.documentElement.scrollWidth <= innerWidth && innerWidth";
+        assert_eq!(phone.run(fits).await, width);
+        let rows = "const tops = [...document.querySelectorAll('.brand, nav a, nav form')].map((it) => it.getBoundingClientRect());
+            return tops.every((it) => it.top < tops[0].bottom && it.bottom > tops[0].top)";
+        assert_eq!(phone.run(rows).await, true, "{width}");
+        let lines = "return document.querySelector('h1 span').getClientRects().length";
+        assert_eq!(phone.run(lines).await, 1, "{width}");
+        phone.close().await;
+    }
+}
+
 /// Not a test of anything: takes the README's pictures, in the folder that `SCREENSHOTS` names.
 #[tokio::test]
 #[ignore = "run by scripts/screenshots"]
