@@ -1,7 +1,8 @@
 // What HTML cannot do for a form: show a password, and count a second press of its button as the first. Without this the
 // password stays hidden, and the form works.
 
-const WAIT = 20_000;
+// Not `WAIT`: scripts of one page share their names, and static/signed-in.js has one of that.
+const ANSWERED = 20_000;
 
 for (const input of document.querySelectorAll("input[type=password]")) {
   const button = document.createElement("button");
@@ -31,7 +32,7 @@ document.addEventListener("submit", (event) => {
   button.disabled = true;
   waiting.add(button);
   // By then the site has answered, or will not.
-  setTimeout(enable, WAIT);
+  setTimeout(enable, ANSWERED);
 });
 
 // Somebody has come back to this page, which the browser kept as it was.
