@@ -8,6 +8,7 @@ use crate::login_store::Store;
 use crate::members::{Member, Members};
 use crate::moments;
 use crate::options::{Command, Options};
+use crate::secret_key;
 use crate::user_agents;
 
 /// Does it, and says what was done.
@@ -22,19 +23,31 @@ pub async fn administer(options: &Options, command: &Command) -> Result<String, 
         )
         .into());
     }
+    match command {
+        Command::Logins { username } => {
+            let (members, manager) = open(options).await?;
+            list(&manager, &find(&members, username).await?, options).await
+        }
+        Command::EndLogins { username } => {
+            let (members, manager) = open(options).await?;
+            end(&manager, &find(&members, username).await?).await
+        }
+        Command::RotateKey => {
+            secret_key::rotate(&options.data)?;
+            Ok("There is a new secret key. Restart the site: it signs with the new one, and accepts the old one.
+".into())
+        }
+    }
+}
+
+async fn open(options: &Options) -> Result<(Members, LoginManager<Member>), BoxError> {
     if Store::parse(&options.store)? == Store::Memory {
         return Err(
             "with --store memory the logins are inside the program that has the site open, out of reach from here"
                 .into(),
         );
     }
-    let (members, manager) = crate::open(options).await?;
-    match command {
-        Command::Logins { username } => {
-            list(&manager, &find(&members, username).await?, options).await
-        }
-        Command::EndLogins { username } => end(&manager, &find(&members, username).await?).await,
-    }
+    crate::open(options).await
 }
 
 async fn find(members: &Members, username: &str) -> Result<Member, BoxError> {

@@ -13,11 +13,16 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 4] = [
+const ASSETS: [Asset; 5] = [
     Asset {
         name: "site.css",
         content_type: "text/css; charset=utf-8",
         content: include_str!("../static/site.css"),
+    },
+    Asset {
+        name: "forms.js",
+        content_type: "text/javascript; charset=utf-8",
+        content: include_str!("../static/forms.js"),
     },
     Asset {
         name: "signed-in.js",

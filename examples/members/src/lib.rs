@@ -8,6 +8,7 @@ mod admin;
 mod assets;
 mod closing;
 mod database;
+mod ended;
 mod errors;
 mod forms;
 mod login_store;
@@ -22,22 +23,24 @@ mod security_headers;
 mod templates;
 mod user_agents;
 
-use std::net::SocketAddr;
+use std::future::ready;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRef};
 use axum::http::{Request, StatusCode};
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, map_request, map_response};
 use axum::routing::{get, post};
 use axum::{Router, body::Body};
 use housekey_axum::{
-    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, LoginTimeouts, SecretKeys,
+    AnswerAs, BoxError, LoginManager, LoginManagerExt as _, LoginTimeouts, SecretKeys, WhenFull,
     login_required,
 };
 use tower_http::csrf::CsrfLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
+use tracing::field::display;
 
 pub use admin::administer;
 pub use closing::Closing;
@@ -69,7 +72,7 @@ pub async fn app(options: &Options, closing: &Closing) -> Result<Router, BoxErro
         timeouts: options.timeouts.into(),
         closing: closing.clone(),
     };
-    let purging = manager.clone();
+    let (purging, seen_by) = (manager.clone(), manager.clone());
     tokio::spawn(async move { purging.purge_logins(|| tokio::time::sleep(PURGE)).await });
 
     let api = Router::new()
@@ -102,11 +105,12 @@ pub async fn app(options: &Options, closing: &Closing) -> Result<Router, BoxErro
         .merge(api)
         .fallback(pages::not_found)
         .layer(manager.layer())
+        .layer(from_fn(ended::keep))
         // After the login layer, so outside it: a stylesheet is the same for everybody.
         .route("/static/{name}", get(assets::serve))
         .with_state(app);
 
-    Ok(around(site, options.https))
+    Ok(around(site, options.https, seen_by))
 }
 
 /// The data folder: the members, and who of them is signed in.
@@ -115,7 +119,7 @@ async fn open(options: &Options) -> Result<(Members, LoginManager<Member>), BoxE
     let store = Store::parse(&options.store)?;
     private::make_folder(data)
         .map_err(|error| format!("cannot make the folder {}: {error}", data.display()))?;
-    let keys = SecretKeys::new(secret_key::load_or_create(&data.join("secret-key"))?)?;
+    let keys = secret_key::load_or_create(data)?;
     let members = Members::new(Database::open(&data.join("members.db"))?);
     let manager = login_manager(keys, &members, store, options).await?;
     Ok((members, manager))
@@ -132,6 +136,9 @@ async fn login_manager(
         .login_message("Please sign in to see that page.")
         .refresh_view("/sign-in")
         .needs_refresh_message("Please confirm it’s you to go on.")
+        .localize_messages(|message| ended::message().unwrap_or(message).to_owned())
+        .on_event(|event, _| ended::note(event))
+        .max_logins(options.max_logins.into(), WhenFull::EndOldest)
         .login_timeouts(options.timeouts.into())
         .client_address(|request| {
             let ConnectInfo(address) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
@@ -145,8 +152,20 @@ async fn login_manager(
     Ok(store.give_to(manager, &options.data).await?.build()?)
 }
 
+/// Where a request comes from, for the log lines: the same address that its login is listed with.
+#[derive(Clone, Copy)]
+struct CameFrom(IpAddr);
+
+fn note_address(manager: &LoginManager<Member>, request: Request<Body>) -> Request<Body> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(address) = manager.client_address(&parts) {
+        parts.extensions.insert(CameFrom(address));
+    }
+    Request::from_parts(parts, body)
+}
+
 /// What holds for every request. The last layer is the outermost: it sees the request first and the response last.
-fn around(site: Router, https: bool) -> Router {
+fn around(site: Router, https: bool, manager: LoginManager<Member>) -> Router {
     let site = site
         .layer(DefaultBodyLimit::max(forms::MAX_BYTES))
         .layer(CsrfLayer::new())
@@ -165,8 +184,10 @@ fn around(site: Router, https: bool) -> Router {
         TraceLayer::new_for_http()
             // The path without the query, which may hold what is nobody's business.
             .make_span_with(|request: &Request<Body>| {
-                tracing::info_span!("request", method = %request.method(), path = request.uri().path())
+                let address = request.extensions().get().map(|CameFrom(address)| display(*address));
+                tracing::info_span!("request", method = %request.method(), path = request.uri().path(), address)
             })
             .on_response(DefaultOnResponse::new().level(Level::INFO)),
     )
+    .layer(map_request(move |request| ready(note_address(&manager, request))))
 }

@@ -1,5 +1,7 @@
 //! The members: their table, how one signs up, proves who they are, and changes the password.
 
+use std::time::{Duration, SystemTime};
+
 use housekey_axum::{BoxError, Login, Passwords, User, UserLoader};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
@@ -11,7 +13,7 @@ use crate::errors::AppError;
 pub(crate) struct Member {
     pub(crate) id: i64,
     pub(crate) username: String,
-    pub(crate) created_at: String,
+    pub(crate) created_at: SystemTime,
     active: bool,
     auth_stamp: Vec<u8>,
 }
@@ -49,7 +51,7 @@ impl UserLoader<Member> for Members {
     }
 }
 
-const COLUMNS: &str = "id, username, created_at, active, auth_stamp";
+const COLUMNS: &str = "id, username, unixepoch(created_at) AS created_at, active, auth_stamp";
 
 impl Members {
     pub(crate) fn new(database: Database) -> Members {
@@ -176,7 +178,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Member> {
     Ok(Member {
         id: row.get("id")?,
         username: row.get("username")?,
-        created_at: row.get("created_at")?,
+        created_at: SystemTime::UNIX_EPOCH + Duration::from_secs(row.get("created_at")?),
         active: row.get("active")?,
         auth_stamp: row.get("auth_stamp")?,
     })

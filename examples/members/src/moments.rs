@@ -2,9 +2,46 @@
 
 use std::time::{Duration, SystemTime};
 
+use minijinja::{Value, context};
+use time::OffsetDateTime;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+
+/// `today at 14:05 UTC`, `on 29 November 2026 at 14:05 UTC`: for the macro `when`.
+pub(crate) fn moment(then: SystemTime, now: SystemTime) -> Value {
+    let (then, now) = (OffsetDateTime::from(then), OffsetDateTime::from(now));
+    context! { utc => utc(then.into()), words => format!("{} at {:02}:{:02} UTC", day_of(then, now), then.hour(), then.minute()) }
+}
+
+/// The same without the hour: `today`, `on 29 November 2026`.
+pub(crate) fn day(then: SystemTime, now: SystemTime) -> Value {
+    context! { utc => utc(then), words => day_of(then.into(), now.into()) }
+}
+
+fn day_of(then: OffsetDateTime, now: OffsetDateTime) -> String {
+    let (day, today) = (then.date(), now.date());
+    match (today - day).whole_days() {
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        _ => format!("on {} {} {}", day.day(), day.month(), day.year()),
+    }
+}
+
+/// `2026-11-29T14:05:09Z`, for programs.
+pub(crate) fn utc(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let (date, month) = (time.date(), u8::from(time.month()));
+    format!(
+        "{:04}-{month:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+}
 
 /// `just now`, `3 hours ago`.
 pub(crate) fn ago(then: SystemTime, now: SystemTime) -> String {
@@ -64,6 +101,42 @@ mod tests {
 
     fn before(seconds: u64) -> (SystemTime, SystemTime) {
         (NOW, NOW + Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_moment_is_told_by_its_day_and_hour() {
+        const NOON: u64 = 1_795_953_600; // 2026-11-29T12:00:00Z
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for (then, words, utc) in [
+            (
+                NOON - 9 * HOUR,
+                "today at 03:00 UTC",
+                "2026-11-29T03:00:00Z",
+            ),
+            (
+                NOON - 12 * HOUR - 1,
+                "yesterday at 23:59 UTC",
+                "2026-11-28T23:59:59Z",
+            ),
+            (
+                NOON - 37 * HOUR,
+                "on 27 November 2026 at 23:00 UTC",
+                "2026-11-27T23:00:00Z",
+            ),
+            (0, "on 1 January 1970 at 00:00 UTC", "1970-01-01T00:00:00Z"),
+            (
+                NOON + DAY,
+                "on 30 November 2026 at 12:00 UTC",
+                "2026-11-30T12:00:00Z",
+            ),
+        ] {
+            let moment = moment(at(then), at(NOON));
+            assert_eq!(moment.get_attr("words").unwrap().as_str(), Some(words));
+            assert_eq!(moment.get_attr("utc").unwrap().as_str(), Some(utc));
+            let (day, _) = words.split_once(" at ").unwrap();
+            let without = super::day(at(then), at(NOON));
+            assert_eq!(without.get_attr("words").unwrap().as_str(), Some(day));
+        }
     }
 
     #[test]

@@ -60,6 +60,17 @@ pub struct Options {
     #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Timeouts::Everyday)]
     pub timeouts: Timeouts,
 
+    /// In how many browsers a member may be signed in at once
+    ///
+    /// Whoever signs in once more is signed out where they have not been for longest.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 50,
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub max_logins: u16,
+
     /// The site is reached over HTTPS, through a proxy in front of it
     ///
     /// Cookies become Secure, browsers are told to insist on HTTPS, and the last entry of X-Forwarded-For is taken
@@ -93,6 +104,8 @@ pub enum Command {
         /// The member's username
         username: String,
     },
+    /// Makes a new secret key and keeps the old one as a fallback, so that nobody is signed out; then restart the site
+    RotateKey,
 }
 
 /// housekey's three profiles.
@@ -156,6 +169,7 @@ mod tests {
             &["members", "--timeouts", "never"][..],
             &["members", "--https", "--proxies", "0"],
             &["members", "--proxies", "2"],
+            &["members", "--max-logins", "0"],
             &["members", "logins"],
             &["members", "end-login", "ada"],
         ] {

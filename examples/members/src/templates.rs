@@ -11,6 +11,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 
 use crate::assets;
+use crate::ended;
 use crate::errors::AppError;
 use crate::members::Member;
 
@@ -79,7 +80,6 @@ impl Page {
             Some(member) => context! {
                 id => member.id,
                 username => member.username.as_str(),
-                created_at => member.created_at.as_str(),
                 ..standing
             },
             None => standing,
@@ -89,9 +89,12 @@ impl Page {
     /// Taken when a page is made, not before: a redirect in between loses none.
     fn take_flashes(&self) -> Result<Value, AppError> {
         let flashes = self.flash.take()?.into_iter();
-        Ok(flashes
-            .map(|flash| context! { category => flash.category, text => flash.text })
-            .collect())
+        let flashes =
+            flashes.map(|flash| context! { category => flash.category, text => flash.text });
+        // A page that is open to everybody says itself what a guard would have flashed.
+        let ended = ended::message().filter(|_| !self.current_user.is_authenticated());
+        let ended = ended.map(|text| context! { category => "message", text });
+        Ok(flashes.chain(ended).collect())
     }
 }
 

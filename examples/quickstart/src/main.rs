@@ -41,8 +41,8 @@ async fn sign_in(
     let found = users.iter().position(|(name, _)| *name == form.name);
     let is_right = passwords.verify(&form.password, found.map(|row| &*users[row].1));
     let (Some(row), true) = (found, is_right.await?) else {
-        let wrong = (StatusCode::UNAUTHORIZED, "Wrong name or password");
-        return Ok(wrong.into_response());
+        let again = Html(format!("<p role=alert>Wrong name or password{}", FORM.0));
+        return Ok((StatusCode::UNAUTHORIZED, again).into_response());
     };
     let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
     login.login_user(&member).remember(remember).await?;

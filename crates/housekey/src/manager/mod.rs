@@ -10,9 +10,11 @@ pub use reading::{CookieKind, CookieReading, CookieVerdict};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Uri;
+use http::request::Parts;
 use http::uri::PathAndQuery;
 
 use crate::error::Error;
@@ -203,6 +205,27 @@ impl<U: User> LoginManager<U> {
         self.shared
             .forgive_attempts(form, name, &*self.shared)
             .await
+    }
+
+    /// The address that a request came from, as logins, events and attempts have it: by
+    /// [`trusted_proxies`](LoginManagerBuilder::trusted_proxies) and
+    /// [`client_address`](LoginManagerBuilder::client_address). For log lines. `None` when neither says anything.
+    ///
+    /// ```
+    /// # use housekey::*;
+    /// # struct Member; impl User for Member { fn id(&self) -> String { "1".into() } }
+    /// # let loader = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
+    /// let manager = LoginManager::new(SecretKeys::generate(), loader)
+    ///     .login_view("/login")
+    ///     .trusted_proxies(1)
+    ///     .build()?;
+    /// let request = http::Request::get("/").header("x-forwarded-for", "203.0.113.9, 192.0.2.7");
+    /// let (parts, ()) = request.body(()).unwrap().into_parts();
+    /// assert_eq!(manager.client_address(&parts), Some([192, 0, 2, 7].into()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn client_address(&self, request: &Parts) -> Option<IpAddr> {
+        self.shared.address(request)
     }
 
     /// One request, for a door.

@@ -127,16 +127,20 @@ impl Shared {
     }
 
     fn client_with(&self, request: &impl Head, user_agent: Option<&[u8]>) -> Client {
+        Client {
+            user_agent: user_agent.map(Arc::from),
+            address: self.address(request),
+            identity: None,
+        }
+    }
+
+    pub(crate) fn address(&self, request: &impl Head) -> Option<IpAddr> {
         let settings = &self.settings;
         let address = match settings.trusted_proxies {
             0 => None,
             hops => forwarded_for(request, hops),
         };
-        Client {
-            user_agent: user_agent.map(Arc::from),
-            address: address.or_else(|| settings.client_address.as_ref()?(request.parts())),
-            identity: None,
-        }
+        address.or_else(|| settings.client_address.as_ref()?(request.parts()))
     }
 
     fn attempts_here(&self, request: &impl Head, known: &Values<'_>) -> Option<Box<AttemptsHere>> {

@@ -5,6 +5,7 @@ use housekey_axum::{CurrentUser, LoginRequired};
 use serde::Serialize;
 
 use crate::members::Member;
+use crate::moments;
 
 #[derive(Serialize)]
 pub(crate) struct Me {
@@ -21,7 +22,7 @@ pub(crate) async fn me(
     Json(Me {
         id: member.id,
         username: member.username.clone(),
-        created_at: member.created_at.clone(),
+        created_at: moments::utc(member.created_at),
         fresh: current_user.is_fresh(),
     })
 }

@@ -8,9 +8,10 @@ use axum::http::HeaderName;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_lite::stream;
-use housekey_axum::{CurrentUser, LoginWatch};
+use housekey_axum::{CurrentUser, Flash, LoginWatch};
 
 use crate::closing::Closing;
+use crate::ended;
 use crate::errors::AppError;
 use crate::members::Member;
 
@@ -22,11 +23,18 @@ const UNBUFFERED: [(HeaderName, &str); 1] = [(HeaderName::from_static("x-accel-b
 
 pub(crate) async fn until_the_login_ends(
     current_user: CurrentUser<Member>,
+    flash: Flash,
     State(closing): State<Closing>,
 ) -> Result<impl IntoResponse, AppError> {
     let watch = match current_user.is_authenticated() {
         true => Some(current_user.watch()?),
-        false => None,
+        false => {
+            // The page goes now, and comes without the cookie that this has found to be of no use.
+            if let Some(message) = ended::message() {
+                flash.push("message", message)?;
+            }
+            None
+        }
     };
     let the_end =
         stream::once_future(async move { Ok::<_, Infallible>(end(watch, closing).await) });

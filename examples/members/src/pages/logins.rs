@@ -43,7 +43,9 @@ pub(crate) async fn list(
     Fields(part): Fields<Part>,
 ) -> Result<Html<String>, AppError> {
     let (now, step) = (SystemTime::now(), timeouts.step());
-    let logins = login.logins().await?;
+    let mut logins = login.logins().await?;
+    // This browser first, the others as they come: the one last used before the rest.
+    logins.sort_by_key(|login| !login.current);
     let (count, pages) = (logins.len(), logins.len().div_ceil(PER_PAGE));
     let number = part.of(pages);
     let shown = logins.iter().skip((number - 1) * PER_PAGE).take(PER_PAGE);
@@ -53,7 +55,7 @@ pub(crate) async fn list(
                 id => login.id.to_string(),
                 program => user_agents::heading(login.user_agent.as_deref()),
                 current => login.current,
-                since => moments::ago(login.created_at, now),
+                since => moments::moment(login.created_at, now),
                 last_used => moments::last_used(login.last_seen_at, now, step),
                 address => login.address.map(|address| address.to_string()),
                 remembered => login.remembered,

@@ -8,18 +8,19 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod sign_up;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use axum::response::{Html, IntoResponse, Response};
-use housekey_axum::LoginRequired;
+use housekey_axum::{Login, LoginRequired};
 use minijinja::context;
 
 use crate::errors::{self, AppError};
 use crate::members::Member;
 use crate::moments;
 use crate::templates::{self, Page};
+use crate::user_agents;
 
 /// The front door stays open while nobody can say who is there: without a greeting, and without a menu.
 pub(crate) async fn home(page: Result<Page, Response>) -> Result<Response, AppError> {
@@ -34,10 +35,26 @@ pub(crate) async fn home(page: Result<Page, Response>) -> Result<Response, AppEr
 }
 
 pub(crate) async fn dashboard(
-    _: LoginRequired<Member>,
+    LoginRequired(member): LoginRequired<Member>,
     page: Page,
+    login: Login<Member>,
 ) -> Result<Html<String>, AppError> {
-    page.render("dashboard.html", context! {})
+    let now = SystemTime::now();
+    // Where else somebody is signed in is for a fresh login only.
+    let logins = match page.current_user.is_fresh() {
+        true => login.logins().await?,
+        false => Vec::new(),
+    };
+    let here = logins.iter().find(|login| login.current);
+    let values = context! {
+        since => moments::day(member.created_at, now),
+        here => here.map(|login| context! {
+            program => user_agents::heading(login.user_agent.as_deref()),
+            since => moments::moment(login.created_at, now),
+        }),
+        others => logins.len().checked_sub(1),
+    };
+    page.render("dashboard.html", values)
 }
 
 pub(crate) async fn not_found(page: Page) -> Result<Response, AppError> {

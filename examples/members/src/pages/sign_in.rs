@@ -37,10 +37,10 @@ pub(crate) async fn submit(
     Fields(form): Fields<SignIn>,
 ) -> Result<Response, AppError> {
     let next = next.or_field(Some(&form.next));
-    let errors = match form.missing() {
+    let errors = match form.missing(&page) {
         Some(errors) => errors,
         None => match members
-            .authenticate(&login, form.username.trim(), &form.password)
+            .authenticate(&login, form.username(&page), &form.password)
             .await
         {
             Err(error) => {
@@ -54,6 +54,10 @@ pub(crate) async fn submit(
                 return Ok(next.or("/dashboard")?.into_response());
             }
             Ok(Some(_)) => context! { username => "This account has been closed." },
+            // That page shows no username.
+            Ok(None) if page.current_user.is_authenticated() => {
+                context! { password => "That is not your password." }
+            }
             // One message for both, so that nobody can find out who is a member.
             Ok(None) => {
                 context! { password => "This username and password do not belong together." }
@@ -78,10 +82,18 @@ async fn enter(
 }
 
 impl SignIn {
-    fn missing(&self) -> Option<Value> {
+    /// What was typed, or, to confirm, who is signed in.
+    fn username<'a>(&'a self, page: &'a Page) -> &'a str {
+        let current = page.current_user.user();
+        match (self.username.trim(), current) {
+            ("", Some(member)) => &member.username,
+            (typed, _) => typed,
+        }
+    }
+
+    fn missing(&self, page: &Page) -> Option<Value> {
         let username = self
-            .username
-            .trim()
+            .username(page)
             .is_empty()
             .then_some("Type your username.");
         let password = self.password.is_empty().then_some("Type your password.");

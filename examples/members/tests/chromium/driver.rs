@@ -95,20 +95,32 @@ impl Chromium {
 
     /// A browser with a profile of its own.
     pub(crate) async fn new_browser<'a>(&self, site: &'a Site) -> Browser<'a> {
-        self.browser(site, &[LIGHT]).await
+        self.browser(site, &[LIGHT], json!({})).await
     }
 
     pub(crate) async fn new_dark_browser<'a>(&self, site: &'a Site) -> Browser<'a> {
-        self.browser(site, &[DARK]).await
+        self.browser(site, &[DARK], json!({})).await
+    }
+
+    /// A browser on a screen of this many pixels, which may be narrower than a window can be.
+    pub(crate) async fn new_phone<'a>(&self, site: &'a Site, width: u32) -> Browser<'a> {
+        let metrics = json!({ "width": width, "height": 640, "pixelRatio": 1.0 });
+        let emulation = json!({ "deviceMetrics": metrics });
+        self.browser(site, &[LIGHT], emulation).await
     }
 
     /// A browser that says it is another one.
     pub(crate) async fn new_browser_named<'a>(&self, site: &'a Site, name: &str) -> Browser<'a> {
-        self.browser(site, &[LIGHT, &format!("--user-agent={name}")])
-            .await
+        let name = format!("--user-agent={name}");
+        self.browser(site, &[LIGHT, &name], json!({})).await
     }
 
-    async fn browser<'a>(&self, site: &'a Site, more: &[&str]) -> Browser<'a> {
+    async fn browser<'a>(
+        &self,
+        site: &'a Site,
+        more: &[&str],
+        emulation: serde_json::Value,
+    ) -> Browser<'a> {
         let mut arguments = vec![
             "--headless",
             // Chromium's own sandbox does not start for root, as which CI runs.
@@ -123,7 +135,11 @@ impl Chromium {
             "--hide-scrollbars",
         ];
         arguments.extend(more);
-        let options = json!({ "goog:chromeOptions": { "args": arguments } });
+        let mut options = json!({ "args": arguments });
+        if emulation != json!({}) {
+            options["mobileEmulation"] = emulation;
+        }
+        let options = json!({ "goog:chromeOptions": options });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(options.as_object().unwrap().clone())
             .connect(&self.url)
@@ -160,7 +176,7 @@ impl Browser<'_> {
             field.clear().await.unwrap();
             field.send_keys(text).await.unwrap();
         }
-        self.press("form.sheet button").await;
+        self.press("form.sheet .button").await;
     }
 
     /// Presses a button that leads to another page, and waits until that is there: the driver itself does not wait
@@ -201,6 +217,11 @@ impl Browser<'_> {
 
     pub(crate) async fn tick(&self, selector: &str) {
         self.find(selector).await.click().await.unwrap();
+    }
+
+    /// Runs a script in the page, and says what it returns.
+    pub(crate) async fn run(&self, script: &str) -> serde_json::Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
     }
 
     async fn find(&self, selector: &str) -> Element {

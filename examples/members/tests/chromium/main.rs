@@ -147,6 +147,71 @@ async fn a_member_sees_where_they_are_signed_in_and_ends_what_they_do_not_know()
     phone.close().await;
 }
 
+#[tokio::test]
+async fn a_password_can_be_shown_and_two_presses_make_one_login() {
+    let site = Site::open().await;
+    let chromium = Chromium::start();
+    let desk = chromium.new_browser(&site).await;
+    desk.go("/sign-up").await;
+    desk.submit(&[("username", USERNAME), ("password", PASSWORD)])
+        .await;
+    desk.press("form[action='/sign-out'] button").await;
+
+    desk.go("/sign-in").await;
+    let focused = "return document.activeElement.name";
+    assert_eq!(desk.run(focused).await, "username");
+    let type_of = "return document.getElementById('password').type";
+    let pressed = "return document.querySelector('.reveal').getAttribute('aria-pressed')";
+    for (kind, is_pressed) in [
+        ("password", "false"),
+        ("text", "true"),
+        ("password", "false"),
+    ] {
+        assert_eq!(desk.run(type_of).await, kind);
+        assert_eq!(desk.run(pressed).await, is_pressed);
+        desk.tick(".reveal").await;
+    }
+    // The form stays here, so that what a second press does can be counted.
+    desk.run("window.sent = 0; document.addEventListener('submit', (event) => { window.sent++; event.preventDefault() })")
+        .await;
+    desk.run("const [name, word] = ['username', 'password'].map((id) => document.getElementById(id)); name.value = 'mia'; word.value = 'a correct horse'")
+        .await;
+    desk.tick("form.sheet .button").await;
+    desk.run("document.querySelector('form.sheet .button').click()")
+        .await;
+    assert_eq!(desk.run("return window.sent").await, 1);
+    assert_eq!(
+        desk.run(type_of).await,
+        "password",
+        "it is hidden when it is sent"
+    );
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn on_the_narrowest_phone_the_menu_has_one_row_and_a_long_name_one_line() {
+    let site = Site::open().await;
+    let chromium = Chromium::start();
+    for (width, name) in [
+        (320, "Wilhelmina.van.den.Bergh-Mueller"),
+        (390, "Maximiliane.Berg"),
+    ] {
+        let phone = chromium.new_phone(&site, width).await;
+        phone.go("/sign-up").await;
+        phone
+            .submit(&[("username", name), ("password", PASSWORD)])
+            .await;
+        let fits = "return document.documentElement.scrollWidth <= innerWidth && innerWidth";
+        assert_eq!(phone.run(fits).await, width);
+        let rows = "const tops = [...document.querySelectorAll('.brand, nav a, nav form')].map((it) => it.getBoundingClientRect());
+            return tops.every((it) => it.top < tops[0].bottom && it.bottom > tops[0].top)";
+        assert_eq!(phone.run(rows).await, true, "{width}");
+        let lines = "return document.querySelector('h1 span').getClientRects().length";
+        assert_eq!(phone.run(lines).await, 1, "{width}");
+        phone.close().await;
+    }
+}
+
 /// Not a test of anything: takes the README's pictures, in the folder that `SCREENSHOTS` names.
 #[tokio::test]
 #[ignore = "run by scripts/screenshots"]

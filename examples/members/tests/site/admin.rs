@@ -117,3 +117,41 @@ fn help_says_what_each_store_needs() {
         assert!(said.contains(words), "no {words:?} in {said}");
     }
 }
+
+#[tokio::test]
+async fn a_rotated_key_signs_nobody_out_and_a_dropped_one_does() {
+    let site = Site::open().await;
+    let data = site.data.path();
+    let mut ada = site.member("ada").await;
+    let mut grace = site.sign_in(site.browser(), "ada", true).await;
+    grace.reopen();
+    let key = || std::fs::read_to_string(data.join("secret-key")).unwrap();
+    let old = key();
+    let (done, said) = run(data, &["rotate-key"]);
+    assert!(done && said.contains("Restart the site"), "{said}");
+    assert_ne!(key(), old);
+
+    let before = ada.cookies();
+    let restarted = crate::start(data).await;
+    for browser in [&mut ada, &mut grace] {
+        browser.visit(&restarted);
+        browser
+            .get("/dashboard")
+            .await
+            .shows(crate::OK, "Hello, ada.");
+    }
+    assert_ne!(ada.cookies(), before, "it is signed with the new key now");
+
+    std::fs::remove_file(data.join("secret-key-fallbacks")).unwrap();
+    let without = crate::start(data).await;
+    for (browser, is_in) in [(&mut ada, true), (&mut site.browser(), false)] {
+        if !is_in {
+            for (name, cookie) in &before {
+                browser.set_cookie(name, &cookie.value);
+            }
+        }
+        browser.visit(&without);
+        let answer = browser.get("/dashboard").await;
+        assert_eq!(answer.status == crate::OK, is_in, "{answer:?}");
+    }
+}

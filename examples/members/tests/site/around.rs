@@ -1,5 +1,8 @@
 //! What holds for every page.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use axum::http::StatusCode;
 
 use crate::browser::Browser;
@@ -128,5 +131,47 @@ async fn what_the_site_keeps_is_for_its_own_user_even_where_others_may_enter() {
         "logins.db-wal",
     ] {
         assert!(names.contains(&name.into()), "no {name} in {names:?}");
+    }
+}
+
+/// Log lines, as the program writes them.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_log_line_of_a_request_says_from_where_it_came() {
+    for (more, address) in [(&[][..], "127.0.0.1"), (&["--https"], "192.0.2.7")] {
+        let site = Site::open_with(more).await;
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let logs = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let guard = tracing::subscriber::set_default(logs);
+        let mut browser = site.browser().forwarded_for("203.0.113.9, 192.0.2.7");
+        for path in ["/", "/static/site.css", "/nowhere"] {
+            browser.get(path).await;
+        }
+        drop(guard);
+        let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = lines
+            .lines()
+            .filter(|line| line.contains("request{"))
+            .collect();
+        assert!(lines.len() >= 3, "{lines:#?}");
+        for line in lines {
+            assert!(line.contains(&format!("address={address}")), "{line}");
+        }
     }
 }

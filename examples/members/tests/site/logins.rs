@@ -73,13 +73,96 @@ async fn two_browsers_see_each_other_and_know_themselves() {
         assert!(!other.contains("This browser"), "{other}");
         assert!(other.contains("Last used within the last hour"), "{other}");
         for entry in [own, other] {
-            assert!(entry.contains("Signed in just now<br>"), "{entry}");
+            let (_, since) = entry.split_once("Signed in <time datetime=\"").unwrap();
+            let (utc, words) = since.split_once("Z\">").unwrap();
+            assert_eq!(utc.len(), "2026-11-29T14:05:09".len(), "{entry}");
+            // Yesterday, if midnight has just passed.
+            assert!(words.contains("day at "), "{entry}");
+            assert!(words.contains(" UTC</time><br>"), "{entry}");
             assert!(entry.contains("From 127.0.0.1</p>"), "{entry}");
             let remembered = entry.contains("Stays signed in");
             assert_eq!(remembered, entry.contains("iPhone"), "{entry}");
         }
         page.shows(OK, "Use is noted once in an hour at most");
     }
+}
+
+#[tokio::test]
+async fn this_browser_is_the_first_of_the_list_even_if_others_were_used_since() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    site.logins()
+        .execute(
+            "UPDATE logins SET last_seen_at = last_seen_at + created_at % 2 + rowid",
+            [],
+        )
+        .unwrap();
+    for browser in [&mut desk, &mut phone] {
+        let page = browser.get(HERE).await;
+        let first = entries(&page).next().unwrap();
+        assert!(first.contains("This browser"), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_told_that_its_login_was_ended_elsewhere() {
+    const ENDED: &str = "You were signed out in this browser: from another one";
+    let site = Site::open().await;
+    for first in ["/dashboard", "/", "/events"] {
+        let name = format!("ada{}", first.len());
+        site.member(&name).await.post("/sign-out", &[]).await;
+        let mut desk = site.sign_in(site.browser(), &name, false).await;
+        let mut phone = site.sign_in(site.browser(), &name, true).await;
+        desk.post(END_OTHERS, &[]).await.leads_to(HERE);
+        let page = match first {
+            "/" => phone.get("/").await,
+            _ => {
+                phone.get(first).await;
+                phone.get("/sign-in").await
+            }
+        };
+        page.shows(OK, ENDED);
+        let asks = page.body.contains("Please sign in to see that page.");
+        assert!(!asks, "{first}: {}", page.body);
+        let again = phone.get("/sign-in").await;
+        assert!(!again.body.contains(ENDED), "it is told once");
+        let here = desk.get("/").await;
+        assert!(!here.body.contains(ENDED), "{}", here.body);
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_told_that_the_password_was_changed_and_nothing_when_it_signed_out_itself() {
+    let site = Site::open().await;
+    let (mut desk, mut phone) = desk_and_phone(&site).await;
+    let fields = [
+        ("current_password", PASSWORD),
+        ("new_password", "another password"),
+    ];
+    desk.post("/account", &fields).await.leads_to("/account");
+    phone.get("/dashboard").await;
+    let page = phone.get("/sign-in?next=%2Fdashboard").await;
+    page.shows(
+        OK,
+        "You were signed out in this browser: from another one, by a new password",
+    );
+
+    site.table()
+        .execute("UPDATE members SET auth_stamp = randomblob(16)", [])
+        .unwrap();
+    desk.get("/").await.shows(
+        OK,
+        "Your password was changed, so this browser was signed out.",
+    );
+    let new = [("username", "ada"), ("password", "another password")];
+    desk.post("/sign-in", &new).await.leads_to("/dashboard");
+
+    desk.post("/sign-out", &[]).await.leads_to("/");
+    desk.get("/").await.shows(OK, "See you soon.");
+    desk.get("/dashboard").await;
+    let page = desk.get("/sign-in").await;
+    page.shows(OK, "Please sign in to see that page.");
+    assert!(!page.body.contains("You were signed out"));
 }
 
 #[tokio::test]
@@ -404,4 +487,20 @@ async fn thousands_of_logins_make_no_large_page_and_end_with_one_click() {
     ada.get(HERE)
         .await
         .shows(OK, "signed out in the 3000 other places");
+}
+
+#[tokio::test]
+async fn who_signs_in_once_too_often_is_signed_out_where_it_is_longest_ago() {
+    let site = Site::open_with(&["--max-logins", "2"]).await;
+    let mut first = site.member("ada").await;
+    site.logins()
+        .execute("UPDATE logins SET last_seen_at = last_seen_at - 60", [])
+        .unwrap();
+    let mut second = site.sign_in(site.browser(), "ada", false).await;
+    assert!(is_in(&mut first).await);
+    let mut third = site.sign_in(site.browser(), "ada", false).await;
+    assert!(!is_in(&mut first).await);
+    for browser in [&mut second, &mut third] {
+        assert!(is_in(browser).await);
+    }
 }

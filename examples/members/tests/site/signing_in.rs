@@ -130,7 +130,11 @@ async fn a_remembered_member_comes_back_but_is_asked_again_where_it_matters() {
             ],
         )
         .await;
-    wrong.shows(StatusCode::UNPROCESSABLE_ENTITY, "do not belong together");
+    wrong.shows(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "That is not your password.",
+    );
+    assert!(!wrong.body.contains("This username"), "{}", wrong.body);
     wrong.shows(StatusCode::UNPROCESSABLE_ENTITY, "Confirm it’s you");
     let right = ada
         .post(
@@ -187,4 +191,90 @@ async fn scripts_are_told_who_they_are_in_json() {
     let ada = site.member("ada").await.get("/api/me").await;
     ada.shows(OK, r#""username":"ada""#);
     assert_eq!(ada.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn the_page_that_confirms_needs_the_password_only() {
+    let site = Site::open().await;
+    site.member("ada").await;
+    let mut ada = site.sign_in(site.browser(), "ada", true).await;
+    ada.reopen();
+    ada.post("/sign-in", &[("password", ""), ("next", "/account")])
+        .await
+        .shows(StatusCode::UNPROCESSABLE_ENTITY, "Type your password.");
+    ada.post("/sign-in", &[("password", PASSWORD), ("next", "/account")])
+        .await
+        .leads_to("/account");
+}
+
+#[tokio::test]
+async fn a_second_press_in_the_same_browser_makes_no_second_login() {
+    let site = Site::open().await;
+    site.member("ada").await.post("/sign-out", &[]).await;
+    let mut ada = site.sign_in(site.browser(), "ada", true).await;
+    for remember in [true, false] {
+        ada = site.sign_in(ada, "ada", remember).await;
+    }
+    let count: usize = site
+        .logins()
+        .query_one("SELECT count(*) FROM logins", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(count, 1);
+}
+
+/// The names of the fields that take the keyboard when the page opens.
+fn focused(page: &str) -> Vec<&str> {
+    let inputs = page.split("<input ").skip(1);
+    let inputs = inputs.map(|rest| rest.split_once('>').unwrap().0);
+    inputs
+        .filter(|input| input.contains(" autofocus"))
+        .map(|input| input.split('"').nth(1).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_keyboard_begins_in_the_first_field_or_in_the_one_that_is_wrong() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let mut nobody = site.browser();
+    for path in ["/sign-in", "/sign-up"] {
+        let page = nobody.get(path).await;
+        assert_eq!(focused(&page.body), ["username"], "{path}");
+    }
+    let wrong = [("username", "ada"), ("password", "wrong")];
+    let page = nobody.post("/sign-in", &wrong).await;
+    assert_eq!(focused(&page.body), ["password"]);
+
+    ada.get("/dashboard").await.shows(OK, "Welcome, ada.");
+    let page = ada.get("/account").await;
+    assert_eq!(focused(&page.body), ["current_password"]);
+    let fields = [("current_password", PASSWORD), ("new_password", "short")];
+    let page = ada.post("/account", &fields).await;
+    assert_eq!(focused(&page.body), ["new_password"]);
+    let fields = [
+        ("current_password", PASSWORD),
+        ("new_password", "another password"),
+    ];
+    ada.post("/account", &fields).await.leads_to("/account");
+    let page = ada.get("/account").await;
+    assert!(focused(&page.body).is_empty(), "there is a message to read");
+}
+
+#[tokio::test]
+async fn the_dashboard_tells_how_one_is_signed_in() {
+    let site = Site::open().await;
+    let mut ada = site.member("ada").await;
+    let page = ada.get("/dashboard").await;
+    for words in [
+        "Member since",
+        "today</time>",
+        " UTC</time>",
+        "In this browser only.",
+    ] {
+        page.shows(OK, words);
+    }
+    for more in ["and in one other.", "and in 2 others."] {
+        site.sign_in(site.browser(), "ada", false).await;
+        ada.get("/dashboard").await.shows(OK, more);
+    }
 }

@@ -81,7 +81,7 @@ async fn the_script_is_on_the_pages_of_who_is_signed_in_and_only_there() {
     }
     for path in ["/", "/sign-in", "/sign-up"] {
         let page = site.browser().get(path).await;
-        assert!(!page.body.contains("<script"), "{path}");
+        assert!(!page.body.contains("signed-in.js"), "{path}");
     }
     let script = ada.get("/static/signed-in.js").await;
     script.shows(OK, r#"new EventSource("/events")"#);
