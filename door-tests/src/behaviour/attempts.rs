@@ -534,6 +534,16 @@ async fn a_store_that_fails_lets_nobody_pass_and_is_a_503(sites: Sites) {
 async fn what_is_forgotten_is_purged_with_the_logins_that_have_expired(sites: Sites) {
     let store = Flaky::default();
     let site = sites.stored_with(|builder| builder.limit_attempts(limits(store.clone())));
+    what_is_forgotten_is_purged_at(site, &store).await;
+}
+
+async fn what_is_forgotten_is_purged_without_a_login_store(sites: Sites) {
+    let store = Flaky::default();
+    let site = sites.safe_with(|builder| builder.limit_attempts(limits(store.clone())));
+    what_is_forgotten_is_purged_at(site, &store).await;
+}
+
+async fn what_is_forgotten_is_purged_at(site: Site, store: &Flaky) {
     let site = site.and(acts("/guess", async |given: Given| {
         drop(given.login.attempt("password", &given.body).await?);
         Ok::<_, Error>(())
@@ -653,6 +663,7 @@ cases! {
     a_handler_can_say_it_in_its_own_words,
     a_store_that_fails_lets_nobody_pass_and_is_a_503,
     what_is_forgotten_is_purged_with_the_logins_that_have_expired,
+    what_is_forgotten_is_purged_without_a_login_store,
     without_a_store_asking_is_an_error_that_says_what_to_set,
     after_a_reset_the_account_is_open_and_the_owners_browser_is_known,
     two_kinds_of_users_with_one_store_have_attempts_of_their_own,
