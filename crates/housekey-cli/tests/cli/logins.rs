@@ -190,7 +190,10 @@ fn a_purge_deletes_what_is_kept_of_forgotten_attempts_and_nothing_else() {
     let store = sqlite(&site.path);
     let now = site.clock.now().duration_since(std::time::UNIX_EPOCH);
     let now = now.unwrap().as_secs();
-    let (old, new) = (AttemptKey::from_bytes([1; 16]), AttemptKey::from_bytes([2; 16]));
+    let (old, new) = (
+        AttemptKey::from_bytes([1; 16]),
+        AttemptKey::from_bytes([2; 16]),
+    );
     for (key, at) in [(&old, now - 100_000), (&new, now + 100_000)] {
         let schedule = AttemptSchedule::ACCOUNT;
         let _ = block_on(store.count_attempt(key, &schedule, at)).unwrap();

@@ -34,11 +34,12 @@ const SCHEDULE: AttemptSchedule = AttemptSchedule {
 };
 
 /// Schedules with which a store's arithmetic may differ from the rule's.
-const SCHEDULES: [AttemptSchedule; 6] = [
+const SCHEDULES: [AttemptSchedule; 7] = [
     SCHEDULE,
     AttemptSchedule::ACCOUNT,
     AttemptSchedule::ADDRESS,
     AttemptSchedule::BROWSER,
+    AttemptSchedule::KNOWN_BROWSERS,
     AttemptSchedule {
         free: 1,
         first_delay: Duration::from_secs(7),

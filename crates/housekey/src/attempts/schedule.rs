@@ -74,6 +74,14 @@ impl AttemptSchedule {
         ..Self::ACCOUNT
     };
 
+    /// For all browsers together that an account knows: 30 attempts are free; otherwise as [`ACCOUNT`](Self::ACCOUNT).
+    ///
+    /// Each right password makes another browser known, so somebody who had it once may hold any number of them.
+    pub const KNOWN_BROWSERS: Self = Self {
+        free: 30,
+        ..Self::ACCOUNT
+    };
+
     /// The most failed attempts that are kept. The wait after the last of them is the longest.
     pub fn most(&self) -> u64 {
         let (first, longest) = (self.first_delay.as_secs(), self.longest_delay.as_secs());
