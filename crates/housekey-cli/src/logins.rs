@@ -43,6 +43,10 @@ pub(crate) fn run(options: LoginsOptions) -> Result<i32, Failure> {
     let manager = site::builder(preset, SecretKeys::generate())
         .realm(&options.realm)
         .max_logins(MOST, WhenFull::EndOldest);
+    let manager = match options.command {
+        LoginsCommand::Purge => store.give_attempts_to(manager),
+        _ => manager,
+    };
     let manager = store.give_to(manager).build();
     let logins = Logins {
         manager: manager.map_err(|error| Failure::of(&error))?,

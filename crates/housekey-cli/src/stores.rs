@@ -4,6 +4,7 @@
 compile_error!("housekey needs a store: one of the features sqlite, postgres and redis");
 
 use housekey::LoginManagerBuilder;
+use housekey::attempts::Attempts;
 #[cfg(feature = "postgres")]
 use housekey_postgres::PostgresLoginStore;
 #[cfg(feature = "redis")]
@@ -62,6 +63,21 @@ impl Store {
             }
         }
         .map(Some)
+    }
+
+    /// For what is kept of attempts, which is in the same store.
+    pub(crate) fn give_attempts_to(
+        &self,
+        manager: LoginManagerBuilder<Nobody>,
+    ) -> LoginManagerBuilder<Nobody> {
+        manager.limit_attempts(match self.clone() {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(store) => Attempts::new(store),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => Attempts::new(store),
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => Attempts::new(store),
+        })
     }
 
     pub(crate) fn give_to(

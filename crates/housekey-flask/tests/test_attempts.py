@@ -160,6 +160,24 @@ def test_programs_read_a_problem_and_a_view_can_say_it_itself():
     assert app.test_client().post("/own").text.startswith("wait ")
 
 
+def test_one_attempt_in_so_many_deletes_what_is_forgotten(monkeypatch):
+    store = MemoryLoginStore()
+    app = guarded(HOUSEKEY_LOGIN_STORE=store)
+    schedule = AttemptSchedule(free=5, first_delay=1, longest_delay=900, forgets_one_every=1800)
+    old = int(NOW.timestamp()) - 10 * 24 * 60 * 60
+    for number in range(200):
+        store.count_attempt(number.to_bytes(16, "big"), schedule, old)
+    chances = iter([*[0.02] * 3, 0.009])
+    monkeypatch.setattr("flask_housekey.login.random", lambda: next(chances))
+    kept = lambda: store.delete_expired_attempts(old + 1800, 1)  # noqa: E731
+    assert kept() == 1
+    for _ in range(3):
+        type_in(app.test_client(), "1", "guess")
+    assert kept() == 1
+    type_in(app.test_client(), "1", "guess")
+    assert kept() == 0, "nobody had to log in for that"
+
+
 class AwayStore:
     """One that counts nothing."""
 

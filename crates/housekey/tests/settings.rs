@@ -292,6 +292,12 @@ fn a_wrong_setting_is_refused_by_its_name() {
                 ..AttemptSchedule::BROWSER
             }))
         }),
+        ("by_known_browsers_together", |b| {
+            b.limit_attempts(attempts().by_known_browsers_together(AttemptSchedule {
+                free: 0,
+                ..AttemptSchedule::KNOWN_BROWSERS
+            }))
+        }),
         ("ipv6_network", |b| {
             b.limit_attempts(attempts().ipv6_network(31))
         }),

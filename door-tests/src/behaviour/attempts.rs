@@ -20,7 +20,7 @@ use crate::people::Staff;
 use crate::plan::{Given, acts};
 use crate::site::{Builder, HOUR, KEY, OLD_KEY, Site, Sites, all};
 
-/// Strangers have three attempts at an account, addresses six, known browsers four; then waits of 10 seconds, 20, 40, 60.
+/// Strangers have three attempts at an account, addresses six, known browsers four, and eight together; then waits of 10 seconds, 20, 40, 60.
 const STRANGERS: AttemptSchedule = AttemptSchedule {
     free: 3,
     first_delay: Duration::from_secs(10),
@@ -35,6 +35,10 @@ const BROWSERS: AttemptSchedule = AttemptSchedule {
     free: 4,
     ..STRANGERS
 };
+const TOGETHER: AttemptSchedule = AttemptSchedule {
+    free: 8,
+    ..STRANGERS
+};
 
 const COOKIE: &str = "__Host-remember_token-browser";
 
@@ -43,6 +47,7 @@ fn limits(store: impl AttemptStore) -> Attempts {
         .by_account(STRANGERS)
         .by_address(ADDRESSES)
         .by_known_browser(BROWSERS)
+        .by_known_browsers_together(TOGETHER)
 }
 
 /// How many passwords have been verified.
@@ -237,6 +242,46 @@ async fn a_known_browser_that_fails_too_often_is_a_stranger(sites: Sites) {
     while type_in(&mut copy, "mia", "guess").await.status != 429 {}
     let answer = type_in(&mut browser, "mia", "right").await;
     assert_eq!(answer.body, "hello mia");
+}
+
+async fn any_number_of_known_browsers_has_no_more_attempts_together(sites: Sites) {
+    let (site, verified) = site(sites);
+    let mut kept = Vec::new();
+    for _ in 0..10 {
+        kept.push(known_browser(&site, "mia").await);
+    }
+    let mut owner = known_browser(&site, "mia").await;
+    verified.take();
+    for browser in &mut kept {
+        while type_in(browser, "mia", "guess").await.status != 429 {}
+    }
+    assert_eq!(verified.take(), 8 + 3, "together, and those of strangers");
+
+    // The owner waits once. That is forgiven then, also to the owner's other browsers.
+    let answer = type_in(&mut owner, "mia", "right").await;
+    assert_eq!((answer.status, wait(&answer)), (429, Some(10)));
+    site.clock.advance(Duration::from_secs(10));
+    let answer = type_in(&mut owner, "mia", "right").await;
+    assert_eq!(answer.body, "hello mia");
+    for browser in &mut kept[5..7] {
+        let answer = type_in(browser, "mia", "right").await;
+        assert_eq!(answer.body, "hello mia");
+    }
+}
+
+async fn a_reset_lets_in_an_owner_whom_known_browsers_keep_waiting(sites: Sites) {
+    let (site, _) = site(sites);
+    let mut kept = Vec::new();
+    for _ in 0..4 {
+        kept.push(known_browser(&site, "mia").await);
+    }
+    let mut owner = site.browser();
+    for browser in &mut kept {
+        while type_in(browser, "mia", "guess").await.status != 429 {}
+    }
+    assert_eq!(owner.post("/reset", "mia").await.status, 200);
+    hammer(&site, "mia").await;
+    assert_eq!(type_in(&mut owner, "mia", "right").await.body, "hello mia");
 }
 
 async fn a_shared_browser_gives_nobody_more_attempts_at_somebody_elses_account(sites: Sites) {
@@ -534,6 +579,16 @@ async fn a_store_that_fails_lets_nobody_pass_and_is_a_503(sites: Sites) {
 async fn what_is_forgotten_is_purged_with_the_logins_that_have_expired(sites: Sites) {
     let store = Flaky::default();
     let site = sites.stored_with(|builder| builder.limit_attempts(limits(store.clone())));
+    what_is_forgotten_is_purged_at(site, &store).await;
+}
+
+async fn what_is_forgotten_is_purged_without_a_login_store(sites: Sites) {
+    let store = Flaky::default();
+    let site = sites.safe_with(|builder| builder.limit_attempts(limits(store.clone())));
+    what_is_forgotten_is_purged_at(site, &store).await;
+}
+
+async fn what_is_forgotten_is_purged_at(site: Site, store: &Flaky) {
     let site = site.and(acts("/guess", async |given: Given| {
         drop(given.login.attempt("password", &given.body).await?);
         Ok::<_, Error>(())
@@ -641,6 +696,8 @@ cases! {
     what_succeeds_is_forgiven_with_what_had_failed,
     strangers_keep_nobody_out_of_a_browser_that_has_logged_in_before,
     a_known_browser_that_fails_too_often_is_a_stranger,
+    any_number_of_known_browsers_has_no_more_attempts_together,
+    a_reset_lets_in_an_owner_whom_known_browsers_keep_waiting,
     a_shared_browser_gives_nobody_more_attempts_at_somebody_elses_account,
     the_cookie_of_a_known_browser_is_the_servers_alone_and_a_logout_leaves_it,
     a_known_browser_is_known_after_the_keys_were_changed,
@@ -653,6 +710,7 @@ cases! {
     a_handler_can_say_it_in_its_own_words,
     a_store_that_fails_lets_nobody_pass_and_is_a_503,
     what_is_forgotten_is_purged_with_the_logins_that_have_expired,
+    what_is_forgotten_is_purged_without_a_login_store,
     without_a_store_asking_is_an_error_that_says_what_to_set,
     after_a_reset_the_account_is_open_and_the_owners_browser_is_known,
     two_kinds_of_users_with_one_store_have_attempts_of_their_own,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use housekey::attempts::{AttemptKey, AttemptSchedule, AttemptStore as _};
 use housekey::records::LoginStore as _;
 use tempfile::TempDir;
 
@@ -180,6 +181,29 @@ fn expired_records_are_deleted_and_no_others() {
         .exits(0)
         .says(r#"{"deleted":0}"#);
     assert_eq!(site.ids("mia").len(), 1);
+}
+
+#[test]
+fn a_purge_deletes_what_is_kept_of_forgotten_attempts_and_nothing_else() {
+    let site = Site::new(Preset::Safe);
+    browser_of(&site.manager, "mia");
+    let store = sqlite(&site.path);
+    let now = site.clock.now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.unwrap().as_secs();
+    let (old, new) = (
+        AttemptKey::from_bytes([1; 16]),
+        AttemptKey::from_bytes([2; 16]),
+    );
+    for (key, at) in [(&old, now - 100_000), (&new, now + 100_000)] {
+        let schedule = AttemptSchedule::ACCOUNT;
+        let _ = block_on(store.count_attempt(key, &schedule, at)).unwrap();
+    }
+    site.run(["purge"])
+        .done()
+        .exits(0)
+        .says("Deleted 0 expired records.\n");
+    let left = |at| block_on(store.delete_expired_attempts(at, 9)).unwrap();
+    assert_eq!((left(now), left(now + 200_000)), (0, 1));
 }
 
 #[test]

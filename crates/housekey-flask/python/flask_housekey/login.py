@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: One in this many logins deletes records of expired logins.
 _PURGES = 1 / 1000
+#: One in this many counted attempts does so too, and deletes what is kept of forgotten attempts. A purge deletes up to 1000 of each: more
+#: than that many attempts leave, so that the table does not grow under a flood of names.
+_PURGES_OF_ATTEMPTS = 1 / 100
 
 
 class Login(Generic[UserT]):
@@ -220,6 +223,8 @@ class Login(Generic[UserT]):
             attempt = _core.begin_attempt(visit, request.environ, form, name)
         finally:
             self._tell(visit)
+        if random() < _PURGES_OF_ATTEMPTS:
+            _purge(visit)
         return Attempt(self, visit, attempt)
 
     def forgive_attempts(self, form: str, name: str) -> None:
@@ -348,8 +353,8 @@ def _own(user: Any) -> Any:
 
 
 def _purge(visit: _core.Visit) -> None:
-    """Deletes records of expired logins, so that the table does not grow where nobody runs `flask logins purge`. A failure
-    here does not refuse the login."""
+    """Deletes records of expired logins and what is kept of forgotten attempts, so that their tables do not grow where nobody
+    runs `flask logins purge`. A failure here does not refuse the login."""
     try:
         visit.purge()
     except Exception:

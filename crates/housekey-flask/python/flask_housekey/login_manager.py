@@ -326,7 +326,8 @@ class LoginManager(Answers, Generic[UserT]):
 
     def delete_expired_logins(self) -> int:
         """Deletes the records of expired logins and returns how many there were. Expired logins are invalid even before
-        that. `flask logins purge` calls it, and one login in a thousand deletes some."""
+        that. `flask logins purge` calls it, and one login in a thousand deletes some. Deletes what is kept of forgotten
+        attempts too, of which one attempt in a hundred deletes some."""
         return door(self.name).delete_expired_logins()
 
     def _tell_of_ended(self, user_id: str, count: int) -> None:

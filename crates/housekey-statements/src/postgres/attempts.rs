@@ -29,21 +29,25 @@ impl AttemptStatements {
         // Drivers that send a small number as a small type would have it multiplied as one.
         let [now, free, first, longest, every, most] =
             [2, 3, 4, 5, 6, 7].map(|number| format!("${number}::bigint"));
-        let left = format!("GREATEST(old.forgotten_at - {now}, 0)");
+        // More than the schedule can give was written by a clock far ahead.
+        let left = format!("LEAST(GREATEST(old.forgotten_at - {now}, 0), {most} * {every})");
         let failed = format!("LEAST(({left} + {every} - 1) / {every} + 1, {most})");
         let delay = format!(
             "CASE WHEN {failed} < {free} THEN 0 ELSE LEAST({longest}, {first} << ({failed} - {free})::int) END"
         );
         let after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {first} END");
+        // Without a wait no time is kept, for clocks that are behind.
+        let next_at = format!("CASE WHEN {failed} < {free} THEN 0 ELSE {now} + {delay} END");
+        let next_after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {now} + {first} END");
         Self {
             // Whoever counts at one key waits for those before, and looks at what they left.
             count: format!(
                 "WITH counted AS (
                     INSERT INTO {table} AS old (key, next_at, forgotten_at)
-                    VALUES ($1, {now} + {after_one}, {now} + GREATEST({after_one}, {every}))
-                    ON CONFLICT (key) DO UPDATE SET next_at = {now} + {delay},
+                    VALUES ($1, {next_after_one}, {now} + GREATEST({after_one}, {every}))
+                    ON CONFLICT (key) DO UPDATE SET next_at = {next_at},
                         forgotten_at = {now} + GREATEST({delay}, LEAST({left} + {every}, {most} * {every}))
-                    WHERE old.next_at <= {now}
+                    WHERE old.next_at <= {now} OR old.next_at > {now} + {longest}
                     RETURNING next_at, forgotten_at
                 )
                 SELECT next_at, forgotten_at, true FROM counted

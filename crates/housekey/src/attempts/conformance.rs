@@ -34,11 +34,12 @@ const SCHEDULE: AttemptSchedule = AttemptSchedule {
 };
 
 /// Schedules with which a store's arithmetic may differ from the rule's.
-const SCHEDULES: [AttemptSchedule; 6] = [
+const SCHEDULES: [AttemptSchedule; 7] = [
     SCHEDULE,
     AttemptSchedule::ACCOUNT,
     AttemptSchedule::ADDRESS,
     AttemptSchedule::BROWSER,
+    AttemptSchedule::KNOWN_BROWSERS,
     AttemptSchedule {
         free: 1,
         first_delay: Duration::from_secs(7),
@@ -60,6 +61,7 @@ const SCHEDULES: [AttemptSchedule; 6] = [
 /// If the store breaks one, or fails.
 pub async fn check(store: &impl AttemptStore) {
     it_counts_as_the_schedule_does(store).await;
+    clocks_may_differ(store).await;
     keys_are_counted_apart(store).await;
     what_waits_is_not_counted(store).await;
     what_is_taken_back_does_not_count(store).await;
@@ -207,7 +209,7 @@ async fn it_counts_as_the_schedule_does(store: &impl AttemptStore) {
                         expected = Some(standing);
                         match attempt % 3 {
                             0 => standing.next_at.max(now + 1) - 1,
-                            _ => standing.next_at + pause,
+                            _ => standing.next_at.max(now) + pause,
                         }
                     }
                     Counted::Wait { until } => until,
@@ -215,6 +217,36 @@ async fn it_counts_as_the_schedule_does(store: &impl AttemptStore) {
             }
         }
     }
+}
+
+/// A clock may be a little behind that of the last attempt, or far behind that of all.
+async fn clocks_may_differ(store: &impl AttemptStore) {
+    for schedule in SCHEDULES {
+        let longest = schedule.longest_delay.as_secs();
+        for behind in [1, 30, longest, longest + 1, 365 * 24 * 60 * 60] {
+            let (key, mut now, mut expected) = (new_key(), NOW, None);
+            for attempt in 0..25 {
+                let right = schedule.count(expected, now);
+                let counted = count(store, &key, &schedule, now).await;
+                assert_eq!(
+                    counted, right,
+                    "attempt {attempt}, every third on a clock {behind} s behind, counts as {schedule:?} says"
+                );
+                if let Counted::Allowed(standing) = counted {
+                    expected = Some(standing);
+                }
+                now = match attempt % 3 {
+                    0 => now - behind,
+                    _ => expected.map_or(now, |standing| standing.next_at.max(now)),
+                };
+            }
+        }
+    }
+    let (key, account) = (new_key(), AttemptSchedule::ACCOUNT);
+    allowed(store, &key, &account, NOW).await;
+    let message = "a free attempt is free on a clock that is behind";
+    let standing = allowed(store, &key, &account, NOW - 30).await;
+    assert_eq!(standing.next_at, 0, "{message}");
 }
 
 async fn keys_are_counted_apart(store: &impl AttemptStore) {
@@ -226,7 +258,7 @@ async fn keys_are_counted_apart(store: &impl AttemptStore) {
         allowed(store, &key, &SCHEDULE, NOW).await;
     }
     let standing = allowed(store, &other, &SCHEDULE, NOW).await;
-    assert_eq!(standing.next_at, NOW, "another key has its own count");
+    assert_eq!(standing.next_at, 0, "another key has its own count");
 }
 
 async fn what_waits_is_not_counted(store: &impl AttemptStore) {

@@ -82,6 +82,15 @@ impl AttemptKeys {
         self.key(&[b"browser", form, name, number])
     }
 
+    /// The key for all browsers together that an account knows.
+    pub(crate) fn of_known_browsers(&self, account: Account<'_>) -> AttemptKey {
+        self.key(&[
+            b"browsers",
+            account.form.as_bytes(),
+            account.name.as_bytes(),
+        ])
+    }
+
     fn key(&self, parts: &[&[u8]]) -> AttemptKey {
         AttemptKey(digest(parts, |message| {
             *self
@@ -154,6 +163,7 @@ mod tests {
             account("passwordm", "ia"),
             account("code", "mia"),
             account("", "passwordmia"),
+            keys.of_known_browsers(MIA),
             keys.of_browser(MIA, &[0; 16]),
             keys.of_browser(MIA, &[1; 16]),
             keys.of_address("password", [109, 105, 97, 0].into()),

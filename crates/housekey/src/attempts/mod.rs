@@ -60,11 +60,12 @@ pub(crate) struct Schedules {
     pub(crate) account: AttemptSchedule,
     pub(crate) address: AttemptSchedule,
     pub(crate) browser: AttemptSchedule,
+    pub(crate) known_browsers: AttemptSchedule,
 }
 
 impl Attempts {
-    /// Counts in this store, by [`ACCOUNT`](AttemptSchedule::ACCOUNT), [`ADDRESS`](AttemptSchedule::ADDRESS) and
-    /// [`BROWSER`](AttemptSchedule::BROWSER).
+    /// Counts in this store, by [`ACCOUNT`](AttemptSchedule::ACCOUNT), [`ADDRESS`](AttemptSchedule::ADDRESS),
+    /// [`BROWSER`](AttemptSchedule::BROWSER) and [`KNOWN_BROWSERS`](AttemptSchedule::KNOWN_BROWSERS).
     pub fn new(store: impl AttemptStore) -> Self {
         Self {
             store: Store::new(store),
@@ -72,6 +73,7 @@ impl Attempts {
                 account: AttemptSchedule::ACCOUNT,
                 address: AttemptSchedule::ADDRESS,
                 browser: AttemptSchedule::BROWSER,
+                known_browsers: AttemptSchedule::KNOWN_BROWSERS,
             },
             ipv6_network: 64,
             by_address: true,
@@ -109,6 +111,14 @@ impl Attempts {
         self
     }
 
+    /// The schedule for all browsers together that have proved themselves at one account before. One that is refused by it
+    /// counts as a stranger.
+    #[must_use]
+    pub fn by_known_browsers_together(mut self, schedule: AttemptSchedule) -> Self {
+        self.schedules.known_browsers = schedule;
+        self
+    }
+
     /// How many bits of an IPv6 address count, from 32 to 128. The default is 64, the smallest network that is given to a
     /// customer. An IPv4 address counts as a whole, even if it is written as IPv6.
     #[must_use]
@@ -122,10 +132,12 @@ impl Attempts {
             account,
             address,
             browser,
+            known_browsers,
         } = &self.schedules;
         account.check("by_account")?;
         address.check("by_address")?;
         browser.check("by_known_browser")?;
+        known_browsers.check("by_known_browsers_together")?;
         if !(32..=128).contains(&self.ipv6_network) {
             return Err(Error::setting(format!(
                 "ipv6_network: {} bits; choose 32 to 128, for instance the 56 that a household is given",

@@ -26,7 +26,7 @@ pub struct AttemptSchedule {
 /// from the time at which they will be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptStanding {
-    /// When the next attempt may come.
+    /// When the next attempt may come; 0 if it need not wait.
     pub next_at: u64,
     /// When everything is forgotten; never before `next_at`. After that, it is as if nothing had been kept.
     pub forgotten_at: u64,
@@ -74,6 +74,14 @@ impl AttemptSchedule {
         ..Self::ACCOUNT
     };
 
+    /// For all browsers together that an account knows: 30 attempts are free; otherwise as [`ACCOUNT`](Self::ACCOUNT).
+    ///
+    /// Each right password makes another browser known, so somebody who had it once may hold any number of them.
+    pub const KNOWN_BROWSERS: Self = Self {
+        free: 30,
+        ..Self::ACCOUNT
+    };
+
     /// The most failed attempts that are kept. The wait after the last of them is the longest.
     pub fn most(&self) -> u64 {
         let (first, longest) = (self.first_delay.as_secs(), self.longest_delay.as_secs());
@@ -82,21 +90,29 @@ impl AttemptSchedule {
     }
 
     /// Counts an attempt, as a store does in one operation. `before` is what the store keeps, forgotten or not.
+    ///
+    /// The clocks of the processes that count may differ. A free attempt keeps no time that a slower clock could wait for. A
+    /// wait longer than `longest_delay` was written by a clock far ahead (or by another schedule): it does not hold, and as
+    /// many attempts as can be kept count as failed. If clocks differ by more than `longest_delay`, waits limit little.
     pub fn count(&self, before: Option<AttemptStanding>, now: u64) -> Counted {
         let before = before.unwrap_or(AttemptStanding {
-            next_at: now,
-            forgotten_at: now,
+            next_at: 0,
+            forgotten_at: 0,
         });
-        if before.next_at > now {
+        let latest = now.saturating_add(self.longest_delay.as_secs());
+        if before.next_at > now && before.next_at <= latest {
             return Counted::Wait {
                 until: before.next_at,
             };
         }
         let every = self.forgets_one_every.as_secs().max(1);
-        let left = before.forgotten_at.saturating_sub(now);
-        let failed = left.div_ceil(every).saturating_add(1).min(self.most());
-        let next_at = now.saturating_add(self.delay_after(failed));
         let most_left = self.most().saturating_mul(every);
+        let left = before.forgotten_at.saturating_sub(now).min(most_left);
+        let failed = left.div_ceil(every).saturating_add(1).min(self.most());
+        let next_at = match self.delay_after(failed) {
+            0 => 0,
+            delay => now.saturating_add(delay),
+        };
         let left = left.saturating_add(every).min(most_left);
         Counted::Allowed(AttemptStanding {
             next_at,
@@ -181,13 +197,13 @@ mod tests {
             let Counted::Allowed(next) = schedule.count(standing, now) else {
                 panic!("it may come now")
             };
-            waits.push(next.next_at - now);
+            waits.push(next.next_at.saturating_sub(now));
             if next.next_at > now {
                 let early = schedule.count(Some(next), next.next_at - 1);
                 let until = next.next_at;
                 assert_eq!(early, Counted::Wait { until });
             }
-            (now, standing) = (next.next_at, Some(next));
+            (now, standing) = (next.next_at.max(now), Some(next));
         }
         waits
     }
@@ -222,7 +238,8 @@ mod tests {
             (9999, 0),
         ] {
             let next = standing(NOW + later, three);
-            assert_eq!(next.next_at, NOW + later + wait, "after {later} seconds");
+            let next_at = if wait == 0 { 0 } else { NOW + later + wait };
+            assert_eq!(next.next_at, next_at, "after {later} seconds");
         }
         assert_eq!(standing(NOW + 300, three).forgotten_at, NOW + 400);
         assert_eq!(one.forgotten_at, NOW + 100);
@@ -236,7 +253,7 @@ mod tests {
                 panic!("it may come now")
             };
             assert!(next.forgotten_at <= now + SCHEDULE.most() * 100);
-            (now, standing) = (next.next_at, Some(next));
+            (now, standing) = (next.next_at.max(now), Some(next));
         }
         assert_eq!(SCHEDULE.most(), 6);
         assert_eq!(AttemptSchedule::ACCOUNT.most(), 15);
@@ -262,6 +279,47 @@ mod tests {
     }
 
     #[test]
+    fn free_attempts_are_free_on_a_machine_whose_clock_is_behind() {
+        let (mut standing, clocks) = (None, [NOW, NOW - 30, NOW - 59]);
+        for now in clocks {
+            let Counted::Allowed(next) = AttemptSchedule::ACCOUNT.count(standing, now) else {
+                panic!("it may come at {now}")
+            };
+            assert_eq!(next.next_at, 0);
+            standing = Some(next);
+        }
+    }
+
+    #[test]
+    fn what_a_clock_far_ahead_has_left_costs_one_longest_wait_and_no_more() {
+        let (year, longest) = (365 * DAY, 60);
+        let (mut now, mut standing) = (NOW + year, None);
+        for _ in 0..10 {
+            let Counted::Allowed(next) = SCHEDULE.count(standing, now) else {
+                panic!("it may come now")
+            };
+            (now, standing) = (next.next_at.max(now), Some(next));
+        }
+        let Counted::Allowed(next) = SCHEDULE.count(standing, NOW) else {
+            panic!("it may come now")
+        };
+        let forgotten_at = NOW + SCHEDULE.most() * 100;
+        assert_eq!(
+            (next.next_at, next.forgotten_at),
+            (NOW + longest, forgotten_at)
+        );
+        // A wait that the schedule can make still holds.
+        for (ahead, may_come) in [(1, false), (longest, false), (longest + 1, true)] {
+            let before = AttemptStanding {
+                next_at: NOW + ahead,
+                forgotten_at: NOW + 300,
+            };
+            let counted = SCHEDULE.count(Some(before), NOW);
+            assert_eq!(matches!(counted, Counted::Allowed(_)), may_come, "{ahead}");
+        }
+    }
+
+    #[test]
     fn no_number_breaks_it() {
         let longest = AttemptSchedule {
             free: 10_000,
@@ -273,14 +331,16 @@ mod tests {
         for now in [0, 1, u64::MAX - 1, u64::MAX] {
             for at in [0, now, u64::MAX] {
                 let before = AttemptStanding {
-                    next_at: at.min(now),
+                    next_at: at,
                     forgotten_at: at,
                 };
-                let Counted::Allowed(next) = longest.count(Some(before), now) else {
-                    panic!("it may come now")
-                };
-                assert!(next.forgotten_at >= next.next_at && next.next_at >= now);
-                longest.take_back(next, before, now);
+                match longest.count(Some(before), now) {
+                    Counted::Allowed(next) => {
+                        assert!(next.forgotten_at >= next.next_at && next.forgotten_at >= now);
+                        longest.take_back(next, before, now);
+                    }
+                    Counted::Wait { until } => assert!(until > now && until - now <= DAY),
+                }
             }
         }
     }

@@ -183,15 +183,20 @@ impl<U: User> LoginManager<U> {
     }
 
     /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were; and whatever is kept
-    /// of [attempts](crate::Attempts) that are forgotten.
+    /// of [attempts](crate::Attempts) that are forgotten. With a store of attempts alone, it deletes those and returns 0.
     ///
     /// # Errors
     ///
-    /// As [`logins_of`](Self::logins_of).
+    /// As [`logins_of`](Self::logins_of), but [`NoLoginStore`](crate::ErrorKind::NoLoginStore) only if there is no store of
+    /// attempts either. If one part fails, the other is done all the same.
     pub async fn delete_expired_logins(&self) -> Result<usize, Error> {
-        let deleted = self.shared.delete_expired_logins().await?;
-        self.shared.delete_expired_attempts().await?;
-        Ok(deleted)
+        let attempts = self.shared.delete_expired_attempts().await;
+        let counts_only = self.shared.records.is_none() && self.shared.attempts.is_some();
+        let deleted = match counts_only {
+            true => Ok(0),
+            false => self.shared.delete_expired_logins().await,
+        };
+        attempts.and(deleted)
     }
 
     /// Forgets the failed [attempts](crate::Login::attempt) of strangers at an account, under this name and at this form: for an

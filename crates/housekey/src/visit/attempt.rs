@@ -221,7 +221,7 @@ struct Counting<'a> {
 
 impl Counting<'_> {
     /// Whether the browser is known at the account and may go on. A known browser with too many failures counts as a
-    /// stranger.
+    /// stranger, and so do all known browsers with too many failures together: each right password makes another one known.
     async fn known(&mut self, account: Account<'_>) -> Result<bool, Error> {
         let numbers = self.visit.with(|view| {
             let here = view.attempts.as_ref()?;
@@ -232,9 +232,25 @@ impl Counting<'_> {
             let key = self.rules.keys.of_browser(account, &number);
             self.forgiven.push(key);
             let schedule = &self.rules.schedules.browser;
-            match self.store.count(&key, schedule, self.now).await? {
+            let standing = match self.store.count(&key, schedule, self.now).await? {
+                Counted::Allowed(standing) => standing,
+                Counted::Wait { until } => {
+                    self.until = self.until.min(until);
+                    continue;
+                }
+            };
+            let together = self.rules.keys.of_known_browsers(account);
+            self.forgiven.push(together);
+            let of_all = &self.rules.schedules.known_browsers;
+            match self.store.count(&together, of_all, self.now).await? {
                 Counted::Allowed(_) => return Ok(true),
-                Counted::Wait { until } => self.until = self.until.min(until),
+                Counted::Wait { until } => {
+                    // The browser's own attempt was not used.
+                    let (store, now) = (self.store, self.now);
+                    store.take_back(&key, schedule, standing, now).await?;
+                    self.until = self.until.min(until);
+                    return Ok(false);
+                }
             }
         }
         Ok(false)
@@ -297,7 +313,7 @@ impl Shared {
         rules.zip(self.attempts.as_ref()).ok_or_else(not_limited)
     }
 
-    /// Forgets the attempts of strangers at an account.
+    /// Forgets the attempts at an account, of strangers and of all known browsers together.
     pub(crate) async fn forgive_attempts(
         &self,
         form: &str,
@@ -306,8 +322,10 @@ impl Shared {
     ) -> Result<(), Error> {
         let (rules, store) = self.attempts()?;
         let name = folded(name);
-        let key = rules.keys.of_account(Account { form, name: &name });
-        store.forgive(&key).await?;
+        let account = Account { form, name: &name };
+        store.forgive(&rules.keys.of_account(account)).await?;
+        let together = rules.keys.of_known_browsers(account);
+        store.forgive(&together).await?;
         teller.tell(&Event::AttemptsForgiven {
             form: form.to_owned(),
         });
