@@ -188,8 +188,7 @@ fn a_purge_deletes_what_is_kept_of_forgotten_attempts_and_nothing_else() {
     let site = Site::new(Preset::Safe);
     browser_of(&site.manager, "mia");
     let store = sqlite(&site.path);
-    let now = site.clock.now().duration_since(std::time::UNIX_EPOCH);
-    let now = now.unwrap().as_secs();
+    let now = site.clock.now();
     let (old, new) = (
         AttemptKey::from_bytes([1; 16]),
         AttemptKey::from_bytes([2; 16]),
