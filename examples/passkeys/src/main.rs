@@ -1,6 +1,6 @@
 //! A login in two steps: a password, then a passkey.
 //!
-//! The server keeps each challenge under the id of the begun login ([`PendingLogin::id`]). The first answer removes it, so that an
+//! The server keeps each challenge under the id of the begun login (`PendingLogin::id`). The first answer removes it, so that an
 //! answer cannot count twice or for another login.
 
 mod challenges;
