@@ -238,11 +238,11 @@ def test_attempts_are_in_the_log_without_names(caplog):
 
 def test_a_schedule_counts_as_the_rules_do():
     schedule = AttemptSchedule(free=2, first_delay=10, longest_delay=20, forgets_one_every=100)
-    assert schedule.count(None, 1000) == (True, 1000, 1100)
-    assert schedule.count((1000, 1100), 1000) == (True, 1010, 1200)
+    assert schedule.count(None, 1000) == (True, 0, 1100)
+    assert schedule.count((0, 1100), 1000) == (True, 1010, 1200)
     assert schedule.count((1010, 1200), 1009) == (False, 1010, 0)
     assert schedule.take_back((1010, 1200), (1010, 1200), 1000) == (0, 1100)
-    assert schedule.take_back((1000, 1100), (1000, 1100), 1000) is None
+    assert schedule.take_back((0, 1100), (0, 1100), 1000) is None
     assert (schedule.free, schedule.most) == (2, 3)
 
 
