@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use housekey::BoxError;
 use housekey::attempts::{AttemptKey, AttemptSchedule, AttemptStanding, AttemptStore, Counted};
-use housekey_statements::postgres::LARGEST_BATCH;
 
-use crate::rows::{column, get, unsigned};
+use crate::rows::{get, unsigned};
 use crate::store::PostgresLoginStore;
 use crate::value::Value;
 use crate::words::Which;
@@ -72,18 +71,7 @@ impl AttemptStore for PostgresLoginStore {
     }
 
     async fn delete_expired_attempts(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        let mut deleted = 0;
-        while deleted < limit {
-            let batch = LARGEST_BATCH.min(limit - deleted);
-            let values = [Value::number(now), Value::rows(batch)];
-            let rows = self.single(Which::DeleteExpiredAttempts, values).await?;
-            let counts: Vec<i64> = self.read(column(&rows, 0))?;
-            let count = usize::try_from(counts.iter().sum::<i64>()).unwrap_or(0);
-            deleted += count;
-            if count < batch {
-                break;
-            }
-        }
-        Ok(deleted)
+        self.delete_in_batches(Which::DeleteExpiredAttempts, now, limit)
+            .await
     }
 }

@@ -353,6 +353,30 @@ impl fmt::Debug for PostgresLoginStore {
     }
 }
 
+impl PostgresLoginStore {
+    /// Deletes the expired rows by this statement, in batches, and says how many there were.
+    pub(crate) async fn delete_in_batches(
+        &self,
+        which: Which,
+        now: u64,
+        limit: usize,
+    ) -> Result<usize, BoxError> {
+        let mut deleted = 0;
+        while deleted < limit {
+            let batch = LARGEST_BATCH.min(limit - deleted);
+            let values = [Value::number(now), Value::rows(batch)];
+            let rows = self.single(which, values).await?;
+            let counts: Vec<i64> = self.read(column(&rows, 0))?;
+            let count = usize::try_from(counts.iter().sum::<i64>()).unwrap_or(0);
+            deleted += count;
+            if count < batch {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+}
+
 impl LoginStore for PostgresLoginStore {
     async fn create(
         &self,
@@ -477,19 +501,8 @@ impl LoginStore for PostgresLoginStore {
     }
 
     async fn delete_expired(&self, now: u64, limit: usize) -> Result<usize, BoxError> {
-        let mut deleted = 0;
-        while deleted < limit {
-            let batch = LARGEST_BATCH.min(limit - deleted);
-            let values = [Value::number(now), Value::rows(batch)];
-            let rows = self.single(Which::DeleteExpired, values).await?;
-            let counts: Vec<i64> = self.read(column(&rows, 0))?;
-            let count = usize::try_from(counts.iter().sum::<i64>()).unwrap_or(0);
-            deleted += count;
-            if count < batch {
-                break;
-            }
-        }
-        Ok(deleted)
+        self.delete_in_batches(Which::DeleteExpired, now, limit)
+            .await
     }
 }
 
