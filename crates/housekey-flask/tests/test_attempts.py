@@ -1,4 +1,4 @@
-"""Attempts to guess a password: how many may fail, and whom the waits are for."""
+"""Attempts to guess a password: how many may fail, and who has to wait."""
 
 import json
 from datetime import datetime

@@ -149,7 +149,7 @@ class Login(Generic[UserT]):
 
     def finish(self) -> UserT:
         """Logs in the user who has begun to, freshly, or makes their login fresh if that is what has begun. Call it after checking the
-        second step. Returns the user, who is loaded anew.
+        second step. Loads the user again and returns them.
 
         With a login store, one of all copies of what has begun is finished, once. `flask_housekey.errors.NoPendingLogin`, a 401, when
         nothing has begun that counts.

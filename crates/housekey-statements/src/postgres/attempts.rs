@@ -40,7 +40,7 @@ impl AttemptStatements {
         let next_at = format!("CASE WHEN {failed} < {free} THEN 0 ELSE {now} + {delay} END");
         let next_after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {now} + {first} END");
         Self {
-            // Whoever counts at one key waits for those before, and looks at what they left.
+            // Two statements on one key run one after the other, and the second sees what the first wrote.
             count: format!(
                 "WITH counted AS (
                     INSERT INTO {table} AS old (key, next_at, forgotten_at)

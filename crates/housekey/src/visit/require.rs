@@ -19,7 +19,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::head::Head;
 use crate::user::User;
 
-/// What a visitor needs to pass: a login, a fresh one, a user for whom something holds.
+/// What a visitor needs to pass: a login, a fresh login, or a user who passes a test.
 pub struct Requirement<U> {
     needs: Needs,
     /// All of these must hold for the user.
