@@ -38,7 +38,7 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
         let is_compressed = cookies.iter().any(is_compressed);
         let has_values = cookies.iter().any(|it| it.contains("session-values="));
         // Else something else than the row says would be measured.
-        let is_long = query == "?long-cart";
+        let is_long = query == "?cart=80";
         match is_compressed == is_long && cookies.len() == 3 + usize::from(has_values) {
             true => Ok(navigation(&cookies)),
             false => Err(format!("signing in gives {cookies:?}").into()),
@@ -46,8 +46,10 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
     };
     let mia = signed_in(&safe, "").await?;
     let ben = signed_in(&safe, "?ben").await?;
-    let mia_with_cart = signed_in(&safe, "?cart").await?;
-    let mia_with_long_cart = signed_in(&safe, "?long-cart").await?;
+    let mia_with_cart = signed_in(&safe, "?cart=24").await?;
+    let mia_with_long_cart = signed_in(&safe, "?cart=48").await?;
+    let mia_with_longest_cart = signed_in(&safe, "?cart=64").await?;
+    let mia_with_compressed_cart = signed_in(&safe, "?cart=80").await?;
     let mia_of_flask = signed_in(&flask, "").await?;
     let visitor = navigation(&Kind::Denied.cookies(&[]));
     let program = HeaderMap::from_iter([
@@ -91,10 +93,24 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
             hello,
         ),
         (
-            "protected, compressed cookie, 3.4 KB of values",
+            "protected, 2.0 KB of values",
             &safe,
             "/dashboard",
             &mia_with_long_cart,
+            hello,
+        ),
+        (
+            "protected, 2.7 KB of values",
+            &safe,
+            "/dashboard",
+            &mia_with_longest_cart,
+            hello,
+        ),
+        (
+            "protected, compressed cookie, 3.4 KB of values",
+            &safe,
+            "/dashboard",
+            &mia_with_compressed_cart,
             hello,
         ),
         (
@@ -141,11 +157,8 @@ async fn log_in(
         _ => Member::mia(),
     };
     login.login_user(&member).remember(true).await?;
-    let articles = match query {
-        Some("cart") => 24,
-        Some("long-cart") => 80,
-        _ => 0,
-    };
+    let articles = query.and_then(|it| it.strip_prefix("cart=")?.parse().ok());
+    let articles = articles.unwrap_or(0);
     if articles > 0 {
         let cart: Vec<_> = (1..=articles)
             .map(|item: u32| format!("article {} of the catalogue, size {item}", item * 7919))

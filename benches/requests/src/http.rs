@@ -17,11 +17,40 @@ use crate::requests::{Kind, LOGIN_PAGE, cookies_note, cookies_set, navigation};
 use crate::sites::{Answer, BoxError, CONTENDERS, Contender, Server};
 use crate::users::UsersIn;
 
-/// The cores of the servers and of the load.
-const SERVER_CORE: &str = "0";
-const LOAD_CORE: &str = "1";
-/// Connections that are kept open, each with one request at a time.
-const CONNECTIONS: &str = "16";
+/// How a site is served and asked.
+#[derive(Clone, Copy)]
+struct Setting {
+    name: &'static str,
+    /// The server's threads.
+    workers: usize,
+    /// The cores of the server and of the load.
+    cores: [&'static str; 2],
+    /// Connections that are kept open, each with one request at a time.
+    connections: u32,
+}
+
+const USUAL: Setting = Setting {
+    name: "16 connections, 1 worker",
+    workers: 1,
+    cores: ["0", "1"],
+    connections: 16,
+};
+
+/// The settings of the table that says how the cost grows.
+const SCALE: [Setting; 3] = [
+    USUAL,
+    Setting {
+        name: "64 connections, 1 worker",
+        connections: 64,
+        ..USUAL
+    },
+    Setting {
+        name: "64 connections, 2 workers that share both cores with wrk",
+        workers: 2,
+        cores: ["0,1", "0,1"],
+        connections: 64,
+    },
+];
 
 /// Measures all, and gives the tables; writes the charts if that is wanted.
 pub(crate) fn measure_all(options: &Http) -> Result<Vec<Table>, BoxError> {
@@ -33,7 +62,50 @@ pub(crate) fn measure_all(options: &Http) -> Result<Vec<Table>, BoxError> {
         }
         tables.push(ratios.table);
     }
+    tables.push(measure_scale(options)?);
     Ok(tables)
+}
+
+/// The protected page of a few sites, with more connections and workers than in the other tables.
+fn measure_scale(options: &Http) -> Result<Table, BoxError> {
+    let title = "Over HTTP, a protected page: of the bare site's throughput, users in memory";
+    let named = |name: &str| CONTENDERS.into_iter().find(|it| it.name == name);
+    let bare = named("axum").ok_or("there is no bare site")?;
+    let others = ["housekey", "housekey, auth hash", "housekey, memory"];
+    let mut table = Table::new(
+        "http-scale",
+        title,
+        &["axum", others[0], others[1], others[2]],
+    );
+    let mut progress = Progress::new(title, options.rounds * SCALE.len() as u32);
+    for setting in SCALE {
+        let all = std::iter::once(bare).chain(others.into_iter().filter_map(named));
+        let running = all.map(|site| Running::start(site, UsersIn::Memory, setting));
+        let running: Vec<_> = running.collect::<Result<_, _>>()?;
+        let mut rates = vec![Vec::new(); running.len()];
+        for _ in 0..options.rounds {
+            for (site, rates) in running.iter().zip(&mut rates) {
+                rates.push(site.load(Kind::Protected, options.seconds)?);
+            }
+            progress.step();
+        }
+        let (bare, others) = rates.split_first().ok_or("nothing was measured")?;
+        let ratio = |own: &Vec<f64>| {
+            let rounds = own.iter().zip(bare);
+            format!(
+                "{:.2}",
+                median(rounds.map(|(own, bare)| own / bare).collect())
+            )
+        };
+        let alone = format!("({:.0} a second)", median(bare.clone()));
+        table.rows.push(Row {
+            name: setting.name.to_owned(),
+            cells: std::iter::once(alone)
+                .chain(others.iter().map(ratio))
+                .collect(),
+        });
+    }
+    Ok(table)
 }
 
 struct Ratios {
@@ -61,7 +133,7 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
             ));
             continue;
         }
-        let site = Running::start(contender, users)
+        let site = Running::start(contender, users, USUAL)
             .map_err(|error| format!("{}: {error}", contender.name))?;
         table
             .notes
@@ -73,10 +145,9 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
     let mut rates = vec![[const { Vec::new() }; 3]; running.len()];
     let mut progress = Progress::new(&title, options.rounds);
     for _ in 0..options.rounds {
-        for (kind, _) in Kind::ALL.iter().enumerate() {
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
             for (site, rates) in running.iter().zip(&mut rates) {
-                let rate = site.load(kind, options.seconds)?;
-                rates[kind].push(rate);
+                rates[index].push(site.load(kind, options.seconds)?);
             }
         }
         progress.step();
@@ -136,6 +207,7 @@ fn draw(ratios: &Ratios) -> Result<(), BoxError> {
 /// A server, which is stopped when this is dropped.
 struct Running {
     contender: Contender,
+    setting: Setting,
     server: Child,
     /// `127.0.0.1:PORT`.
     address: String,
@@ -146,10 +218,10 @@ struct Running {
 }
 
 impl Running {
-    fn start(contender: Contender, users: UsersIn) -> Result<Self, BoxError> {
+    fn start(contender: Contender, users: UsersIn, setting: Setting) -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let mut command = Command::new("taskset");
-        command.args(["--cpu-list", SERVER_CORE]);
+        command.args(["--cpu-list", setting.cores[0]]);
         let address = match contender.server() {
             Server::Flask { with_login } => {
                 let address = crate::sites::listener()?.local_addr()?.to_string();
@@ -184,6 +256,7 @@ impl Running {
                 command
                     .arg(std::env::current_exe()?)
                     .args(["serve", contender.name, "--users", users.name()])
+                    .arg(format!("--workers={}", setting.workers))
                     .arg("--folder")
                     .arg(folder.path())
                     .stdout(Stdio::piped());
@@ -192,6 +265,7 @@ impl Running {
         };
         let mut site = Self {
             contender,
+            setting,
             server: command.spawn()?,
             address: address.unwrap_or_default(),
             login: Vec::new(),
@@ -222,10 +296,13 @@ impl Running {
     }
 
     /// Requests a second.
-    fn load(&self, kind: usize, seconds: u32) -> Result<f64, BoxError> {
-        let kind = Kind::ALL[kind];
+    fn load(&self, kind: Kind, seconds: u32) -> Result<f64, BoxError> {
+        let Setting {
+            cores, connections, ..
+        } = self.setting;
         let mut command = Command::new("taskset");
-        command.args(["--cpu-list", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS]);
+        command.args(["--cpu-list", cores[1], "wrk", "-t1"]);
+        command.arg(format!("-c{connections}"));
         command.arg(format!("-d{seconds}s"));
         for (name, value) in &navigation(&kind.cookies(&self.login)) {
             // Spelled otherwise, wrk would send a second one.

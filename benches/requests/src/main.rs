@@ -72,6 +72,9 @@ struct Serve {
     /// Where files go
     #[arg(long)]
     folder: PathBuf,
+    /// Threads, for a site of axum's
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
 }
 
 fn main() -> ExitCode {
@@ -119,7 +122,13 @@ fn serve(options: &Serve) -> Result<(), BoxError> {
     };
     let listener = sites::listener()?;
     println!("{}", listener.local_addr()?);
-    let runtime = runtime()?;
+    let runtime = match options.workers {
+        1 => runtime()?,
+        workers => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build()?,
+    };
     let users = Users::new(options.users, &options.folder);
     match contender.server() {
         Server::Axum => runtime.block_on(async {

@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use housekey_axum::records::MemoryLoginStore;
+use housekey_axum::records::{MemoryLoginStore, RecordCache};
 use housekey_axum::{
     BoxError, Error, LoginManager, LoginManagerBuilder, LoginManagerExt as _, LoginRequired,
     SecretKeys, User, UserLoader,
@@ -30,6 +30,9 @@ pub(crate) enum Login {
     Sqlite,
     Postgres,
     Redis,
+    /// The same with records that are kept in the process.
+    PostgresCached,
+    RedisCached,
 }
 
 pub(super) struct Account {
@@ -100,15 +103,10 @@ pub(super) async fn site(users: Users, login: Login, folder: &Path) -> Result<Ro
         Login::Stateless | Login::AuthHash => manager,
         Login::Memory => manager.login_store(MemoryLoginStore::new()),
         Login::Sqlite => manager.login_store(SqliteLoginStore::open(folder.join("logins.db"))?),
-        Login::Postgres => {
-            let store = PostgresLoginStore::connect(&std::env::var("DATABASE_URL")?)?;
-            store.create_table().await?;
-            manager.login_store(store)
-        }
-        Login::Redis => {
-            let client = redis::Client::open(std::env::var("REDIS_URL")?)?;
-            manager.login_store(RedisLoginStore::new(client))
-        }
+        Login::Postgres => manager.login_store(postgres(None).await?),
+        Login::PostgresCached => manager.login_store(postgres(Some(RecordCache::new())).await?),
+        Login::Redis => manager.login_store(redis()?),
+        Login::RedisCached => manager.login_store(redis()?.cache_records(RecordCache::new())?),
     };
     let sign_in = async move |login: housekey_axum::Login<Account>| {
         let accounts = Accounts {
@@ -121,6 +119,20 @@ pub(super) async fn site(users: Users, login: Login, folder: &Path) -> Result<Ro
         .route("/dashboard", get(dashboard))
         .route("/sign-in", post(sign_in));
     Ok(with_public_pages(own).layer(manager.build()?.layer()))
+}
+
+async fn postgres(cache: Option<RecordCache>) -> Result<PostgresLoginStore, BoxError> {
+    let mut store = PostgresLoginStore::connect(&std::env::var("DATABASE_URL")?)?;
+    if let Some(cache) = cache {
+        store = store.cache_records(cache)?;
+    }
+    store.create_table().await?;
+    Ok(store)
+}
+
+fn redis() -> Result<RedisLoginStore, BoxError> {
+    let client = redis::Client::open(std::env::var("REDIS_URL")?)?;
+    Ok(RedisLoginStore::new(client))
 }
 
 async fn dashboard(LoginRequired(account): LoginRequired<Account>) -> String {

@@ -53,7 +53,7 @@ const BARE_ACTIX: &str = "actix-web";
 const BARE_FLASK: &str = "Flask";
 
 /// All of them; the bare ones stand before those that are compared with them.
-pub(crate) const CONTENDERS: [Contender; 15] = {
+pub(crate) const CONTENDERS: [Contender; 17] = {
     use SiteKind::*;
     use axum_login::Sessions;
     use housekey::Login;
@@ -68,6 +68,16 @@ pub(crate) const CONTENDERS: [Contender; 15] = {
         on(BARE_AXUM, "housekey, SQLite", Housekey(Login::Sqlite)),
         on(BARE_AXUM, "housekey, PostgreSQL", Housekey(Login::Postgres)),
         on(BARE_AXUM, "housekey, Redis", Housekey(Login::Redis)),
+        on(
+            BARE_AXUM,
+            "housekey, PostgreSQL, cached",
+            Housekey(Login::PostgresCached),
+        ),
+        on(
+            BARE_AXUM,
+            "housekey, Redis, cached",
+            Housekey(Login::RedisCached),
+        ),
         on(BARE_AXUM, "axum-login, memory", AxumLogin(Sessions::Memory)),
         on(BARE_AXUM, "axum-login, SQLite", AxumLogin(Sessions::Sqlite)),
         on(BARE_AXUM, "axum_session_auth", AxumSessionAuth),
@@ -95,9 +105,10 @@ impl Contender {
 
     /// Whether it needs a server that the environment names. `None` when it names one or none is needed.
     pub(crate) fn missing_variable(&self) -> Option<&'static str> {
+        use housekey::Login;
         let variable = match self.kind {
-            SiteKind::Housekey(housekey::Login::Postgres) => "DATABASE_URL",
-            SiteKind::Housekey(housekey::Login::Redis) => "REDIS_URL",
+            SiteKind::Housekey(Login::Postgres | Login::PostgresCached) => "DATABASE_URL",
+            SiteKind::Housekey(Login::Redis | Login::RedisCached) => "REDIS_URL",
             _ => return None,
         };
         std::env::var_os(variable).is_none().then_some(variable)
