@@ -350,7 +350,7 @@ impl Records {
         Question::about(&key, command)
     }
 
-    /// Each user's records at once.
+    /// Several users at a time, so that they share a way to the server and its disk.
     async fn purge_entries(
         &self,
         entries: &[String],
@@ -362,17 +362,33 @@ impl Records {
             let (id, user_id) = said::read_expiry(entry).ok_or_else(|| self.unreadable())?;
             of_users.entry(user_id).or_default().push(id);
         }
+        let of_users: Vec<_> = of_users.into_iter().collect();
         let mut deleted = 0;
-        for (user_id, ids) in of_users {
-            let question = self
-                .of_user(&self.scripts.purge, user_id)
-                .arg(number(now))
-                .args(ids)
-                .kept_by(self.replicas);
-            let gone: Vec<(String, String)> = self.ask(&question, time).await?;
-            deleted += gone.len();
-            self.release(user_id, &gone, time).await;
+        for some in of_users.chunks(AT_ONCE) {
+            let asking = some
+                .iter()
+                .map(|(user_id, ids)| self.purge_user(user_id, ids, now, time));
+            for gone in join_all(asking).await {
+                deleted += gone?;
+            }
         }
         Ok(deleted)
+    }
+
+    async fn purge_user(
+        &self,
+        user_id: &str,
+        ids: &[&str],
+        now: u64,
+        time: Time,
+    ) -> Result<usize, Error> {
+        let question = self
+            .of_user(&self.scripts.purge, user_id)
+            .arg(number(now))
+            .args(ids)
+            .kept_by(self.replicas);
+        let gone: Vec<(String, String)> = self.ask(&question, time).await?;
+        self.release(user_id, &gone, time).await;
+        Ok(gone.len())
     }
 }
