@@ -11,8 +11,8 @@ housekey::door::errors! {
     /// [`answer`](housekey::Error::answer) lists the statuses.
 }
 
-/// In the extensions of a response with which this crate denied a request or reported an error.
-pub(crate) struct Refused;
+/// In the extensions of a response with which this crate reported an error. The visit knows of denials itself.
+pub(crate) struct Failed;
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -20,7 +20,7 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        refused(&self.0.to_response())
+        failed(&self.0.to_response())
     }
 }
 
@@ -31,14 +31,14 @@ impl ResponseError for LoginRejection {
 
     fn error_response(&self) -> HttpResponse {
         match &self.0 {
-            Refusal::Denied(response) => refused(response),
-            Refusal::Error(error) => refused(&error.to_response()),
+            Refusal::Denied(response) => from_response(response),
+            Refusal::Error(error) => failed(&error.to_response()),
         }
     }
 }
 
-fn refused(response: &http::Response<String>) -> HttpResponse {
+fn failed(response: &http::Response<String>) -> HttpResponse {
     let mut response = from_response(response);
-    response.extensions_mut().insert(Refused);
+    response.extensions_mut().insert(Failed);
     response
 }

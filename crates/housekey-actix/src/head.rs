@@ -1,12 +1,13 @@
 //! actix-web's `http` 0.2 types, as the rules read and write them.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use actix_web::body::BoxBody;
 use actix_web::http::header::{HeaderMap, HeaderName as ActixName, HeaderValue as ActixValue};
 use actix_web::http::{StatusCode, Version as ActixVersion};
 use actix_web::{HttpRequest, HttpResponse};
-use housekey::door::{COMMON_VALUES, Fields, ForeignHead, Translated};
+use housekey::door::{ALWAYS_READ, COMMON_VALUES, Fields, ForeignHead, Translated};
 use http::{Extensions, HeaderName, HeaderValue, Response, Version};
 
 /// The head of a request in its present state: a middleware may still change it.
@@ -15,6 +16,12 @@ pub(crate) type Head = Translated<ActixHead>;
 pub(crate) fn head(request: &HttpRequest) -> Head {
     Translated::new(ActixHead(request.clone()))
 }
+
+/// The names that the rules always look for, in both types.
+static NAMES: LazyLock<Vec<(HeaderName, ActixName)>> = LazyLock::new(|| {
+    let both = |name: HeaderName| Some((name.clone(), actix_name(&name)?));
+    ALWAYS_READ.into_iter().filter_map(both).collect()
+});
 
 pub(crate) struct ActixHead(HttpRequest);
 
@@ -46,8 +53,21 @@ impl ForeignHead for ActixHead {
     }
 
     fn values<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
-        let values = self.0.headers().get_all(name.as_str());
+        let headers = self.0.headers();
+        let ready = NAMES.iter().find(|(ready, _)| ready == name);
+        let values = match ready {
+            Some((_, name)) => headers.get_all(name),
+            None => headers.get_all(name.as_str()),
+        };
         values.map(|value| value.as_bytes())
+    }
+
+    fn each<'a>(&'a self, mut seen: impl FnMut(&'a str, &'a [u8])) {
+        let headers = self.0.headers();
+        for (_, name) in &*NAMES {
+            let values = headers.get_all(name);
+            values.for_each(|value| seen(name.as_str(), value.as_bytes()));
+        }
     }
 
     fn extend(&self, extensions: &mut Extensions) {

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use housekey::{LoginManager, User};
 
-use crate::error::{LoginRejection, Refused};
+use crate::error::{Failed, LoginRejection};
 use crate::head::ActixFields;
 use crate::scope::push;
 use crate::unread::Unread;
@@ -90,16 +90,16 @@ where
         return Ok(inner.call(request).await?.map_into_left_body());
     }
     let unread = Unread::lend(&mut request);
-    let (answer, is_refusal) = match inner.call(request).await {
+    let (answer, has_failed) = match inner.call(request).await {
         Ok(mut response) => {
-            let refused = response.response_mut().extensions_mut().remove::<Refused>();
+            let failed = response.response_mut().extensions_mut().remove::<Failed>();
             let response = match visit.finish(&mut ActixFields(response.headers_mut())) {
                 Ok(()) => response.map_into_left_body(),
                 Err(_) => response
                     .into_response(internal_error())
                     .map_into_right_body(),
             };
-            (Ok(response), refused.is_some())
+            (Ok(response), failed.is_some())
         }
         // The request is gone, and a response cannot be made here without it.
         Err(mut error) => {
@@ -110,11 +110,13 @@ where
                     Err(_) => internal_error(),
                 }
             });
-            let is_refusal = error.as_error::<LoginRejection>().is_some();
-            (Err(error), is_refusal)
+            let has_failed = error.as_error::<LoginRejection>().is_some();
+            (Err(error), has_failed)
         }
     };
-    if let (Some(unread), true) = (unread, is_refusal) {
+    if let Some(unread) = unread
+        && (has_failed || visit.has_denied())
+    {
         unread.discard(&visit).await;
     }
     answer

@@ -4,7 +4,7 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use housekey::door::Refusal;
 
-use crate::unread::denial;
+use crate::unread::failed;
 
 housekey::door::errors! {
     /// [`housekey::Error`] as a response, so that a handler can return `Result<_, Error>` and use `?`.
@@ -13,24 +13,23 @@ housekey::door::errors! {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        refusal(self.0.to_response())
+        failed(to_body(self.0.to_response()))
     }
 }
 
 impl IntoResponse for LoginRejection {
     fn into_response(self) -> Response {
-        refusal(match self.0 {
-            Refusal::Denied(response) => *response,
-            Refusal::Error(error) => error.to_response(),
-        })
+        match self.0 {
+            Refusal::Denied(response) => to_body(*response),
+            Refusal::Error(error) => failed(to_body(error.to_response())),
+        }
     }
 }
 
-/// A response of the rules that denies a request or reports an error.
-fn refusal(response: http::Response<String>) -> Response {
+fn to_body(response: http::Response<String>) -> Response {
     // A redirect has no text, and an empty body saves an allocation.
-    denial(response.map(|text| match text.is_empty() {
+    response.map(|text| match text.is_empty() {
         true => Body::empty(),
         false => Body::from(text),
-    }))
+    })
 }

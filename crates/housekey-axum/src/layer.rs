@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::scope;
-use crate::unread::{Denial, Unread};
+use crate::unread::{Failed, Unread};
 
 /// Makes a layer from a manager.
 pub trait LoginManagerExt<U> {
@@ -170,9 +170,9 @@ where
                     unread,
                 } => {
                     let mut response = visit.finish_response(ready!(inner.poll(cx))?);
-                    let is_denial = response.extensions_mut().remove::<Denial>().is_some();
+                    let is_error = response.extensions_mut().remove::<Failed>().is_some();
                     match unread.take() {
-                        Some(unread) if is_denial => (response, unread),
+                        Some(unread) if is_error || visit.has_denied() => (response, unread),
                         _ => return Poll::Ready(Ok(response)),
                     }
                 }

@@ -17,13 +17,13 @@ use http::{Request, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::runtime::Handle;
 
-/// In the extensions of a response with which this crate denied a request or reported an error.
+/// In the extensions of a response with which this crate reported an error. The visit knows of denials itself.
 #[derive(Clone)]
-pub(crate) struct Denial;
+pub(crate) struct Failed;
 
 /// Marks a response, so that the layer reads the rest of the request.
-pub(crate) fn denial(mut response: Response) -> Response {
-    response.extensions_mut().insert(Denial);
+pub(crate) fn failed(mut response: Response) -> Response {
+    response.extensions_mut().insert(Failed);
     response
 }
 

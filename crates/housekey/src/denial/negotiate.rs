@@ -2,13 +2,12 @@
 
 use http::header::{self, HeaderName};
 
-use crate::head::{Head, text};
+use crate::head::{Head, SEC_FETCH_MODE, text};
 use crate::origin::opens_websocket;
 
 const HX_HISTORY_RESTORE_REQUEST: HeaderName =
     HeaderName::from_static("hx-history-restore-request");
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
-const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const TURBO_FRAME: HeaderName = HeaderName::from_static("turbo-frame");
 const TURBO_STREAM: &str = "text/vnd.turbo-stream.html";
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");

@@ -22,7 +22,7 @@ mod macros;
 
 pub use crate::cookie::SetCookie;
 pub use crate::csrf::CsrfRules;
-pub use crate::head::{COMMON_VALUES, Fields, ForeignHead, Head, Translated};
+pub use crate::head::{ALWAYS_READ, COMMON_VALUES, Fields, ForeignHead, Head, Translated};
 pub use crate::next_url::{build_login_url, make_next_param};
 pub use crate::remember::{decode_flask_cookie, encode_flask_cookie};
 pub use crate::session::SessionChanges;

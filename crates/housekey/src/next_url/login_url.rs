@@ -84,8 +84,8 @@ impl LoginUrl {
             return self.plain.clone();
         };
         let next = relative_to(&self.scheme, &self.host, next_url);
-        // Each byte may become three.
-        let length = self.before.len() + self.after.len() + 3 * next.len();
+        // With the exact length, a header's value is made of it without another allocation.
+        let length = self.before.len() + quoted_length(next) + self.after.len();
         let mut url = String::with_capacity(length);
         url.push_str(&self.before);
         push_quoted(&mut url, next);
@@ -226,11 +226,20 @@ pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
 fn push_quoted(quoted: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
-                quoted.push(char::from(byte));
-            }
             b' ' => quoted.push('+'),
+            _ if stands_for_itself(byte) => quoted.push(char::from(byte)),
             _ => quoted.push_str(percent_encode_byte(byte)),
         }
     }
+}
+
+fn quoted_length(text: &str) -> usize {
+    let is_one = |byte: u8| byte == b' ' || stands_for_itself(byte);
+    text.bytes()
+        .map(|byte| if is_one(byte) { 1 } else { 3 })
+        .sum()
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte)
 }

@@ -31,6 +31,7 @@ impl Visit {
 impl OpenVisit {
     /// The answer to a visitor who may not pass.
     pub fn deny(&self, request: &impl Head, denied: Denied, scope: &Scope) -> Response<String> {
+        self.visit().note_denial();
         let policy = &self.visit().shared().policy;
         let settings = &policy.settings;
         let (event, handler) = match denied {

@@ -93,10 +93,7 @@ impl OpenVisit {
                 self.go_on(generation, |search| then(search, id, found))
             }
             Step::RequestUser(then) => {
-                let found = match shared.settings.finds_by_request {
-                    true => shared.loader.load_from_request(request.parts()).await,
-                    false => Ok(None),
-                };
+                let found = shared.loader.load_from_request(request.parts()).await;
                 let found = found.map_err(loader_failed)?;
                 self.go_on(generation, |search| then(search, found))
             }

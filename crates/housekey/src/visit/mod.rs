@@ -107,6 +107,7 @@ struct Inner {
     loading: Turns,
     /// Whether asking for the current user does not count as use of the login.
     without_use: AtomicBool,
+    has_denied: AtomicBool,
 }
 
 /// A user of the application, and what is known of their login.
@@ -129,6 +130,7 @@ impl Visit {
                 state: OnceLock::new(),
                 loading: Turns::new(),
                 without_use: AtomicBool::new(false),
+                has_denied: AtomicBool::new(false),
             }),
         }
     }
@@ -179,6 +181,16 @@ impl Visit {
     pub(crate) fn target(&self) -> Option<Cow<'_, PathAndQuery>> {
         let own = self.inner.target.as_ref()?;
         self.shared().settings.mount.public_target(own)
+    }
+
+    /// Whether the request was denied, so that the answer may be ready before anything has read the body: see
+    /// [`discard`](Self::discard).
+    pub fn has_denied(&self) -> bool {
+        self.inner.has_denied.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_denial(&self) {
+        self.inner.has_denied.store(true, Ordering::Relaxed);
     }
 
     /// How much of the body to read if a request with these headers is denied. `None` if reading is not worthwhile: the

@@ -180,7 +180,10 @@ impl OpenVisit {
         };
         let found = self.find_user::<U>(request, fresh).await?;
         let found = found.map(|current| (current.user, current.fresh));
-        let admitted = requirement.admit(found).await?;
+        let admitted = match requirement.tests.is_empty() {
+            true => requirement.logged_in(found),
+            false => requirement.admit(found).await?,
+        };
         admitted.map_err(|denied| self.refused(request, denied, scope))
     }
 
@@ -470,7 +473,12 @@ impl<U: User> GuardRules<U> {
             return Ok(());
         }
         match (self.preflight(scope, request), &self.requirement) {
-            (Preflight::Refused(response), _) => Err(Refusal::Denied(response)),
+            (Preflight::Refused(response), _) => {
+                if let Some(visit) = visits.and_then(|visits| visits.iter().next()) {
+                    visit.note_denial();
+                }
+                Err(Refusal::Denied(response))
+            }
             (Preflight::No, Some(requirement)) => {
                 Visits::require(visits, request, requirement, scope, remedy)
                     .await

@@ -356,6 +356,9 @@ impl<'r, S: Recorder> Search<'_, 'r, S> {
 
     fn search_request(&mut self) -> Step<'r, S> {
         self.asked_request = true;
+        if !self.policy.settings.finds_by_request {
+            return self.nobody();
+        }
         Step::RequestUser(Box::new(|search, found| match found {
             Some(user) if user.is_active() => {
                 search.event(Event::LoadedFromRequest { user_id: user.id() });

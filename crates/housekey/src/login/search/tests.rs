@@ -10,7 +10,7 @@ use crate::records::MemoryLoginStore;
 use crate::records::data::{LoginData, Previous, Spent};
 use crate::records::marks::{ending, marker_id};
 use crate::visit::arrive::Brought;
-use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys};
+use crate::{BoxError, LoginManager, LoginManagerBuilder, SecretKeys, UserLoader};
 
 const NOW: u64 = 1_700_000_000;
 const HOUR: u64 = 60 * 60;
@@ -54,11 +54,23 @@ const BOB: Member = Member {
     stamp: 9,
 };
 
+/// Is never asked: the tables answer for it, also what a request proves.
+struct Loader;
+
+impl UserLoader<Member> for Loader {
+    async fn load_user(&self, _: &str) -> Result<Option<Member>, BoxError> {
+        Ok(None)
+    }
+}
+
 fn builder() -> LoginManagerBuilder<Member> {
-    let nobody = |_: String| async { Ok::<_, BoxError>(None) };
+    builder_with(Loader)
+}
+
+fn builder_with(loader: impl UserLoader<Member>) -> LoginManagerBuilder<Member> {
     LoginManager::new(
         SecretKeys::new("0123456789abcdef0123456789abcdef").unwrap(),
-        nobody,
+        loader,
     )
     .session_protection("strong")
     .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
@@ -686,16 +698,13 @@ fn every_path_of_a_remember_token_with_a_record_ends_where_it_should() {
 
 /// A manager beside a Flask peer, with a store that the tables answer for.
 fn beside_flask() -> LoginManager<Member> {
-    let nobody = |_: String| async { Ok::<_, BoxError>(None) };
-    LoginManager::flask(
-        SecretKeys::flask("of the search beside Flask").unwrap(),
-        nobody,
-    )
-    .session_protection("off")
-    .login_store(MemoryLoginStore::new())
-    .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
-    .build()
-    .unwrap()
+    let keys = SecretKeys::flask("of the search beside Flask").unwrap();
+    LoginManager::flask(keys, Loader)
+        .session_protection("off")
+        .login_store(MemoryLoginStore::new())
+        .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
+        .build()
+        .unwrap()
 }
 
 #[test]
@@ -1091,6 +1100,14 @@ fn a_search_that_was_broken_off_leaves_a_renewed_logins_token_alone_when_it_begi
     drop(step);
     let walked = walk(&mut state, &manager, vec![Told::User(None)]);
     assert_eq!(walked, "request, nobody");
+}
+
+#[test]
+fn a_loader_that_looks_at_no_request_is_not_asked_about_one() {
+    let by_id = |_: String| async { Ok::<_, BoxError>(None) };
+    let manager = builder_with(by_id).build().unwrap();
+    let mut state = arrive(&manager, &[], "firefox");
+    assert_eq!(walk(&mut state, &manager, vec![]), "nobody");
 }
 
 #[test]
