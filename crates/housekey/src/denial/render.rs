@@ -1,4 +1,4 @@
-//! The responses of those who may not pass, once it has been decided.
+//! Makes the response of a denial.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Denial<'_> {
 }
 
 impl Denied {
-    /// Its name for programs, and what people are told.
+    /// Its name for programs, and the title and text for people.
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::LoginRequired => (
@@ -89,8 +89,8 @@ impl Denied {
     }
 }
 
-/// Anybody can send two headers, so what is behind the guard must not run for them. The same for everybody, signed in or
-/// not, and without a CORS header, so that the browser sends no request to follow.
+/// Anybody can send the two headers of a preflight, so what is behind the guard must not run for them. The answer is the same
+/// for everybody, logged in or not. It has no CORS header, so the browser sends no request after it.
 pub(super) fn refuse_preflight() -> Response<String> {
     let mut response = Response::new(
         "No other origin may ask for this. If one should, put a CORS layer outside of the login guard.\n".to_owned(),
