@@ -1,4 +1,4 @@
-//! What is left of the bare site's throughput over HTTP: each server on one core, the load on the other.
+//! How much of the bare site's throughput is left over HTTP: each server on one core, the load on the other.
 //!
 //! A round measures all contenders, one right after another, and compares each with its bare site in the same round.
 //! The tables have the medians of the rounds.
@@ -20,10 +20,10 @@ use crate::users::UsersIn;
 /// The cores of the servers and of the load.
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
-/// Connections that are kept open, each with one request at a time.
+/// Connections that stay open, each with one request at a time.
 const CONNECTIONS: &str = "16";
 
-/// Measures all, and gives the tables; writes the charts if that is wanted.
+/// Measures all contenders and returns the tables. Writes the charts on request.
 pub(crate) fn measure_all(options: &Http) -> Result<Vec<Table>, BoxError> {
     let mut tables = Vec::new();
     for users in [UsersIn::Memory, UsersIn::Sqlite] {
@@ -38,7 +38,7 @@ pub(crate) fn measure_all(options: &Http) -> Result<Vec<Table>, BoxError> {
 
 struct Ratios {
     table: Table,
-    /// By row, and in each by kind.
+    /// By row, and in each row by kind.
     ratios: Vec<(Contender, [f64; 3])>,
 }
 
@@ -69,7 +69,7 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
         running.push(site);
     }
 
-    // By contender, kind and round: requests a second.
+    // By contender, kind and round: requests per second.
     let mut rates = vec![[const { Vec::new() }; 3]; running.len()];
     let mut progress = Progress::new(&title, options.rounds);
     for _ in 0..options.rounds {
@@ -133,7 +133,7 @@ fn draw(ratios: &Ratios) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A server, which is stopped when this is dropped.
+/// A server. Dropping this stops it.
 struct Running {
     contender: Contender,
     server: Child,
@@ -141,7 +141,7 @@ struct Running {
     address: String,
     login: Vec<String>,
     sets_cookies: Vec<&'static str>,
-    /// Of users and logins.
+    /// A folder for users and logins.
     _folder: tempfile::TempDir,
 }
 
@@ -198,7 +198,7 @@ impl Running {
             sets_cookies: Vec::new(),
             _folder: folder,
         };
-        // Ours chooses its port itself, and says which.
+        // Our servers choose a free port and print it.
         if let Some(stdout) = site.server.stdout.take() {
             BufReader::new(stdout).read_line(&mut site.address)?;
             site.address.truncate(site.address.trim_end().len());
@@ -221,14 +221,14 @@ impl Running {
         Ok(site)
     }
 
-    /// Requests a second.
+    /// Requests per second.
     fn load(&self, kind: usize, seconds: u32) -> Result<f64, BoxError> {
         let kind = Kind::ALL[kind];
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", LOAD_CORE, "wrk", "-t1", "-c", CONNECTIONS]);
         command.arg(format!("-d{seconds}s"));
         for (name, value) in &navigation(&kind.cookies(&self.login)) {
-            // Spelled otherwise, wrk would send a second one.
+            // In another spelling, wrk would send the field twice.
             let name = if name == "host" {
                 "Host"
             } else {
@@ -265,7 +265,7 @@ impl Running {
         }
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a new connection.
     fn ask(&self, method: &str, path: &str, headers: &HeaderMap) -> Result<Answer, BoxError> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -283,7 +283,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // gunicorn takes its worker along when it is asked, and not when it is killed.
+        // gunicorn stops its worker when it is asked to stop, but not when it is killed.
         let asked = Command::new("kill")
             .arg(self.server.id().to_string())
             .status();
@@ -294,7 +294,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something listens.
+/// Waits until the server listens.
 fn wait_for(server: &mut Child, address: &str) -> Result<(), BoxError> {
     for _ in 0..200 {
         if let Some(status) = server.try_wait()? {
