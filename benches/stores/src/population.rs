@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_be_live_is_live_and_what_is_to_have_expired_has() {
+    fn records_meant_to_live_are_live_and_those_meant_to_have_expired_have() {
         let mut population = Population::new(1000);
         let live: Vec<_> = population.first().collect();
         // The latest possible time.

@@ -37,7 +37,7 @@ async fn answer(case: &Case) -> Answer {
 }
 
 #[actix_web::test]
-async fn the_headers_decide_who_may_post() {
+async fn the_headers_decide_which_pages_may_post() {
     for case in CASES {
         let answer = answer(case).await;
         assert_eq!(answer.status, case.status, "{:?}", case.row);

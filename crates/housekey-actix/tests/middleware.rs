@@ -88,7 +88,7 @@ async fn people_sign_in_come_back_are_remembered_and_sign_out_in_both_presets() 
 }
 
 #[actix_web::test]
-async fn a_response_for_which_nobody_asked_who_is_there_is_left_alone() {
+async fn a_response_without_a_look_up_of_the_user_is_left_alone() {
     let manager = safe(Members::default()).build().unwrap();
     let app = init_service(App::new().configure(routes).wrap(manager.middleware())).await;
     let mut browser = Browser::new();
@@ -206,7 +206,7 @@ async fn a_session_that_does_not_fit_any_more_is_an_empty_500_and_nothing_of_the
 }
 
 #[actix_web::test]
-async fn a_loader_that_fails_is_503_for_everybody_who_asks_and_a_stranger_is_not_one() {
+async fn a_loader_that_fails_is_503_for_everybody_and_never_makes_an_anonymous_visitor() {
     async fn sign_in_again(_: FreshLoginRequired<Member>) -> &'static str {
         "fresh"
     }

@@ -43,7 +43,7 @@ fn every_row_of_the_table_is_a_case_or_named() {
 }
 
 #[tokio::test]
-async fn the_headers_decide_who_may_post() {
+async fn the_headers_decide_which_pages_may_post() {
     for case in CASES {
         let response = send(app(), case).await;
         assert_eq!(response.status(), case.status, "{:?}", case.row);

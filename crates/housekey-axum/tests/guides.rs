@@ -358,7 +358,7 @@ async fn a_remember_token_of_an_old_key_is_replaced_when_it_starts_a_session_and
 }
 
 #[tokio::test]
-async fn whoever_asks_is_answered_as_the_table_says() {
+async fn every_client_is_answered_as_the_table_says() {
     let app = Router::new()
         .route("/private", get(page).post(page))
         .route_layer(login_required::<Member>())
@@ -540,7 +540,7 @@ async fn a_remember_token_that_does_not_verify_counts_for_nothing_and_stays_for_
 }
 
 #[tokio::test]
-async fn who_is_denied_by_hand_gets_the_message_and_who_may_pass_does_not() {
+async fn a_visitor_denied_by_hand_gets_the_message_and_one_who_may_pass_does_not() {
     async fn report(
         Path(number): Path<u32>,
         mut request: Parts,

@@ -193,7 +193,7 @@ fn expand(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_circle_would_be_found() {
+fn an_import_cycle_would_be_found() {
     let module = |path: &str| -> Module { path.split("::").map(str::to_owned).collect() };
     let sources = [
         ("room", "mod a;\nmod b;\nuse a::One;\n"),

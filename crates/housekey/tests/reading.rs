@@ -186,7 +186,7 @@ fn a_login_counts_as_fresh_for_as_long_as_the_settings_say() {
 }
 
 #[test]
-fn nothing_is_said_of_what_none_of_the_keys_signed_or_another_name_has() {
+fn nothing_is_told_of_a_cookie_that_none_of_the_keys_signed_or_that_has_another_name() {
     for preset in [Safe, Flask] {
         let clock = Clock::default();
         let manager = manager(preset, None, &clock);

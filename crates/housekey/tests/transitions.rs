@@ -234,7 +234,7 @@ fn a_full_session_can_still_become_permanent_fresh_and_stale() {
 }
 
 #[test]
-fn a_change_after_the_response_is_an_error_and_no_silence() {
+fn a_change_after_the_response_is_an_error_and_not_ignored() {
     let manager = safe().build().unwrap();
     let mut late = None;
     Browser::default().ask(&manager, |asking| {

@@ -170,7 +170,7 @@ async fn of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free(sites: 
     assert_eq!(refused, 997);
 }
 
-async fn a_name_that_nobody_has_is_treated_as_one_that_somebody_has(sites: Sites) {
+async fn an_unknown_name_is_treated_like_a_known_one(sites: Sites) {
     let mut told = Vec::new();
     for name in ["mia", "nobody"] {
         let (site, _) = site(sites);
@@ -185,7 +185,7 @@ async fn a_name_that_nobody_has_is_treated_as_one_that_somebody_has(sites: Sites
     assert_eq!(told[0], told[1]);
 }
 
-async fn other_spellings_of_a_name_are_no_more_attempts(sites: Sites) {
+async fn other_spellings_of_a_name_give_no_more_attempts(sites: Sites) {
     let (site, verified) = site(sites);
     for name in ["mia", "MIA", " Mia ", "mIa\t", "\u{3000}mia"] {
         type_in(&mut site.browser(), name, "guess").await;
@@ -269,7 +269,7 @@ async fn any_number_of_known_browsers_has_no_more_attempts_together(sites: Sites
     }
 }
 
-async fn a_reset_lets_in_an_owner_whom_known_browsers_keep_waiting(sites: Sites) {
+async fn a_reset_lets_in_an_owner_kept_waiting_by_known_browsers(sites: Sites) {
     let (site, _) = site(sites);
     let mut kept = Vec::new();
     for _ in 0..4 {
@@ -401,7 +401,7 @@ async fn an_address_is_limited_at_all_names_together_and_no_success_makes_up_for
     assert_eq!(status, 200);
 }
 
-async fn whoever_has_a_network_of_ipv6_has_one_address(sites: Sites) {
+async fn all_addresses_of_an_ipv6_network_count_as_one(sites: Sites) {
     let site = site_behind_a_proxy(sites);
     let mut passed = 0;
     for number in 0..100 {
@@ -415,7 +415,7 @@ async fn whoever_has_a_network_of_ipv6_has_one_address(sites: Sites) {
     assert_eq!(status, 401);
 }
 
-async fn an_address_that_the_client_claims_is_none_of_its_own(sites: Sites) {
+async fn an_address_that_the_client_claims_is_not_taken_for_its_own(sites: Sites) {
     let site = site_behind_a_proxy(sites);
     let mut passed = 0;
     for number in 0..100 {
@@ -438,7 +438,7 @@ async fn addresses_that_anybody_can_make_up_can_be_left_out(sites: Sites) {
     }
 }
 
-async fn a_refusal_is_in_the_form_that_suits_who_is_asking(sites: Sites) {
+async fn a_refusal_is_in_the_form_that_suits_the_client(sites: Sites) {
     let (site, _) = site(sites);
     hammer(&site, "mia").await;
     let ask = async |site: &Site, headers: &[(&str, &str)]| {
@@ -691,22 +691,22 @@ cases! {
     behaviour_attempts:
     after_those_that_are_free_each_attempt_has_to_wait_twice_as_long,
     of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free,
-    a_name_that_nobody_has_is_treated_as_one_that_somebody_has,
-    other_spellings_of_a_name_are_no_more_attempts,
+    an_unknown_name_is_treated_like_a_known_one,
+    other_spellings_of_a_name_give_no_more_attempts,
     what_succeeds_is_forgiven_with_what_had_failed,
     strangers_keep_nobody_out_of_a_browser_that_has_logged_in_before,
     a_known_browser_that_fails_too_often_is_a_stranger,
     any_number_of_known_browsers_has_no_more_attempts_together,
-    a_reset_lets_in_an_owner_whom_known_browsers_keep_waiting,
+    a_reset_lets_in_an_owner_kept_waiting_by_known_browsers,
     a_shared_browser_gives_nobody_more_attempts_at_somebody_elses_account,
     the_cookie_of_a_known_browser_is_the_servers_alone_and_a_logout_leaves_it,
     a_known_browser_is_known_after_the_keys_were_changed,
     what_is_proved_at_one_form_counts_at_no_other,
     an_address_is_limited_at_all_names_together_and_no_success_makes_up_for_it,
-    whoever_has_a_network_of_ipv6_has_one_address,
-    an_address_that_the_client_claims_is_none_of_its_own,
+    all_addresses_of_an_ipv6_network_count_as_one,
+    an_address_that_the_client_claims_is_not_taken_for_its_own,
     addresses_that_anybody_can_make_up_can_be_left_out,
-    a_refusal_is_in_the_form_that_suits_who_is_asking,
+    a_refusal_is_in_the_form_that_suits_the_client,
     a_handler_can_say_it_in_its_own_words,
     a_store_that_fails_lets_nobody_pass_and_is_a_503,
     what_is_forgotten_is_purged_with_the_logins_that_have_expired,

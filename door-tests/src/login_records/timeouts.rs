@@ -185,7 +185,7 @@ async fn proving_oneself_starts_the_absolute_timeout_anew_and_a_change_of_the_au
     }
 }
 
-async fn a_page_that_asks_nobody_is_no_use_of_the_login(sites: Sites) {
+async fn a_page_that_does_not_look_up_the_user_does_not_use_the_login(sites: Sites) {
     let site = sites.stored_with(sensitive);
     let mut browser = site.browser_of("mia").await;
     for _ in 0..4 {
@@ -372,7 +372,7 @@ cases! {
     shorter_timeouts_count_for_logins_from_before_as_well,
     use_does_not_put_off_the_absolute_timeout,
     proving_oneself_starts_the_absolute_timeout_anew_and_a_change_of_the_auth_hash_does_not,
-    a_page_that_asks_nobody_is_no_use_of_the_login,
+    a_page_that_does_not_look_up_the_user_does_not_use_the_login,
     the_login_page_does_not_revive_what_is_over,
     a_remembered_browser_comes_back_after_either_timeout_to_the_same_record_and_not_fresh,
     what_a_token_restored_ends_at_the_timeouts_too,

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_recent_if_it_is_no_older_than_was_asked_for() {
+    fn a_proof_is_recent_if_it_is_not_older_than_required() {
         let begun = 1000;
         for (auth_time, max_age, is_enough) in [
             (1010, 0, true),

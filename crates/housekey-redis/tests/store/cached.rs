@@ -180,7 +180,7 @@ async fn after_a_failover_the_new_master_says_what_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_does_not_say_what_changes_is_asked_each_time_and_that_is_said() {
+async fn a_server_that_does_not_say_what_changes_is_asked_each_time_and_that_is_reported() {
     let server = Server::start(Kind::Redis);
     let mut connection = Client::open(server.url())
         .and_then(|client| client.get_connection())

@@ -113,7 +113,7 @@ async fn what_redis_has_dropped_by_itself_leaves_the_lists() {
 
 /// As if memory were full and any key could go, against all advice.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_ends_all_logins_ends_those_too_whose_order_redis_has_dropped() {
+async fn ending_all_logins_includes_those_whose_order_redis_has_dropped() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let (lost, kept) = (record("mia"), record("mia"));

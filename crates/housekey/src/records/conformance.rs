@@ -56,7 +56,7 @@ pub async fn check(store: &impl LoginStore) {
     all_but_one_of_a_user_are_deleted(store).await;
     a_users_records_are_deleted_in_batches(store).await;
     a_limit_ends_those_that_were_not_seen_for_longest(store).await;
-    a_limit_counts_neither_who_has_expired_nor_who_is_replaced_nor_other_users(store).await;
+    a_limit_counts_neither_expired_nor_replaced_logins_nor_those_of_other_users(store).await;
     when_too_many_are_spared_the_user_is_full_and_nothing_is_done(store).await;
     very_many_records_of_a_user_end_a_few_at_a_time(store).await;
     expired_records_are_deleted_in_batches(store).await;
@@ -76,13 +76,15 @@ pub async fn check_races<S, Task>(
     Task: Future,
 {
     let race = Race { store, spawn };
-    race.of_many_who_create_one_id_one_does().await;
-    race.of_many_updates_of_one_version_one_is_done().await;
+    race.of_many_simultaneous_creations_of_one_id_one_succeeds()
+        .await;
+    race.of_many_updates_of_one_version_one_succeeds().await;
     race.of_many_touches_in_a_step_one_writes().await;
     race.what_is_deleted_stays_deleted().await;
     race.a_purge_takes_nothing_that_lives().await;
-    race.however_many_log_in_at_once_as_many_stay_as_may().await;
-    race.of_many_who_log_in_at_once_as_many_as_may_are_let_in()
+    race.however_many_log_in_at_once_as_many_as_allowed_stay()
+        .await;
+    race.of_many_simultaneous_logins_as_many_as_allowed_are_let_in()
         .await;
 }
 
@@ -644,7 +646,7 @@ async fn a_limit_ends_those_that_were_not_seen_for_longest(store: &impl LoginSto
     }
 }
 
-async fn a_limit_counts_neither_who_has_expired_nor_who_is_replaced_nor_other_users(
+async fn a_limit_counts_neither_expired_nor_replaced_logins_nor_those_of_other_users(
     store: &impl LoginStore,
 ) {
     let [first, second, third] =
@@ -819,7 +821,7 @@ where
         results
     }
 
-    async fn of_many_who_create_one_id_one_does(&self) {
+    async fn of_many_simultaneous_creations_of_one_id_one_succeeds(&self) {
         let expired = LoginRecord {
             expires_at: NOW,
             ..record("racer 0")
@@ -842,7 +844,7 @@ where
         }
     }
 
-    async fn of_many_updates_of_one_version_one_is_done(&self) {
+    async fn of_many_updates_of_one_version_one_succeeds(&self) {
         let record = created(&*self.store, record("updated at once")).await;
         let id = record.id;
         let updated = self
@@ -932,7 +934,7 @@ where
         );
     }
 
-    async fn however_many_log_in_at_once_as_many_stay_as_may(&self) {
+    async fn however_many_log_in_at_once_as_many_as_allowed_stay(&self) {
         let before = created(&*self.store, record("crowded")).await.id;
         let ended = self
             .run(|_, store| async move {
@@ -951,7 +953,7 @@ where
         assert!(left.iter().all(|id| !ended.contains(id)));
     }
 
-    async fn of_many_who_log_in_at_once_as_many_as_may_are_let_in(&self) {
+    async fn of_many_simultaneous_logins_as_many_as_allowed_are_let_in(&self) {
         let limit = Limit {
             spared_since: NOW - 600,
             ..at_most(3)

@@ -125,11 +125,8 @@ fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
 /// The settings that need a store, and whether the format of the remember token fits them.
 pub(crate) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
     check_realm(settings, stored)?;
-    let needs_store = |name: &str| {
-        Error::setting(format!(
-            "{name}: needs login records; set a login_store"
-        ))
-    };
+    let needs_store =
+        |name: &str| Error::setting(format!("{name}: needs login records; set a login_store"));
     if let Some(timeouts) = settings.login_timeouts {
         timeouts.check()?;
         if !stored {

@@ -190,7 +190,7 @@ fn a_loader_that_finds_nobody_by_id_is_not_asked_and_ends_no_login() {
 }
 
 #[test]
-fn whoever_was_logged_in_can_be_the_current_user_without_being_loaded() {
+fn a_logged_in_user_can_be_the_current_user_without_being_loaded() {
     let keys = SecretKeys::flask(FLASK_KEY).unwrap();
     let nobody = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
     let manager = LoginManager::flask_login(keys, nobody).build().unwrap();

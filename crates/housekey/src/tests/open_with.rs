@@ -370,7 +370,7 @@ fn open_empty(manager: &LoginManager<Member>) -> OpenVisit {
 }
 
 #[test]
-fn what_nobody_changed_is_no_outcome_and_a_closed_visit_changes_no_more() {
+fn an_unchanged_session_is_not_in_the_outcome_and_a_closed_visit_changes_nothing_more() {
     let manager = safe().build().unwrap();
     let parts = request::<&str>(&[]);
     let visit = manager.visit(&parts.uri);

@@ -5,8 +5,8 @@ use crate::harness::{Side, Stage, both_ways};
 /// How often they try: either tab may be faster each time.
 const ROUNDS: usize = 10;
 
-both_ways!(two_tabs_read_at_once_and_both_know_who_is_there);
-async fn two_tabs_read_at_once_and_both_know_who_is_there(stage: &Stage) {
+both_ways!(two_tabs_read_at_once_and_both_know_the_user);
+async fn two_tabs_read_at_once_and_both_know_the_user(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in_remembered(stage.here, &mia).await;
     let tab = browser.tab();

@@ -26,7 +26,7 @@ fn every_row_of_the_table_is_a_case_or_named() {
 }
 
 #[test]
-fn whoever_asks_gets_the_answer_of_the_table() {
+fn every_client_gets_the_answer_of_the_table() {
     for (system, request, case) in observed::CASES.iter().chain(suggested::CASES) {
         eprintln!("{system}: {request}");
         case();

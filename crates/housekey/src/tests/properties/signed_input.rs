@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn a_payload_that_is_signed_but_no_session_is_an_empty_one(
+    fn a_signed_payload_that_is_not_a_session_is_an_empty_one(
         payload in r"\.?[A-Za-z0-9_.-]{0,40}",
         bytes in vec(any::<u8>(), 0..40),
     ) {

@@ -43,7 +43,7 @@ pub(in super::super) fn a_login_page_elsewhere_gets_a_path_too() {
     assert_eq!(both, "https://a.example/?next=https%3A%2F%2Fb.example%2Fy");
 }
 
-pub(in super::super) fn a_login_page_that_is_no_address_is_refused_at_the_start() {
+pub(in super::super) fn a_login_page_that_is_not_an_address_is_refused_at_the_start() {
     for view in ["https:///login/", "", "login", "//evil.example/"] {
         let message = Site::refused(|builder| builder.login_view(view));
         assert!(message.starts_with("login_view"), "{message}");
@@ -93,7 +93,7 @@ pub(in super::super) fn the_nearest_login_page_counts() {
 }
 
 /// Django's other flavour sends them to the login page, which sends them back.
-pub(in super::super) fn who_is_logged_in_and_lacks_the_right_is_not_sent_to_the_login_page() {
+pub(in super::super) fn a_user_who_lacks_the_right_is_not_sent_to_the_login_page() {
     let site = Site::with(|builder| builder.login_view("/login"));
     let mut browser = site.browser_of("mia");
     browser.send(Method::GET, "/admin", &[PAGE], |asking| {
@@ -183,7 +183,7 @@ pub(in super::super) fn the_requests_own_way_back_comes_before_the_applications(
 }
 
 /// Django raises an error at the loop. Here such a way back is none.
-pub(in super::super) fn the_login_page_is_no_way_back() {
+pub(in super::super) fn the_login_page_is_not_an_address_to_return_to() {
     for next in ["/login", "/login?bla=2", "/login#top"] {
         assert_eq!(after_login(|it| it, "/login", Some(next)), "/home");
     }
@@ -264,7 +264,7 @@ pub(in super::super) fn only_pages_that_a_person_can_open_are_ways_back() {
     }
 }
 
-pub(in super::super) fn a_form_that_was_denied_is_no_way_back() {
+pub(in super::super) fn a_denied_form_is_not_an_address_to_return_to() {
     let site = Site::with(|builder| builder.login_view("/login").answer_as(AnswerAs::Page));
     let mut browser = site.browser();
     browser.send(Method::POST, "/transfer?to=eve", &[PAGE], |asking| {

@@ -232,7 +232,7 @@ pub(in super::super) fn a_login_without_a_digest_is_over_once_the_user_has_an_au
     assert!(browser.who().starts_with("eve"));
 }
 
-pub(in super::super) fn who_is_gone_or_suspended_is_logged_out_cleanly() {
+pub(in super::super) fn a_user_who_is_gone_or_suspended_is_logged_out_cleanly() {
     type Change = fn(&Site);
     let changes: [(Change, EndReason); 2] = [
         (|site| site.remove("mia"), EndReason::UserGone),

@@ -125,7 +125,7 @@ pub(in super::super) fn a_login_is_in_the_list_of_its_user_until_it_is_over() {
 }
 
 /// scs answers with an error, at each request. Here such a login is over, and the next one is whole.
-pub(in super::super) fn a_record_that_nobody_can_read_is_no_login() {
+pub(in super::super) fn an_unreadable_record_is_not_a_login() {
     for data in ["", "{}", "null", "\u{0}", "[1]"] {
         let site = Site::new();
         let mut browser = site.remembered_browser_of("mia");

@@ -170,7 +170,7 @@ pub(in super::super) fn use_is_noted_once_in_a_step() {
 
 /// Devise has a header for requests that must not count. Here, requests that do not ask for the user do not count, and
 /// neither does a watch.
-pub(in super::super) fn who_does_not_ask_uses_nothing() {
+pub(in super::super) fn a_request_that_does_not_look_up_the_user_uses_nothing() {
     let site = with_timeouts(HOUR, DAY);
     let mut browser = site.browser_of("mia");
     let watch = browser.ask(|asking| {
@@ -249,7 +249,7 @@ pub(in super::super) fn the_way_back_after_a_timeout_is_the_page() {
     );
 }
 
-pub(in super::super) fn who_logs_out_too_late_has_logged_out() {
+pub(in super::super) fn a_user_who_logs_out_too_late_has_logged_out() {
     let site = with_timeouts(HOUR, DAY);
     let mut browser = site.browser_of("mia");
     site.pass(2 * HOUR);
