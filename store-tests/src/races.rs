@@ -63,7 +63,7 @@ async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(sto
                 .expect("create");
             assert!(
                 created.is_done(),
-                "a login goes through whoever is revoked meanwhile"
+                "a login succeeds while others are revoked"
             );
             Vec::new()
         });
@@ -203,7 +203,7 @@ async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores:
     }
 }
 
-/// The same with several users, of whom none waits for another.
+/// The same with several users. None waits for another.
 async fn of_many_simultaneous_creations_over_an_expired_login_one_succeeds<S: LoginStore>(
     stores: &[Arc<S>; 2],
 ) {

@@ -82,7 +82,7 @@ impl Options {
                 "--operations" => options.operations = operations(&value()?)?,
                 "--markdown" => options.markdown = Some(value()?.into()),
                 "--write" => options.write = true,
-                _ => return Err(format!("{argument:?} is no option; --help lists them").into()),
+                _ => return Err(format!("{argument:?} is not an option; --help lists them").into()),
             }
         }
         if options.stores.is_empty() {

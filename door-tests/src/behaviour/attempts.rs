@@ -235,7 +235,7 @@ async fn a_known_browser_that_fails_too_often_is_a_stranger(sites: Sites) {
     let answer = type_in(&mut copy, "mia", "right").await;
     assert_eq!(answer.status, 429, "a copy has no attempts of its own");
 
-    // The owner waits once, and has another number from then on, of which the copy knows nothing.
+    // The owner waits once. From then on they have another number, which the copy does not know.
     site.clock.advance(Duration::from_secs(10));
     let answer = type_in(&mut browser, "mia", "right").await;
     assert_eq!(answer.body, "hello mia");
@@ -365,7 +365,7 @@ async fn what_is_proved_at_one_form_counts_at_no_other(sites: Sites) {
     };
     hammer(&site, "mia").await;
     assert_eq!(code(&mut site.browser(), "guess").await, 401);
-    // Who has the password could be known by as many browsers as they like, and must not have more codes by that.
+    // A thief with the password can make any number of browsers known, but gets no more codes by that.
     site.clock.advance(HOUR);
     verified.take();
     let mut codes = 0;
@@ -389,12 +389,12 @@ async fn an_address_is_limited_at_all_names_together_and_no_success_makes_up_for
     }
     assert_eq!(from("192.0.2.7", "ben", "right").await, 429);
     assert_eq!(from("192.0.2.8", "ben", "right").await, 200);
-    // Who is refused for their address uses up nothing at the account.
+    // An attempt that is refused for its address uses up nothing at the account.
     for _ in 0..20 {
         assert_eq!(from("192.0.2.7", "mia", "guess").await, 429);
     }
     assert_eq!(from("192.0.2.8", "mia", "right").await, 200);
-    // Who comes from there and has a browser that is known is not kept out.
+    // A known browser at that address is not kept out.
     let mut mia = site.browser();
     type_in_from(&mut mia, "192.0.2.8", "mia", "right").await;
     let status = type_in_from(&mut mia, "192.0.2.7", "mia", "right").await;

@@ -356,7 +356,7 @@ async fn a_number_as_a_user_id_stays_one(sites: Sites) {
     );
 }
 
-/// Whatever the rules change in it.
+/// The rules may change anything in it.
 async fn a_full_session_of_a_peer_from_another_browser_is_not_an_error(sites: Sites) {
     for stored in [false, true] {
         for json in [

@@ -213,7 +213,7 @@ async fn a_store_that_fails_is_a_503_and_everything_is_as_it_was(sites: Sites) {
     }
 }
 
-/// It is invalid, whatever the store will say about the token.
+/// It stays invalid even if the store still accepts the token.
 async fn a_session_that_is_over_goes_while_the_token_that_could_not_be_used_stays(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;

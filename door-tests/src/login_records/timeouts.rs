@@ -13,7 +13,7 @@ use crate::store::{Call, TestStore};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Idle for one hour, of which three minutes may pass without being noted; one day in all.
+/// An idle timeout of one hour, noted every three minutes, and an absolute timeout of one day.
 fn sensitive(builder: Builder) -> Builder {
     builder.login_timeouts(LoginTimeouts::SENSITIVE)
 }
@@ -243,7 +243,7 @@ async fn a_clock_that_was_put_back_ends_no_login_and_lengthens_none_without_end(
         "nobody",
         "the cookie comes from the future"
     );
-    assert_eq!(site.store.len(), 1, "which is no reason to end the login");
+    assert_eq!(site.store.len(), 1, "that does not end the login");
     site.clock.set(START + HOUR.as_secs() - 1);
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }

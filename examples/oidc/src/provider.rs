@@ -65,7 +65,7 @@ pub(crate) struct Begun {
     pub(crate) next: Option<String>,
 }
 
-/// Who somebody is, from when on, and until when.
+/// The provider's proof of a user's identity, with its time and its end.
 pub(crate) struct Proof {
     /// The user's name at the provider. It is unique only together with the issuer; an e-mail address may become somebody else's.
     pub(crate) subject: String,

@@ -1,4 +1,4 @@
-//! A real provider and real browsers: what an answer of the provider is worth, and to whom.
+//! A real provider and real browsers: what an answer of the provider is worth, and to which browser.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -368,7 +368,7 @@ async fn a_login_is_as_fresh_as_the_proof_at_the_provider() {
     mia.go("/login").await;
     mia.press("main button").await;
     assert_eq!(mia.path().await, "/");
-    // That is no new proof.
+    // That is not a new proof.
     mia.go("/account").await;
     assert!(
         mia.path().await.starts_with("/confirm"),

@@ -1,7 +1,8 @@
 //! The proxies' configurations of `docs/behind-a-proxy.md`, run as they are printed, with a program behind each.
 //!
-//! Replaced are the ports, the certificate of nginx, and, in front of the Caddyfile, who signs that of Caddy. It needs nginx,
-//! Caddy and openssl, and a system on which all of 127.0.0.0/8 is this machine (Linux), for a client with an address of its own.
+//! The tests replace the ports and nginx's certificate, and put a line before the Caddyfile that lets Caddy sign its own. They
+//! need nginx, Caddy and openssl, and a system on which all of 127.0.0.0/8 is this machine (Linux), for a client with an address
+//! of its own.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 

@@ -15,13 +15,13 @@ use crate::browser::Browser;
 /// More than a busy machine takes.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
-/// It ends with this.
+/// A running proxy. Dropping this ends it.
 pub(crate) struct Proxy {
     process: Child,
     folder: TempDir,
     pub(crate) http: u16,
     pub(crate) https: u16,
-    /// Who has signed its certificate.
+    /// The authority that signed its certificate.
     pub(crate) authority: PathBuf,
 }
 

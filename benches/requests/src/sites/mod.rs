@@ -111,7 +111,7 @@ impl Contender {
             SiteKind::AxumLogin(sessions) => axum_login::site(users, sessions, folder).await?,
             SiteKind::AxumSessionAuth => axum_session_auth::site(users).await?,
             SiteKind::Actix(_) | SiteKind::Flask { .. } => {
-                return Err(format!("{} is no site of axum's", self.name).into());
+                return Err(format!("{} is not a site on axum", self.name).into());
             }
         };
         // As axum::serve does. Otherwise every request would put the layers around the handler again.

@@ -205,16 +205,16 @@ class Login(Generic[UserT]):
         self._tell(visit)
 
     def attempt(self, form: str, name: str) -> Attempt:
-        """Counts an attempt to prove who somebody is: call it before a password or a code is verified. It counts as failed at once, so
-        that many at the same moment cannot pass together; when what was typed is right, `succeeded` forgives it.
+        """Counts an attempt to log in: call it before you verify a password or a code. It counts as failed at once, so that many
+        simultaneous ones cannot all pass. If the password or code is right, `succeeded` forgives it.
 
             tried = login_manager.login.attempt("password", name)
             if not check_password_hash(...):
                 return wrong()
             tried.succeeded()
 
-        `form` is what is proved, in the program's own words, and is counted by itself: "password" wherever that is asked for, "code" at
-        a second step. `name` is what was typed, whether there is an account of that name or not.
+        `form` is the program's name for what is proved, and each form is counted by itself: "password" on every page that asks for it,
+        "code" at a second step. `name` is what was typed, whether or not an account has that name.
 
         Needs HOUSEKEY_LIMIT_ATTEMPTS. Too many are `flask_housekey.errors.TooManyAttempts`, a 429.
         """
@@ -314,9 +314,9 @@ class Attempt:
         self._attempt = attempt
 
     def succeeded(self) -> None:
-        """What was typed is right: forgives the attempt and those that failed before, of the account or of this browser; of the
-        address, this one alone. From now on this browser is counted apart from strangers at this account: a cookie goes with the
-        response, which a logout leaves."""
+        """The password or code was right: forgives the attempt and the earlier failures of the account or of this browser, and at the
+        address only this attempt. From now on this browser is counted apart from strangers at this account: the response sets a
+        cookie, which a logout leaves."""
         self._attempt.succeeded()
         self._login._tell(self._visit)
 

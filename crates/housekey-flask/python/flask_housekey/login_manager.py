@@ -320,14 +320,14 @@ class LoginManager(Answers, Generic[UserT]):
         return ended
 
     def forgive_attempts(self, form: str, name: str) -> None:
-        """Forgets what strangers have tried at an account, so that nobody has to wait there: for an administrator. Who may is the
-        program's to decide."""
+        """Forgets the failed attempts of strangers at an account, so that nobody has to wait there: for an administrator. This checks
+        no rights; the program must."""
         door(self.name).forgive_attempts(form, name)
 
     def delete_expired_logins(self) -> int:
         """Deletes the records of expired logins and returns how many there were. Expired logins are invalid even before
-        that. `flask logins purge` calls it, and one login in a thousand deletes some. Deletes what is kept of forgotten
-        attempts too, of which one attempt in a hundred deletes some."""
+        that. `flask logins purge` calls it, and one login in a thousand deletes some. It also deletes forgotten attempts; one
+        attempt in a hundred deletes some of those."""
         return door(self.name).delete_expired_logins()
 
     def _tell_of_ended(self, user_id: str, count: int) -> None:

@@ -1,4 +1,4 @@
-//! Attempts, as the stores of Python programs count them. A key is `bytes`, of which there are 16.
+//! Attempts, as the stores of Python programs count them. A key is 16 `bytes`.
 
 use std::time::Duration;
 

@@ -177,7 +177,7 @@ impl Visit {
         address.map(|address| address.to_string())
     }
 
-    /// Logs a user in, who proved themselves at `authenticated_at`, in seconds since 1970, if that is not just now.
+    /// Logs in a user. `authenticated_at` is when they proved themselves, in seconds since 1970, if not just now.
     #[pyo3(signature = (user, user_id, terms, authenticated_at, fresh, force))]
     #[allow(clippy::too_many_arguments)]
     fn log_in(

@@ -90,7 +90,7 @@ fn only_paths_of_this_site_are_followed_unless_origins_are_listed() {
 const DIFFERENT: &[(&str, &str)] = &[
     (
         "http://user:pass@testserver/",
-        "no user information, whoever listed it",
+        "no user information, even at a listed host",
     ),
     (
         "https://testserver:443/",

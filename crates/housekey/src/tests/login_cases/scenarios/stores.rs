@@ -50,7 +50,7 @@ pub(in super::super) fn a_store_keeps_changes_and_forgets_and_brings_nothing_bac
         assert!(store.delete(&record.id).await.unwrap());
         assert!(
             !store.delete(&record.id).await.unwrap(),
-            "which is no error"
+            "a second deletion is not an error"
         );
         assert_eq!(store.load(&record.id, NOW).await.unwrap(), None);
         assert_eq!(store.update(&loaded).await.unwrap(), Updated::Gone);

@@ -209,7 +209,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                 "credentials",
                 &["authenticate with {} / only username / only password"],
                 NotOurs(
-                    "what a login form must contain is the application's own; `Passwords` hashes for whoever asks",
+                    "the application decides what a login form must contain; `Passwords` hashes for every caller",
                 ),
             ),
             (

@@ -190,7 +190,7 @@ pub(in super::super) fn session_store_django() -> Table {
                 "base store",
                 &["set_test_cookie; test_cookie_worked; delete_test_cookie"],
                 NotOurs(
-                    "a test cookie is no part of a login; a page that wants to know writes a value and reads it back",
+                    "a test cookie is not part of a login; a page that wants to know writes a value and reads it back",
                 ),
             ),
         ],

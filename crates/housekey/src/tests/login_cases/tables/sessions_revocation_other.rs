@@ -468,7 +468,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                 "better-auth",
                 &["GET with deferSessionRefresh"],
                 NotOurs(
-                    "asking who is there is use, by whatever method; what must not count does not ask",
+                    "looking up the user is use, with every method; a request that must not count does not look up the user",
                 ),
             ),
             (
