@@ -55,22 +55,22 @@ impl Denied {
             Self::LoginRequired => (
                 "login-required",
                 "Unauthorized",
-                "You are not signed in, or your login has ended. Sign in and try again.",
+                "You are not logged in, or your login has ended. Log in and try again.",
             ),
             Self::FreshLoginRequired { .. } => (
                 "reauthentication-required",
                 "Unauthorized",
-                "This needs a login that is fresh. Sign in again and try once more.",
+                "This needs a fresh login. Log in again and try once more.",
             ),
             Self::PendingLoginRequired => (
                 "login-not-begun",
                 "Unauthorized",
-                "No sign-in is under way here, or it took too long. Sign in again.",
+                "No login is under way here, or it took too long. Log in again.",
             ),
             Self::Forbidden => (
                 "forbidden",
                 "Forbidden",
-                "You are signed in, and you do not have the right to do this.",
+                "You are logged in, but you do not have the right to do this.",
             ),
         }
     }
