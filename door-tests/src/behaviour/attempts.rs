@@ -1,4 +1,4 @@
-//! Attempts to guess a password are limited: by account and by address, and nobody is kept out of their own browser by them.
+//! Attempts to guess a password are limited by account and by address, and keep nobody out of their own browser.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +20,8 @@ use crate::people::Staff;
 use crate::plan::{Given, acts};
 use crate::site::{Builder, HOUR, KEY, OLD_KEY, Site, Sites, all};
 
-/// Strangers have three attempts at an account, addresses six, known browsers four, and eight together; then waits of 10 seconds, 20, 40, 60.
+/// Strangers have three attempts at an account, addresses six, known browsers four, and all of these together eight. Then
+/// come waits of 10, 20, 40 and 60 seconds.
 const STRANGERS: AttemptSchedule = AttemptSchedule {
     free: 3,
     first_delay: Duration::from_secs(10),
@@ -50,7 +51,7 @@ fn limits(store: impl AttemptStore) -> Attempts {
         .by_known_browsers_together(TOGETHER)
 }
 
-/// How many passwords have been verified.
+/// The number of verified passwords.
 #[derive(Clone, Default)]
 struct Verified(Arc<AtomicUsize>);
 
@@ -60,7 +61,7 @@ impl Verified {
     }
 }
 
-/// A site whose page at `/sign-in/FORM` takes a name and a password, where everybody's is `right`. There are mia and ben.
+/// A site with mia and ben, whose page at `/sign-in/FORM` takes a name and a password. Everybody's password is `right`.
 fn site_with(sites: Sites, set: impl FnOnce(Builder) -> Builder) -> (Site, Verified) {
     let verified = Verified::default();
     let (count, site) = (verified.clone(), sites.safe_with(set));
@@ -93,7 +94,7 @@ fn site(sites: Sites) -> (Site, Verified) {
     })
 }
 
-/// One that knows its clients' addresses from a proxy of its own.
+/// A site that gets its clients' addresses from a proxy.
 fn site_behind_a_proxy(sites: Sites) -> Site {
     let (site, _) = site_with(sites, |builder| {
         builder
@@ -108,7 +109,7 @@ async fn type_in(browser: &mut Browser, name: &str, password: &str) -> Answer {
     browser.post("/sign-in/password", &body).await
 }
 
-/// As the proxy passes it on.
+/// The request as the proxy passes it on.
 async fn type_in_from(browser: &mut Browser, address: &str, name: &str, password: &str) -> u16 {
     let body = format!("{name}/{password}");
     let mut request = browser.request(Method::POST, "/sign-in/password", &body);
@@ -117,7 +118,7 @@ async fn type_in_from(browser: &mut Browser, address: &str, name: &str, password
     browser.send(request).await.status
 }
 
-/// Somebody who has logged in here before, and out again.
+/// A browser that has logged in here before, and out again.
 async fn known_browser(site: &Site, name: &str) -> Browser {
     let mut browser = site.browser();
     assert_eq!(type_in(&mut browser, name, "right").await.status, 200);
@@ -152,7 +153,7 @@ async fn after_those_that_are_free_each_attempt_has_to_wait_twice_as_long(sites:
         assert_eq!(answer.status, 401);
     }
     assert_eq!(verified.take(), 8, "nothing is verified that is refused");
-    // Nobody is locked out for good, and in the end all is forgotten.
+    // Nobody is locked out for good, and in the end everything is forgotten.
     site.clock.advance(Duration::from_secs(60));
     let answer = type_in(&mut site.browser(), "mia", "right").await;
     assert_eq!(answer.body, "hello mia");
@@ -257,7 +258,7 @@ async fn any_number_of_known_browsers_has_no_more_attempts_together(sites: Sites
     }
     assert_eq!(verified.take(), 8 + 3, "together, and those of strangers");
 
-    // The owner waits once. That is forgiven then, also to the owner's other browsers.
+    // The owner waits once. That forgives the failures, also for the owner's other browsers.
     let answer = type_in(&mut owner, "mia", "right").await;
     assert_eq!((answer.status, wait(&answer)), (429, Some(10)));
     site.clock.advance(Duration::from_secs(10));
@@ -335,7 +336,7 @@ async fn the_cookie_of_a_known_browser_is_the_servers_alone_and_a_logout_leaves_
         let answer = type_in(&mut forger, "mia", "right").await;
         assert_eq!(answer.status, 429, "{forged}");
     }
-    // Signed, and something else.
+    // Signed, but with other contents.
     let mut other = site.browser_of("mia").await;
     let session = other.jar.value("__Host-session").unwrap().to_owned();
     other.jar.put(COOKIE, &session);

@@ -21,7 +21,7 @@ async fn a_message_is_shown_once(sites: Sites) {
     assert_eq!(browser.jar.names(), [""; 0], "nothing is left to be kept");
 }
 
-/// What is sent when no person may ever see the answer.
+/// What a browser sends when nobody may ever see the answer.
 const UNSEEN: [(&str, &str); 13] = [
     ("sec-purpose", "prefetch"),
     ("sec-purpose", "prefetch;prerender"),

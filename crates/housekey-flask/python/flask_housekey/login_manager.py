@@ -263,7 +263,7 @@ class LoginManager(Answers, Generic[UserT]):
         return callback
 
     def require_user(self) -> ResponseReturnValue | None:
-        """What answers a visitor who is not logged in, None for a user:
+        """The answer to a visitor who is not logged in, None for a user:
         `blueprint.before_request(login_manager.require_user)` guards a blueprint."""
         # Flask answers a request that leads to no view.
         if request.endpoint is None or is_open() or is_exempt(self):
@@ -295,7 +295,7 @@ class LoginManager(Answers, Generic[UserT]):
         return preprocess()
 
     def _handle_exception(self, handle_exception: Callable[[Exception], Response], error: Exception) -> Response:
-        """Answers the exception of an error page that asks for the current user while that is unknown. Flask would turn it
+        """Answers the exception of an error page that asks for the current user while the user is unknown. Flask would turn it
         into a 500, and a visitor can cause that."""
         if isinstance(error, (ForeignOrigin, StoreUnavailable)):
             return request_context().app.finalize_request(error, from_error_handler=True)
