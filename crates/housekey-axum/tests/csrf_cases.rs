@@ -11,7 +11,7 @@ use door_tests::csrf::{
 use tower::ServiceExt as _;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-/// The layer of the cases: one trusted origin, and two routes that are exempt, each by its exact path.
+/// The layer of the cases: one trusted origin, and two exempt routes, each by its exact path.
 fn layer() -> CsrfLayer {
     let exempt = |_: &Method, uri: &Uri| EXEMPT.contains(&uri.path());
     CsrfLayer::new()

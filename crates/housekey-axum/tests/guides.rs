@@ -1,4 +1,4 @@
-//! What the guides in `docs/` say of a whole application, tried out.
+//! Tries out what the guides in `docs/` say about a whole application.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use housekey_axum::*;
 use tower::ServiceExt as _;
 use tower_http::csrf::CsrfLayer;
 
-/// The users table, the clock, and the manager that goes by them.
+/// The users table, the clock, and the manager that uses them.
 #[derive(Clone, Default)]
 struct World {
     members: Members,
@@ -55,7 +55,7 @@ async fn page() -> &'static str {
     "a page"
 }
 
-/// When a cookie is kept or sent: no test waits for one to expire.
+/// The time at which cookies are kept and sent: no test waits for one to expire.
 const NOW: u64 = 1_700_000_000;
 
 /// A browser: keeps cookies, and asks for HTML.

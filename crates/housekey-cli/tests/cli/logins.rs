@@ -109,7 +109,7 @@ fn all_logins_are_ended_only_if_that_is_meant() {
     browser_of(&site.manager, "mia");
     browser_of(&site.manager, "tom");
     for answer in ["", "y\n", "yes\n"] {
-        // Without a terminal, whatever the input.
+        // Without a terminal, whatever the input is.
         let done = site.run(["end-all", "mia"]).input(answer).done().exits(2);
         done.complains("say --yes");
     }

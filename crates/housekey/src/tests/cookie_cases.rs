@@ -3,7 +3,7 @@
 use super::*;
 use crate::Rejection;
 
-/// A row by its input and system, and the values of some names. One that has none must not be found.
+/// A row by its input and system, and the values of some names. A name without a value must not be found.
 type Parsed = (
     &'static str,
     &'static str,
@@ -142,7 +142,7 @@ const PARSED: &[Parsed] = &[
     ),
 ];
 
-/// Rows that are a story rather than a header, by their input and system.
+/// Rows that tell a story rather than one header, by their input and system.
 const STORIES: &[(&str, &str, fn())] = &[
     (
         r"(header bytes: x=\xff; __Host-id=good)",
@@ -191,7 +191,7 @@ const STORIES: &[(&str, &str, fn())] = &[
     ),
 ];
 
-/// Input, system and why the row is not a case.
+/// Input, system, and why the row is not a case.
 const NOT_OURS: &[(&str, &str, &str)] = &[
     (
         "(sid valid but not in store)",

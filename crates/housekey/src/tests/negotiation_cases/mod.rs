@@ -1,6 +1,6 @@
-//! `testdata/failure_negotiation.tsv`: how visitors who may not pass are answered, by the kind of client.
+//! `testdata/failure_negotiation.tsv`: how denied requests are answered, by the kind of client.
 //!
-//! Where a row states what another system does and the table's suggestions say better, the suggestion is asserted.
+//! If a row states what another system does, and the table suggests something better, the suggestion is asserted.
 
 mod ask;
 mod observed;
@@ -33,7 +33,7 @@ fn every_client_gets_the_answer_of_the_table() {
     }
 }
 
-/// A manager as most sites have it.
+/// A manager like most sites'.
 fn with_login_page() -> LoginManagerBuilder<Member> {
     safe().login_view("/login").refresh_view("/confirm")
 }

@@ -1,4 +1,4 @@
-//! How logins end, what ends them, and which of them.
+//! What ends logins, how, and which ones.
 
 use super::*;
 use crate::{EndReason, ErrorKind, LoginWatch};
@@ -283,7 +283,7 @@ pub(in super::super) fn logging_out_everywhere_is_two_calls() {
     assert_eq!(site.shelf.len(), 0);
 }
 
-/// Laravel asks for the password there and then. Here a login is asked for that is fresh.
+/// Laravel asks for the password at once. Here the route asks for a fresh login.
 pub(in super::super) fn ending_others_needs_a_fresh_login() {
     let site = Site::new();
     let mut other = site.browser_of("mia");

@@ -79,8 +79,8 @@ pub(in super::super) fn a_user_who_logs_in_again_is_remembered_from_then() {
     assert_eq!(site.record_of("mia").created_at, NOW + 10 * DAY);
 }
 
-/// Phoenix goes on remembering. Here, a login without "remember me" is not remembered, as on a machine that another person
-/// used before.
+/// Phoenix goes on remembering. Here a login without "remember me" is not remembered, because another person may have used
+/// the machine before.
 pub(in super::super) fn a_user_who_does_not_ask_for_it_is_not_remembered() {
     let site = Site::new();
     for (remember, names) in [(false, &[SESSION][..]), (true, &[TOKEN, SESSION])] {
@@ -156,7 +156,7 @@ pub(in super::super) fn a_token_of_an_ended_login_is_not_a_theft() {
 pub(in super::super) fn a_token_ends_when_it_was_said_to_whatever_the_browser_keeps() {
     let keys = || SecretKeys::new(STRONG_KEY).unwrap();
     let three_days = |builder: Builder| builder.remember_duration(seconds(3 * DAY));
-    // What the settings say later is for later tokens.
+    // A later setting applies to later tokens.
     let five_days = |builder: Builder| builder.remember_duration(seconds(5 * DAY));
     let stored = Site::with(three_days);
     let stateless = Site::without_store(three_days);

@@ -57,8 +57,8 @@ pub(in super::super) fn clearing_takes_the_values_and_leaves_the_login() {
     assert_eq!(browser.who(), "mia, fresh");
 }
 
-/// Rodauth's replay of a session that was emptied and not logged out works for ever: the row stays. Here no handler can
-/// take the login out of the session but by logging out, which takes the record too.
+/// In Rodauth, a replayed session that was emptied but not logged out works for ever, because the row stays. Here a handler
+/// can remove the login from the session only by logging out, which deletes the record too.
 pub(in super::super) fn a_session_cannot_be_logged_out_without_its_record() {
     let site = Site::new();
     let mut browser = site.browser_of("mia");
@@ -104,7 +104,7 @@ pub(in super::super) fn what_nobody_here_signed_is_an_empty_session_and_no_error
         let rejected = Event::SessionRejected {
             reason: Rejection::BadSignature,
         };
-        // An empty value is none.
+        // An empty value does not count.
         let is_said = site.events().contains(&rejected);
         assert_eq!(is_said, !value.is_empty(), "{value}");
         assert!(site.shelf.asked().is_empty(), "{value}");
@@ -207,7 +207,7 @@ pub(in super::super) fn an_unchanged_session_is_sent_again_when_it_is_due() {
     stranger.who();
     assert!(stranger.sent.is_empty(), "there is nothing to send again");
 
-    // With a store its record says how long a login lives, and the values alone are sent again.
+    // With a store its record says how long a login lives, and only the values are sent again.
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     browser.put("cart", "one");

@@ -15,7 +15,7 @@ fn with_timeouts_of(site: &Site, idle: u64, absolute: u64) -> Site {
     site.restarted_with_store(keys, |builder| builder.login_timeouts(timeouts))
 }
 
-/// What the events say about the end. An expired record does not exist any more, so its end has no reason.
+/// What the events say about the end. An expired record no longer exists, so its end has no reason.
 fn reason(site: &Site) -> Option<EndReason> {
     site.events().into_iter().find_map(|event| match event {
         Event::LoginEnded { reason, .. } => Some(reason),
@@ -46,7 +46,7 @@ pub(in super::super) fn a_login_that_nobody_uses_ends() {
     assert_eq!(reason(&site), Some(EndReason::RecordGone));
     assert!(browser.names().is_empty());
 
-    // Settings that have become shorter count for the logins that there are.
+    // Shorter settings apply to existing logins.
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     let shorter = with_timeouts_of(&site, 50, DAY);
@@ -98,7 +98,7 @@ pub(in super::super) fn either_timeout_can_be_the_only_one_that_comes() {
     assert_eq!(reason(&site), Some(EndReason::RecordGone));
 }
 
-/// Others can do without any timeout, or cut what browsers would not keep.
+/// Other systems can do without any timeout, or limit what browsers would not keep.
 pub(in super::super) fn no_duration_is_endless_or_none_at_all() {
     let timeouts = |idle, absolute| LoginTimeouts::new(seconds(idle), seconds(absolute));
     type Set = Box<dyn FnOnce(Builder) -> Builder>;

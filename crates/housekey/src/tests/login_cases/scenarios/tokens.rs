@@ -1,4 +1,4 @@
-//! What remember tokens are made of, and what is none.
+//! What remember tokens consist of, and what is not one.
 
 use super::*;
 use crate::records::secret::LoginSecret;
@@ -6,7 +6,7 @@ use crate::signing::base64_encode;
 use crate::signing::timed::TimedSigner;
 use crate::{ErrorKind, Rejection, RememberFormat};
 
-/// Signs whatever it is given as a remember token of the safe preset.
+/// Signs any text as a remember token of the safe preset.
 fn signed(purpose: &str, payload: &str) -> String {
     let keys = SecretKeys::new(STRONG_KEY).unwrap();
     TimedSigner::new(keys.for_purpose(&["housekey", purpose, TOKEN]), 60).sign(payload, NOW)
@@ -65,7 +65,7 @@ pub(in super::super) fn a_value_that_is_not_a_token_is_nobodys_and_asks_the_stor
         let value = signed("rotating remember token", &payload);
         leads_nowhere(&site, &value, Rejection::BadPayload);
     }
-    // Good in form, and of no login: the store is asked, and knows none.
+    // Well-formed, but of no login: the store is asked, and knows none.
     let mut browser = site.browser();
     browser.plant(
         TOKEN,
@@ -127,7 +127,7 @@ pub(in super::super) fn a_token_under_another_auth_hash_does_not_count() {
         site.set_stamp("mia", "123");
         assert_eq!(browser.who(), "nobody");
         assert!(browser.names().is_empty());
-        // A record that was ended stays so, whatever becomes of the hash.
+        // An ended record stays ended, even if the hash changes back.
         site.set_stamp("mia", "stamp of mia");
         assert_eq!(copy.who() != "nobody", comes_back);
     }
