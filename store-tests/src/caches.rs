@@ -155,7 +155,7 @@ pub async fn cached(here: &impl LoginStore, elsewhere: &impl LoginStore) -> Logi
 /// # Panics
 ///
 /// If the cache does not notice.
-pub async fn what_another_process_does_is_known_here(
+pub async fn changes_by_another_process_are_known_here(
     here: &impl LoginStore,
     elsewhere: &impl LoginStore,
 ) {
@@ -216,7 +216,7 @@ pub async fn what_another_process_does_is_known_here(
 /// # Panics
 ///
 /// If the cache says anything else.
-pub async fn what_this_process_does_is_known_at_once(
+pub async fn changes_by_this_process_are_known_at_once(
     here: &impl LoginStore,
     elsewhere: &impl LoginStore,
 ) {

@@ -21,12 +21,12 @@ const TASKS: usize = 8;
 pub async fn check<S: LoginStore>(one: Arc<S>, other: Arc<S>) {
     let stores = [one, other];
     for _ in 0..ROUNDS {
-        what_is_revoked_is_gone_and_what_logs_in_later_stays(&stores).await;
-        of_two_replacements_of_the_same_logins_neither_waits_for_the_other(&stores).await;
-        however_many_log_in_at_once_as_many_as_allowed_stay(&stores).await;
-        of_many_simultaneous_logins_as_many_as_allowed_are_let_in(&stores).await;
+        revoked_logins_are_gone_and_later_ones_stay(&stores).await;
+        two_replacements_of_the_same_logins_do_not_wait_for_each_other(&stores).await;
+        no_more_simultaneous_logins_than_allowed_stay(&stores).await;
+        no_more_simultaneous_logins_than_allowed_are_let_in(&stores).await;
         a_login_that_is_deleted_while_it_is_used_is_gone(&stores).await;
-        of_many_simultaneous_creations_over_an_expired_login_one_succeeds(&stores).await;
+        only_one_of_many_simultaneous_creations_over_an_expired_login_succeeds(&stores).await;
         a_purge_takes_every_expired_record_once_and_no_other(&stores).await;
         a_purge_and_a_use_agree_on_which_came_first(&stores).await;
     }
@@ -43,7 +43,7 @@ async fn created<S: LoginStore>(store: &S, record: LoginRecord) -> LoginRecord {
     record
 }
 
-async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(stores: &[Arc<S>; 2]) {
+async fn revoked_logins_are_gone_and_later_ones_stay<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let mut before = Vec::new();
     for _ in 0..TASKS {
         before.push(created(&*stores[0], record("revoked")).await.id);
@@ -92,7 +92,7 @@ async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(sto
     assert_eq!(listed(&*stores[0], "revoked").await, BTreeSet::new());
 }
 
-async fn of_two_replacements_of_the_same_logins_neither_waits_for_the_other<S: LoginStore>(
+async fn two_replacements_of_the_same_logins_do_not_wait_for_each_other<S: LoginStore>(
     stores: &[Arc<S>; 2],
 ) {
     let mut old = Vec::new();
@@ -140,7 +140,7 @@ async fn three_of_many<S: LoginStore>(
     tasks.join_all().await
 }
 
-async fn however_many_log_in_at_once_as_many_as_allowed_stay<S: LoginStore>(stores: &[Arc<S>; 2]) {
+async fn no_more_simultaneous_logins_than_allowed_stay<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let made = three_of_many(stores, "limited in two processes", u64::MAX).await;
     let ended: BTreeSet<LoginId> = made
         .into_iter()
@@ -156,9 +156,7 @@ async fn however_many_log_in_at_once_as_many_as_allowed_stay<S: LoginStore>(stor
     assert_eq!(left.expect("delete by user").len(), 3);
 }
 
-async fn of_many_simultaneous_logins_as_many_as_allowed_are_let_in<S: LoginStore>(
-    stores: &[Arc<S>; 2],
-) {
+async fn no_more_simultaneous_logins_than_allowed_are_let_in<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let made = three_of_many(stores, "refused in two processes", NOW).await;
     assert_eq!(made.iter().filter(|created| created.is_done()).count(), 3);
     let full = made.iter().filter(|created| **created == Created::Full);
@@ -204,7 +202,7 @@ async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores:
 }
 
 /// The same with several users. None waits for another.
-async fn of_many_simultaneous_creations_over_an_expired_login_one_succeeds<S: LoginStore>(
+async fn only_one_of_many_simultaneous_creations_over_an_expired_login_succeeds<S: LoginStore>(
     stores: &[Arc<S>; 2],
 ) {
     let expired = LoginRecord {

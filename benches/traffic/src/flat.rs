@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_is_told_from_what_goes_up_and_down() {
+    fn growth_is_told_from_fluctuation() {
         let rule = Rule::MustNotGrow { slack: 5.0 };
         let up_and_down = |look: u32| 100 + look * 37 % 11;
         for (what, looks, expected) in [

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_wrong_answers_all_are_counted_and_the_first_are_kept() {
+    fn all_wrong_answers_are_counted_and_the_first_are_kept() {
         let tally = Tally::default();
         for number in 0..100 {
             tally.was_wrong(number.to_string());

@@ -581,7 +581,7 @@ async fn a_page_that_polls_keeps_nobody_logged_in_and_an_extractor_beside_it_doe
 }
 
 #[actix_web::test]
-async fn of_two_managers_each_has_its_own_logins_and_an_extractor_without_a_type_is_500() {
+async fn two_managers_have_separate_logins_and_an_extractor_without_a_type_is_500() {
     async fn sign_in_staff(login: Login<Staff>) -> Result<&'static str, Error> {
         login.login_user(&Staff("eve".to_owned())).await?;
         Ok("in")

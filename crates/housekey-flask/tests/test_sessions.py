@@ -58,7 +58,7 @@ VALUES = {
 }
 
 
-def test_whatever_flask_can_keep_comes_back_as_it_was_and_flask_reads_it():
+def test_everything_that_flask_can_keep_comes_back_unchanged_and_flask_reads_it():
     apps = {"flask": site(kind=flasks), "rust": site()}
     for app in apps.values():
         app.add_url_rule("/keep", "keep", lambda: session.update(VALUES) or "kept")

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_answered_is_on_the_disk_and_readers_do_not_wait_for_it() {
+    fn answered_writes_are_on_the_disk_and_readers_do_not_wait_for_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = file(folder.path());
         let prepared = file.prepare().unwrap();

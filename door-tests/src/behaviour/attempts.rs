@@ -159,7 +159,7 @@ async fn after_those_that_are_free_each_attempt_has_to_wait_twice_as_long(sites:
     assert_eq!(answer.body, "hello mia");
 }
 
-async fn of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free(sites: Sites) {
+async fn only_the_free_ones_of_a_thousand_simultaneous_attempts_are_verified(sites: Sites) {
     let (site, verified) = site(sites);
     let tabs = (0..1000).map(|_| -> Local<u16> {
         let mut browser = site.browser();
@@ -691,7 +691,7 @@ async fn attempts_are_told_without_names(sites: Sites) {
 cases! {
     behaviour_attempts:
     after_those_that_are_free_each_attempt_has_to_wait_twice_as_long,
-    of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free,
+    only_the_free_ones_of_a_thousand_simultaneous_attempts_are_verified,
     an_unknown_name_is_treated_like_a_known_one,
     other_spellings_of_a_name_give_no_more_attempts,
     what_succeeds_is_forgiven_with_what_had_failed,

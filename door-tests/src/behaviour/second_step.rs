@@ -171,7 +171,7 @@ async fn one_request_finishes_it_once(sites: Sites) {
     }
 }
 
-async fn of_many_at_once_one_finishes_it(sites: Sites) {
+async fn only_one_of_many_simultaneous_requests_finishes_it(sites: Sites) {
     let site = sites.stored().in_two_steps();
     let browser = site.half("mia").await;
     let attempts = (0..8).map(|_| -> Local<Answer> {
@@ -467,7 +467,7 @@ cases! {
     what_has_begun_is_finished_once_where_there_is_a_store,
     without_a_store_a_copy_can_be_finished_too_until_it_expires,
     one_request_finishes_it_once,
-    of_many_at_once_one_finishes_it,
+    only_one_of_many_simultaneous_requests_finishes_it,
     it_expires_in_minutes,
     it_is_bound_to_the_browser_as_session_protection_is,
     it_ends_with_the_user_and_with_their_auth_hash,

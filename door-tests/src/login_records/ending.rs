@@ -292,7 +292,7 @@ async fn an_administrator_ends_one_login_or_all_of_a_user(sites: Sites) {
 }
 
 /// The authority is not cached: another process of the same site notices at the very next request.
-async fn what_one_process_ends_is_over_in_the_others_at_once(sites: Sites) {
+async fn a_login_ended_by_one_process_is_over_in_the_others_at_once(sites: Sites) {
     let site = sites.stored();
     let other_process = site.restarted(SecretKeys::new(KEY).unwrap(), |builder| builder);
     let mut browser = site.browser_of("mia").await;
@@ -388,7 +388,7 @@ cases! {
     only_a_fresh_login_that_was_looked_at_sees_or_ends_any,
     an_api_key_cannot_see_or_end_logins,
     an_administrator_ends_one_login_or_all_of_a_user,
-    what_one_process_ends_is_over_in_the_others_at_once,
+    a_login_ended_by_one_process_is_over_in_the_others_at_once,
     expired_records_are_deleted_when_somebody_asks_for_it_and_the_others_stay,
     without_a_store_there_is_no_list_and_the_error_says_so,
     an_account_that_is_let_in_again_has_its_old_logins_unless_they_were_ended,

@@ -104,7 +104,7 @@ async fn a_use_of_the_token_that_is_overtaken_by_a_use_and_a_proof_undoes_neithe
     assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
 }
 
-async fn of_two_proofs_at_once_one_counts_and_the_other_is_told_so(sites: Sites) {
+async fn only_one_of_two_simultaneous_proofs_counts_and_the_other_is_told_so(sites: Sites) {
     let site = site(sites);
     let mut browser = site.browser_of("mia").await;
     let gate = site.store.hold(Call::Update);
@@ -416,7 +416,7 @@ cases! {
     a_token_that_is_being_used_while_its_login_is_ended_brings_nothing_back,
     the_second_use_of_a_token_gets_the_same_cookies_as_the_first,
     a_use_of_the_token_that_is_overtaken_by_a_use_and_a_proof_undoes_neither,
-    of_two_proofs_at_once_one_counts_and_the_other_is_told_so,
+    only_one_of_two_simultaneous_proofs_counts_and_the_other_is_told_so,
     a_proof_does_not_renew_a_login_that_ends_meanwhile,
     a_login_that_is_being_made_while_all_are_ended_stands_for_itself,
     a_login_is_over_when_its_logout_is_answered,

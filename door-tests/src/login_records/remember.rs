@@ -49,7 +49,7 @@ async fn requests_that_use_a_token_at_once_are_all_given_the_same_cookies(sites:
     assert_eq!(first.set_cookies(), second.set_cookies());
 }
 
-async fn whichever_of_several_answers_comes_last_the_browser_can_go_on(sites: Sites) {
+async fn the_browser_can_go_on_with_any_answer_that_comes_last(sites: Sites) {
     for later in [Duration::ZERO, Duration::from_secs(59), WINDOW] {
         for the_first_comes_last in [false, true] {
             let site = sites.stored();
@@ -312,7 +312,7 @@ cases! {
     login_records_remember:
     each_use_changes_the_token_and_the_session_and_keeps_the_record,
     requests_that_use_a_token_at_once_are_all_given_the_same_cookies,
-    whichever_of_several_answers_comes_last_the_browser_can_go_on,
+    the_browser_can_go_on_with_any_answer_that_comes_last,
     an_answer_that_was_lost_costs_nothing_if_the_browser_asks_again_within_the_minute,
     a_second_use_within_the_minute_writes_nothing,
     a_token_ends_when_it_was_said_to_end_and_its_uses_do_not_put_that_off,

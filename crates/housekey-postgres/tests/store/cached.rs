@@ -63,8 +63,8 @@ async fn two_processes_with_caches_at_one_table_see_one_store() {
 async fn what_changes_is_known_from_the_server_and_ones_own_at_once() {
     let (table, here) = own().await;
     let elsewhere = table.store();
-    caches::what_another_process_does_is_known_here(&here, &*elsewhere).await;
-    caches::what_this_process_does_is_known_at_once(&here, &*elsewhere).await;
+    caches::changes_by_another_process_are_known_here(&here, &*elsewhere).await;
+    caches::changes_by_this_process_are_known_at_once(&here, &*elsewhere).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

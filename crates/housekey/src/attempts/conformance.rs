@@ -108,10 +108,10 @@ pub async fn check_races<S, Task>(
         let allowed = allowed.load(Ordering::SeqCst);
         assert_eq!(allowed, 3, "of many at once, as many pass as are free");
     }
-    of_many_that_are_taken_back_none_counts(store, spawn).await;
+    many_simultaneous_attempts_that_are_taken_back_do_not_count(store, spawn).await;
 }
 
-async fn of_many_that_are_taken_back_none_counts<S, Task>(
+async fn many_simultaneous_attempts_that_are_taken_back_do_not_count<S, Task>(
     store: Arc<S>,
     spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
 ) where

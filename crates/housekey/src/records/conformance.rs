@@ -39,7 +39,7 @@ const USER_IDS: [&str; 12] = [
 ///
 /// If the store breaks one, or fails.
 pub async fn check(store: &impl LoginStore) {
-    what_is_created_is_loaded_as_it_was(store).await;
+    a_created_record_is_loaded_unchanged(store).await;
     an_id_is_given_once(store).await;
     an_expired_record_gives_up_its_id(store).await;
     a_new_record_replaces_those_that_it_names(store).await;
@@ -76,15 +76,14 @@ pub async fn check_races<S, Task>(
     Task: Future,
 {
     let race = Race { store, spawn };
-    race.of_many_simultaneous_creations_of_one_id_one_succeeds()
+    race.only_one_of_many_simultaneous_creations_of_an_id_succeeds()
         .await;
-    race.of_many_updates_of_one_version_one_succeeds().await;
-    race.of_many_touches_in_a_step_one_writes().await;
-    race.what_is_deleted_stays_deleted().await;
+    race.only_one_of_many_updates_of_a_version_succeeds().await;
+    race.only_one_of_many_touches_in_a_step_writes().await;
+    race.a_deleted_record_stays_deleted().await;
     race.a_purge_takes_nothing_that_lives().await;
-    race.however_many_log_in_at_once_as_many_as_allowed_stay()
-        .await;
-    race.of_many_simultaneous_logins_as_many_as_allowed_are_let_in()
+    race.no_more_simultaneous_logins_than_allowed_stay().await;
+    race.no_more_simultaneous_logins_than_allowed_are_let_in()
         .await;
 }
 
@@ -146,7 +145,7 @@ async fn list(store: &impl LoginStore, user_id: &str) -> Vec<LoginId> {
     ids
 }
 
-async fn what_is_created_is_loaded_as_it_was(store: &impl LoginStore) {
+async fn a_created_record_is_loaded_unchanged(store: &impl LoginStore) {
     for user_id in USER_IDS {
         let record = LoginRecord {
             version: 7,
@@ -821,7 +820,7 @@ where
         results
     }
 
-    async fn of_many_simultaneous_creations_of_one_id_one_succeeds(&self) {
+    async fn only_one_of_many_simultaneous_creations_of_an_id_succeeds(&self) {
         let expired = LoginRecord {
             expires_at: NOW,
             ..record("racer 0")
@@ -844,7 +843,7 @@ where
         }
     }
 
-    async fn of_many_updates_of_one_version_one_succeeds(&self) {
+    async fn only_one_of_many_updates_of_a_version_succeeds(&self) {
         let record = created(&*self.store, record("updated at once")).await;
         let id = record.id;
         let updated = self
@@ -866,7 +865,7 @@ where
         assert_eq!(version, 1, "one change, one version");
     }
 
-    async fn of_many_touches_in_a_step_one_writes(&self) {
+    async fn only_one_of_many_touches_in_a_step_writes(&self) {
         let id = created(&*self.store, record("touched at once")).await.id;
         let wrote = self
             .run(move |_, store| async move {
@@ -881,7 +880,7 @@ where
         assert_eq!(count(&wrote, &true), 1, "many requests, one write");
     }
 
-    async fn what_is_deleted_stays_deleted(&self) {
+    async fn a_deleted_record_stays_deleted(&self) {
         for _ in 0..TASKS {
             let record = created(&*self.store, record("ended at once")).await;
             let id = record.id;
@@ -934,7 +933,7 @@ where
         );
     }
 
-    async fn however_many_log_in_at_once_as_many_as_allowed_stay(&self) {
+    async fn no_more_simultaneous_logins_than_allowed_stay(&self) {
         let before = created(&*self.store, record("crowded")).await.id;
         let ended = self
             .run(|_, store| async move {
@@ -953,7 +952,7 @@ where
         assert!(left.iter().all(|id| !ended.contains(id)));
     }
 
-    async fn of_many_simultaneous_logins_as_many_as_allowed_are_let_in(&self) {
+    async fn no_more_simultaneous_logins_than_allowed_are_let_in(&self) {
         let limit = Limit {
             spared_since: NOW - 600,
             ..at_most(3)

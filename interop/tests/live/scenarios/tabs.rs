@@ -27,8 +27,8 @@ async fn two_tabs_read_at_once_and_both_know_the_user(stage: &Stage) {
 }
 
 // The session is in the cookie, so the later answer wins, as with two requests to Flask.
-both_ways!(of_two_tabs_that_write_at_once_one_wins_and_nobody_is_logged_out);
-async fn of_two_tabs_that_write_at_once_one_wins_and_nobody_is_logged_out(stage: &Stage) {
+both_ways!(one_of_two_tabs_that_write_at_once_wins_and_nobody_is_logged_out);
+async fn one_of_two_tabs_that_write_at_once_wins_and_nobody_is_logged_out(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.here, &mia).await;
     let tab = browser.tab();

@@ -90,7 +90,7 @@ fn perform(visit: &OpenVisit, act: &Act) {
 
 proptest! {
     #[test]
-    fn whatever_was_accepted_can_be_sent(requests in vec(vec(act(), 0..6), 1..4)) {
+    fn every_accepted_session_can_be_sent(requests in vec(vec(act(), 0..6), 1..4)) {
         for manager in [safe_manager(), &managers()[2], flask_manager()] {
             let mut jar = BTreeMap::new();
             for acts in &requests {
