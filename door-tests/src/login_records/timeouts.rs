@@ -271,17 +271,17 @@ async fn settings_that_need_records_or_contradict_each_other_are_refused_by_name
         (
             |it| it.login_timeouts(LoginTimeouts::SENSITIVE),
             false,
-            "login_timeouts: it needs records",
+            "login_timeouts: needs login records",
         ),
         (
             |it| it.max_logins(1, WhenFull::Refuse),
             false,
-            "max_logins: it needs records",
+            "max_logins: needs login records",
         ),
         (
             |it| it.remember_format(housekey::RememberFormat::Rotating),
             false,
-            "remember_format: it needs records",
+            "remember_format: needs login records",
         ),
         (
             |it| it.max_logins(0, WhenFull::Refuse),

@@ -120,7 +120,7 @@ pub(in super::super) fn no_duration_is_endless_or_none_at_all() {
         ),
         (
             with(|it, _| it.login_timeouts(LoginTimeouts::SENSITIVE)),
-            "login_timeouts: it needs",
+            "login_timeouts: needs",
         ),
         (
             with(|it, _| it.session_lifetime(seconds(401 * DAY))),
