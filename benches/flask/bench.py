@@ -9,7 +9,7 @@ from pathlib import Path
 
 def main():
     options = _options()
-    # What these import is not there for --help.
+    # Their imports are not needed for --help, and may be missing.
     if options.memory:
         return _memory(options.requests)
     import speed

@@ -12,16 +12,16 @@ from sites import MEMBERS, ask, cookies_after, environ, log_in, site
 
 OK = "200 OK"
 
-#: Into how many parts of equal length the requests are divided.
+#: The number of equal parts that the requests are divided into.
 PARTS = 100
-#: By how much the process may grow after the first tenth, in MiB. An arena of the allocator is one.
+#: How much the process may grow after the first tenth, in MiB. An arena of the allocator is one.
 GROWTH = 2
-#: By how much the last quarter may be slower than the one after the first tenth.
+#: How much slower the last quarter may be than the one after the first tenth.
 SLOWER = 1.15
 
 
 def traffic(app):
-    """Requests of every kind, without end: pages, logins, logouts, remembered visitors, and cookies that somebody made up."""
+    """Requests of every kind, without end: pages, logins, logouts, remembered visitors, and invented cookies."""
     ids = cycle(MEMBERS[flask_housekey])
     for number, id in enumerate(ids):
         cookies = log_in(app, id)
@@ -55,7 +55,7 @@ def _expect(app, path, cookies, status):
 
 
 def measure(requests):
-    """Makes so many requests. For each part of them, the resident memory in MiB, and the microseconds of a request."""
+    """Makes this many requests. Returns the resident memory in MiB and the microseconds per request, for each part."""
     app = site(flask_housekey)
     walk = traffic(app)
     each = max(requests // PARTS, 1)
@@ -73,7 +73,7 @@ def measure(requests):
 
 
 def verdict(memory, times):
-    """What was seen, and what of it may not be."""
+    """The results, and which of them are too bad."""
     warm = PARTS // 10
     growth = max(memory[-warm:]) - max(memory[:warm])
     before, after = median(times[warm : PARTS // 4 + warm]), median(times[-PARTS // 4 :])

@@ -1,22 +1,22 @@
-"""A line on standard error that says how far a measurement is."""
+"""A line on standard error that shows the progress of a measurement."""
 
 import sys
 
 
 class Progress:
-    """One line, written over where there is a terminal; elsewhere nothing is said."""
+    """One line, overwritten on a terminal; elsewhere nothing is printed."""
 
     def __init__(self):
         self._length = 0
 
     def say(self, text):
-        """In place of what was said before."""
+        """Replaces the line."""
         if sys.stderr.isatty():
-            # Spaces over what a longer one has left.
+            # Spaces cover the rest of a longer line.
             print("\r" + text.ljust(self._length), end="", file=sys.stderr, flush=True)
             self._length = len(text)
 
     def end(self):
-        """What comes next has a line of its own."""
+        """Starts a new line."""
         if self._length:
             print(file=sys.stderr)

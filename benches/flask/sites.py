@@ -1,4 +1,4 @@
-"""The sites that are measured: one small site on bare Flask, with Flask-Login, and with flask_housekey."""
+"""The sites to measure: one small site on bare Flask, with Flask-Login, and with flask_housekey."""
 
 from io import BytesIO
 
@@ -12,7 +12,7 @@ MIA = "471"
 
 
 class Member:
-    """A user as programs have them: a class of their own with the library's mixin."""
+    """A typical user class: the program's own, with the library's mixin."""
 
     def __init__(self, id, name):
         self.id = id
@@ -92,7 +92,7 @@ _ENVIRON = EnvironBuilder(headers=_HEADERS).get_environ()
 
 
 def environ(path, cookies=None, method="GET"):
-    """What a WSGI server hands over for such a request."""
+    """The environ that a WSGI server passes for such a request."""
     made = dict(_ENVIRON, PATH_INFO=path, RAW_URI=path, REQUEST_URI=path, REQUEST_METHOD=method, REMOTE_ADDR="203.0.113.7")
     made["wsgi.input"] = BytesIO()
     if cookies:
@@ -129,7 +129,7 @@ def cookies_after(headers, cookies=None):
 
 
 def log_in(app, id=MIA):
-    """The cookies of somebody who has just logged in."""
+    """The cookies after a login."""
     status, headers, _ = ask(app, environ(f"/log-in/{id}", method="POST"))
     assert status == "200 OK", status
     return cookies_after(headers)

@@ -1,4 +1,4 @@
-"""How long a request takes, as a multiple of what it takes on bare Flask."""
+"""How long a request takes, as a multiple of its time on bare Flask."""
 
 from statistics import median
 from time import thread_time_ns
@@ -9,7 +9,7 @@ import flask_login
 from progress import Progress
 from sites import ask, environ, log_in, site
 
-#: The most that each may take, of bare Flask.
+#: The limit for each case, as a multiple of bare Flask.
 LIMITS = {
     "flask_housekey: protected page, its own cookie": 1.55,
     "flask_housekey: protected page, a cookie that Flask compressed": 1.55,
@@ -17,7 +17,7 @@ LIMITS = {
     "flask_housekey: protected page, the login has a record in SQLite": 1.8,
 }
 
-#: What may not take longer than its like on Flask's own session.
+#: The cases that must not take longer than the same on Flask's own session.
 BESIDE_FLASK = {
     "flask_housekey: a view that reads the session": "Flask: a view that reads the session",
     "flask_housekey: a view that writes the session": "Flask: a view that writes the session",
@@ -27,7 +27,7 @@ BARE = "Flask without a session"
 
 
 class Case:
-    """A request, again and again."""
+    """A request that is repeated."""
 
     def __init__(self, name, app, environ, body):
         self.name = name
@@ -38,7 +38,7 @@ class Case:
             raise SystemExit(f"scripts/bench: {name}: {status}, {text!r}")
 
     def run(self, calls):
-        """The nanoseconds of this thread that one call takes."""
+        """The processor time of this thread for one call, in nanoseconds."""
         wsgi, environ = self.wsgi, self.environ
         began = thread_time_ns()
         for _ in range(calls):
@@ -55,14 +55,14 @@ def _start_response(status, headers, exc_info=None):
 
 
 def cases(folder):
-    """What is measured. The file of the login records is in this folder."""
+    """The cases to measure. The file of the login records is in this folder."""
     bare, flask = site(key=False), site()
     upstream, housekey = site(flask_login), site(flask_housekey)
     recorded = site(flask_housekey, HOUSEKEY_LOGIN_STORE=f"sqlite:///{folder}/logins.db")
     compressed, plain = log_in(upstream), log_in(housekey)
     assert compressed["session"].startswith("."), "Flask compresses the session of a login"
     assert not plain["session"].startswith(".")
-    # All that a browser has of the login counts, but for these two: Flask alone knows nothing of a remember token.
+    # Every cookie of the login counts, except in these two: bare Flask has no remember token.
     session = {"session": compressed["session"]}
 
     def page(name, app, path, cookies, body):
@@ -98,7 +98,7 @@ def cases(folder):
 
 
 def only(name, calls, folder):
-    """One case by itself, for a profiler."""
+    """A single case, for a profiler."""
     all_of_them = cases(folder)
     chosen = [case for case in all_of_them if name in case.name]
     if len(chosen) != 1:
@@ -115,7 +115,7 @@ def measure(repeats, calls, folder):
     progress = Progress()
     times = {case.name: [] for case in all_of_them}
     for repeat in range(repeats):
-        # Each begins a repeat in turn, so that none has the best place.
+        # A different case begins each repeat, so that none always has the best place.
         first = repeat % len(all_of_them)
         for case in all_of_them[first:] + all_of_them[:first]:
             times[case.name].append(case.run(calls))
@@ -136,7 +136,7 @@ def table(results):
 
 
 def above(results):
-    """What takes longer than it may."""
+    """The cases that take longer than allowed."""
     for name, limit in LIMITS.items():
         ratio = results[name][1]
         if ratio > limit:

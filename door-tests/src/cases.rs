@@ -55,7 +55,7 @@ macro_rules! cases {
 /// }
 ///
 /// door_tests::suite!(MyDoor, skip {
-///     behaviour::websockets::however_the_upgrade_is_spelled_it_is_one: "its server drops the header",
+///     behaviour::websockets::every_spelling_of_an_upgrade_counts: "its server drops the header",
 /// });
 /// # fn main() {}
 /// ```
@@ -73,7 +73,7 @@ macro_rules! cases {
 /// #     }
 /// # }
 /// door_tests::suite!(MyDoor, skip {
-///     behaviour::websockets::however_the_upgrade_is_spelled: "its server drops the header",
+///     behaviour::websockets::every_spelling_of_an_upgrade: "its server drops the header",
 /// });
 /// # fn main() {}
 /// ```

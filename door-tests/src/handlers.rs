@@ -109,7 +109,7 @@ pub fn pending(pending: &PendingLogin<impl User>) -> String {
     }
 }
 
-/// Confirms the login. Loads nobody: the user is the one that the session names, or ben when it names none.
+/// Confirms the login. Loads nobody: the user is the session's, or ben if it names none.
 ///
 /// # Errors
 ///

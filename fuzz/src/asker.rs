@@ -1,4 +1,4 @@
-//! Who is asking, read off the rules in `housekey::Denied`'s room one by one.
+//! What kind of client is asking: the rules in the documentation of `housekey`'s `denial` room, one by one.
 
 use http::HeaderMap;
 

@@ -121,7 +121,7 @@ fn check_one(given: &Given, bytes: &[u8]) {
     let found = who(&visit, &request);
     assert_eq!(found, user);
 
-    // What the browser is given keeps logged in whoever was, and nobody else.
+    // The cookies in the answer keep the same user logged in, and nobody else.
     let answer = visit.finish();
     let again = with_cookie(answer.field().as_bytes()).unwrap();
     let session = answer.value("session").filter(|value| !value.is_empty());
@@ -168,7 +168,7 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
     &bytes[start..=end]
 }
 
-/// Whom a token of Flask-Login's names, however Werkzeug's quoting spells it.
+/// The user that a Flask-Login token names, in any of Werkzeug's quotings.
 pub fn in_flask_token(value: &[u8]) -> Option<String> {
     let value = match value {
         [b'"', inner @ .., b'"'] => unquoted(inner),

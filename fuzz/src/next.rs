@@ -121,8 +121,8 @@ fn as_a_query(manager: &LoginManager<Member>, bytes: &[u8]) {
     }
 }
 
-/// The bytes are the address that was asked for, or the page that it was asked from. Whoever is sent to the login page
-/// is sent there, with a way back that the login page takes.
+/// The bytes are the requested address, or the page that it was requested from. A denial leads to the login page, with a
+/// return address that the login page accepts.
 fn as_where_somebody_was(manager: &LoginManager<Member>, bytes: &[u8]) {
     let page: &[(&[u8], &[u8])] = &[
         (b"host", b"testserver"),

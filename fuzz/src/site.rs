@@ -43,7 +43,7 @@ pub fn member(id: &str) -> Member {
     Member { id: id.to_owned() }
 }
 
-/// A loader that finds whomever it is asked for, so that only the rules can say no.
+/// A loader that finds every user, so that only the rules can refuse one.
 async fn anybody(id: String) -> Result<Option<Member>, BoxError> {
     Ok(Some(Member { id }))
 }
@@ -64,7 +64,7 @@ fn timed(builder: LoginManagerBuilder<Member>) -> LoginManagerBuilder<Member> {
     builder.clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(CLOCK.get()))
 }
 
-/// `None` when no such request can reach an application: the target is no URI, or a field is no header field.
+/// `None` if such a request cannot reach an application: the target is not a URI, or a field is not a header field.
 pub fn request<'a>(
     uri: &[u8],
     fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
@@ -110,7 +110,7 @@ impl Opened {
 pub fn open(manager: &LoginManager<Member>, request: &Parts) -> Opened {
     let visit = manager.visit(&request.uri);
     Opened {
-        open: visit.open(request).expect("it is no foreign WebSocket"),
+        open: visit.open(request).expect("not a foreign WebSocket"),
         visit,
     }
 }

@@ -1,5 +1,5 @@
-//! Whatever a holder of the key has signed as a remember token, or put into a session as the secret of a login with a
-//! record: it logs in its owner when it is what was given out, and nobody otherwise.
+//! Anything that a holder of the key has signed as a remember token, or has put into a session as the secret of a login with a
+//! record: it logs in its owner if it is what was given out, and otherwise nobody.
 //!
 //! The first byte says what the others are: `t` the payload of a timed token, `f` a user's id for Flask-Login's,
 //! `l` a session's `_login` and, on the next line, its `_user_id`, `i` the id of a login, `r` lines, each the payload
@@ -45,7 +45,7 @@ fn payload_of(value: &str) -> &str {
     value.rsplitn(3, '.').nth(2).unwrap()
 }
 
-/// Who is there for one cookie. `None` when no browser could send it.
+/// The user of one cookie. `None` if no browser could send it.
 fn who_sends(manager: &LoginManager<Member>, name: &str, value: &[u8]) -> Option<Option<String>> {
     if name.len() + value.len() > 4096 || value.contains(&b';') || value.starts_with(b" ") {
         return None;
@@ -153,7 +153,7 @@ fn in_a_session(lines: &[u8]) {
                 .zip(tokens)
                 .find(|(id, token)| read["_user_id"] == **id && read["_login"] == **token);
             let owner = owner.map(|(id, _)| id);
-            // Whoever signs can also put something else into the session, which ends the login.
+            // A holder of the key can also put something else into the session, which ends the login.
             let mut others = read.clone();
             for key in ["_user_id", "_login"] {
                 others.insert(key.to_owned(), given[0][key].clone());

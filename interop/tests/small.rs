@@ -25,7 +25,7 @@ const CREDENTIALS: &str = "name=mia&password=correct+horse";
 const REMEMBERED: &str = "name=mia&password=correct+horse&remember=yes";
 
 #[test]
-fn who_signs_in_at_one_is_greeted_by_the_other_and_is_fresh_there() {
+fn a_user_who_signs_in_at_one_is_greeted_by_the_other_and_is_fresh_there() {
     let programs = Programs::running();
     // Without a proxy in front, and with one that names the client.
     for header in ["", "X-Forwarded-For: 203.0.113.7\r\n"] {
@@ -115,7 +115,7 @@ fn a_remember_token_of_one_starts_a_session_at_the_other_that_is_not_fresh() {
 }
 
 #[test]
-fn who_signs_out_at_one_is_out_at_the_other_and_not_remembered() {
+fn a_user_who_signs_out_at_one_is_out_at_the_other_and_not_remembered() {
     let programs = Programs::running();
     for (here, there) in programs.both_directions() {
         let mut browser = Browser::new();

@@ -7,7 +7,7 @@ use housekey_axum::{BoxError, LoginManager};
 use crate::settings::Settings;
 use crate::users::{Account, Users};
 
-/// Every setting as on the Flask side. For what the environment leaves open, the preset has Flask's value. `peer` is the
+/// Every setting as on the Flask side. What the environment does not set has Flask's value by the preset. `peer` is the
 /// address that a request came from, where its framework keeps it.
 pub(crate) fn manager(
     settings: &Settings,

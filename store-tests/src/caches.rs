@@ -150,12 +150,12 @@ pub async fn cached(here: &impl LoginStore, elsewhere: &impl LoginStore) -> Logi
     login
 }
 
-/// If another process ends or changes a login, in whatever way, it ends or changes here.
+/// Every way in which another process ends or changes a login takes effect here.
 ///
 /// # Panics
 ///
 /// If the cache does not notice.
-pub async fn what_another_process_does_is_known_here(
+pub async fn changes_by_another_process_are_known_here(
     here: &impl LoginStore,
     elsewhere: &impl LoginStore,
 ) {
@@ -216,7 +216,7 @@ pub async fn what_another_process_does_is_known_here(
 /// # Panics
 ///
 /// If the cache says anything else.
-pub async fn what_this_process_does_is_known_at_once(
+pub async fn changes_by_this_process_are_known_at_once(
     here: &impl LoginStore,
     elsewhere: &impl LoginStore,
 ) {
@@ -322,7 +322,7 @@ pub async fn a_server_that_is_gone_is_not_answered_for(
     until("it is over", here, &login.id, is_gone).await;
 }
 
-/// The logins that are there, and those that have ended, with when the client that ended them was told.
+/// The current logins, and the ended ones with the time when the client that ended them got its answer.
 #[derive(Default)]
 struct Logins {
     live: VecDeque<LoginId>,
@@ -353,8 +353,8 @@ enum Either<S, T> {
 impl<S: LoginStore, T: LoginStore> Busy for Either<S, T> {
     fn name(&self) -> &str {
         match self {
-            Self::Ender(_) => "who ends logins",
-            Self::Reader(_) => "who goes on with them",
+            Self::Ender(_) => "the client that ends logins",
+            Self::Reader(_) => "the client that uses them",
         }
     }
 
@@ -420,7 +420,7 @@ impl<S: LoginStore> Reader<S> {
             && answer(self.store.look_up(&id, NOW)).await?.is_some()
         {
             let since = began.duration_since(ended);
-            assert!(since < LEASE, "a login goes on that ended {since:?} ago");
+            assert!(since < LEASE, "a login that ended {since:?} ago goes on");
         }
         Ok(())
     }
@@ -434,7 +434,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Logins that are used in one process and end in another, while something in between `fails` again and again.
+/// Logins that are used in one process and end in another, while the connection `fails` again and again.
 ///
 /// # Panics
 ///

@@ -57,10 +57,7 @@ pub async fn no_end_of_a_connection_loses_an_answer<S: LoginStore>(
 /// # Panics
 ///
 /// When an answer is lost.
-pub async fn connections_that_lead_nowhere_any_more_are_given_up<S: LoginStore>(
-    network: &Network,
-    store: &Arc<S>,
-) {
+pub async fn dead_connections_are_given_up<S: LoginStore>(network: &Network, store: &Arc<S>) {
     no_end_of_a_connection_loses_an_answer(store, async || network.lose_connections()).await;
 }
 

@@ -21,14 +21,14 @@ const TASKS: usize = 8;
 pub async fn check<S: LoginStore>(one: Arc<S>, other: Arc<S>) {
     let stores = [one, other];
     for _ in 0..ROUNDS {
-        what_is_revoked_is_gone_and_what_logs_in_later_stays(&stores).await;
-        of_two_who_replace_the_same_logins_neither_waits_for_the_other(&stores).await;
-        however_many_log_in_at_once_as_many_stay_as_may(&stores).await;
-        of_many_who_log_in_at_once_as_many_as_may_are_let_in(&stores).await;
+        revoked_logins_are_gone_and_later_ones_stay(&stores).await;
+        two_replacements_of_the_same_logins_do_not_wait_for_each_other(&stores).await;
+        no_more_simultaneous_logins_than_allowed_stay(&stores).await;
+        no_more_simultaneous_logins_than_allowed_are_let_in(&stores).await;
         a_login_that_is_deleted_while_it_is_used_is_gone(&stores).await;
-        of_many_who_create_over_an_expired_login_one_does(&stores).await;
+        only_one_of_many_simultaneous_creations_over_an_expired_login_succeeds(&stores).await;
         a_purge_takes_every_expired_record_once_and_no_other(&stores).await;
-        a_purge_and_a_use_agree_on_who_came_first(&stores).await;
+        a_purge_and_a_use_agree_on_which_came_first(&stores).await;
     }
 }
 
@@ -43,7 +43,7 @@ async fn created<S: LoginStore>(store: &S, record: LoginRecord) -> LoginRecord {
     record
 }
 
-async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(stores: &[Arc<S>; 2]) {
+async fn revoked_logins_are_gone_and_later_ones_stay<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let mut before = Vec::new();
     for _ in 0..TASKS {
         before.push(created(&*stores[0], record("revoked")).await.id);
@@ -63,7 +63,7 @@ async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(sto
                 .expect("create");
             assert!(
                 created.is_done(),
-                "a login goes through whoever is revoked meanwhile"
+                "a login succeeds while others are revoked"
             );
             Vec::new()
         });
@@ -92,7 +92,7 @@ async fn what_is_revoked_is_gone_and_what_logs_in_later_stays<S: LoginStore>(sto
     assert_eq!(listed(&*stores[0], "revoked").await, BTreeSet::new());
 }
 
-async fn of_two_who_replace_the_same_logins_neither_waits_for_the_other<S: LoginStore>(
+async fn two_replacements_of_the_same_logins_do_not_wait_for_each_other<S: LoginStore>(
     stores: &[Arc<S>; 2],
 ) {
     let mut old = Vec::new();
@@ -140,7 +140,7 @@ async fn three_of_many<S: LoginStore>(
     tasks.join_all().await
 }
 
-async fn however_many_log_in_at_once_as_many_stay_as_may<S: LoginStore>(stores: &[Arc<S>; 2]) {
+async fn no_more_simultaneous_logins_than_allowed_stay<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let made = three_of_many(stores, "limited in two processes", u64::MAX).await;
     let ended: BTreeSet<LoginId> = made
         .into_iter()
@@ -156,7 +156,7 @@ async fn however_many_log_in_at_once_as_many_stay_as_may<S: LoginStore>(stores: 
     assert_eq!(left.expect("delete by user").len(), 3);
 }
 
-async fn of_many_who_log_in_at_once_as_many_as_may_are_let_in<S: LoginStore>(stores: &[Arc<S>; 2]) {
+async fn no_more_simultaneous_logins_than_allowed_are_let_in<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let made = three_of_many(stores, "refused in two processes", NOW).await;
     assert_eq!(made.iter().filter(|created| created.is_done()).count(), 3);
     let full = made.iter().filter(|created| **created == Created::Full);
@@ -201,8 +201,10 @@ async fn a_login_that_is_deleted_while_it_is_used_is_gone<S: LoginStore>(stores:
     }
 }
 
-/// The same with several users, of whom none waits for another.
-async fn of_many_who_create_over_an_expired_login_one_does<S: LoginStore>(stores: &[Arc<S>; 2]) {
+/// The same with several users. None waits for another.
+async fn only_one_of_many_simultaneous_creations_over_an_expired_login_succeeds<S: LoginStore>(
+    stores: &[Arc<S>; 2],
+) {
     let expired = LoginRecord {
         last_seen_at: NOW - HOUR,
         expires_at: NOW,
@@ -282,7 +284,7 @@ async fn a_purge_takes_every_expired_record_once_and_no_other<S: LoginStore>(sto
     assert!(stores[1].delete(&alive.id).await.expect("delete"));
 }
 
-async fn a_purge_and_a_use_agree_on_who_came_first<S: LoginStore>(stores: &[Arc<S>; 2]) {
+async fn a_purge_and_a_use_agree_on_which_came_first<S: LoginStore>(stores: &[Arc<S>; 2]) {
     let brief = LoginRecord {
         last_seen_at: NOW - HOUR,
         expires_at: NOW,

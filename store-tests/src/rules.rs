@@ -1,4 +1,4 @@
-//! Rules for every store beyond the conformance suite, whatever its largest number and its batches are.
+//! Rules beyond the conformance suite, for stores with any largest number and any size of batches.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ pub async fn numbers_that_do_not_fit_are_the_largest_that_do(
     }
 }
 
-/// Stores four batches of records of the user `old`, of which one expires each second from [`NOW`] on.
+/// Stores four batches of records of the user `old`. One expires each second, from [`NOW`] on.
 ///
 /// # Panics
 ///

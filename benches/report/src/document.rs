@@ -1,4 +1,4 @@
-//! docs/BENCHMARKS.md, and the places in it for what was measured: between `<!-- mark -->` and `<!-- /mark -->`.
+//! docs/BENCHMARKS.md, and the places in it for measured results: between `<!-- mark -->` and `<!-- /mark -->`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,20 +15,20 @@ fn file() -> PathBuf {
     folder().join("BENCHMARKS.md")
 }
 
-/// Whether [`write`] will find its place, before anything is measured for it.
+/// Whether [`write`] will find its place. Ask before a long measurement.
 ///
 /// # Errors
 ///
-/// When the document cannot be read, or has no such place.
+/// If the document cannot be read, or has no such place.
 pub fn has_place(mark: &str) -> Result<(), BoxError> {
     with(&read()?, mark, "").map(drop)
 }
 
-/// Puts each text between the marks of its name, in place of what was there: all of them, or none.
+/// Puts each text between the marks of its name and replaces what was there: all of them, or none.
 ///
 /// # Errors
 ///
-/// As [`has_place`], and when the document cannot be written.
+/// As [`has_place`], and if the document cannot be written.
 pub fn write<'a>(texts: impl IntoIterator<Item = (&'a str, String)>) -> Result<(), BoxError> {
     let mut document = read()?;
     for (mark, text) in texts {

@@ -1,8 +1,8 @@
-//! Durations, and what is said of many of them.
+//! Durations, and statistics of many of them.
 
 use std::time::Duration;
 
-/// What many operations took, round by round.
+/// How long many operations took, by round.
 #[derive(Clone, Debug, Default)]
 pub struct Figures(Vec<Vec<Duration>>);
 
@@ -12,12 +12,12 @@ impl Figures {
         self.0.push(round);
     }
 
-    /// What half of them take longer than, over all rounds. `None` when there are none.
+    /// The median over all rounds. `None` if there are no durations.
     pub fn median(&self) -> Option<Duration> {
         self.at(0.5)
     }
 
-    /// What one of a hundred takes longer than. Of fewer it would be the longest.
+    /// The 99th percentile. With fewer than a hundred durations that would be the longest.
     pub fn p99(&self) -> Option<Duration> {
         let count = self.0.iter().flatten().count();
         self.at(0.99).filter(|_| count >= 100)
@@ -28,7 +28,7 @@ impl Figures {
         self.0.iter().flatten().max().copied()
     }
 
-    /// How many times as long as others these took: the median in each round, and the median of the rounds.
+    /// How many times as long as others these took: the ratio of the medians in each round, and the median of these ratios.
     pub fn ratio_to(&self, others: &Self) -> Option<f64> {
         let rounds = self.0.iter().zip(&others.0);
         let ratios = rounds.map(|(own, others)| {
@@ -53,7 +53,7 @@ fn at(mut durations: Vec<Duration>, part: f64) -> Option<Duration> {
 
 /// # Panics
 ///
-/// When there are no values.
+/// If there are no values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(figures.max(), Some(Duration::from_secs(200)));
     }
 
-    /// A round in which the machine was twice as slow does not count for one of them alone.
+    /// A round in which the machine was twice as slow does not count against only one of them.
     #[test]
     fn what_is_compared_was_measured_in_the_same_round() {
         let (mut own, mut others) = (Figures::default(), Figures::default());

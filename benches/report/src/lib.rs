@@ -1,4 +1,4 @@
-//! What the benches have in common when they say what they measured.
+//! Code that the benches share to report their results.
 
 pub mod document;
 mod figures;
@@ -9,5 +9,5 @@ pub use figures::{Figures, counted, median, three_digits, written};
 pub use progress::{Line, Progress};
 pub use table::{Row, Table};
 
-/// Whatever went wrong.
+/// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

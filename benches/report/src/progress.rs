@@ -1,25 +1,25 @@
-//! A line on standard error that says how far a measurement is.
+//! A line on standard error that shows the progress of a measurement.
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 
-/// One line, written over where there is a terminal; elsewhere nothing is said.
+/// One line, overwritten on a terminal; elsewhere nothing is printed.
 #[derive(Debug, Default)]
 pub struct Line {
-    /// How long the one was that is there.
+    /// The length of the line on the screen.
     length: usize,
 }
 
 impl Line {
-    /// In place of what was said before.
+    /// Replaces the line.
     pub fn say(&mut self, text: &str) {
         if stderr().is_terminal() {
             let before = std::mem::replace(&mut self.length, text.chars().count());
-            // Spaces over what a longer one has left.
+            // Spaces cover the rest of a longer line.
             let _ = write!(stderr(), "\r{text:before$}");
         }
     }
 
-    /// What comes next has a line of its own.
+    /// Starts a new line.
     pub fn end(&mut self) {
         if std::mem::take(&mut self.length) > 0 {
             eprintln!();
@@ -27,7 +27,7 @@ impl Line {
     }
 }
 
-/// How many rounds are done.
+/// Counts finished rounds.
 #[derive(Debug)]
 pub struct Progress {
     title: String,
@@ -37,7 +37,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of so many rounds.
+    /// Of this many rounds.
     pub fn new(title: &str, steps: u32) -> Self {
         eprintln!("{title}: {steps} rounds");
         Self {
@@ -48,7 +48,7 @@ impl Progress {
         }
     }
 
-    /// Another one is done.
+    /// One more round is finished.
     pub fn step(&mut self) {
         self.done += 1;
         let Self {

@@ -4,27 +4,27 @@ use std::fmt::Write as _;
 
 /// A table of figures.
 pub struct Table {
-    /// Between which marks it stands in the document.
+    /// The name of its marks in the document.
     pub mark: String,
-    /// What stands above it.
+    /// The title above it.
     pub title: String,
     columns: Vec<String>,
     /// From top to bottom.
     pub rows: Vec<Row>,
-    /// What has to be known of single rows.
+    /// Notes on single rows.
     pub notes: Vec<String>,
 }
 
 /// A row of a [`Table`].
 pub struct Row {
-    /// What it is about.
+    /// Its name.
     pub name: String,
-    /// One for each column.
+    /// One cell for each column.
     pub cells: Vec<String>,
 }
 
 impl Table {
-    /// One without rows.
+    /// A table without rows.
     pub fn new(mark: &str, title: &str, columns: &[&str]) -> Self {
         Self {
             mark: mark.to_owned(),
@@ -35,7 +35,7 @@ impl Table {
         }
     }
 
-    /// Its title, the table, the notes below it.
+    /// The title, the table, and the notes below it.
     pub fn markdown(&self) -> String {
         let mut text = format!("**{}**\n\n| |", self.title);
         for column in &self.columns {

@@ -1,4 +1,4 @@
-//! Where housekey's own cost comes from: kinds of users, settings and requests, all on one small site.
+//! The parts of housekey's own cost: kinds of users, settings and requests, all on one small site.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::in_process::{Asked, Fault, sign_in};
 use crate::requests::{Kind, LOGIN_PAGE, navigation};
 use crate::sites::{BoxError, Site, greeting, public, with_public_pages};
 
-/// All of them. The first is the one that the others are compared with.
+/// All rows. The others are compared with the first.
 pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
     let keys = || SecretKeys::new("5d41402abc4b2a76b9719d911017c592");
     let safe = LoginManager::new(keys()?, members()).login_view(LOGIN_PAGE);
@@ -37,7 +37,7 @@ pub(crate) async fn contenders() -> Result<Vec<Asked>, BoxError> {
         let is_compressed = |cookie: &String| compressed.iter().any(|it| cookie.contains(it));
         let is_compressed = cookies.iter().any(is_compressed);
         let has_values = cookies.iter().any(|it| it.contains("session-values="));
-        // Else something else than the row says would be measured.
+        // Otherwise the row would not measure what it says.
         let is_long = query == "?cart=80";
         match is_compressed == is_long && cookies.len() == 3 + usize::from(has_values) {
             true => Ok(navigation(&cookies)),
@@ -222,7 +222,7 @@ impl UserLoader<Member> for Members {
     }
 }
 
-/// What any layer costs in axum, which boxes a service and a future more for it.
+/// The cost of any layer in axum, which boxes one more service and future for it.
 #[derive(Clone)]
 struct DoesNothing;
 

@@ -1,4 +1,4 @@
-//! What is left of the bare site's throughput over HTTP: each server on one core, the load on the other.
+//! How much of the bare site's throughput is left over HTTP: each server on one core, the load on the other.
 //!
 //! A round measures all contenders, one right after another, and compares each with its bare site in the same round.
 //! The tables have the medians of the rounds.
@@ -52,7 +52,7 @@ const SCALE: [Setting; 3] = [
     },
 ];
 
-/// Measures all, and gives the tables; writes the charts if that is wanted.
+/// Measures all contenders and returns the tables. Writes the charts on request.
 pub(crate) fn measure_all(options: &Http) -> Result<Vec<Table>, BoxError> {
     let mut tables = Vec::new();
     for users in [UsersIn::Memory, UsersIn::Sqlite] {
@@ -110,7 +110,7 @@ fn measure_scale(options: &Http) -> Result<Table, BoxError> {
 
 struct Ratios {
     table: Table,
-    /// By row, and in each by kind.
+    /// By row, and in each row by kind.
     ratios: Vec<(Contender, [f64; 3])>,
 }
 
@@ -141,7 +141,7 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
         running.push(site);
     }
 
-    // By contender, kind and round: requests a second.
+    // By contender, kind and round: requests per second.
     let mut rates = vec![[const { Vec::new() }; 3]; running.len()];
     let mut progress = Progress::new(&title, options.rounds);
     for _ in 0..options.rounds {
@@ -204,7 +204,7 @@ fn draw(ratios: &Ratios) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A server, which is stopped when this is dropped.
+/// A server. Dropping this stops it.
 struct Running {
     contender: Contender,
     setting: Setting,
@@ -213,7 +213,7 @@ struct Running {
     address: String,
     login: Vec<String>,
     sets_cookies: Vec<&'static str>,
-    /// Of users and logins.
+    /// A folder for users and logins.
     _folder: tempfile::TempDir,
 }
 
@@ -272,7 +272,7 @@ impl Running {
             sets_cookies: Vec::new(),
             _folder: folder,
         };
-        // Ours chooses its port itself, and says which.
+        // Our servers choose a free port and print it.
         if let Some(stdout) = site.server.stdout.take() {
             BufReader::new(stdout).read_line(&mut site.address)?;
             site.address.truncate(site.address.trim_end().len());
@@ -305,7 +305,7 @@ impl Running {
         command.arg(format!("-c{connections}"));
         command.arg(format!("-d{seconds}s"));
         for (name, value) in &navigation(&kind.cookies(&self.login)) {
-            // Spelled otherwise, wrk would send a second one.
+            // In another spelling, wrk would send the field twice.
             let name = if name == "host" {
                 "Host"
             } else {
@@ -342,7 +342,7 @@ impl Running {
         }
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a new connection.
     fn ask(&self, method: &str, path: &str, headers: &HeaderMap) -> Result<Answer, BoxError> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -360,7 +360,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // gunicorn takes its worker along when it is asked, and not when it is killed.
+        // gunicorn stops its worker when it is asked to stop, but not when it is killed.
         let asked = Command::new("kill")
             .arg(self.server.id().to_string())
             .status();
@@ -371,7 +371,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something listens.
+/// Waits until the server listens.
 fn wait_for(server: &mut Child, address: &str) -> Result<(), BoxError> {
     for _ in 0..200 {
         if let Some(status) = server.try_wait()? {

@@ -1,8 +1,7 @@
 //! What a request costs in this process, without a network: in nanoseconds or in allocations.
 //!
-//! Rounds are interleaved: each asks every contender, in an order that turns, so that whatever else the machine does
-//! meets all of them. The tables have the medians of the rounds, and the medians of the differences to the bare site in
-//! the same round.
+//! Rounds are interleaved: each asks every contender, in a rotating order, so that other work on the machine affects all of
+//! them. The tables have the medians of the rounds, and the medians of the differences to the bare site in the same round.
 
 #[cfg(not(feature = "allocations"))]
 use std::time::Instant;
@@ -16,23 +15,23 @@ use crate::sites::{BoxError, CONTENDERS, Server, Site};
 use crate::users::{Users, UsersIn};
 use crate::{InProcess, detail, requests};
 
-/// Requests that are made beforehand. Few enough to stay in the processor's cache.
+/// Requests made in advance: few enough to stay in the processor's cache.
 const BATCH: usize = 32;
 
-/// A site and what it is asked.
+/// A site and the requests for it.
 pub(crate) struct Asked {
     pub(crate) name: String,
-    /// Which of the others it is compared with.
+    /// The index of the contender that it is compared with.
     bare: usize,
     site: Site,
     request: Request<()>,
 }
 
-/// Why an answer is not what it has to be.
+/// Why an answer is wrong.
 pub(crate) type Fault<'a> = &'a dyn Fn(StatusCode, &HeaderMap, &str) -> Option<String>;
 
 impl Asked {
-    /// Asks once, and complains about what is not as it has to be. Says, too, whether the answer sets a cookie.
+    /// Asks once, and checks the answer. Returns whether it sets a cookie.
     pub(crate) async fn new(
         name: impl Into<String>,
         bare: usize,
@@ -62,7 +61,7 @@ fn request(method: Method, path: &str, headers: &HeaderMap) -> Result<Request<()
     Ok(request)
 }
 
-/// The cookies that a browser has after signing in.
+/// A browser's cookies after signing in.
 pub(crate) async fn sign_in(site: &Site, path: &str) -> Result<Vec<String>, BoxError> {
     let answer = site
         .answer(&request(Method::POST, path, &navigation(&[]))?)
@@ -73,7 +72,7 @@ pub(crate) async fn sign_in(site: &Site, path: &str) -> Result<Vec<String>, BoxE
     Ok(cookies_set(&answer.headers))
 }
 
-/// Measures all, and gives the tables.
+/// Measures all contenders and returns the tables.
 pub(crate) fn measure_all(runtime: &Runtime, options: &InProcess) -> Result<Vec<Table>, BoxError> {
     let mut tables = Vec::new();
     for users in [UsersIn::Memory, UsersIn::Sqlite] {
@@ -100,7 +99,7 @@ pub(crate) fn measure_all(runtime: &Runtime, options: &InProcess) -> Result<Vec<
     Ok(tables)
 }
 
-/// Asks one contender alone, without measuring: for a profiler.
+/// Asks one contender without measuring, for a profiler.
 pub(crate) fn ask_only(runtime: &Runtime, name: &str, options: &InProcess) -> Result<(), BoxError> {
     let folder = tempfile::tempdir()?;
     let mut all = runtime.block_on(detail::contenders())?;
@@ -117,7 +116,7 @@ pub(crate) fn ask_only(runtime: &Runtime, name: &str, options: &InProcess) -> Re
     Ok(())
 }
 
-/// Every contender but those in Python with each kind of request, and the table that they fill.
+/// Every contender except those in Python, with each kind of request, and an empty table for them.
 async fn beside_peers(
     users: UsersIn,
     folder: &std::path::Path,
@@ -132,7 +131,7 @@ async fn beside_peers(
     );
     let users = Users::new(users, folder).await?;
     let mut all: Vec<Asked> = Vec::new();
-    // Those that are compared with a bare site follow it.
+    // Contenders follow the bare site that they are compared with.
     let mut bare = 0;
     for contender in CONTENDERS {
         if matches!(contender.server(), Server::Flask { .. }) {
@@ -173,7 +172,7 @@ async fn beside_peers(
     Ok((all, table))
 }
 
-/// Fills rows of as many cells as there are kinds: a bare site's with what it costs, others with what they add.
+/// Fills rows with one cell for each kind: the cost for a bare site, the added cost for others.
 fn fill(table: &mut Table, asked: &[Asked], costs: &[Vec<f64>], kinds: usize) {
     for (index, over) in over_bare(asked, costs).into_iter().enumerate() {
         table.rows[index / kinds]
@@ -202,7 +201,7 @@ fn over_bare(asked: &[Asked], costs: &[Vec<f64>]) -> Vec<Over> {
     .collect()
 }
 
-/// What a request cost each contender, round by round.
+/// The cost of a request for each contender, by round.
 fn rounds(runtime: &Runtime, all: &[Asked], options: &InProcess, title: &str) -> Vec<Vec<f64>> {
     let mut costs = vec![Vec::new(); all.len()];
     let mut progress = Progress::new(title, options.rounds);
@@ -219,7 +218,7 @@ fn rounds(runtime: &Runtime, all: &[Asked], options: &InProcess, title: &str) ->
     costs
 }
 
-/// What a request costs, on average.
+/// The average cost of a request.
 fn cost(runtime: &Runtime, asked: &Asked, iterations: u32) -> f64 {
     let batches = iterations.div_ceil(BATCH as u32);
     let mut cost = 0.0;

@@ -141,7 +141,7 @@ fn serve(options: &Serve) -> Result<(), BoxError> {
     }
 }
 
-/// One thread, as the one worker that each server has.
+/// One thread, like the one worker of each server.
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,22 +1,22 @@
-//! What every site is asked, and what it has to answer.
+//! The requests to every site, and the right answers.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 /// The body of the public page.
 pub(crate) const PUBLIC: &str = "Hello everybody";
-/// The body of the protected page, for who is signed in.
+/// The body of the protected page for a signed-in user.
 pub(crate) const PROTECTED: &str = "Hello mia";
-/// Where a visitor who is not signed in is sent.
+/// The login page that visitors without a login are sent to.
 pub(crate) const LOGIN_PAGE: &str = "/sign-in";
 
 /// The three requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A page for who is signed in, by who is.
+    /// The protected page, with a login.
     Protected,
-    /// A page that asks nobody, with the login's cookies.
+    /// A page that looks up nobody, with the login's cookies.
     Public,
-    /// The protected page, by a visitor.
+    /// The protected page, without a login.
     Denied,
 }
 
@@ -46,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// The cookies that go along, of those that signing in gave.
+    /// The cookies to send, of those that signing in set.
     pub(crate) fn cookies(self, login: &[String]) -> Vec<String> {
         let theme = "theme=dark".to_owned();
         match self {
@@ -55,7 +55,7 @@ impl Kind {
         }
     }
 
-    /// Why an answer is not what it has to be.
+    /// Why an answer is wrong.
     pub(crate) fn fault(
         self,
         status: StatusCode,
@@ -78,7 +78,7 @@ impl Kind {
     }
 }
 
-/// The headers of a browser that was told to go to a page.
+/// The headers of a browser that follows a link or an entered address.
 pub(crate) fn navigation(cookies: &[String]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in [

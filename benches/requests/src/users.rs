@@ -1,4 +1,4 @@
-//! The users of every site: a table in memory or in SQLite, looked up in the same way by all.
+//! The users of every site: a table in memory or in SQLite, which all sites look up in the same way.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 /// How many users there are. One of them signs in.
 const COUNT: i64 = 1000;
 
-/// Who signs in.
+/// The user who signs in.
 pub(crate) const MIA: &str = "471";
 
 /// A row of the table.
@@ -18,11 +18,11 @@ pub(crate) const MIA: &str = "471";
 pub(crate) struct Member {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// Stands for the password's hash, on which logins depend in the libraries that know such a thing.
+    /// In place of the password's hash, which some libraries bind logins to.
     pub(crate) stamp: Vec<u8>,
 }
 
-/// Where the users are.
+/// Where the users are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum UsersIn {
     Memory,
@@ -97,7 +97,7 @@ impl Users {
     }
 }
 
-/// A file with the settings that sqlx's users are advised to have.
+/// A file with the settings that sqlx recommends.
 pub(crate) async fn pool(file: &Path) -> Result<SqlitePool, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)

@@ -1,6 +1,7 @@
-//! Records that are kept in the process: what looking one up takes, and how long a login that another process has ended goes on.
+//! Records that are kept in the process: how long a look-up takes, and how long a login goes on after another process has
+//! ended it.
 //!
-//! The other process is another store, which shares nothing with the first but the server.
+//! The other process is another store, which shares only the server with the first.
 
 use std::time::{Duration, Instant};
 
@@ -19,22 +20,22 @@ use crate::progress::Progress;
 const ENDED: usize = 500;
 /// How often each record is looked up before that.
 const LOOKS: usize = 20;
-/// Until when the cache has to have something.
+/// How soon the cache must have a record.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a way to a server takes.
+/// The times of one way to a server.
 #[derive(Default)]
 pub(crate) struct Cached {
     pub(crate) name: &'static str,
     /// Without a cache.
     pub(crate) loads: Figures,
-    /// With what was read before, if it can be kept.
+    /// With a cache, if the record was kept.
     pub(crate) hits: Figures,
-    /// From the answer to who has ended it until the first refusal here.
+    /// From the answer to the process that ended it until the first refusal here.
     pub(crate) late: Figures,
 }
 
-/// Each store, and each way to its server, of those that are measured.
+/// Each store, and each way to its server.
 pub(crate) async fn measure(places: &Places) -> Result<Vec<Cached>, BoxError> {
     let mut measured = Vec::new();
     for kind in &places.kinds {
@@ -113,7 +114,7 @@ impl Cached {
         self.endings(cached, elsewhere).await
     }
 
-    /// By turns, so that whatever else the machine does meets both.
+    /// In turns, so that other work on the machine affects both.
     async fn looks(
         &mut self,
         plain: &impl LoginStore,
@@ -153,7 +154,7 @@ impl Cached {
         here: &impl LoginStore,
         elsewhere: &impl LoginStore,
     ) -> Result<(), BoxError> {
-        // Others than those above.
+        // Other records than above.
         let mut population = Population::new(2000);
         let mut progress = Progress::new(format!("ending logins of {}", self.name), ENDED as u64);
         let mut late = Vec::new();
@@ -175,7 +176,7 @@ impl Cached {
     }
 }
 
-/// When a look-up first says whether it is kept, or that there is nothing, as it is to be.
+/// The time when a look-up first reports the expected state: kept, or gone.
 async fn until(
     store: &impl LoginStore,
     id: LoginId,

@@ -1,8 +1,8 @@
-//! What an operation of a login store takes, with few records and with many, and while expired ones are purged.
+//! How long an operation of a login store takes, with few records and with many, and while expired ones are purged.
 //!
-//! The stores are asked through [`LoginStore`](housekey::records::LoginStore), as housekey asks them; beside each stands
-//! the plainest look-up of its database. What is compared is measured by turns, so that whatever else the machine does
-//! meets all of it.
+//! The stores are called through [`LoginStore`](housekey::records::LoginStore), as housekey calls them. Beside each stands
+//! the plainest look-up of its database. Everything that is compared is measured in turns, so that other work on the
+//! machine affects all of it.
 
 mod backends;
 mod caches;
@@ -29,7 +29,7 @@ use progress::Progress;
 use purge::Purged;
 use report::Sizes;
 
-/// Between which marks `--write` puts the tables.
+/// The marks of the tables for `--write`.
 const MARK: &str = "stores";
 
 #[tokio::main]
@@ -62,7 +62,7 @@ async fn run(options: Options) -> Result<(), BoxError> {
         _ = tokio::signal::ctrl_c() => {
             eprintln!("stopping, and deleting what was made");
             bench.abort();
-            // It ends where it waits next.
+            // It ends at its next wait.
             let _ = bench.await;
             Err("stopped".into())
         }
@@ -154,7 +154,7 @@ fn operations_of(
         .collect()
 }
 
-/// A store with so many records.
+/// A store with this many records.
 async fn contender(
     places: &Places,
     kind: Kind,
@@ -210,8 +210,8 @@ async fn filled<B: Backend>(
     let records = population.expired(expired).chain(population.first());
     let records = Progress::new(what, count).over(records);
     backend.fill(records).await?;
-    // What is left to be written is written now, and not while something is measured. Where there is no such program,
-    // it is written when the system thinks fit.
+    // Flushes pending writes to disk now, and not during a measurement. Without this program, the system writes them when
+    // it likes.
     let _ = tokio::task::spawn_blocking(|| Command::new("sync").status()).await?;
     Ok(Filled {
         backend,

@@ -1,4 +1,4 @@
-//! Single operations, one after the other, at stores of several sizes by turns.
+//! Single operations, one after the other, at stores of several sizes in turns.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use crate::backends::Backend;
 use crate::population::{LIFETIME, Population};
 use crate::progress::Progress;
 
-/// In how many rounds everything is measured.
+/// How many rounds there are.
 const ROUNDS: usize = 40;
-/// Before it counts: connections are made, statements are prepared.
+/// Before the measurement: connections are opened, statements are prepared.
 const WARM_UP: usize = 20;
 /// How many records a purge deletes.
 const BATCH: usize = 100;
-/// How many logins a user may have: a manager's own limit.
+/// How many logins a user may have: a manager's default.
 const LOGINS: usize = 100;
-/// Of how many other operations there is one purge, since it does so much more.
+/// One purge for this many other operations, because a purge does so much more.
 const PURGED_OF: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Operation {
         Self::Purge,
     ];
 
-    /// As the table names it.
+    /// Its name in the tables.
     pub(crate) fn name(self, contender: &dyn Contender) -> Option<String> {
         let name = match self {
             Self::Plain => return contender.plain().map(str::to_owned),
@@ -66,7 +66,7 @@ pub(crate) trait Contender: Send + Sync {
     /// Its [`Backend::PLAIN`].
     fn plain(&self) -> Option<&'static str>;
 
-    /// Does an operation so many times, each with another record, and says how long each took.
+    /// Does an operation this many times, each with another record, and returns how long each took.
     fn measure(&mut self, operation: Operation, times: usize) -> Pending<'_, Vec<Duration>>;
 }
 
@@ -99,7 +99,7 @@ impl<B: Backend> Contender for Filled<B> {
     }
 }
 
-/// How long it took, and whether the answer was what it has to be.
+/// How long it took, and whether the answer was right.
 async fn once<B: Backend>(
     operation: Operation,
     filled: &mut Filled<B>,
@@ -136,7 +136,7 @@ async fn once<B: Backend>(
             let record = population.add();
             let limit = Limit {
                 count: LOGINS,
-                // No expired record goes along that is to be purged.
+                // So long ago that no record has expired and is deleted along with it.
                 now: 0,
                 spared_since: u64::MAX,
             };
@@ -163,7 +163,7 @@ async fn timed<T>(
     Ok((answer, start.elapsed()))
 }
 
-/// A second later than the one before: so it is never too soon for a record to be touched again.
+/// A second later than the one before, so that a record can always be touched again.
 pub(crate) fn next_touch(population: &mut Population) -> Touch {
     population.now += 1;
     Touch {
@@ -173,7 +173,7 @@ pub(crate) fn next_touch(population: &mut Population) -> Touch {
     }
 }
 
-/// What each operation took each contender.
+/// The times of each operation for each contender.
 pub(crate) async fn measure(
     contenders: &mut [Box<dyn Contender>],
     operations: usize,
@@ -195,7 +195,7 @@ pub(crate) async fn measure(
     Ok(figures)
 }
 
-/// Every operation, each by all contenders, in an order that turns.
+/// Every operation, each by all contenders, in a rotating order.
 async fn round(
     contenders: &mut [Box<dyn Contender>],
     number: usize,

@@ -1,4 +1,4 @@
-//! What the command line says.
+//! The options of the command line.
 
 use std::path::PathBuf;
 
@@ -59,7 +59,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// `None` when only help is asked for.
+    /// `None` if only help was asked for.
     pub(crate) fn read(
         mut arguments: impl Iterator<Item = String>,
     ) -> Result<Option<Self>, BoxError> {
@@ -82,7 +82,7 @@ impl Options {
                 "--operations" => options.operations = operations(&value()?)?,
                 "--markdown" => options.markdown = Some(value()?.into()),
                 "--write" => options.write = true,
-                _ => return Err(format!("{argument:?} is no option; --help lists them").into()),
+                _ => return Err(format!("{argument:?} is not an option; --help lists them").into()),
             }
         }
         if options.stores.is_empty() {
@@ -103,7 +103,7 @@ fn store(name: &str) -> Result<Kind, BoxError> {
 fn records(list: &str) -> Result<Vec<u64>, BoxError> {
     let numbers: Result<Vec<u64>, _> = list.split(',').map(str::parse).collect();
     match numbers {
-        // Fewer are soon all deleted.
+        // With fewer, all of them would soon be deleted.
         Ok(numbers) if numbers[0] >= 1000 && numbers.is_sorted_by(|a, b| a < b) => Ok(numbers),
         _ => Err(format!(
             "--records: {list:?} should be numbers with commas between them, ascending, from 1000 on"

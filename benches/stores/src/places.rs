@@ -1,4 +1,4 @@
-//! Where the stores are made.
+//! Where the stores are created.
 
 use housekey_postgres::PostgresLoginStore;
 use tempfile::TempDir;
@@ -7,7 +7,7 @@ use crate::BoxError;
 use crate::backends::{self, Postgres, PostgresServer, Redis, RedisServer, Sqlite};
 use crate::options::{Kind, Options};
 
-/// Where the stores are to be, and nothing else is. The folder goes with it.
+/// A folder, a schema and a prefix for the stores. Dropping this deletes the folder.
 pub(crate) struct Places {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) skipped: Vec<&'static str>,
@@ -63,7 +63,7 @@ impl Places {
         Ok(true)
     }
 
-    /// Deletes what was made on the servers.
+    /// Deletes everything that was created on the servers.
     pub(crate) async fn remove(&self) -> Result<(), BoxError> {
         if let Some(postgres) = &self.postgres {
             postgres.remove().await?;
@@ -83,7 +83,7 @@ impl Places {
         server.open(name).await
     }
 
-    /// A table that is there, by another way.
+    /// An existing table, over another connection.
     pub(crate) fn postgres_at(
         &self,
         url: &str,
@@ -98,7 +98,7 @@ impl Places {
         Ok(server.open(name))
     }
 
-    /// What the databases are, and how careful they are with what they have answered.
+    /// The versions of the databases, and their durability settings.
     pub(crate) async fn about(&self) -> Result<Vec<String>, BoxError> {
         let mut about = Vec::new();
         if self.kinds.contains(&Kind::Sqlite) {

@@ -1,25 +1,25 @@
-//! The logins that a store is filled with: made from their numbers, so that none of them needs to be remembered.
+//! The logins that a store is filled with. They are computed from their numbers, so none has to be kept.
 
 use housekey::records::{LoginId, LoginRecord};
 
-/// When it all takes place, in seconds since 1970.
+/// The present, in seconds since 1970.
 const START: u64 = 1_700_000_000;
 const DAY: u64 = 24 * 60 * 60;
 /// How long a login lives after it was last used.
 pub(crate) const LIFETIME: u64 = 14 * DAY;
-/// How long ago the oldest of those logins was made that have not expired.
+/// The age of the oldest login that has not expired.
 const SPAN: u64 = 10 * DAY;
-/// Nobody has used the expired ones for longer than they live.
+/// Nobody has used the expired logins for longer than they live.
 const AGO: u64 = SPAN + LIFETIME + 5 * DAY;
 /// How many logins a user has.
 const EACH: u64 = 5;
-/// The number of the first login that has expired.
+/// The number of the first expired login.
 const FIRST_EXPIRED: u64 = 1 << 40;
 
-/// The logins of one store, and what time it is there.
+/// The logins of one store, and its present time.
 pub(crate) struct Population {
     count: u64,
-    /// The numbers of the records that are there and have not expired.
+    /// The numbers of the records that exist and have not expired.
     live: Vec<u64>,
     next: u64,
     next_expired: u64,
@@ -39,14 +39,14 @@ impl Population {
         }
     }
 
-    /// Those that are there from the beginning, the oldest first, as a database has them that nobody has filled at once.
+    /// The records at the start, the oldest first, in the order of a database that was not filled all at once.
     pub(crate) fn first(&self) -> impl Iterator<Item = LoginRecord> + Send + use<> {
         let (count, users) = (self.count, self.users());
         (0..count)
             .map(move |number| record(number, number % users, START - SPAN + number * SPAN / count))
     }
 
-    /// More that have expired, the longest ago first.
+    /// More expired records, the oldest first.
     pub(crate) fn expired(
         &mut self,
         many: u64,
@@ -60,14 +60,14 @@ impl Population {
         })
     }
 
-    /// One of those that have not expired: which, and whose.
+    /// A record that has not expired, and its user.
     pub(crate) fn any(&mut self) -> (LoginId, String) {
         let index = self.any_index();
         let number = self.live[index];
         (id(number), self.user_of(number))
     }
 
-    /// A new one, which was made just now. From now on it is one of them.
+    /// A new login, made just now. It counts as one of the records from now on.
     pub(crate) fn add(&mut self) -> LoginRecord {
         let number = self.next;
         self.next += 1;
@@ -80,7 +80,7 @@ impl Population {
         }
     }
 
-    /// One of them, which from now on is none any more.
+    /// Removes one of them.
     pub(crate) fn take(&mut self) -> LoginId {
         let index = self.any_index();
         id(self.live.swap_remove(index))
@@ -121,7 +121,7 @@ fn id(number: u64) -> LoginId {
     LoginId::from_bytes(bytes)
 }
 
-/// As long as housekey's is, for a login that is remembered.
+/// As long as housekey's for a remembered login.
 fn data(number: u64, created_at: u64) -> String {
     let digest = |which: u64| {
         let parts = [0, 1, 2].map(|part| mix(number ^ (which * 3 + part) << 56));
@@ -136,7 +136,7 @@ fn data(number: u64, created_at: u64) -> String {
     )
 }
 
-/// Another number for each number, which looks drawn at random (SplitMix64).
+/// A pseudo-random number for each number, without repetitions (SplitMix64).
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -151,10 +151,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_be_live_is_live_and_what_is_to_have_expired_has() {
+    fn records_meant_to_live_are_live_and_those_meant_to_have_expired_have() {
         let mut population = Population::new(1000);
         let live: Vec<_> = population.first().collect();
-        // As late as it can become.
+        // The latest possible time.
         let late = START + 100_000;
         assert!(live.iter().all(|record| record.expires_at > late));
         assert!(live.iter().all(|record| record.last_seen_at <= START));

@@ -1,4 +1,4 @@
-//! What is said on the standard error while something takes long.
+//! Progress on standard error during a long step.
 
 use std::time::{Duration, Instant};
 

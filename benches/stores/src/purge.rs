@@ -1,4 +1,4 @@
-//! Loads and touches as requests bring them, while nothing else goes on, and while expired records are purged.
+//! Loads and touches at the rate of requests, without other work and during a purge of expired records.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,16 +16,16 @@ use crate::operations::{Filled, next_touch};
 use crate::population::Population;
 use crate::progress::Progress;
 
-/// As much as `LoginManager::delete_expired_logins` asks for at a time.
+/// As many as `LoginManager::delete_expired_logins` deletes at a time.
 const BATCH: usize = 1000;
-/// How long from one request to the next. Each loads a record.
+/// The time between two requests. Each loads a record.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Of how many requests one notes that the login was used.
+/// One of this many requests notes that the login was used.
 const TOUCHES: u64 = 20;
-/// How long there is nothing but requests.
+/// How long there are only requests.
 const CALM: Duration = Duration::from_secs(5);
 
-/// What the operations took that requests need.
+/// The times of the operations that requests need.
 #[derive(Default)]
 pub(crate) struct Traffic {
     pub(crate) loads: Figures,
@@ -38,7 +38,7 @@ pub(crate) struct Purged {
     pub(crate) took: Duration,
 }
 
-/// Purges so many expired records, which are in the store beside the live ones.
+/// Purges this many expired records, which are in the store beside the live ones.
 pub(crate) async fn measure<B: Backend>(
     what: String,
     filled: Filled<B>,
@@ -77,7 +77,7 @@ pub(crate) async fn measure<B: Backend>(
 
 type Outcome = Result<(Traffic, Population), BoxError>;
 
-/// Requests that come from outside, whether the ones before have been answered or not.
+/// Requests that arrive at a fixed rate, whether the ones before have been answered or not.
 struct Requests {
     thread: Option<thread::JoinHandle<Outcome>>,
     enough: Arc<AtomicBool>,
@@ -87,7 +87,7 @@ impl Requests {
     fn start<S: LoginStore + Clone>(store: S, population: Population) -> Self {
         let (runtime, enough) = (Handle::current(), Arc::new(AtomicBool::new(false)));
         let until = Arc::clone(&enough);
-        // A thread that does nothing else: what keeps the runtime from its work does not keep requests from coming.
+        // A thread of its own: whatever delays the runtime does not delay the requests.
         let thread = thread::spawn(move || come(&store, population, &runtime, &until));
         Self {
             thread: Some(thread),
@@ -95,7 +95,7 @@ impl Requests {
         }
     }
 
-    /// No more come. Those that are there are waited for.
+    /// Sends no more, and waits for those under way.
     async fn end(mut self) -> Outcome {
         self.enough.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("it is taken once");
@@ -135,7 +135,7 @@ fn come<S: LoginStore + Clone>(
             let touch = next_touch(&mut population);
             requests.spawn_on(
                 async move {
-                    // Not noted when one that came later has overtaken it.
+                    // Not noted if a later request has overtaken it.
                     store.touch(&id, touch).await?;
                     Ok(Answered::Touch(came.elapsed()))
                 },

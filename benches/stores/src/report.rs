@@ -7,15 +7,15 @@ use bench_report::{Figures, counted, three_digits, written};
 use crate::caches::Cached;
 use crate::purge::Purged;
 
-/// What one store took for its operations.
+/// The times of one store's operations.
 pub(crate) struct Sizes {
     pub(crate) store: &'static str,
     pub(crate) records: Vec<u64>,
-    /// The operation's name, and the figures with each number of records.
+    /// The operation's name, and its figures by number of records.
     pub(crate) operations: Vec<(String, Vec<Figures>)>,
 }
 
-/// A store's operations: a median and a p99 for each number of records, and how the largest compares to the smallest.
+/// A store's operations: median and p99 for each number of records, and the ratio of the largest to the smallest.
 pub(crate) fn sizes(of: &Sizes) -> String {
     let mut table = format!("| {} |", of.store);
     for count in &of.records {
@@ -44,7 +44,7 @@ pub(crate) fn sizes(of: &Sizes) -> String {
     table + "\n"
 }
 
-/// What requests took, without and with a purge.
+/// The times of requests, without and with a purge.
 pub(crate) fn purges(live: u64, expired: u64, stores: &[(&'static str, Purged)]) -> String {
     let mut table =
         "| | median | p99 | longest | median, purging | p99, purging | longest, purging |\n\
@@ -78,7 +78,7 @@ pub(crate) fn purges(live: u64, expired: u64, stores: &[(&'static str, Purged)])
     table + "\n"
 }
 
-/// What a record takes that was read before, and how late its end is known.
+/// How long it takes to look up a record that was read before, and how late its end is noticed.
 pub(crate) fn caches(ways: &[Cached]) -> String {
     let mut table = "| | load, median | p99 | look up, kept in the process, median | p99 \
          | ended in another process until refused here, median | p99 | longest |\n|---|--:|--:|--:|--:|--:|--:|--:|"

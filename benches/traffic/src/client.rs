@@ -1,4 +1,4 @@
-//! What a browser does: it keeps a connection open, and the cookies that it is given.
+//! A browser: it keeps a connection open, and the cookies that it gets.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 
 use crate::site::{ACCOUNT, LOGIN, REMEMBER_COOKIE, SESSION_COOKIE, greeting};
 
-/// Nobody waits for longer. A storm on a slow machine takes a while.
+/// The longest that anybody waits. A storm on a slow machine takes a while.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A connection that is kept open, for one request after the other.
+/// An open connection, for one request after the other.
 pub(crate) struct Connection {
     address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
@@ -27,7 +27,7 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Its faults are those of the requests on it.
+        // Its errors are those of the requests on it.
         tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -90,7 +90,7 @@ impl Connection {
     }
 }
 
-/// What a browser sends with the form of the login page.
+/// The body of a posted login form.
 pub(crate) fn credentials(name: &str, password: &str, remember: bool) -> String {
     let remember = if remember { "&remember=on" } else { "" };
     let encoded = |text: &str| text.replace(' ', "+");
@@ -109,7 +109,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// `Err` with what came in its place, unless this is the page of who is signed in.
+    /// `Err` with the answer, unless this is the page of a signed-in user.
     pub(crate) fn must_be_page_of(&self, name: &str) -> Result<(), BoxError> {
         self.must(
             "the page of who is signed in",
@@ -157,14 +157,14 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
-    /// Those of a browser that had none before this answer.
+    /// The cookies of a browser that had none before this answer.
     pub(crate) fn of(answer: &Answer) -> Self {
         let mut cookies = Self::default();
         cookies.take(answer);
         cookies
     }
 
-    /// Takes over what an answer sets and deletes.
+    /// Applies the cookies that an answer sets and deletes.
     pub(crate) fn take(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let text = cookie.to_str().unwrap_or_default();

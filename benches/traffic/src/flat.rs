@@ -1,20 +1,20 @@
-//! Whether something that was looked at over and over again has stayed as it was.
+//! Whether a quantity that was measured again and again has stayed the same.
 
 use bench_report::median;
 
-/// How much more or less the last tenth may be than the first one.
+/// The greatest change from the first tenth to the last.
 const PART: f64 = 0.1;
 
-/// What would be bad.
+/// Which change is bad.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule {
-    /// To grow, by more than a tenth and this.
+    /// Growth, by more than a tenth and this amount.
     MustNotGrow { slack: f64 },
-    /// To fall, by more than a tenth.
+    /// A fall, by more than a tenth.
     MustNotFall,
 }
 
-/// What came of it, by medians: a single look may meet anything.
+/// The result, by medians, because a single sample can be an outlier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Course {
     pub(crate) first: f64,
@@ -41,7 +41,7 @@ impl Verdict {
 }
 
 impl Course {
-    /// `None` of fewer than ten.
+    /// `None` with fewer than ten samples.
     pub(crate) fn of(looks: &[f64], rule: Rule) -> Option<Self> {
         let (count, tenth) = (looks.len(), looks.len() / 10);
         if tenth == 0 {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_is_told_from_what_goes_up_and_down() {
+    fn growth_is_told_from_fluctuation() {
         let rule = Rule::MustNotGrow { slack: 5.0 };
         let up_and_down = |look: u32| 100 + look * 37 % 11;
         for (what, looks, expected) in [

@@ -1,4 +1,4 @@
-//! What a site with housekey does under traffic: while many people sign in at once, and over a long time.
+//! How a site with housekey behaves under traffic: while many people sign in at once, and over a long time.
 
 mod client;
 mod flat;
@@ -127,7 +127,7 @@ fn soak(options: &Soak) -> Result<(), BoxError> {
     }
 }
 
-/// One thread does for the load. Whoever presses Ctrl-C stops the server too, and leaves no files behind.
+/// One thread is enough for the load. Ctrl-C stops the server too, and leaves no files behind.
 fn until_stopped<T>(measured: impl Future<Output = Result<T, BoxError>>) -> Result<T, BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -141,7 +141,7 @@ fn until_stopped<T>(measured: impl Future<Output = Result<T, BoxError>>) -> Resu
 }
 
 impl GoesTo {
-    /// Before anything is measured for it.
+    /// Before a long measurement.
     fn check(&self, mark: &str) -> Result<(), BoxError> {
         match self.write {
             true => document::has_place(mark),

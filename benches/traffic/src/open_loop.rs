@@ -1,5 +1,5 @@
-//! Requests that come at their time, whether the ones before have been answered or not. Asking only when the answer
-//! before has come would leave out those who had to wait the longest.
+//! Requests at fixed times, whether the ones before have been answered or not. A client that waits for an answer before it
+//! sends the next request would not count the longest waits.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use tokio::task::JoinSet;
 
 type Requests = JoinSet<Result<Duration, BoxError>>;
 
-/// Requests that are under way.
+/// Requests under way.
 pub(crate) struct OpenLoop {
     thread: Option<thread::JoinHandle<Requests>>,
     enough: Arc<AtomicBool>,
 }
 
 impl OpenLoop {
-    /// One after each `pause`, from now on. `ask` is given its number, and says when it was answered.
+    /// One request after each `pause`, from now on. `ask` gets its number, and returns when it was answered.
     pub(crate) fn start<Asked>(pause: Duration, ask: impl Fn(u32) -> Asked + Send + 'static) -> Self
     where
         Asked: Future<Output = Result<Instant, BoxError>> + Send + 'static,
     {
         let (runtime, enough) = (Handle::current(), Arc::new(AtomicBool::new(false)));
         let until = Arc::clone(&enough);
-        // A thread of its own, since tokio's timers are exact to a millisecond only.
+        // A thread of its own, because tokio's timers are exact only to a millisecond.
         let thread = thread::spawn(move || {
             let (mut requests, start) = (Requests::new(), Instant::now());
             for number in 0_u32.. {
@@ -48,7 +48,7 @@ impl OpenLoop {
         }
     }
 
-    /// No more come. Those that are there are waited for; what each took counts from when it was due.
+    /// Sends no more, and waits for those under way. The time of each counts from when it was due.
     pub(crate) async fn end(mut self) -> Result<Vec<Duration>, BoxError> {
         self.enough.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("it is taken once");
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// As at a server that stands still and then answers everybody.
+    /// Like a server that stops for a while and then answers everybody.
     #[tokio::test]
     async fn nobody_waits_for_others_to_be_answered_and_each_counts_from_its_own_time() {
         const COUNT: u32 = 20;
@@ -83,7 +83,7 @@ mod tests {
         let (answer, mut answered) = watch::channel(None);
         let waiting = answered.clone();
         let requests = OpenLoop::start(pause, move |number| {
-            // With a request at a time, this one would never come.
+            // With one request at a time, this one would never be sent.
             if number == COUNT - 1 {
                 answer.send_replace(Some(Instant::now()));
             }
@@ -94,7 +94,7 @@ mod tests {
         let mut took = requests.end().await.unwrap();
         took.sort();
         took.reverse();
-        // More may have come before the end.
+        // More may have been sent before the end.
         let first = &took[..COUNT as usize];
         assert!(first.windows(2).all(|pair| pair[0] - pair[1] == pause));
     }

@@ -1,4 +1,4 @@
-//! What a server takes up: memory, open files, records, room on the disk. From outside, while it runs.
+//! The resources that a server uses: memory, open files, records, space on the disk. Measured from outside, while it runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::site::FILE;
 
-/// What a server takes up at one moment.
+/// The resources that a server uses at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// Bytes of memory.
     pub(crate) memory: u64,
     pub(crate) open_files: u64,
-    /// Of logins, expired ones that are still there included.
+    /// Logins, including expired ones that still have a record.
     pub(crate) records: u64,
-    /// Those of them that have a remember token.
+    /// Those that have a remember token.
     pub(crate) remembered: u64,
     /// Bytes of the database and its write-ahead log.
     pub(crate) disk: u64,

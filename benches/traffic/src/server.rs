@@ -1,4 +1,4 @@
-//! A server in a process of its own, and which core has what.
+//! A server in a process of its own, and the processor cores of both processes.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -9,12 +9,12 @@ use bench_report::BoxError;
 
 use crate::site::Site;
 
-/// The cores of the server and of the load: the load must never wait for the server's work, or it would ask late for
-/// what it measures. On one core the server has less room than it could have, and each way of hashing the same.
+/// The cores of the server and of the load. The load must never wait for the server's work, or it would send its requests
+/// late. On one core the server has less power than it could have, but each way of hashing has the same.
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
-/// Whether programs can be kept on their cores.
+/// Whether processes can be kept on their cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pinned {
     Yes,
@@ -22,13 +22,13 @@ pub(crate) enum Pinned {
 }
 
 impl Pinned {
-    /// What has to be said below the figures.
+    /// The note below the figures.
     pub(crate) fn note(self) -> Option<String> {
         (self == Self::No).then(|| "The load and the server shared all cores.".to_owned())
     }
 }
 
-/// Keeps this process, which is the load, on its core. Threads that are started later stay there too.
+/// Keeps this process, which is the load, on its core. Threads that start later stay there too.
 pub(crate) fn pin_the_load() -> Pinned {
     let mut taskset = Command::new("taskset");
     taskset.args(["--cpu-list", "--pid", LOAD_CORE]);
@@ -45,7 +45,7 @@ pub(crate) fn pin_the_load() -> Pinned {
     }
 }
 
-/// A server, which is stopped when this is dropped.
+/// A server. Dropping this stops it.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,

@@ -16,7 +16,7 @@ use housekey_axum::{
 };
 use housekey_sqlite::SqliteLoginStore;
 
-/// What everybody's password is, so that one hash does for all of them. To verify it is the same work for each.
+/// Everybody's password, so that one hash is enough. Verifying it is the same work for each of them.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The file of the login records.
 pub(crate) const FILE: &str = "logins.db";
@@ -27,7 +27,7 @@ pub(crate) const LOGOUT: &str = "/logout";
 pub(crate) const SESSION_COOKIE: &str = "__Host-session";
 pub(crate) const REMEMBER_COOKIE: &str = "__Host-remember_token";
 
-/// Of [`Site::ShortLived`]: a login that nobody uses ends after this,
+/// In [`Site::ShortLived`], a login that nobody uses ends after this,
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
 /// one that is used, at the latest after this,
 pub(crate) const ABSOLUTE: Duration = Duration::from_secs(60);
@@ -36,17 +36,17 @@ pub(crate) const REMEMBERED: Duration = Duration::from_secs(40);
 /// and expired records are deleted this often.
 pub(crate) const PURGE: Duration = Duration::from_secs(2);
 
-/// So many threads answer requests: with one, whoever hashes on it would keep everybody waiting from the first hash on.
+/// The number of threads that answer requests. With only one, the first hash on it would keep everybody waiting.
 const WORKERS: usize = 2;
 
-/// The sites, which differ in nothing but what is said here.
+/// The sites. They differ only in what is described here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Site {
-    /// Hashes as housekey does it when nothing is said about it.
+    /// Hashes as housekey does by default.
     Housekey,
     /// Hashes in the handler itself, on the thread that answers requests.
     OnWorkers,
-    /// Hashes that cost next to nothing, and logins that soon end.
+    /// Hashes that cost almost nothing, and logins that end soon.
     ShortLived,
 }
 
@@ -60,7 +60,7 @@ impl Site {
     }
 }
 
-/// Who has an account: everybody whose name begins like this.
+/// Everybody whose name begins like this has an account.
 pub(crate) fn name(number: u64) -> String {
     format!("person {number}")
 }
@@ -92,7 +92,7 @@ impl User for Person {
 #[derive(Clone)]
 struct Verifier {
     passwords: Passwords,
-    /// Everybody's.
+    /// The hash of everybody's password.
     stored: String,
     on_workers: bool,
 }
@@ -138,7 +138,7 @@ async fn sign_out(login: Login<Person>) -> Result<Redirect, Error> {
     Ok(Redirect::to(LOGIN))
 }
 
-/// Says where it listens, and answers until it is killed.
+/// Prints its address, and answers until it is killed.
 pub(crate) fn serve(site: Site, folder: &Path) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

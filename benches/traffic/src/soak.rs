@@ -1,4 +1,4 @@
-//! Mixed traffic against one server over a long time, and what the server takes up meanwhile.
+//! Mixed traffic against one server over a long time, and the resources that the server uses meanwhile.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::visitors::{Tally, browse};
 
 pub(crate) const MARK: &str = "soak";
 
-/// As long as any login lives: then as many end as begin.
+/// As long as the longest login: after that, as many end as begin.
 const WARM_UP: Duration = ABSOLUTE;
 const EACH: Duration = Duration::from_secs(1);
 const MIB: f64 = 1024.0 * 1024.0;
 
 pub(crate) struct Soaked {
     pub(crate) table: Table,
-    /// What should not have been.
+    /// What went wrong.
     pub(crate) faults: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn measure(options: &Soak) -> Result<Soaked, BoxError> {
     course.report(options, pinned, before, after)
 }
 
-/// The server under traffic, and what was seen of it.
+/// The server under traffic, and its samples.
 struct Soaking {
     sampler: Sampler,
     tally: Arc<Tally>,
@@ -78,7 +78,7 @@ impl Soaking {
         })
     }
 
-    /// Looks at the server once a second, for so long.
+    /// Takes a sample once a second, for this long.
     async fn go_on(&mut self, what: &str, time: Duration) -> Result<(), BoxError> {
         let start = Instant::now();
         let mut ticks = interval(EACH);
@@ -111,7 +111,7 @@ impl Soaking {
         self.tally.requests.load(Ordering::Relaxed)
     }
 
-    /// After everybody has gone: until no record is left, or each of them should have expired and been deleted twice.
+    /// After everybody has gone: waits until no record is left, or until each should have expired and been deleted twice.
     async fn come_to_rest(&mut self) -> Result<Sample, BoxError> {
         let start = Instant::now();
         loop {
@@ -188,7 +188,7 @@ impl Soaking {
     }
 }
 
-/// What is looked at.
+/// The measured quantities.
 struct Quantity {
     name: &'static str,
     of: fn(&Look) -> f64,

@@ -1,10 +1,10 @@
-//! Many people sign in at once, while others go on reading pages that are for them alone.
+//! Many people sign in at once, while others go on reading protected pages.
 //!
-//! A round measures all sites, one right after the other, each with a server of its own: first pages alone, then pages
-//! while everybody signs in, until the last of them has an answer. The table has the medians of the rounds.
+//! A round measures all sites, one right after the other, each with a server of its own: first only pages, then pages while
+//! everybody signs in, until the last of them has an answer. The table has the medians of the rounds.
 //!
-//! The server has one core and two worker threads. So one way of hashing has as much of a machine as the other, the load
-//! is in nobody's way, and whoever hashes on a worker thread still has another one that could answer pages.
+//! The server has one core and two worker threads. So both ways of hashing get the same power, the load does not get in the
+//! way, and a server that hashes on one worker thread still has another for pages.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,9 +25,9 @@ pub(crate) const MARK: &str = "storm";
 
 /// How long there are only pages.
 const CALM: Duration = Duration::from_secs(5);
-/// Who reads pages, and is signed in before anything is measured.
+/// The readers of pages, who sign in before the measurement.
 const READERS: u64 = 20;
-/// Nobody reads who signs in.
+/// The people who sign in. None of them is a reader.
 const FIRST_OF_THE_STORM: u64 = 1000;
 
 const SITES: [(Site, &str); 2] = [
@@ -59,19 +59,19 @@ pub(crate) async fn measure(options: &Storm) -> Result<Table, BoxError> {
     Ok(table(&title, &rounds, pinned))
 }
 
-/// What was measured of one site in one round.
+/// The figures of one site in one round.
 struct Round {
     calm: Figures,
     storm: Figures,
-    /// From when the first one could sign in until the last one had an answer.
+    /// From the first sign-in until the last answer.
     took: Duration,
     answers: Answers,
 }
 
-/// How people were answered who gave their right name and password.
+/// The answers to people who gave the right name and password.
 #[derive(Clone, Copy, Default)]
 struct Answers {
-    /// 303, with cookies that are good.
+    /// 303, with valid cookies.
     signed_in: u64,
     /// 503.
     turned_away: u64,
@@ -106,11 +106,11 @@ async fn measure_round(site: Site, options: &Storm, pinned: Pinned) -> Result<Ro
     Ok(round)
 }
 
-/// Pages of people who are signed in.
+/// The pages of signed-in people.
 struct Pages {
     address: SocketAddr,
     readers: Vec<(String, Cookies)>,
-    /// Connections that wait for a request. When there is none, another one is opened: a request keeps one busy.
+    /// Idle connections. If there is none, another one is opened, because each carries one request at a time.
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -176,7 +176,7 @@ impl Pages {
     }
 }
 
-/// People who stand at the login page.
+/// People at the login page.
 struct Crowd(Vec<(String, Connection)>);
 
 /// What one of them got.
@@ -198,7 +198,7 @@ impl Crowd {
         Ok(Self(people))
     }
 
-    /// All at once. Says how long it took until the last one was answered.
+    /// All at once. Returns how long it took until the last answer.
     async fn sign_in(self) -> Result<(Duration, Vec<Answered>), BoxError> {
         let (go, ready) = watch::channel(false);
         let mut asked = JoinSet::new();

@@ -1,4 +1,4 @@
-//! What people do at a site, over and over again, and what has to come of it.
+//! What people do at a site, over and over, and the right answers.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,37 +15,37 @@ use crate::site::{ACCOUNT, IDLE, LOGIN, LOGOUT, PASSWORD, name};
 
 /// The longest pause between two requests of a browser.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How many people use a browser, one after the other. Nobody uses two: no login ends by what another browser does.
+/// How many people use a browser, one after the other. Nobody uses two browsers, so no login ends because of another
+/// browser.
 const PEOPLE: u64 = 10;
-/// One browser of so many has only visits that sleep for most of the time. If now many and now few did, there would be
-/// fewer and more requests.
+/// One in this many browsers only has visits that mostly sleep. If their number varied, so would the number of requests.
 const SLEEPERS: u64 = 10;
-/// Beyond the idle timeout, which counts in whole seconds.
+/// Longer than the idle timeout, which counts in whole seconds.
 const TOO_LONG: Duration = IDLE.saturating_add(Duration::from_secs(2));
-/// How many of the answers that were wrong are kept in full.
+/// How many wrong answers are kept in full.
 const KEPT: usize = 10;
 
 /// A kind of visit.
 #[derive(Clone, Copy, Debug)]
 enum Visit {
-    /// Signs in, reads, signs out. The cookie is worthless then.
+    /// Signs in, reads, signs out. After that the cookie is worthless.
     SignsOut,
     /// Signs in, reads, and is not seen again.
     GoesAway,
-    /// Is remembered, and comes back without the session. Then one of the two above.
+    /// Is remembered, and comes back without the session. Then continues like one of the two above.
     ComesBack,
     /// Mistypes the password, and the name.
     Mistypes,
-    /// Somebody has copied the remember token, and uses it after the owner. The login ends for both.
+    /// A thief has copied the remember token, and uses it after the owner. The login ends for both.
     IsRobbed,
-    /// Stays away for longer than a login may be idle.
+    /// Stays away for longer than the idle timeout.
     FallsAsleep,
-    /// Does so too, and is remembered.
+    /// The same, but remembered.
     WakesUp,
 }
 
 impl Visit {
-    /// How often each comes that takes little time, of a hundred.
+    /// The share of each short visit, of a hundred.
     const SHORT: [(Self, u32); 5] = [
         (Self::SignsOut, 31),
         (Self::GoesAway, 20),
@@ -67,11 +67,11 @@ impl Visit {
     }
 }
 
-/// What all visitors together have done.
+/// The totals of all visitors.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) requests: AtomicU64,
-    /// Of answers that were as they had to be, how many of which kind.
+    /// The number of right answers of each kind.
     right: Mutex<BTreeMap<&'static str, u64>>,
     wrong: AtomicU64,
     first_wrong: Mutex<Vec<String>>,
@@ -118,7 +118,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One visit after the other, by the people of one browser, until it is enough.
+/// One visit after the other, by the people of one browser, until the end.
 pub(crate) async fn browse(address: SocketAddr, browser: u64, tally: Arc<Tally>) {
     let mut random = Rng::with_seed(browser);
     for visit in 0.. {
@@ -285,7 +285,7 @@ impl<'a> Visitor<'a> {
         self.is_worthless(&old).await
     }
 
-    /// Long enough for the login to end. The connection is closed meanwhile.
+    /// Waits until the login has ended. The connection is closed meanwhile.
     async fn stay_away(&mut self) -> Result<(), BoxError> {
         tokio::time::sleep(TOO_LONG).await;
         self.connection = Connection::open(self.address).await?;
@@ -298,7 +298,7 @@ impl<'a> Visitor<'a> {
             .await
     }
 
-    /// Is sent to the login page.
+    /// Expects a redirect to the login page.
     async fn is_stopped(&mut self, what: &'static str) -> Result<(), BoxError> {
         self.ask_for_page(what, Answer::must_be_anonymous).await
     }
@@ -317,7 +317,7 @@ impl<'a> Visitor<'a> {
         Ok(())
     }
 
-    /// Whoever comes with these is a stranger.
+    /// Expects these cookies to be worthless.
     async fn is_worthless(&mut self, old: &Cookies) -> Result<(), BoxError> {
         let own = std::mem::replace(&mut self.cookies, old.clone());
         let stopped = self.is_stopped("worthless cookies refused").await;
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_wrong_answers_all_are_counted_and_the_first_are_kept() {
+    fn all_wrong_answers_are_counted_and_the_first_are_kept() {
         let tally = Tally::default();
         for number in 0..100 {
             tally.was_wrong(number.to_string());

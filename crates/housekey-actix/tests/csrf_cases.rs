@@ -11,7 +11,7 @@ use common::*;
 use door_tests::csrf::{ATTACKER, CASES, CROSS_SITE, Case, EXEMPT, GO, ORIGINS, TRUSTED, case};
 use housekey_actix::*;
 
-/// One trusted origin, and routes that are exempt, each by its exact path.
+/// One trusted origin, and exempt routes, each by its exact path.
 fn guard() -> CsrfGuard {
     CsrfGuard::new()
         .trust_origin(TRUSTED.1)
@@ -37,13 +37,13 @@ async fn answer(case: &Case) -> Answer {
 }
 
 #[actix_web::test]
-async fn the_headers_decide_who_may_post() {
+async fn the_headers_decide_which_pages_may_post() {
     for case in CASES {
         let answer = answer(case).await;
         assert_eq!(answer.status, case.status, "{:?}", case.row);
         let is_in = case.status == 200;
         assert_eq!(answer.body == "in", is_in, "{:?}", case.row);
-        // Nobody may have it shown to somebody else.
+        // No cache may show it to somebody else.
         let kept = answer.header("cache-control").is_none();
         assert_eq!(kept, is_in, "{:?}", case.row);
     }

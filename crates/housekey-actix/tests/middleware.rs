@@ -88,7 +88,7 @@ async fn people_sign_in_come_back_are_remembered_and_sign_out_in_both_presets() 
 }
 
 #[actix_web::test]
-async fn a_response_for_which_nobody_asked_who_is_there_is_left_alone() {
+async fn a_response_without_a_look_up_of_the_user_is_left_alone() {
     let manager = safe(Members::default()).build().unwrap();
     let app = init_service(App::new().configure(routes).wrap(manager.middleware())).await;
     let mut browser = Browser::new();
@@ -156,7 +156,7 @@ async fn what_the_handler_says_in_its_headers_survives_and_is_taken_into_account
 #[actix_web::test]
 async fn a_session_that_does_not_fit_any_more_is_an_empty_500_and_nothing_of_the_handlers() {
     async fn fill(session: Session) -> Result<HttpResponse, Error> {
-        // Nothing that can be compressed.
+        // Text that cannot be compressed.
         let numbers: Vec<u64> = (1..100_u64)
             .map(|it| it.wrapping_mul(0x9e37_79b9_7f4a_7c15))
             .collect();
@@ -164,7 +164,7 @@ async fn a_session_that_does_not_fit_any_more_is_an_empty_500_and_nothing_of_the
         session.insert("short", &1)?;
         Ok(HttpResponse::Ok().finish())
     }
-    // What makes a session smaller is not refused when it is made.
+    // A change that makes the session smaller is not refused.
     async fn empty(session: Session) -> Result<HttpResponse, Error> {
         session.remove("short")?;
         Ok(HttpResponse::Ok().insert_header(("x-own", "1")).body("ok"))
@@ -206,7 +206,7 @@ async fn a_session_that_does_not_fit_any_more_is_an_empty_500_and_nothing_of_the
 }
 
 #[actix_web::test]
-async fn a_loader_that_fails_is_503_for_everybody_who_asks_and_a_stranger_is_not_one() {
+async fn a_loader_that_fails_is_503_for_everybody_and_never_makes_an_anonymous_visitor() {
     async fn sign_in_again(_: FreshLoginRequired<Member>) -> &'static str {
         "fresh"
     }
@@ -241,7 +241,7 @@ async fn a_loader_that_fails_is_503_for_everybody_who_asks_and_a_stranger_is_not
     assert_eq!(browser.get(&app, "/who").await.body, "mia");
 }
 
-/// As the documentation of `CurrentUser` says: it is actix-web that makes `None` of an error.
+/// As the documentation of `CurrentUser` says, actix-web turns an error into `None`.
 #[actix_web::test]
 async fn an_option_of_an_extractor_takes_an_error_for_nobody_and_current_user_does_not() {
     async fn option(member: Option<LoginRequired<Member>>) -> String {
@@ -513,7 +513,7 @@ async fn a_preflight_is_refused_by_a_guard_unless_a_scope_lets_it_pass() {
     }
 }
 
-/// The timeout is put off by what uses the login, and by nothing else.
+/// Use of the login extends the timeout, and nothing else does.
 #[actix_web::test]
 async fn a_page_that_polls_keeps_nobody_logged_in_and_an_extractor_beside_it_does() {
     async fn beside(
@@ -581,7 +581,7 @@ async fn a_page_that_polls_keeps_nobody_logged_in_and_an_extractor_beside_it_doe
 }
 
 #[actix_web::test]
-async fn of_two_managers_each_has_its_own_logins_and_an_extractor_without_a_type_is_500() {
+async fn two_managers_have_separate_logins_and_an_extractor_without_a_type_is_500() {
     async fn sign_in_staff(login: Login<Staff>) -> Result<&'static str, Error> {
         login.login_user(&Staff("eve".to_owned())).await?;
         Ok("in")
@@ -700,7 +700,7 @@ async fn what_holds_for_one_thread_only_works_in_a_handler_beside_a_login() {
     }
 }
 
-/// Lets the handler run and fails then.
+/// Runs the handler, and then fails.
 async fn fail(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -855,7 +855,7 @@ async fn an_error_has_the_status_of_its_kind_and_a_redirect_is_a_response() {
     );
 }
 
-/// A request's head is read once, and again where a middleware has changed it.
+/// A request's head is read once, and again if a middleware has changed it.
 #[actix_web::test]
 async fn a_loader_and_a_denial_see_the_head_as_the_middlewares_above_have_left_it() {
     struct Keys;
@@ -882,7 +882,7 @@ async fn a_loader_and_a_denial_see_the_head_as_the_middlewares_above_have_left_i
             .insert(HeaderName::from_static("x-api-key"), value);
         next.call(request).await
     }
-    /// Somebody who asks before the change.
+    /// Somebody asks before the change.
     async fn ask(
         mut request: ServiceRequest,
         next: Next<impl MessageBody>,

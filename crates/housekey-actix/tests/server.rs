@@ -40,7 +40,7 @@ async fn members_length(_: LoginRequired<Member>, body: Bytes) -> String {
     body.len().to_string()
 }
 
-/// A middleware that asks by an extractor, and fails with what that has.
+/// A middleware that asks by an extractor, and fails with its error.
 async fn extract(
     mut request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -49,7 +49,7 @@ async fn extract(
     next.call(request).await
 }
 
-/// Which of the server's threads answered.
+/// The thread of the server that answered.
 async fn worker(member: LoginRequired<Member>) -> String {
     format!("{} on {:?}", member.0.0, std::thread::current().id())
 }
@@ -134,7 +134,7 @@ impl Drop for Site {
     }
 }
 
-/// Serves the site with two workers, and hands what a test sets to the manager.
+/// Serves the site with two workers. `set` may change the manager's settings.
 fn serve(set: impl FnOnce(LoginManagerBuilder<Member>) -> LoginManagerBuilder<Member>) -> Site {
     let manager = set(safe(Members::default())).build().unwrap();
     let server = HttpServer::new(move || {
@@ -177,7 +177,7 @@ impl Site {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// The answer to a request on a connection of its own.
+    /// The answer to a request on a new connection.
     async fn send(&self, line: &str, headers: &str) -> (String, Vec<u8>) {
         let mut connection = self.connect().await;
         send(&mut connection, line, headers).await;
@@ -249,7 +249,7 @@ async fn all_workers_know_a_login_and_its_end() {
     let browser = site.sign_in().await;
     let cookie = format!("Cookie: {}", browser.header());
     let ask = async || {
-        // Connections are handed to the workers in turn.
+        // The workers get connections in turn.
         let mut answers = Vec::new();
         for _ in 0..4 {
             let (head, body) = site.send("GET /worker", &cookie).await;
@@ -387,7 +387,7 @@ async fn over_http_2_a_denied_post_is_answered_and_the_connection_goes_on() {
             .unwrap();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status().as_u16(), 303);
-        // The host that the page is compared with is in the address, where there is no `Host`.
+        // Without `Host`, the page is compared with the host in the address.
         assert_eq!(answer.headers()["location"], "/login?next=%2Fform%3Fb%3D2");
     }
 }

@@ -14,7 +14,7 @@ use housekey_axum::LoginManagerExt as _;
 use tower::ServiceExt as _;
 
 #[actix_web::test]
-async fn who_logs_in_at_the_axum_door_is_in_at_the_other_and_out_of_both_after_a_logout() {
+async fn a_user_who_logs_in_at_the_axum_door_is_in_at_the_other_and_out_of_both_after_a_logout() {
     for builder in [safe, flask] {
         let store = housekey_actix::records::MemoryLoginStore::new();
         let build = || {

@@ -11,7 +11,7 @@ use door_tests::csrf::{
 use tower::ServiceExt as _;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-/// The layer of the cases: one trusted origin, and two routes that are exempt, each by its exact path.
+/// The layer of the cases: one trusted origin, and two exempt routes, each by its exact path.
 fn layer() -> CsrfLayer {
     let exempt = |_: &Method, uri: &Uri| EXEMPT.contains(&uri.path());
     CsrfLayer::new()
@@ -43,7 +43,7 @@ fn every_row_of_the_table_is_a_case_or_named() {
 }
 
 #[tokio::test]
-async fn the_headers_decide_who_may_post() {
+async fn the_headers_decide_which_pages_may_post() {
     for case in CASES {
         let response = send(app(), case).await;
         assert_eq!(response.status(), case.status, "{:?}", case.row);

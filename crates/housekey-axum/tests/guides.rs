@@ -1,4 +1,4 @@
-//! What the guides in `docs/` say of a whole application, tried out.
+//! Tries out what the guides in `docs/` say about a whole application.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use housekey_axum::*;
 use tower::ServiceExt as _;
 use tower_http::csrf::CsrfLayer;
 
-/// The users table, the clock, and the manager that goes by them.
+/// The users table, the clock, and the manager that uses them.
 #[derive(Clone, Default)]
 struct World {
     members: Members,
@@ -55,7 +55,7 @@ async fn page() -> &'static str {
     "a page"
 }
 
-/// When a cookie is kept or sent: no test waits for one to expire.
+/// The time at which cookies are kept and sent: no test waits for one to expire.
 const NOW: u64 = 1_700_000_000;
 
 /// A browser: keeps cookies, and asks for HTML.
@@ -358,7 +358,7 @@ async fn a_remember_token_of_an_old_key_is_replaced_when_it_starts_a_session_and
 }
 
 #[tokio::test]
-async fn whoever_asks_is_answered_as_the_table_says() {
+async fn every_client_is_answered_as_the_table_says() {
     let app = Router::new()
         .route("/private", get(page).post(page))
         .route_layer(login_required::<Member>())
@@ -540,7 +540,7 @@ async fn a_remember_token_that_does_not_verify_counts_for_nothing_and_stays_for_
 }
 
 #[tokio::test]
-async fn who_is_denied_by_hand_gets_the_message_and_who_may_pass_does_not() {
+async fn a_visitor_denied_by_hand_gets_the_message_and_one_who_may_pass_does_not() {
     async fn report(
         Path(number): Path<u32>,
         mut request: Parts,

@@ -1,4 +1,4 @@
-//! Layers on layers: what a request meets when there is more than one manager, layer or guard.
+//! Nested layers: what happens to a request with more than one manager, layer or guard.
 #![allow(clippy::unwrap_used)]
 
 use axum::Router;
@@ -58,7 +58,7 @@ fn value(response: &Response, name: &str) -> String {
     found.unwrap().1
 }
 
-/// Flask's signatures hold for every name, so that the staff would take a member's cookie for one of theirs.
+/// Flask's signatures are valid under every name, so the staff's manager would take a member's cookie for one of its own.
 #[test]
 fn a_manager_for_staff_with_the_members_key_is_refused_in_the_flask_preset_whatever_its_cookies_are_named()
  {

@@ -1,4 +1,4 @@
-//! A form that is posted without a login: the client gets the answer, whatever it is still sending. Over real sockets,
+//! A form that is posted without a login: the client gets the answer even while it is still sending. Over real sockets,
 //! where a server that closes while a client sends resets the connection.
 #![allow(clippy::unwrap_used)]
 
@@ -59,7 +59,7 @@ async fn serve(app: Router) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// The head of a form that somebody without a login posts from a page of the site.
+/// The head of a form that a visitor without a login posts from a page of the site.
 fn head(path: &str, more: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: site.example\r\nAccept: text/html\r\n{more}\r\n\r\n")
 }
@@ -168,7 +168,7 @@ async fn a_body_that_says_it_is_too_long_is_answered_at_once_and_cut_off() {
     assert!(answer.contains("connection: close"), "{answer}");
 }
 
-/// A body of many pieces that counts how many bytes of it were asked for. It may come to no end.
+/// A body of many pieces that counts how many of its bytes were read. It may be endless.
 struct Counted {
     left: u64,
     then_waits: bool,

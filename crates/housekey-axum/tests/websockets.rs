@@ -1,4 +1,4 @@
-//! The opening of a WebSocket over real connections, in HTTP/1.1 and in HTTP/2, with axum's own extractor behind.
+//! The opening of a WebSocket over real connections, in HTTP/1.1 and in HTTP/2, with axum's own extractor.
 #![allow(clippy::unwrap_used)]
 
 use axum::Router;
@@ -29,7 +29,7 @@ async fn serve() -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Where the page is from, and what it is answered in HTTP/1.1; HTTP/2 says 200 where that says 101.
+/// The page's origin, and the answer in HTTP/1.1; HTTP/2 says 200 in place of 101.
 const CASES: [(Option<&str>, u16); 5] = [
     (Some("https://site.example"), 101),
     (Some("https://app.example"), 101),

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_and_never_repeated() {
+    fn what_is_not_an_address_is_refused_and_never_repeated() {
         for text in [
             "",
             "logins.db",

@@ -1,4 +1,4 @@
-//! Attempts to prove who somebody is, counted before Python verifies anything.
+//! Attempts to log in, counted before Python verifies anything.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -41,7 +41,7 @@ pub(crate) fn begin_attempt(
     })
 }
 
-/// Forgets what strangers have tried at an account, and lets this browser be known there.
+/// Forgets the failed attempts of strangers at an account, and makes this browser known there.
 #[pyfunction]
 pub(crate) fn forgive_attempts(visit: &Bound<'_, Visit>, form: &str, name: &str) -> PyResult<()> {
     let py = visit.py();
@@ -53,7 +53,7 @@ pub(crate) fn forgive_attempts(visit: &Bound<'_, Visit>, form: &str, name: &str)
 
 #[pymethods]
 impl PyAttempt {
-    /// What was typed is right. Once is enough.
+    /// The password or code was right. Calling it once is enough.
     fn succeeded(&self, py: Python<'_>) -> PyResult<()> {
         let mut attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = attempt.take();

@@ -118,7 +118,7 @@ impl Door {
         ended.map_err(|error| exception(py, &error))
     }
 
-    /// Forgets what strangers have tried at an account.
+    /// Forgets the failed attempts of strangers at an account.
     fn forgive_attempts(&self, py: Python<'_>, form: &str, name: &str) -> PyResult<()> {
         let built = self.built(py)?;
         let forgiven = drive(py, built.settings.manager.forgive_attempts(form, name));

@@ -84,7 +84,7 @@ fn http_exception(py: Python<'_>, class: &str, error: &Error) -> PyErr {
             let Some(wait) = error.retry_after() else {
                 return class.call1((text,));
             };
-            // In the form that suits who is asking.
+            // In the form that suits the client.
             let (parts, body) = error.to_response().into_parts();
             let fields = parts.headers.iter();
             let fields: Vec<_> = fields

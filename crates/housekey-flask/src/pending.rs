@@ -1,4 +1,4 @@
-//! A login in two steps, or a proof in two steps: the first one was right.
+//! A login in two steps, or a proof in two steps, after the first step.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,14 +16,14 @@ use crate::visit::Visit;
 
 /// The session's key for it.
 pub(crate) const KEY: &str = "_pending_login";
-/// Whose it is, in its value.
+/// The owner's key in its value.
 pub(crate) const USER: &str = "user";
 
-/// How a login is made: whether the browser is remembered and for how many seconds, for how many seconds it lasts, and until
-/// when, in seconds since 1970.
+/// How to make the login: whether and for how many seconds to remember the browser, for how many seconds it lasts, and
+/// until when, in seconds since 1970.
 pub(crate) type Terms = (bool, Option<f64>, Option<f64>, Option<f64>);
 
-/// The user, the id, where to go afterwards, when it is over, and whether it is a proof.
+/// The user, the id, where to go afterwards, when it expires, and whether it is a proof.
 type Found = (Option<Py<PyAny>>, String, Option<String>, SystemTime, bool);
 
 /// Begins a login.
@@ -63,7 +63,7 @@ pub(crate) fn begin_login(
     visit.get().keep_pending_number(py, user_id)
 }
 
-/// Begins a proof that the user who is logged in is there.
+/// Begins a proof by the user who is logged in.
 #[pyfunction]
 pub(crate) fn begin_confirmation(
     visit: &Bound<'_, Visit>,
@@ -85,7 +85,7 @@ pub(crate) fn begin_confirmation(
     visit.get().keep_pending_number(py, user_id)
 }
 
-/// What has begun, if it counts.
+/// The begun login or proof, if it counts.
 #[pyfunction]
 pub(crate) fn pending_login(visit: &Bound<'_, Visit>) -> PyResult<Option<Found>> {
     let py = visit.py();
@@ -114,7 +114,7 @@ pub(crate) fn finish_login(
     let this = visit.get();
     let (user, is_confirmation) = this.act(py, |opened| {
         let login = Login::<PyUser>::new(opened.open().clone());
-        // A proof counts only where its user is logged in, a login only where nobody is.
+        // A proof counts only if its user is logged in, and a login only if nobody is.
         let is_confirmation = login.user_id().is_some();
         let next = opened.next_url();
         let user = drive(py, login.finish()).map_err(|error| exception(py, &error))?;
@@ -158,7 +158,7 @@ pub(crate) fn user_number(py: Python<'_>, json: &str) -> PyResult<Option<String>
 /// What identifies a user, as the rules have it.
 pub(crate) fn text_of(user_id: &Bound<'_, PyAny>) -> PyResult<String> {
     match user_id.cast::<PyString>() {
-        // The text itself, whatever a subclass returns.
+        // The text itself, even if a subclass returns something else.
         Ok(text) => Ok(text.to_str()?.to_owned()),
         Err(_) => Ok(user_id.str()?.to_str()?.to_owned()),
     }
@@ -168,12 +168,12 @@ pub(crate) fn is_number(user_id: &Bound<'_, PyAny>) -> bool {
     user_id.is_instance_of::<PyInt>() && !user_id.is_instance_of::<PyBool>()
 }
 
-/// A timedelta. The rules refuse what is too short or too long.
+/// A timedelta. The rules refuse one that is too short or too long.
 pub(crate) fn span(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// A datetime. What lies before 1970 is over as well.
+/// A datetime. Before 1970, the login is over as well.
 pub(crate) fn moment(seconds: f64) -> SystemTime {
     SystemTime::UNIX_EPOCH
         .checked_add(span(seconds))

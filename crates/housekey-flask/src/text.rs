@@ -22,13 +22,13 @@ fn keys(py: Python<'_>, key: &[u8]) -> PyResult<SecretKeys> {
     SecretKeys::flask_bytes(key).map_err(|error| exception(py, &error))
 }
 
-/// The way back, without scheme and host if they are the login page's own.
+/// The return address, without scheme and host if they are the login page's own.
 #[pyfunction]
 pub(crate) fn make_next_param<'a>(login_url: &str, current_url: &'a str) -> &'a str {
     door::make_next_param(login_url, current_url)
 }
 
-/// The login page's URL with the way back in its query.
+/// The login page's URL with the return address in its query.
 #[pyfunction]
 #[pyo3(signature = (base, next_url, next_field, host=None))]
 pub(crate) fn login_url(

@@ -104,7 +104,7 @@ def test_a_handler_of_the_programs_own_comes_before_the_negotiation():
     assert app.test_client().get("/guarded", headers=PROGRAM).status_code == 418
 
 
-def test_one_that_has_no_login_page_is_refused():
+def test_one_without_a_login_page_is_refused():
     app = negotiating(lambda app: None)
     app.login_manager.login_view = None
     assert app.test_client().get("/guarded", headers=BROWSER).status_code == 401
@@ -231,7 +231,7 @@ def test_what_is_open_where_a_login_is_required_can_be_listed(login_view):
         ]  # fmt: skip
 
 
-def test_where_a_login_is_required_those_who_have_one_pass():
+def test_where_a_login_is_required_logged_in_users_pass():
     app = requiring()
     app.view_functions["login"]._login_exempt = True
     client = app.test_client()
@@ -297,7 +297,7 @@ HANDSHAKE = {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https:/
 
 
 @pytest.mark.parametrize("status", [400, 404, 503])
-def test_an_error_page_that_asks_for_the_user_is_no_500_where_that_cannot_be_told(kind, status):
+def test_an_error_page_that_asks_for_an_unknown_user_is_not_a_500(kind, status):
     store = Failing()
     app = with_records(kind, HOUSEKEY_LOGIN_STORE=store)
     app.config["TESTING"] = False
@@ -320,7 +320,7 @@ def test_a_double_of_get_user_passes_where_a_login_is_required_by_default():
         assert app.test_client().get("/closed-class").text == "closed"
 
 
-def test_an_async_handler_answers_those_who_may_not_pass():
+def test_an_async_handler_answers_denied_visitors():
     app = site()
 
     @app.login_manager.unauthorized_handler

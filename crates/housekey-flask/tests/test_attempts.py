@@ -200,7 +200,7 @@ def test_a_store_that_fails_lets_nobody_pass():
 
 
 @pytest.mark.parametrize("answer", [None, True, (True, 1), ("yes", 1, 2), (True, -1, 2)])
-def test_an_answer_that_is_none_lets_nobody_pass(answer):
+def test_an_invalid_answer_of_the_store_lets_nobody_pass(answer):
     store = AwayStore()
     store.count_attempt = lambda key, schedule, now: answer
     app = guarded(HOUSEKEY_LOGIN_STORE=store)
@@ -208,7 +208,7 @@ def test_an_answer_that_is_none_lets_nobody_pass(answer):
     assert app.verified == []
 
 
-def test_what_is_missing_is_said():
+def test_what_is_missing_is_reported():
     app = guarded(HOUSEKEY_LIMIT_ATTEMPTS=False)
     with pytest.raises(RuntimeError, match="set HOUSEKEY_LIMIT_ATTEMPTS to True"):
         type_in(app.test_client(), "1", "right")

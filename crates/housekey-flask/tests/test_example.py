@@ -68,5 +68,5 @@ def test_a_login_that_is_not_fresh_confirms_its_password(app):
         ("Mozilla/5.0 (something)", "An unknown browser"),
     ],
 )
-def test_a_user_agent_is_said_in_words(app, user_agent, words):
+def test_a_user_agent_is_described_in_words(app, user_agent, words):
     assert sys.modules["user_agents"].heading(user_agent) == words

@@ -123,7 +123,7 @@ def test_a_user_that_leads_to_its_request_is_given_back(kind):
     assert sum(user() is not None for user in alive) <= 1
 
 
-def test_a_loader_may_log_in_whom_it_has_found(kind):
+def test_a_loader_may_log_in_the_user_that_it_has_found(kind):
     app = site(kind=kind)
 
     @app.login_manager.request_loader

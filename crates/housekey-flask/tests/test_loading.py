@@ -136,7 +136,7 @@ class Curious(User):
             pass
 
 
-def test_a_user_object_may_ask_who_is_there_at_its_end(kind):
+def test_a_user_object_may_look_up_the_user_when_it_is_dropped(kind):
     app = site(kind=kind, HOUSEKEY_LOGIN_STORE=MemoryLoginStore())
     app.login_manager.user_loader(lambda user_id: Curious(user_id, active=user_id != "2"))
 
@@ -256,7 +256,7 @@ print("well")
 
 
 @pytest.mark.parametrize("kind", ["rust", "flasks"])
-def test_greenlets_of_many_requests_and_of_one_find_whom_they_belong_to(kind):
+def test_greenlets_of_many_requests_and_of_one_find_their_user(kind):
     program = GREENLETS.format(tests=str(pathlib.Path(__file__).parent), kind=kind)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "well\n"), done.stderr

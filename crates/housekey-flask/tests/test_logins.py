@@ -98,7 +98,7 @@ def test_an_exception_of_a_loader_comes_out_as_it_went_in(kind):
     assert client.get("/who").text == "1"
 
 
-def test_whoever_logs_out_while_the_database_is_down_is_logged_out(kind):
+def test_a_user_who_logs_out_while_the_database_is_down_is_logged_out(kind):
     app = site(kind=kind, TESTING=False)
     client = app.test_client()
     client.get("/login/1?remember")
@@ -181,7 +181,7 @@ def test_an_inactive_user_is_out_at_the_next_request(kind):
         assert current_user.id == "1" and not current_user.is_authenticated
 
 
-def test_without_a_user_loader_the_request_says_who_is_there_and_the_session_stays(kind):
+def test_without_a_user_loader_the_request_names_the_user_and_the_session_stays(kind):
     app = site(kind=kind)
     app.login_manager._user_callback = None
 
@@ -251,7 +251,7 @@ def test_a_formula_of_the_programs_own_says_which_client_it_is(kind):
     assert client.get("/who", headers={"X-Device": "6"}).text == "None"
 
 
-def test_handlers_of_signals_may_ask_who_is_there(kind):
+def test_handlers_of_signals_may_look_up_the_user(kind):
     app = site(kind=kind)
     app.login_manager.request_loader(lambda request: app.users.get(request.args.get("key")))
     heard = []
@@ -317,7 +317,7 @@ def test_confirming_makes_fresh_what_a_token_brought_back(kind):
     assert client.get("/fresh").status_code == 401
 
 
-def test_a_program_may_say_itself_who_is_there():
+def test_a_program_may_set_the_current_user_itself():
     app = site()
     app.before_request(lambda: app.login_manager._update_request_context_with_user(app.users["2"]))
     client = app.test_client()
@@ -430,7 +430,7 @@ def test_two_threads_that_look_at_one_request_load_its_user_once(kind):
     assert app.asked == ["1"]
 
 
-def test_a_response_in_pieces_may_ask_who_is_there(kind):
+def test_a_streamed_response_may_look_up_the_user(kind):
     app = site(kind=kind)
 
     @app.get("/stream")
@@ -503,7 +503,7 @@ def test_a_user_object_may_end_whenever_it_likes(kind):
     assert Touchy.ends
 
 
-def test_whoever_has_to_log_in_is_sent_there_by_any_method():
+def test_a_visitor_who_has_to_log_in_is_sent_there_by_any_method():
     app = site()
     app.login_manager.login_view = "/login?lang=en"
     app.login_manager.login_message = None

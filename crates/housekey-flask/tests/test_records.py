@@ -346,7 +346,7 @@ def test_one_login_in_so_many_deletes_what_has_expired(monkeypatch):
         assert app.login_manager.delete_expired_logins() == 0
 
 
-def test_a_purge_that_fails_is_no_reason_to_refuse_a_login(monkeypatch, caplog):
+def test_a_purge_that_fails_does_not_refuse_a_login(monkeypatch, caplog):
     app = with_records()
     monkeypatch.setattr("flask_housekey.login.random", lambda: 0)
 

@@ -43,7 +43,7 @@ def test_without_a_store_a_copy_can_be_finished_too_until_it_expires(monkeypatch
     assert refused(second) == "expired"
 
 
-def test_of_many_at_once_one_finishes_it(kind):
+def test_only_one_of_many_simultaneous_requests_finishes_it(kind):
     app = in_two_steps(kind, MemoryLoginStore())
     client = half(app)
     copies = [copy_of(client, app) for _ in range(8)]

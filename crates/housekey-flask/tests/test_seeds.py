@@ -70,7 +70,7 @@ def payloads(seed):
     }.get(kind, [base64_encode(seed), seed])
 
 
-def test_what_the_key_has_signed_is_read_or_refused_and_logs_in_only_whom_it_names():
+def test_what_the_key_has_signed_is_read_or_refused_and_logs_in_only_the_user_that_it_names():
     app = site()
     app.add_url_rule("/keys", "keys", lambda: {"keys": [str(key) for key in session]})
     client = app.test_client(use_cookies=False)

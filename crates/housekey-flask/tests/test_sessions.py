@@ -58,7 +58,7 @@ VALUES = {
 }
 
 
-def test_whatever_flask_can_keep_comes_back_as_it_was_and_flask_reads_it():
+def test_everything_that_flask_can_keep_comes_back_unchanged_and_flask_reads_it():
     apps = {"flask": site(kind=flasks), "rust": site()}
     for app in apps.values():
         app.add_url_rule("/keep", "keep", lambda: session.update(VALUES) or "kept")
@@ -162,7 +162,7 @@ def test_flashed_messages_go_their_way_beside_a_login(kind):
     assert client.get("/flashes").json == [] and client.get("/who").text == "1"
 
 
-def test_keys_that_are_no_text_become_text_as_in_flask():
+def test_keys_that_are_not_text_become_text_as_in_flask():
     app = site()
     app.add_url_rule("/keys", "keys", lambda: session.update({1: "one"}) or "kept")
     app.add_url_rule("/all", "all", lambda: dict(session))
@@ -173,7 +173,7 @@ def test_keys_that_are_no_text_become_text_as_in_flask():
     assert client.get("/who").text == "1" and client.get("/all").json["1"] == "one"
 
 
-def test_a_value_that_is_no_json_is_the_programs_error():
+def test_a_value_that_is_not_json_is_the_programs_error():
     app = site(PROPAGATE_EXCEPTIONS=True)
     app.add_url_rule("/object", "object", lambda: session.update(value=object()) or "kept")
     with pytest.raises(TypeError, match="not JSON serializable"):
@@ -272,7 +272,7 @@ def test_a_session_and_its_user_can_still_be_read_when_the_response_is_gone(kind
                 login_user(app.users["2"])
 
 
-def test_a_session_that_is_said_to_be_unmodified_is_not_sent(kind):
+def test_a_session_that_is_marked_as_unmodified_is_not_sent(kind):
     app = site(kind=kind)
 
     @app.get("/unsaid")

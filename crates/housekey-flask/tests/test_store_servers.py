@@ -74,7 +74,7 @@ def test_connecting_over_a_programs_own_engine_ends_in_time_too(silent, driver):
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_nobody_at_the_port_and_a_wrong_password_are_said_without_the_password(driver, redis_server):
+def test_nobody_at_the_port_and_a_wrong_password_are_reported_without_the_password(driver, redis_server):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     every_one_fails(
@@ -92,7 +92,7 @@ def test_nobody_at_the_port_and_a_wrong_password_are_said_without_the_password(d
     every_one_fails(RedisLoginStore(wrong), "which user and password", ["hunter2"])
 
 
-def test_who_has_a_lock_keeps_others_waiting_in_time_and_leaves_the_pool_in_order(table):
+def test_a_held_lock_is_an_error_in_time_and_leaves_the_pool_in_order(table):
     name, engine = table
     store, hasty = SqlAlchemyLoginStore(engine, name), SqlAlchemyLoginStore(engine, name, timeout=0.3)
     every_one_works(store)
@@ -106,7 +106,7 @@ def test_who_has_a_lock_keeps_others_waiting_in_time_and_leaves_the_pool_in_orde
     every_one_works(hasty)
 
 
-def test_who_makes_logins_of_a_user_keeps_nobody_else_waiting(table):
+def test_making_logins_of_one_user_keeps_nobody_else_waiting(table):
     name, engine = table
     store, hasty = SqlAlchemyLoginStore(engine, name), SqlAlchemyLoginStore(engine, name, timeout=0.3)
     every_one_works(store)
@@ -136,7 +136,7 @@ def test_a_connection_that_the_server_has_ended_is_not_used(table):
 
 
 @pytest.mark.parametrize("table", ["psycopg"], indirect=True)
-def test_a_pool_of_one_connection_is_enough_and_a_full_one_is_said(table):
+def test_a_pool_of_one_connection_is_enough_and_a_full_one_is_reported(table):
     name, engine = table
     small = sqlalchemy.create_engine(engine.url, pool_size=1, max_overflow=0, pool_timeout=30)
     check_login_store(SqlAlchemyLoginStore(small, name, timeout=30))
@@ -189,7 +189,7 @@ def test_what_interrupts_an_operation_leaves_no_transaction_behind(table):
     other.dispose()
 
 
-def test_the_table_is_made_by_whoever_comes_first_and_by_migrations(table):
+def test_the_table_is_made_by_the_first_process_and_by_migrations(table):
     name, engine = table
     errors = []
 
@@ -212,7 +212,7 @@ def test_the_table_is_made_by_whoever_comes_first_and_by_migrations(table):
     assert len(store.list_by_user("mia", NOW, 100)) == 8
 
 
-def test_a_table_of_another_program_and_one_that_is_gone_are_said(table):
+def test_a_table_of_another_program_and_one_that_is_gone_are_reported(table):
     name, engine = table
     store = SqlAlchemyLoginStore(engine, name)
     every_one_works(store)
@@ -295,7 +295,7 @@ def test_scripts_are_sent_again_to_a_redis_that_has_forgotten_them(prefix):
         operation(store, record())
 
 
-def test_what_redis_refuses_is_said_with_what_to_do(redis_server):
+def test_what_redis_refuses_is_reported_with_what_to_do(redis_server):
     admin = redis.Redis.from_url(redis_server.url, socket_timeout=30)
     store = RedisLoginStore(redis_server.url)
     every_one_works(store)
@@ -315,7 +315,7 @@ def test_what_redis_refuses_is_said_with_what_to_do(redis_server):
     every_one_works(store)
 
 
-def test_keys_of_another_program_in_redis_are_said(prefix):
+def test_keys_of_another_program_in_redis_are_reported(prefix):
     import base64
 
     store, admin = (
@@ -346,7 +346,7 @@ def test_keys_of_another_program_in_redis_are_said(prefix):
         store.delete(it.id)
 
 
-def test_a_redis_that_does_not_know_a_command_is_said_without_what_it_was_sent(tmp_path):
+def test_a_redis_that_does_not_know_a_command_is_reported_without_what_it_was_sent(tmp_path):
     """It answers with all that it was sent, so that the record would be in the log."""
     said = b"-ERR unknown command 'EVALSHA', with args beginning with: 'the-data-of-a-record' \r\n"
 

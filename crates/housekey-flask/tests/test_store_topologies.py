@@ -173,7 +173,7 @@ def test_a_change_that_too_few_replicas_have_is_an_error(redis_server):
         RedisLoginStore(redis_server.client(), replicas=-1)
 
 
-def test_settings_that_may_lose_logins_or_bring_them_back_are_said_and_logged(redis_server, caplog):
+def test_settings_that_may_lose_logins_or_bring_them_back_are_reported_and_logged(redis_server, caplog):
     admin = redis_server.client()
     for setting, value, says in [
         ("maxmemory", "100mb", None),

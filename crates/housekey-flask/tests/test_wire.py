@@ -26,7 +26,7 @@ def hostile(random):
     return random.choice(kinds)()
 
 
-def test_whatever_comes_is_answered_and_is_nobody(kind):
+def test_every_input_is_answered_and_logs_nobody_in(kind):
     app = site(kind=kind, TESTING=False)
     client = app.test_client(use_cookies=False)
     source = random.Random(20261129)

@@ -531,7 +531,7 @@ mod tests {
 
     /// As when a machine goes away in the middle, until the server notices.
     #[tokio::test]
-    async fn whoever_has_a_users_lock_keeps_nobody_waiting_but_that_user_and_them_not_for_ever() {
+    async fn a_lock_on_a_user_keeps_only_that_user_waiting_and_not_for_ever() {
         let url = shared_url(Kind::Postgres);
         let pool = PgPool::connect(&url).await.unwrap();
         let name = unique_name();

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_answered_is_on_the_disk_and_readers_do_not_wait_for_it() {
+    fn answered_writes_are_on_the_disk_and_readers_do_not_wait_for_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = file(folder.path());
         let prepared = file.prepare().unwrap();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_opened_once_those_who_have_the_file_to_themselves_are_done() {
+    fn a_connection_is_opened_once_the_exclusive_users_of_the_file_are_done() {
         let folder = tempfile::tempdir().unwrap();
         let file = file(folder.path());
         drop(file.prepare().unwrap());

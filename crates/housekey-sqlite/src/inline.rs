@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_none_free_waits_for_one_but_not_for_ever() {
+    fn with_no_free_connection_it_waits_for_one_but_not_for_ever() {
         let (_folder, mut file, inline) = inline(1);
         let answer = inline.read(&file, |_| {
             inline.write(&file, fill).unwrap();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_halfway_leaves_nothing() {
+    fn an_operation_that_failed_halfway_leaves_nothing() {
         let (_folder, file, inline) = inline(1);
         let halfway = |connection: &Connection| {
             connection.execute_batch("CREATE TABLE notes (text TEXT)")?;

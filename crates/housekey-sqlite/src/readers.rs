@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_none_idle_waits_until_one_is() {
+    fn with_no_idle_connection_it_waits_until_there_is_one() {
         let (_folder, file, readers) = readers(1, Duration::from_secs(60));
         let (started, has_started) = channel();
         let (end, may_end) = channel::<()>();

@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_could_be_something_else_is_none() {
+    fn a_name_that_could_be_something_else_is_refused() {
         for good in ["logins", "_", "order", "Staff_Logins_2"] {
             let mut connection = Connection::open_in_memory().unwrap();
             let table = Table::new(good).expect(good);

@@ -95,10 +95,10 @@ impl CsrfRules {
         if reads || self.is_own(request) || self.is_welcome(request) {
             return Ok(());
         }
-        tracing::debug!(target: "housekey", "refused what a page of another origin had its visitor send");
+        tracing::debug!(target: "housekey", "refused a request that a page of another origin sent");
         Err(Error::new(
             ErrorKind::ForeignOrigin,
-            "a page of another origin had this sent; trust_origin lists those that may",
+            "a page of another origin sent this request; trust_origin lists the origins that may",
         ))
     }
 

@@ -1,4 +1,4 @@
-//! What a login may do whose record comes from a cache, and which has ended elsewhere meanwhile.
+//! What a login can do if its record comes from a cache and has ended elsewhere meanwhile.
 #![allow(clippy::unwrap_used)]
 
 use futures_lite::future::block_on;
@@ -20,7 +20,7 @@ impl User for Member {
     }
 }
 
-/// A store whose server has stopped to say what changes, within the lease.
+/// A store whose server has stopped reporting changes, within the lease.
 #[derive(Clone)]
 struct Cached {
     server: MemoryLoginStore,
@@ -110,7 +110,7 @@ fn manager(store: impl LoginStore) -> LoginManager<Member> {
     manager.login_store(store).build().unwrap()
 }
 
-/// A request of the browser, which has asked for the current user.
+/// A request of the browser that has asked for the current user.
 fn visit(manager: &LoginManager<Member>, browser: &Browser<Member>) -> (OpenVisit, Option<String>) {
     let request = Request::get("/").header("cookie", browser.cookies());
     let (request, ()): (Parts, ()) = request.body(()).unwrap().into_parts();
@@ -130,7 +130,7 @@ fn a_login_that_ended_elsewhere_goes_on_for_the_lease_and_ends_no_others() {
         browser
     };
     let (stolen, owner) = (log_in(), log_in());
-    // Both are kept from now on.
+    // From now on both are kept.
     for browser in [&stolen, &owner] {
         visit(&here, browser);
     }

@@ -82,7 +82,7 @@ fn code(source: &str) -> String {
         .join("\n")
 }
 
-/// What follows each `crate::`. A name of the crate's own front, `lib.rs`, is no room and so always wrong.
+/// The name after each `crate::`. A name that `lib.rs` exports is not a room, so it is always wrong.
 fn imports(source: &str) -> Vec<String> {
     let found = source.split("crate::").skip(1);
     found
@@ -111,7 +111,7 @@ fn no_files_import_each_other_in_a_circle() {
 
 type Module = Vec<String>;
 
-/// The modules from which imports lead back to them. A module that imports what stands around it is no circle.
+/// The modules whose imports lead back to them. A module that imports the module around it does not count.
 fn circles(sources: &BTreeMap<Module, String>) -> Vec<String> {
     let imported: BTreeMap<&Module, BTreeSet<&Module>> = sources
         .iter()
@@ -193,7 +193,7 @@ fn expand(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_circle_would_be_found() {
+fn an_import_cycle_would_be_found() {
     let module = |path: &str| -> Module { path.split("::").map(str::to_owned).collect() };
     let sources = [
         ("room", "mod a;\nmod b;\nuse a::One;\n"),

@@ -1,4 +1,4 @@
-//! What a manager says of a cookie, and that a visit says the same.
+//! What a manager says about a cookie, and that a visit says the same.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -55,7 +55,7 @@ fn manager(preset: Preset, store: Option<&MemoryLoginStore>, clock: &Clock) -> M
     .unwrap()
 }
 
-/// A browser of mia's, who is remembered.
+/// A browser of mia's that is remembered.
 fn remembered(manager: &Manager) -> Browser<Member> {
     let mut browser = Browser::of(manager);
     let mia = Member("mia".to_owned());
@@ -77,7 +77,7 @@ fn read(manager: &Manager, browser: &mut Browser<Member>, name: &str) -> CookieR
     found.unwrap()
 }
 
-/// Whether a request with this cookie alone is somebody's. It may use the cookie up.
+/// Whether a request with only this cookie has a user. It may use up the cookie.
 fn counts(manager: &Manager, browser: &mut Browser<Member>, name: &str) -> bool {
     let cookie = format!("{name}={}", browser.jar().value(name).unwrap());
     let request = Request::get("/").header("cookie", cookie).body(()).unwrap();
@@ -91,7 +91,7 @@ fn counts(manager: &Manager, browser: &mut Browser<Member>, name: &str) -> bool 
 
 type Meanwhile = fn(&Manager, &mut Browser<Member>, &Clock);
 
-/// What may happen after a login, by words that say so.
+/// What may happen after a login, each with its name.
 const MEANWHILE: [(&str, Meanwhile); 7] = [
     ("nothing", |_, _, _| {}),
     ("two hours", |_, _, clock| {
@@ -147,7 +147,7 @@ fn the_verdict_is_what_a_visit_finds() {
 #[test]
 fn what_a_cookie_is_and_until_when_it_counts_depends_on_preset_and_store() {
     use RememberFormat::{FlaskLogin, Rotating, Timed};
-    // Days until the session and the token end by themselves.
+    // The days until the session and the token end by themselves.
     for (preset, stored, format, session, token) in [
         (Safe, false, Timed, 1, Some(30)),
         (Safe, true, Rotating, 1, Some(30)),
@@ -186,7 +186,7 @@ fn a_login_counts_as_fresh_for_as_long_as_the_settings_say() {
 }
 
 #[test]
-fn nothing_is_said_of_what_none_of_the_keys_signed_or_another_name_has() {
+fn nothing_is_told_of_a_cookie_that_none_of_the_keys_signed_or_that_has_another_name() {
     for preset in [Safe, Flask] {
         let clock = Clock::default();
         let manager = manager(preset, None, &clock);
@@ -267,7 +267,7 @@ fn a_remember_token_can_be_read_any_number_of_times_and_tells_when_it_was_used()
     }
     assert_eq!(block_on(store.load(&login, clock.now())).unwrap(), record);
 
-    // It is used, and so is what that gives out.
+    // It is used, and so is its successor.
     let stale = browser.jar().value(name).unwrap().to_owned();
     for _ in 0..2 {
         browser.close();
@@ -322,7 +322,7 @@ fn a_lifetime_of_a_login_holds_also_once_its_session_has_a_record() {
     let recorded = manager(Flask, Some(&store), &clock);
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let [name, _] = names(Flask);
-    // One is only seen by the program with records, the other gets a record there in time.
+    // One session is seen too late by the program with records, the other gets its record in time.
     for seen_in_time in [false, true] {
         let mut browser = Browser::of(&alone);
         let mia = Member("mia".to_owned());

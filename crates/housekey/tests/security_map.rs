@@ -1,4 +1,4 @@
-//! The map of guarantees in SECURITY.md leads to files that exist, and to names that are in them.
+//! The map of guarantees in SECURITY.md names files that exist, and names that are in them.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Every setting that can be wrong is refused by its name.
+//! Every wrong setting is refused with its name.
 #![allow(clippy::unwrap_used)]
 
 use std::ops::Add as _;

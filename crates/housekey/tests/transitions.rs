@@ -1,4 +1,4 @@
-//! From one user to the next, by the way of the cookies: what must stay behind, and what must not get lost.
+//! From one user to the next in the same browser: what must stay behind, and what must not get lost.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -46,13 +46,13 @@ fn flask() -> LoginManagerBuilder<Member> {
     LoginManager::flask(SecretKeys::flask(KEY).unwrap(), loader)
 }
 
-/// A browser, as far as cookies go.
+/// A browser, reduced to its cookies.
 #[derive(Default)]
 struct Browser {
     cookies: BTreeMap<String, String>,
 }
 
-/// One request of it.
+/// One of its requests.
 struct Asking {
     visit: Visit,
     open: OpenVisit,
@@ -102,7 +102,7 @@ impl Browser {
     }
 }
 
-/// A browser with a session that a Flask peer made for user 1: without the digest that it does not know.
+/// A browser with a session that a Flask peer made for user 1, without our digest.
 fn from_a_flask_peer() -> Browser {
     let stampless = Member {
         id: "1".to_owned(),
@@ -183,7 +183,7 @@ fn what_was_planted_in_an_anonymous_session_does_not_join_a_login_that_a_token_r
     });
 }
 
-/// Puts as much into the session as it takes.
+/// Fills the session.
 fn fill(asking: &Asking) {
     let mut seed = 1_u64;
     let noise: Vec<char> = std::iter::repeat_with(|| {
@@ -234,7 +234,7 @@ fn a_full_session_can_still_become_permanent_fresh_and_stale() {
 }
 
 #[test]
-fn a_change_after_the_response_is_an_error_and_no_silence() {
+fn a_change_after_the_response_is_an_error_and_not_ignored() {
     let manager = safe().build().unwrap();
     let mut late = None;
     Browser::default().ask(&manager, |asking| {

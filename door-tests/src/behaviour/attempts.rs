@@ -1,4 +1,4 @@
-//! Attempts to guess a password are limited: by account and by address, and nobody is kept out of their own browser by them.
+//! Attempts to guess a password are limited by account and by address, and keep nobody out of their own browser.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +20,8 @@ use crate::people::Staff;
 use crate::plan::{Given, acts};
 use crate::site::{Builder, HOUR, KEY, OLD_KEY, Site, Sites, all};
 
-/// Strangers have three attempts at an account, addresses six, known browsers four, and eight together; then waits of 10 seconds, 20, 40, 60.
+/// Strangers have three attempts at an account, addresses six, known browsers four, and all of these together eight. Then
+/// come waits of 10, 20, 40 and 60 seconds.
 const STRANGERS: AttemptSchedule = AttemptSchedule {
     free: 3,
     first_delay: Duration::from_secs(10),
@@ -50,7 +51,7 @@ fn limits(store: impl AttemptStore) -> Attempts {
         .by_known_browsers_together(TOGETHER)
 }
 
-/// How many passwords have been verified.
+/// The number of verified passwords.
 #[derive(Clone, Default)]
 struct Verified(Arc<AtomicUsize>);
 
@@ -60,7 +61,7 @@ impl Verified {
     }
 }
 
-/// A site whose page at `/sign-in/FORM` takes a name and a password, where everybody's is `right`. There are mia and ben.
+/// A site with mia and ben, whose page at `/sign-in/FORM` takes a name and a password. Everybody's password is `right`.
 fn site_with(sites: Sites, set: impl FnOnce(Builder) -> Builder) -> (Site, Verified) {
     let verified = Verified::default();
     let (count, site) = (verified.clone(), sites.safe_with(set));
@@ -93,7 +94,7 @@ fn site(sites: Sites) -> (Site, Verified) {
     })
 }
 
-/// One that knows its clients' addresses from a proxy of its own.
+/// A site that gets its clients' addresses from a proxy.
 fn site_behind_a_proxy(sites: Sites) -> Site {
     let (site, _) = site_with(sites, |builder| {
         builder
@@ -108,7 +109,7 @@ async fn type_in(browser: &mut Browser, name: &str, password: &str) -> Answer {
     browser.post("/sign-in/password", &body).await
 }
 
-/// As the proxy passes it on.
+/// The request as the proxy passes it on.
 async fn type_in_from(browser: &mut Browser, address: &str, name: &str, password: &str) -> u16 {
     let body = format!("{name}/{password}");
     let mut request = browser.request(Method::POST, "/sign-in/password", &body);
@@ -117,7 +118,7 @@ async fn type_in_from(browser: &mut Browser, address: &str, name: &str, password
     browser.send(request).await.status
 }
 
-/// Somebody who has logged in here before, and out again.
+/// A browser that has logged in here before, and out again.
 async fn known_browser(site: &Site, name: &str) -> Browser {
     let mut browser = site.browser();
     assert_eq!(type_in(&mut browser, name, "right").await.status, 200);
@@ -152,13 +153,13 @@ async fn after_those_that_are_free_each_attempt_has_to_wait_twice_as_long(sites:
         assert_eq!(answer.status, 401);
     }
     assert_eq!(verified.take(), 8, "nothing is verified that is refused");
-    // Nobody is locked out for good, and in the end all is forgotten.
+    // Nobody is locked out for good, and in the end everything is forgotten.
     site.clock.advance(Duration::from_secs(60));
     let answer = type_in(&mut site.browser(), "mia", "right").await;
     assert_eq!(answer.body, "hello mia");
 }
 
-async fn of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free(sites: Sites) {
+async fn only_the_free_ones_of_a_thousand_simultaneous_attempts_are_verified(sites: Sites) {
     let (site, verified) = site(sites);
     let tabs = (0..1000).map(|_| -> Local<u16> {
         let mut browser = site.browser();
@@ -170,7 +171,7 @@ async fn of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free(sites: 
     assert_eq!(refused, 997);
 }
 
-async fn a_name_that_nobody_has_is_treated_as_one_that_somebody_has(sites: Sites) {
+async fn an_unknown_name_is_treated_like_a_known_one(sites: Sites) {
     let mut told = Vec::new();
     for name in ["mia", "nobody"] {
         let (site, _) = site(sites);
@@ -185,7 +186,7 @@ async fn a_name_that_nobody_has_is_treated_as_one_that_somebody_has(sites: Sites
     assert_eq!(told[0], told[1]);
 }
 
-async fn other_spellings_of_a_name_are_no_more_attempts(sites: Sites) {
+async fn other_spellings_of_a_name_give_no_more_attempts(sites: Sites) {
     let (site, verified) = site(sites);
     for name in ["mia", "MIA", " Mia ", "mIa\t", "\u{3000}mia"] {
         type_in(&mut site.browser(), name, "guess").await;
@@ -235,7 +236,7 @@ async fn a_known_browser_that_fails_too_often_is_a_stranger(sites: Sites) {
     let answer = type_in(&mut copy, "mia", "right").await;
     assert_eq!(answer.status, 429, "a copy has no attempts of its own");
 
-    // The owner waits once, and has another number from then on, of which the copy knows nothing.
+    // The owner waits once. From then on they have another number, which the copy does not know.
     site.clock.advance(Duration::from_secs(10));
     let answer = type_in(&mut browser, "mia", "right").await;
     assert_eq!(answer.body, "hello mia");
@@ -257,7 +258,7 @@ async fn any_number_of_known_browsers_has_no_more_attempts_together(sites: Sites
     }
     assert_eq!(verified.take(), 8 + 3, "together, and those of strangers");
 
-    // The owner waits once. That is forgiven then, also to the owner's other browsers.
+    // The owner waits once. That forgives the failures, also for the owner's other browsers.
     let answer = type_in(&mut owner, "mia", "right").await;
     assert_eq!((answer.status, wait(&answer)), (429, Some(10)));
     site.clock.advance(Duration::from_secs(10));
@@ -269,7 +270,7 @@ async fn any_number_of_known_browsers_has_no_more_attempts_together(sites: Sites
     }
 }
 
-async fn a_reset_lets_in_an_owner_whom_known_browsers_keep_waiting(sites: Sites) {
+async fn a_reset_lets_in_an_owner_kept_waiting_by_known_browsers(sites: Sites) {
     let (site, _) = site(sites);
     let mut kept = Vec::new();
     for _ in 0..4 {
@@ -335,7 +336,7 @@ async fn the_cookie_of_a_known_browser_is_the_servers_alone_and_a_logout_leaves_
         let answer = type_in(&mut forger, "mia", "right").await;
         assert_eq!(answer.status, 429, "{forged}");
     }
-    // Signed, and something else.
+    // Signed, but with other contents.
     let mut other = site.browser_of("mia").await;
     let session = other.jar.value("__Host-session").unwrap().to_owned();
     other.jar.put(COOKIE, &session);
@@ -365,7 +366,7 @@ async fn what_is_proved_at_one_form_counts_at_no_other(sites: Sites) {
     };
     hammer(&site, "mia").await;
     assert_eq!(code(&mut site.browser(), "guess").await, 401);
-    // Who has the password could be known by as many browsers as they like, and must not have more codes by that.
+    // A thief with the password can make any number of browsers known, but gets no more codes by that.
     site.clock.advance(HOUR);
     verified.take();
     let mut codes = 0;
@@ -389,19 +390,19 @@ async fn an_address_is_limited_at_all_names_together_and_no_success_makes_up_for
     }
     assert_eq!(from("192.0.2.7", "ben", "right").await, 429);
     assert_eq!(from("192.0.2.8", "ben", "right").await, 200);
-    // Who is refused for their address uses up nothing at the account.
+    // An attempt that is refused for its address uses up nothing at the account.
     for _ in 0..20 {
         assert_eq!(from("192.0.2.7", "mia", "guess").await, 429);
     }
     assert_eq!(from("192.0.2.8", "mia", "right").await, 200);
-    // Who comes from there and has a browser that is known is not kept out.
+    // A known browser at that address is not kept out.
     let mut mia = site.browser();
     type_in_from(&mut mia, "192.0.2.8", "mia", "right").await;
     let status = type_in_from(&mut mia, "192.0.2.7", "mia", "right").await;
     assert_eq!(status, 200);
 }
 
-async fn whoever_has_a_network_of_ipv6_has_one_address(sites: Sites) {
+async fn all_addresses_of_an_ipv6_network_count_as_one(sites: Sites) {
     let site = site_behind_a_proxy(sites);
     let mut passed = 0;
     for number in 0..100 {
@@ -415,7 +416,7 @@ async fn whoever_has_a_network_of_ipv6_has_one_address(sites: Sites) {
     assert_eq!(status, 401);
 }
 
-async fn an_address_that_the_client_claims_is_none_of_its_own(sites: Sites) {
+async fn an_address_that_the_client_claims_is_not_taken_for_its_own(sites: Sites) {
     let site = site_behind_a_proxy(sites);
     let mut passed = 0;
     for number in 0..100 {
@@ -438,7 +439,7 @@ async fn addresses_that_anybody_can_make_up_can_be_left_out(sites: Sites) {
     }
 }
 
-async fn a_refusal_is_in_the_form_that_suits_who_is_asking(sites: Sites) {
+async fn a_refusal_is_in_the_form_that_suits_the_client(sites: Sites) {
     let (site, _) = site(sites);
     hammer(&site, "mia").await;
     let ask = async |site: &Site, headers: &[(&str, &str)]| {
@@ -690,23 +691,23 @@ async fn attempts_are_told_without_names(sites: Sites) {
 cases! {
     behaviour_attempts:
     after_those_that_are_free_each_attempt_has_to_wait_twice_as_long,
-    of_a_thousand_attempts_at_once_as_many_are_verified_as_are_free,
-    a_name_that_nobody_has_is_treated_as_one_that_somebody_has,
-    other_spellings_of_a_name_are_no_more_attempts,
+    only_the_free_ones_of_a_thousand_simultaneous_attempts_are_verified,
+    an_unknown_name_is_treated_like_a_known_one,
+    other_spellings_of_a_name_give_no_more_attempts,
     what_succeeds_is_forgiven_with_what_had_failed,
     strangers_keep_nobody_out_of_a_browser_that_has_logged_in_before,
     a_known_browser_that_fails_too_often_is_a_stranger,
     any_number_of_known_browsers_has_no_more_attempts_together,
-    a_reset_lets_in_an_owner_whom_known_browsers_keep_waiting,
+    a_reset_lets_in_an_owner_kept_waiting_by_known_browsers,
     a_shared_browser_gives_nobody_more_attempts_at_somebody_elses_account,
     the_cookie_of_a_known_browser_is_the_servers_alone_and_a_logout_leaves_it,
     a_known_browser_is_known_after_the_keys_were_changed,
     what_is_proved_at_one_form_counts_at_no_other,
     an_address_is_limited_at_all_names_together_and_no_success_makes_up_for_it,
-    whoever_has_a_network_of_ipv6_has_one_address,
-    an_address_that_the_client_claims_is_none_of_its_own,
+    all_addresses_of_an_ipv6_network_count_as_one,
+    an_address_that_the_client_claims_is_not_taken_for_its_own,
     addresses_that_anybody_can_make_up_can_be_left_out,
-    a_refusal_is_in_the_form_that_suits_who_is_asking,
+    a_refusal_is_in_the_form_that_suits_the_client,
     a_handler_can_say_it_in_its_own_words,
     a_store_that_fails_lets_nobody_pass_and_is_a_503,
     what_is_forgotten_is_purged_with_the_logins_that_have_expired,

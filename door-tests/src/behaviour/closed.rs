@@ -111,7 +111,7 @@ async fn without_a_login_page_everything_is_401(sites: Sites) {
     }
 }
 
-async fn the_page_to_prove_oneself_again_is_open_to_those_who_are_not_fresh(sites: Sites) {
+async fn the_refresh_page_is_open_to_users_who_are_not_fresh(sites: Sites) {
     let guard = fresh_login_required().refresh_view("/again");
     let site = site(sites, guard, &public()).and(asks("/again", [LoginRequired]));
     let mut browser = site.browser_of("mia").await;
@@ -179,7 +179,7 @@ cases! {
     the_login_page_is_open_with_what_is_posted_to_it_and_leads_back,
     another_login_page_of_the_guards_is_open_in_place_of_the_managers,
     without_a_login_page_everything_is_401,
-    the_page_to_prove_oneself_again_is_open_to_those_who_are_not_fresh,
+    the_refresh_page_is_open_to_users_who_are_not_fresh,
     what_is_required_besides_holds_where_nothing_is_open,
     a_guard_or_an_extractor_further_inside_still_denies,
     a_preflight_goes_to_what_is_open_and_nowhere_else,

@@ -267,7 +267,7 @@ async fn a_cookie_that_the_handler_sets_is_not_undone_by_sending_an_unchanged_on
 }
 
 /// A neighbour can set as many as a browser keeps, and those with a longer path come first.
-async fn a_neighbour_who_crowds_a_cookie_out_signs_nobody_in_as_somebody_else(sites: Sites) {
+async fn a_neighbour_that_crowds_out_a_cookie_logs_nobody_in_as_somebody_else(sites: Sites) {
     for site in [
         sites.flask(),
         sites.safe_with(|builder| builder.session_cookie(|cookie| cookie.name("session"))),
@@ -290,7 +290,7 @@ async fn a_neighbour_who_crowds_a_cookie_out_signs_nobody_in_as_somebody_else(si
     }
 }
 
-async fn a_neighbour_who_crowds_a_remember_token_out_signs_nobody_in_as_somebody_else(
+async fn a_neighbour_that_crowds_out_a_remember_token_logs_nobody_in_as_somebody_else(
     sites: Sites,
 ) {
     for site in [
@@ -326,6 +326,6 @@ cases! {
     logging_out_removes_what_the_browser_has_and_nothing_else,
     a_session_from_a_clock_that_is_ahead_does_not_come_back_after_logging_out,
     a_cookie_that_the_handler_sets_is_not_undone_by_sending_an_unchanged_one_again,
-    a_neighbour_who_crowds_a_cookie_out_signs_nobody_in_as_somebody_else,
-    a_neighbour_who_crowds_a_remember_token_out_signs_nobody_in_as_somebody_else,
+    a_neighbour_that_crowds_out_a_cookie_logs_nobody_in_as_somebody_else,
+    a_neighbour_that_crowds_out_a_remember_token_logs_nobody_in_as_somebody_else,
 }

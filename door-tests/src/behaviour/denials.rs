@@ -319,7 +319,7 @@ async fn a_program_whose_login_is_not_fresh_is_told_how_fresh_it_must_be(sites: 
     );
 }
 
-async fn who_lacks_a_right_gets_403_and_is_not_sent_to_the_login_page(sites: Sites) {
+async fn a_user_without_the_right_gets_403_and_is_not_sent_to_the_login_page(sites: Sites) {
     let guard = login_required().require(|member| member.id == "ben");
     let site = sites.safe().and(says("/ben", "").behind(guard));
     let mut browser = site.browser_of("mia").await;
@@ -388,7 +388,7 @@ async fn what_the_routes_say_beats_what_the_headers_say(sites: Sites) {
     );
 }
 
-async fn flasks_answer_is_302_whoever_asks_and_by_whatever_method(sites: Sites) {
+async fn flasks_answer_is_302_for_every_client_and_method(sites: Sites) {
     let site = sites.flask();
     for method in [Method::GET, Method::HEAD, Method::POST] {
         for headers in [
@@ -407,7 +407,7 @@ async fn flasks_answer_is_302_whoever_asks_and_by_whatever_method(sites: Sites) 
     }
 }
 
-async fn without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect(sites: Sites) {
+async fn without_a_login_page_and_on_the_login_page_itself_there_is_no_redirect(sites: Sites) {
     let oneself = asks("/locked", [LoginRequired]);
     let site = sites
         .safe_with(|builder| builder.login_view("/locked?lang=de"))
@@ -428,7 +428,7 @@ async fn without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect(s
     assert_eq!((answer.status, answer.header("hx-redirect")), (401, None));
 }
 
-async fn a_login_page_that_is_the_guarded_page_but_for_query_fragment_or_host_is_no_loop(
+async fn a_login_page_that_is_the_guarded_page_but_for_query_fragment_or_host_makes_no_loop(
     sites: Sites,
 ) {
     for view in [
@@ -597,12 +597,12 @@ cases! {
     the_way_back_is_found_however_the_host_and_the_page_are_spelled,
     a_turbo_frame_is_not_filled_with_the_login_page,
     a_program_whose_login_is_not_fresh_is_told_how_fresh_it_must_be,
-    who_lacks_a_right_gets_403_and_is_not_sent_to_the_login_page,
+    a_user_without_the_right_gets_403_and_is_not_sent_to_the_login_page,
     a_permission_that_is_asked_for_lets_pass_denies_or_is_an_error,
     what_the_routes_say_beats_what_the_headers_say,
-    flasks_answer_is_302_whoever_asks_and_by_whatever_method,
-    without_a_login_page_or_on_the_login_page_itself_there_is_no_redirect,
-    a_login_page_that_is_the_guarded_page_but_for_query_fragment_or_host_is_no_loop,
+    flasks_answer_is_302_for_every_client_and_method,
+    without_a_login_page_and_on_the_login_page_itself_there_is_no_redirect,
+    a_login_page_that_is_the_guarded_page_but_for_query_fragment_or_host_makes_no_loop,
     the_way_back_is_outside_of_the_prefix_that_a_nested_router_takes_off,
     a_handler_of_the_application_answers_in_place_of_everything_else,
     next_in_the_session_is_checked_used_once_and_gone_after_a_login,

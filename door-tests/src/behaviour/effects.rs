@@ -62,7 +62,7 @@ async fn a_session_is_sent_again_by_what_looks_at_it_seen_or_not(sites: Sites) {
     }
 }
 
-async fn a_use_is_noted_by_what_asks_who_is_there_seen_or_not_and_by_nothing_else(sites: Sites) {
+async fn a_use_is_noted_by_every_look_up_of_the_user_seen_or_not_and_by_nothing_else(sites: Sites) {
     for path in all_paths() {
         for way in &WAYS {
             let site = sites.stored().with(pages());
@@ -76,7 +76,7 @@ async fn a_use_is_noted_by_what_asks_who_is_there_seen_or_not_and_by_nothing_els
     }
 }
 
-async fn a_remember_token_is_used_by_what_asks_who_is_there_seen_or_not_and_by_nothing_else(
+async fn a_remember_token_is_used_by_every_look_up_of_the_user_seen_or_not_and_by_nothing_else(
     sites: Sites,
 ) {
     for path in all_paths() {
@@ -101,6 +101,6 @@ async fn a_remember_token_is_used_by_what_asks_who_is_there_seen_or_not_and_by_n
 cases! {
     behaviour_effects:
     a_session_is_sent_again_by_what_looks_at_it_seen_or_not,
-    a_use_is_noted_by_what_asks_who_is_there_seen_or_not_and_by_nothing_else,
-    a_remember_token_is_used_by_what_asks_who_is_there_seen_or_not_and_by_nothing_else,
+    a_use_is_noted_by_every_look_up_of_the_user_seen_or_not_and_by_nothing_else,
+    a_remember_token_is_used_by_every_look_up_of_the_user_seen_or_not_and_by_nothing_else,
 }

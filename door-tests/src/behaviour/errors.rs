@@ -6,9 +6,7 @@ use http::header;
 use crate::plan::{Given, acts};
 use crate::site::Sites;
 
-async fn an_error_that_may_go_away_is_a_503_that_says_when_to_come_back_and_no_other_is(
-    sites: Sites,
-) {
+async fn only_a_temporary_error_is_a_503_with_the_time_to_come_back(sites: Sites) {
     for (kind, status) in [
         (ErrorKind::LoaderFailed, 503),
         (ErrorKind::StoreFailed, 503),
@@ -40,5 +38,5 @@ async fn an_error_that_may_go_away_is_a_503_that_says_when_to_come_back_and_no_o
 
 cases! {
     behaviour_errors:
-    an_error_that_may_go_away_is_a_503_that_says_when_to_come_back_and_no_other_is,
+    only_a_temporary_error_is_a_503_with_the_time_to_come_back,
 }

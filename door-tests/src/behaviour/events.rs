@@ -175,7 +175,7 @@ async fn an_api_key_a_failure_and_a_bad_next_are_events_too(sites: Sites) {
     assert_eq!(site.events.take(), [Event::Accessed, Event::LoadFailed]);
 }
 
-async fn an_attempt_that_fails_is_no_login(sites: Sites) {
+async fn an_attempt_that_fails_logs_nobody_in(sites: Sites) {
     let site = sites.safe();
     site.members.change("ben", |member| member.active = false);
     site.browser().post("/login", "name=ben").await;
@@ -295,7 +295,7 @@ cases! {
     a_login_that_ends_says_why,
     a_cookie_that_counts_for_nothing_says_why,
     an_api_key_a_failure_and_a_bad_next_are_events_too,
-    an_attempt_that_fails_is_no_login,
+    an_attempt_that_fails_logs_nobody_in,
     the_user_is_accessed_once_a_request_whatever_happens_in_it,
     a_failed_attempt_is_an_event_that_names_the_account_and_not_what_was_typed,
     logs_have_fields_with_the_events_name_its_user_the_reason_and_the_address,

@@ -28,7 +28,7 @@ async fn open(site: &Site, browser: Option<&str>, path: &str) -> Answer {
     (answer.status, answer.body)
 }
 
-async fn extractors_let_in_whom_they_say(sites: Sites) {
+async fn extractors_let_in_the_right_users(sites: Sites) {
     let site = sites.safe();
     let answer = |status: u16, body: &str| (status, body.to_owned());
     assert_eq!(open(&site, None, "/who").await, answer(200, "nobody"));
@@ -97,7 +97,7 @@ fn guarded() -> [Page; 6] {
     ]
 }
 
-async fn guards_let_in_whom_they_say_and_leave_unknown_paths_alone(sites: Sites) {
+async fn guards_let_in_the_right_users_and_leave_unknown_paths_alone(sites: Sites) {
     let site = sites.safe().with(guarded());
     for (path, anonymous, mia, ben, ben_later) in [
         ("/guarded/login", 303, 200, 200, 200),
@@ -162,7 +162,7 @@ async fn a_request_loads_its_user_once_however_many_ask(sites: Sites) {
     assert_eq!(site.members.lookups(), [""; 0]);
 }
 
-async fn two_who_ask_at_the_same_time_cause_one_look_up(sites: Sites) {
+async fn two_simultaneous_questions_cause_one_look_up(sites: Sites) {
     let page = async |given: Given| -> Result<String, Error> {
         let (one, two, three) = tokio::join!(given.who(), given.who(), given.who());
         Ok(format!("{} {} {}", one?, two?, three?))
@@ -189,7 +189,7 @@ async fn a_failed_look_up_is_not_remembered(sites: Sites) {
     assert_eq!(browser.read("/twice").await, "mia, fresh, by Session");
 }
 
-async fn who_has_just_logged_in_or_out_is_so_in_the_same_request(sites: Sites) {
+async fn a_login_or_a_logout_takes_effect_in_the_same_request(sites: Sites) {
     let page = async |given: Given| {
         let mia = Member {
             id: "mia".to_owned(),
@@ -283,7 +283,7 @@ async fn an_api_key_is_good_for_one_request_never_fresh_and_leaves_no_session(si
     assert_eq!(with_key("/who", Method::GET).await.status, 503);
 }
 
-async fn a_user_who_is_not_active_any_more_is_out_at_the_next_request(sites: Sites) {
+async fn a_user_who_is_no_longer_active_is_out_at_the_next_request(sites: Sites) {
     let site = sites.safe();
     let mut browser = site.remembered_browser_of("mia").await;
     site.members.change("mia", |member| member.active = false);
@@ -343,19 +343,19 @@ async fn freshness_can_be_asked_with_an_age(sites: Sites) {
 
 cases! {
     behaviour_extractors:
-    extractors_let_in_whom_they_say,
+    extractors_let_in_the_right_users,
     a_login_that_is_not_fresh_passes_one_and_not_the_other_and_is_not_ended_by_it,
     an_optional_user_is_none_where_a_required_one_is_denied_and_an_error_where_nobody_knows,
-    guards_let_in_whom_they_say_and_leave_unknown_paths_alone,
+    guards_let_in_the_right_users_and_leave_unknown_paths_alone,
     a_guard_lets_no_request_through_while_the_loader_fails,
     a_guard_covers_every_method_of_its_routes,
     a_request_loads_its_user_once_however_many_ask,
-    two_who_ask_at_the_same_time_cause_one_look_up,
+    two_simultaneous_questions_cause_one_look_up,
     a_failed_look_up_is_not_remembered,
-    who_has_just_logged_in_or_out_is_so_in_the_same_request,
+    a_login_or_a_logout_takes_effect_in_the_same_request,
     a_user_who_was_being_loaded_is_not_the_one_who_logged_in_meanwhile,
     an_api_key_is_good_for_one_request_never_fresh_and_leaves_no_session,
-    a_user_who_is_not_active_any_more_is_out_at_the_next_request,
+    a_user_who_is_no_longer_active_is_out_at_the_next_request,
     an_extractor_without_the_layer_says_what_to_add,
     freshness_can_be_asked_with_an_age,
 }

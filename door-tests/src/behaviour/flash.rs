@@ -21,7 +21,7 @@ async fn a_message_is_shown_once(sites: Sites) {
     assert_eq!(browser.jar.names(), [""; 0], "nothing is left to be kept");
 }
 
-/// What is sent when no person may ever see the answer.
+/// What a browser sends when nobody may ever see the answer.
 const UNSEEN: [(&str, &str); 13] = [
     ("sec-purpose", "prefetch"),
     ("sec-purpose", "prefetch;prerender"),
@@ -209,7 +209,7 @@ async fn a_message_that_does_not_fit_is_an_error_and_takes_no_other_with_it(site
     assert_eq!(browser.read("/flash").await, "message: short");
 }
 
-async fn a_message_or_a_next_for_which_there_is_no_room_is_left_out_of_the_denial(sites: Sites) {
+async fn a_message_or_a_next_without_room_is_left_out_of_the_denial(sites: Sites) {
     let site = sites.flask_with(|builder| builder.next_in_session());
     let mut browser = site.browser();
     let mut len = 5000;
@@ -233,5 +233,5 @@ cases! {
     a_message_outlives_the_login_or_logout_of_its_own_request,
     a_denial_flashes_what_the_settings_say_in_the_visitors_language,
     a_message_that_does_not_fit_is_an_error_and_takes_no_other_with_it,
-    a_message_or_a_next_for_which_there_is_no_room_is_left_out_of_the_denial,
+    a_message_or_a_next_without_room_is_left_out_of_the_denial,
 }

@@ -124,7 +124,7 @@ async fn an_answered_login_works_at_the_next_request_whatever_was_there_before(s
 }
 
 /// The hourly refresh alone makes the pair.
-async fn two_good_cookies_of_one_login_are_no_worse_than_one(sites: Sites) {
+async fn two_good_cookies_of_one_login_are_as_good_as_one(sites: Sites) {
     for (name, before, set) in CHANGES {
         for (before, after) in before_and_after(sites, before, set) {
             let mut browser = before.browser();
@@ -218,7 +218,7 @@ async fn where_a_cookie_may_have_been_before_is_checked_as_where_it_is(_: Sites)
     }
 }
 
-async fn a_host_that_no_cookie_can_be_set_for_is_no_error(sites: Sites) {
+async fn a_host_that_no_cookie_can_be_set_for_is_not_an_error(sites: Sites) {
     let site = sites.flask();
     for host in [
         "127.0.0.1:3000",
@@ -243,7 +243,7 @@ async fn a_host_that_no_cookie_can_be_set_for_is_no_error(sites: Sites) {
 }
 
 /// A token left beside its successor is this browser's own.
-async fn a_used_token_that_other_settings_left_beside_its_successor_is_no_theft(sites: Sites) {
+async fn a_used_token_that_other_settings_left_beside_its_successor_is_not_a_theft(sites: Sites) {
     for (name, before, after) in CHANGES {
         for ending in ["logout", "login"] {
             let before = sites.stored_with(|builder| with(builder, before));
@@ -308,11 +308,11 @@ cases! {
     behaviour_identity:
     after_an_answered_logout_nobody_is_there_whatever_the_cookies_attributes_were,
     an_answered_login_works_at_the_next_request_whatever_was_there_before,
-    two_good_cookies_of_one_login_are_no_worse_than_one,
+    two_good_cookies_of_one_login_are_as_good_as_one,
     a_spoilt_or_expired_cookie_beside_a_good_one_does_not_matter,
     a_neighbour_plants_nobody_and_takes_nobodys_login_away,
     where_a_cookie_may_have_been_before_is_checked_as_where_it_is,
-    a_host_that_no_cookie_can_be_set_for_is_no_error,
-    a_used_token_that_other_settings_left_beside_its_successor_is_no_theft,
+    a_host_that_no_cookie_can_be_set_for_is_not_an_error,
+    a_used_token_that_other_settings_left_beside_its_successor_is_not_a_theft,
     the_deletions_of_a_logout_are_short_whatever_host_was_called,
 }

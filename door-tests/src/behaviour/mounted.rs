@@ -1,4 +1,4 @@
-//! A program below a prefix that a proxy strips: people stay inside of it, and land in no program beside it.
+//! A program below a prefix that a proxy strips: people stay inside it, and end up in no program beside it.
 
 use housekey::Event;
 use http::Method;
@@ -8,7 +8,7 @@ use crate::browser::Browser;
 use crate::plan::{fresh_login_required, login_required, says};
 use crate::site::{Site, Sites};
 
-/// What the proxy hands on of a public address, as nginx does for `location /app/`.
+/// What the proxy passes on of a public address, as nginx does for `location /app/`.
 fn stripped(public: &str) -> &str {
     let own = public.strip_prefix("/app").unwrap();
     assert!(own.starts_with('/'), "{public} is in another program");
@@ -19,7 +19,7 @@ fn site(sites: Sites) -> Site {
     sites.safe_with(|builder| builder.mounted_at("/app"))
 }
 
-/// Comes to the login page with this `next`, and logs in by its form.
+/// Opens the login page with this `next`, and logs in with its form.
 async fn log_in_with(site: &Site, in_query: &str, field: &str) -> Answer {
     let mut browser = site.browser();
     let form = format!("name=mia&next={field}");
@@ -126,7 +126,7 @@ async fn what_is_below_the_prefix_is_gone_to_as_it_is_written(sites: Sites) {
     }
 }
 
-/// The whole way, as a browser goes it: each address is public, and the proxy strips the prefix of each.
+/// The whole way of a browser: each address is public, and the proxy strips the prefix of each.
 async fn a_person_comes_to_the_login_page_and_back_without_leaving_the_prefix(sites: Sites) {
     let site = site(sites);
     let mut browser = site.browser();
@@ -135,7 +135,7 @@ async fn a_person_comes_to_the_login_page_and_back_without_leaving_the_prefix(si
     assert_eq!((denied.status, denied.location()), (303, login));
     let next = browser.read(stripped(login)).await;
     assert_eq!(next, "/app/members?page=2");
-    // By the address of the form, and by a hidden field.
+    // In the form's address, and in a hidden field.
     let posted = browser.clone().post(stripped(login), "name=mia").await;
     assert_eq!(posted.location(), next);
     let posted = browser
@@ -216,7 +216,7 @@ async fn a_form_leads_back_to_the_page_that_it_was_on_if_that_is_below_the_prefi
     }
 }
 
-/// Or it would lead to itself without end.
+/// Otherwise it would lead to itself without end.
 async fn a_login_page_that_needs_a_login_is_known_by_its_public_address(sites: Sites) {
     let page = says("/sign-in", "").behind(login_required());
     for view in ["/sign-in", "https://site.example/app/sign-in"] {
@@ -228,7 +228,7 @@ async fn a_login_page_that_needs_a_login_is_known_by_its_public_address(sites: S
             "{view}"
         );
     }
-    // A page outside of the prefix that only ends alike.
+    // A page outside of the prefix with a similar ending.
     let elsewhere = "https://site.example/sign-in";
     let site = sites.safe_with(|builder| builder.mounted_at("/app").login_view(elsewhere));
     let answer = site.and(page).browser().get("/sign-in").await;
@@ -267,7 +267,7 @@ async fn a_next_in_the_session_is_public(sites: Sites) {
     assert_eq!(browser.log_in("mia").await.location(), "/app/members");
 }
 
-/// As Flask writes it, whose `SCRIPT_NAME` is in the URLs that Flask-Login takes the path of.
+/// As Flask writes it: its URLs contain `SCRIPT_NAME`, and Flask-Login takes their paths.
 async fn a_flask_peer_finds_the_addresses_that_it_would_write_itself(sites: Sites) {
     let site = sites.flask_with(|builder| builder.mounted_at("/app"));
     let denied = site.browser().get("/members?a=b").await;
@@ -294,7 +294,7 @@ async fn a_listed_origin_is_followed_wherever_it_leads(sites: Sites) {
     assert_eq!(log_in_with(&site, "", "/admin").await.location(), "/app/");
 }
 
-/// A client may send it, and a proxy that does not know the field hands it on.
+/// A client may send it, and a proxy that does not know the field passes it on.
 async fn no_header_of_a_request_says_where_a_program_is_mounted(sites: Sites) {
     for prefix in ["", "/", "/app"] {
         let site = sites.safe_with(|builder| builder.mounted_at(prefix));
@@ -316,7 +316,7 @@ fn encoded_slashes(path: &str) -> String {
     path.replace('/', "%2F")
 }
 
-/// Two programs of a host may mean to share their logins, and the prefix `__Host-` allows no other path.
+/// Two programs of a host may share their logins on purpose, and the prefix `__Host-` allows no other path.
 async fn cookies_are_for_the_whole_host_unless_they_are_given_a_path(sites: Sites) {
     let cookies = async |site: Site| {
         let answer = site.browser().log_in_remembered("mia").await;
@@ -343,7 +343,7 @@ fn has_path(cookie: &str, path: &str) -> bool {
     cookie.split("; ").any(|attribute| attribute == path)
 }
 
-/// What people are logged in by is the cookie; the prefix is about addresses alone.
+/// The cookie decides who is logged in; the prefix only concerns addresses.
 async fn a_program_that_is_moved_below_a_prefix_keeps_its_logins(sites: Sites) {
     let site = sites.safe();
     let mut browser: Browser = site.browser_of("mia").await;

@@ -90,7 +90,7 @@ async fn polling_uses_no_remember_token_and_leaves_it_for_the_next_page(sites: S
     }
 }
 
-async fn whoever_asks_in_the_same_request_as_a_use_makes_it_one(sites: Sites) {
+async fn a_look_up_in_the_same_request_as_a_use_counts_as_use(sites: Sites) {
     for (site, recorded) in [
         (with_polls(sites.stored()), true),
         (with_polls(sites.safe()), false),
@@ -132,6 +132,6 @@ cases! {
     polling_puts_off_no_timeout_and_writes_nothing,
     polling_does_not_let_a_session_live_on,
     polling_uses_no_remember_token_and_leaves_it_for_the_next_page,
-    whoever_asks_in_the_same_request_as_a_use_makes_it_one,
+    a_look_up_in_the_same_request_as_a_use_counts_as_use,
     what_ends_a_login_ends_it_for_pages_that_poll_as_well,
 }

@@ -109,7 +109,7 @@ async fn a_peer_reads_the_identifier_that_is_written(sites: Sites) {
     }
 }
 
-async fn a_mismatch_is_said_once_and_a_new_proof_binds_the_session_to_the_new_browser(
+async fn a_mismatch_is_reported_once_and_a_new_proof_binds_the_session_to_the_new_browser(
     sites: Sites,
 ) {
     let site = sites.safe();
@@ -216,7 +216,7 @@ cases! {
     off_compares_nothing_basic_makes_stale_and_strong_ends,
     an_address_counts_for_flask_logins_formulas_only,
     a_peer_reads_the_identifier_that_is_written,
-    a_mismatch_is_said_once_and_a_new_proof_binds_the_session_to_the_new_browser,
+    a_mismatch_is_reported_once_and_a_new_proof_binds_the_session_to_the_new_browser,
     strong_takes_the_remember_token_too_and_asks_no_further,
     nothing_of_a_session_that_strong_has_ended_reaches_the_next_user,
     strong_spares_a_permanent_session_under_flasks_preset_only,

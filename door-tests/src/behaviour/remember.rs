@@ -33,7 +33,7 @@ async fn a_token_lives_for_as_long_as_the_login_said_on_the_server_too(sites: Si
     assert_eq!(other.who().await, "nobody");
 }
 
-async fn a_duration_that_no_browser_keeps_is_an_error_and_no_login(sites: Sites) {
+async fn a_duration_that_no_browser_keeps_is_an_error_and_logs_nobody_in(sites: Sites) {
     let site = sites.safe();
     for seconds in [0, 401 * DAY.as_secs(), u64::MAX] {
         let mut browser = site.browser();
@@ -77,7 +77,7 @@ async fn a_token_does_not_slide_unless_asked_to(sites: Sites) {
     assert_eq!(browser.who().await, "nobody");
 }
 
-async fn a_token_of_a_user_who_may_not_log_in_any_more_is_deleted(sites: Sites) {
+async fn a_token_of_a_user_who_may_no_longer_log_in_is_deleted(sites: Sites) {
     for end in ENDS_OF_MIA {
         let site = sites.safe();
         let mut browser = site.remembered_browser_of("mia").await;
@@ -162,7 +162,7 @@ async fn a_login_and_a_new_password_may_share_a_request(sites: Sites) {
     }
 }
 
-async fn only_the_one_who_is_logged_in_is_carried_over(sites: Sites) {
+async fn only_the_logged_in_user_is_carried_over(sites: Sites) {
     let site = sites.safe();
     let ben = site.members.find("ben").unwrap();
     let foreign = async move |given: Given| given.login.update_auth_hash(&ben).await;
@@ -187,7 +187,7 @@ async fn logging_out_forgets_and_stays_logged_out(sites: Sites) {
     }
 }
 
-async fn a_session_that_is_no_good_any_more_gives_way_to_a_token_that_is(sites: Sites) {
+async fn a_session_that_no_longer_counts_gives_way_to_a_valid_token(sites: Sites) {
     let site = sites.safe();
     let mut browser = site.browser_of("ben").await;
     let of_mia = site.remembered_browser_of("mia").await;
@@ -309,17 +309,17 @@ async fn a_stamp_that_is_taken_away_ends_every_login_that_was_made_with_it(sites
 cases! {
     behaviour_remember:
     a_token_lives_for_as_long_as_the_login_said_on_the_server_too,
-    a_duration_that_no_browser_keeps_is_an_error_and_no_login,
+    a_duration_that_no_browser_keeps_is_an_error_and_logs_nobody_in,
     the_order_in_which_a_login_is_described_does_not_matter,
     a_token_does_not_slide_unless_asked_to,
-    a_token_of_a_user_who_may_not_log_in_any_more_is_deleted,
+    a_token_of_a_user_who_may_no_longer_log_in_is_deleted,
     a_token_is_kept_while_nobody_knows_whose_it_is,
     a_new_password_keeps_this_browser_in_and_ends_the_others,
     a_new_password_does_not_lengthen_the_token,
     a_login_and_a_new_password_may_share_a_request,
-    only_the_one_who_is_logged_in_is_carried_over,
+    only_the_logged_in_user_is_carried_over,
     logging_out_forgets_and_stays_logged_out,
-    a_session_that_is_no_good_any_more_gives_way_to_a_token_that_is,
+    a_session_that_no_longer_counts_gives_way_to_a_valid_token,
     a_login_without_the_digest_of_an_auth_hash_is_one_under_flasks_preset_only,
     a_peers_login_gets_the_digest_with_the_next_write_and_ends_with_the_auth_hash_from_then_on,
     what_a_peers_response_hook_left_undone_is_done_here,

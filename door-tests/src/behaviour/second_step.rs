@@ -95,7 +95,7 @@ async fn refused(site: &Site, browser: &mut Browser) -> Option<PendingRefusal> {
     site.refusals().first().copied()
 }
 
-async fn who_has_taken_one_step_is_nobody_until_the_second(sites: Sites) {
+async fn a_user_who_has_taken_one_step_is_nobody_until_the_second(sites: Sites) {
     for site in with_and_without_records(sites) {
         let mut browser = site.half("mia").await;
         assert_eq!(browser.who().await, "nobody");
@@ -171,7 +171,7 @@ async fn one_request_finishes_it_once(sites: Sites) {
     }
 }
 
-async fn of_many_at_once_one_finishes_it(sites: Sites) {
+async fn only_one_of_many_simultaneous_requests_finishes_it(sites: Sites) {
     let site = sites.stored().in_two_steps();
     let browser = site.half("mia").await;
     let attempts = (0..8).map(|_| -> Local<Answer> {
@@ -272,7 +272,7 @@ async fn a_login_that_begins_ends_the_one_that_was_there(sites: Sites) {
     }
 }
 
-async fn who_logs_in_meanwhile_is_not_who_had_begun(sites: Sites) {
+async fn another_user_who_logs_in_meanwhile_ends_what_was_begun(sites: Sites) {
     for site in with_and_without_records(sites) {
         let mut browser = site.half("mia").await;
         browser.log_in("ben").await;
@@ -462,18 +462,18 @@ async fn the_application_cannot_touch_what_has_begun(sites: Sites) {
 
 cases! {
     behaviour_second_step:
-    who_has_taken_one_step_is_nobody_until_the_second,
+    a_user_who_has_taken_one_step_is_nobody_until_the_second,
     a_second_step_without_a_first_is_denied_and_leads_to_the_login_page_and_not_back,
     what_has_begun_is_finished_once_where_there_is_a_store,
     without_a_store_a_copy_can_be_finished_too_until_it_expires,
     one_request_finishes_it_once,
-    of_many_at_once_one_finishes_it,
+    only_one_of_many_simultaneous_requests_finishes_it,
     it_expires_in_minutes,
     it_is_bound_to_the_browser_as_session_protection_is,
     it_ends_with_the_user_and_with_their_auth_hash,
     a_loader_that_fails_refuses_and_forgets_nothing,
     a_login_that_begins_ends_the_one_that_was_there,
-    who_logs_in_meanwhile_is_not_who_had_begun,
+    another_user_who_logs_in_meanwhile_ends_what_was_begun,
     a_peer_that_logs_somebody_in_over_it_leaves_nothing_to_finish,
     a_logout_or_a_cancellation_ends_what_has_begun,
     a_first_step_that_is_taken_again_is_the_one_that_counts,

@@ -105,7 +105,7 @@ async fn a_permanent_session_survives_the_browser_and_a_temporary_one_does_not(s
     assert_eq!(browser.who().await, "nobody");
 }
 
-async fn storing_what_is_there_already_is_no_change(sites: Sites) {
+async fn storing_an_equal_value_is_not_a_change(sites: Sites) {
     let site = sites.safe();
     let mut browser = site.browser();
     browser.post("/session/k", "v").await;
@@ -244,7 +244,7 @@ async fn a_full_session_keeps_nobody_from_being_remembered(sites: Sites) {
 }
 
 /// Flask's values may leave no room for ours.
-async fn a_full_session_of_a_peer_is_no_error(sites: Sites) {
+async fn a_full_session_of_a_peer_is_not_an_error(sites: Sites) {
     let site = sites.flask();
     let of = |len: usize| {
         let json = format!(
@@ -295,7 +295,7 @@ async fn a_session_that_cannot_be_sent_again_is_kept_as_it_is(sites: Sites) {
     assert_eq!(browser.read("/session/k").await.len(), 2002);
 }
 
-async fn a_clock_at_either_end_of_time_is_no_panic_and_no_eternal_session(sites: Sites) {
+async fn a_clock_at_either_end_of_time_causes_no_panic_and_no_eternal_session(sites: Sites) {
     let site = sites.safe();
     for now in [0, 1, 253_402_300_799, i64::MAX as u64 - 1] {
         site.clock.set(now);
@@ -356,8 +356,8 @@ async fn a_number_as_a_user_id_stays_one(sites: Sites) {
     );
 }
 
-/// Whatever the rules change in it.
-async fn a_full_session_of_a_peer_from_another_browser_is_no_error(sites: Sites) {
+/// The rules may change anything in it.
+async fn a_full_session_of_a_peer_from_another_browser_is_not_an_error(sites: Sites) {
     for stored in [false, true] {
         for json in [
             r#"{"_fresh":true,"_id":"of another","_user_id":"mia","k":"NOISE"}"#,
@@ -412,16 +412,16 @@ cases! {
     a_session_is_sent_again_when_the_settings_say_so,
     an_anonymous_visitor_has_no_session_until_something_is_kept_in_it,
     a_permanent_session_survives_the_browser_and_a_temporary_one_does_not,
-    storing_what_is_there_already_is_no_change,
+    storing_an_equal_value_is_not_a_change,
     the_keys_of_the_login_are_not_the_applications,
     a_session_that_no_browser_would_keep_is_an_error_and_stays_as_it_was,
     what_fits_by_itself_and_not_together_is_refused_while_the_handler_can_still_know,
     a_full_session_keeps_nobody_from_being_remembered,
-    a_full_session_of_a_peer_is_no_error,
+    a_full_session_of_a_peer_is_not_an_error,
     a_session_that_cannot_be_sent_again_is_kept_as_it_is,
-    a_clock_at_either_end_of_time_is_no_panic_and_no_eternal_session,
+    a_clock_at_either_end_of_time_causes_no_panic_and_no_eternal_session,
     a_value_is_either_refused_or_there_at_the_next_request,
     a_number_as_a_user_id_stays_one,
-    a_full_session_of_a_peer_from_another_browser_is_no_error,
+    a_full_session_of_a_peer_from_another_browser_is_not_an_error,
     values_of_one_login_are_none_of_the_same_users_next_one,
 }

@@ -156,7 +156,7 @@ async fn where_two_managers_cover_a_route_what_names_no_type_is_an_error_that_sa
 }
 
 /// Otherwise member 1 would be employee 1.
-async fn two_managers_with_a_cookie_of_the_same_name_serve_nobody_who_asks(sites: Sites) {
+async fn two_managers_with_a_cookie_of_the_same_name_answer_500_to_every_look_up(sites: Sites) {
     for (session, token) in [
         ("__Host-session", "__Host-remember_token"),
         ("__Host-session", "__Host-staff_token"),
@@ -298,7 +298,7 @@ cases! {
     each_type_of_user_has_a_session_and_messages_that_end_with_its_own_logins,
     each_type_of_user_has_its_own_login_page_to_keep_out_of_the_way_back,
     where_two_managers_cover_a_route_what_names_no_type_is_an_error_that_says_so,
-    two_managers_with_a_cookie_of_the_same_name_serve_nobody_who_asks,
+    two_managers_with_a_cookie_of_the_same_name_answer_500_to_every_look_up,
     two_managers_that_would_take_each_others_logins_are_refused_wherever_their_routes_are,
     a_realm_is_a_short_word_and_not_for_flask,
     two_managers_of_the_flask_preset_share_a_store_when_they_have_realms,

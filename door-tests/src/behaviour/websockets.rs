@@ -148,7 +148,7 @@ async fn one_foreign_origin_among_several_refuses_the_socket(sites: Sites) {
     assert_eq!(mia.send(request).await.status, 403);
 }
 
-async fn however_the_upgrade_is_spelled_it_is_one(sites: Sites) {
+async fn every_spelling_of_an_upgrade_counts(sites: Sites) {
     let site = sites.safe().with(sockets());
     let mut mia = site.browser_of("mia").await;
     for (upgrade, status) in [
@@ -212,7 +212,7 @@ cases! {
     an_optional_user_is_an_error_for_a_socket_of_another_origin,
     a_socket_may_be_opened_from_the_host_that_was_called_and_from_the_listed_origins,
     one_foreign_origin_among_several_refuses_the_socket,
-    however_the_upgrade_is_spelled_it_is_one,
+    every_spelling_of_an_upgrade_counts,
     a_refused_socket_is_told_apart_from_a_missing_login_and_changes_nothing,
     what_is_listed_must_be_an_origin,
 }

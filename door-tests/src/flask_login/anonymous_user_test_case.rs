@@ -5,7 +5,7 @@ use housekey::Error;
 use crate::plan::{Given, acts};
 use crate::site::Sites;
 
-async fn nobody_is_none_and_whatever_is_asked_of_them_is_no(sites: Sites) {
+async fn nobody_is_none_and_every_question_about_them_is_answered_with_no(sites: Sites) {
     let page = async |given: Given| -> Result<String, Error> {
         let who = given.who().await?;
         assert!(who.id.is_none());
@@ -22,5 +22,5 @@ async fn nobody_is_none_and_whatever_is_asked_of_them_is_no(sites: Sites) {
 
 cases! {
     flask_login_anonymous_user_test_case:
-    nobody_is_none_and_whatever_is_asked_of_them_is_no,
+    nobody_is_none_and_every_question_about_them_is_answered_with_no,
 }

@@ -15,7 +15,7 @@ async fn a_manager_serves_every_application_that_has_its_layer(sites: Sites) {
 }
 
 /// It cannot be built without one, so that no request can find it missing.
-async fn the_loader_that_a_manager_was_made_with_is_asked_for_whom_the_session_names(sites: Sites) {
+async fn the_loader_of_a_manager_is_asked_for_the_user_that_the_session_names(sites: Sites) {
     let site = sites.flask();
     for (id, expected) in [("7", "7, by Session"), ("2", "nobody")] {
         let mut browser = browser_with_session(&site, &format!(r#"{{"_user_id":"{id}"}}"#));
@@ -27,5 +27,5 @@ async fn the_loader_that_a_manager_was_made_with_is_asked_for_whom_the_session_n
 cases! {
     flask_login_initialization_test_case:
     a_manager_serves_every_application_that_has_its_layer,
-    the_loader_that_a_manager_was_made_with_is_asked_for_whom_the_session_names,
+    the_loader_of_a_manager_is_asked_for_the_user_that_the_session_names,
 }

@@ -9,13 +9,13 @@ fn site(sites: Sites) -> Site {
     sites.flask().and(says(ICON, "an icon"))
 }
 
-async fn who_came_for_a_static_file_is_anonymous_afterwards(sites: Sites) {
+async fn a_visitor_of_a_static_file_is_anonymous_afterwards(sites: Sites) {
     let mut browser = site(sites).browser();
     assert_eq!(browser.read(ICON).await, "an icon");
     assert_eq!(browser.who().await, "nobody");
 }
 
-async fn a_static_file_asks_for_nobody_whoever_comes(sites: Sites) {
+async fn a_static_file_looks_up_nobody_with_or_without_a_login(sites: Sites) {
     let site = site(sites);
     for mut browser in [site.browser(), site.remembered_browser_of("mia").await] {
         site.events.take();
@@ -27,6 +27,6 @@ async fn a_static_file_asks_for_nobody_whoever_comes(sites: Sites) {
 
 cases! {
     flask_login_static_test_case:
-    who_came_for_a_static_file_is_anonymous_afterwards,
-    a_static_file_asks_for_nobody_whoever_comes,
+    a_visitor_of_a_static_file_is_anonymous_afterwards,
+    a_static_file_looks_up_nobody_with_or_without_a_login,
 }

@@ -97,7 +97,7 @@ async fn copies_outlive_the_logout_a_session_for_its_lifetime_and_a_token_for_ev
     );
 }
 
-async fn a_digest_in_capital_letters_is_none(sites: Sites) {
+async fn a_digest_in_capital_letters_does_not_count(sites: Sites) {
     let token = token_of_mia();
     let (id, digest) = token.split_once('|').unwrap();
     let mut browser = site(sites).browser();
@@ -234,7 +234,7 @@ async fn the_way_back_has_the_prefix_of_a_nested_router_and_the_login_page_has_n
     assert_eq!(answer.location(), "/login?next=%2Fsub%2Fp%3Fx%3D1");
 }
 
-async fn a_user_who_is_not_active_any_more_is_out_at_the_next_request(sites: Sites) {
+async fn a_user_who_is_no_longer_active_is_out_at_the_next_request(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
     assert_eq!(browser.get("/members").await.status, 200);
@@ -285,12 +285,12 @@ cases! {
     a_logout_leaves_nothing_in_the_session,
     clearing_the_session_after_a_logout_keeps_no_token,
     copies_outlive_the_logout_a_session_for_its_lifetime_and_a_token_for_ever,
-    a_digest_in_capital_letters_is_none,
+    a_digest_in_capital_letters_does_not_count,
     the_cookies_are_flasks_to_the_byte_and_the_token_goes_first,
     vary_names_what_was_looked_at,
     the_identifier_is_flask_logins,
     protection_says_once_that_a_session_came_from_elsewhere,
     the_way_back_has_the_prefix_of_a_nested_router_and_the_login_page_has_not,
-    a_user_who_is_not_active_any_more_is_out_at_the_next_request,
+    a_user_who_is_no_longer_active_is_out_at_the_next_request,
     a_hook_may_look_at_the_login_while_the_user_is_being_loaded,
 }

@@ -348,7 +348,7 @@ async fn t28_logging_in_an_inactive_user_is_an_error_and_leaves_everything_as_it
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }
 
-async fn t29_fresh_remembered_and_confirmed_are_said_of_the_current_user_only(sites: Sites) {
+async fn t29_fresh_remembered_and_confirmed_hold_for_the_current_user_only(sites: Sites) {
     let site = sites.safe();
     let mut browser = site.browser();
     let answer = browser.post("/confirm", "").await;
@@ -581,7 +581,7 @@ cases! {
     t26_a_preflight_passes_the_guards_that_were_told_to_let_it_and_no_extractor,
     t27_flashed_messages_do_not_pile_up,
     t28_logging_in_an_inactive_user_is_an_error_and_leaves_everything_as_it_was,
-    t29_fresh_remembered_and_confirmed_are_said_of_the_current_user_only,
+    t29_fresh_remembered_and_confirmed_hold_for_the_current_user_only,
     t30_one_visitors_identity_never_reaches_another,
     t31_a_hook_may_look_at_the_session_and_the_login_without_end,
     t32_refreshing_a_remember_token_keeps_its_duration_and_makes_none,

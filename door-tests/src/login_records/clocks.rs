@@ -24,7 +24,7 @@ async fn what_one_machine_gives_out_counts_at_another_whose_clock_is_a_minute_of
 }
 
 /// Two tabs of one browser, each at a different machine.
-async fn two_tabs_at_two_machines_are_no_theft(sites: Sites) {
+async fn two_tabs_at_two_machines_are_not_a_theft(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;
     browser.restart();
@@ -70,7 +70,7 @@ async fn the_tolerance_is_a_setting(sites: Sites) {
 cases! {
     login_records_clocks:
     what_one_machine_gives_out_counts_at_another_whose_clock_is_a_minute_off,
-    two_tabs_at_two_machines_are_no_theft,
+    two_tabs_at_two_machines_are_not_a_theft,
     a_cookie_that_cannot_be_judged_now_is_left_alone_and_counts_later,
     the_tolerance_is_a_setting,
 }

@@ -117,7 +117,7 @@ async fn many_requests_at_once_note_the_use_of_a_login_once(sites: Sites) {
     }
 }
 
-async fn of_many_proofs_at_once_one_counts_and_the_browser_keeps_it(sites: Sites) {
+async fn only_one_of_many_simultaneous_proofs_counts_and_the_browser_keeps_it(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.browser_of("mia").await;
     for round in 1..=ROUNDS {
@@ -130,7 +130,7 @@ async fn of_many_proofs_at_once_one_counts_and_the_browser_keeps_it(sites: Sites
     }
 }
 
-async fn whatever_goes_on_around_a_logout_the_login_stays_over(sites: Sites) {
+async fn nothing_that_happens_around_a_logout_revives_the_login(sites: Sites) {
     for _ in 0..ROUNDS {
         let site = sites.stored();
         let browser = site.remembered_browser_of("mia").await;
@@ -160,7 +160,7 @@ async fn whatever_goes_on_around_a_logout_the_login_stays_over(sites: Sites) {
     }
 }
 
-async fn of_logins_that_are_made_while_all_are_ended_those_live_whose_record_does(sites: Sites) {
+async fn a_login_made_while_all_are_ended_lives_exactly_if_its_record_does(sites: Sites) {
     for _ in 0..ROUNDS {
         let site = sites.stored();
         let old = site.remembered_browser_of("mia").await;
@@ -221,9 +221,9 @@ cases! {
     login_records_crowds:
     a_token_that_many_requests_use_at_once_is_used_once_and_all_of_them_are_logged_in,
     many_requests_at_once_note_the_use_of_a_login_once,
-    of_many_proofs_at_once_one_counts_and_the_browser_keeps_it,
-    whatever_goes_on_around_a_logout_the_login_stays_over,
-    of_logins_that_are_made_while_all_are_ended_those_live_whose_record_does,
+    only_one_of_many_simultaneous_proofs_counts_and_the_browser_keeps_it,
+    nothing_that_happens_around_a_logout_revives_the_login,
+    a_login_made_while_all_are_ended_lives_exactly_if_its_record_does,
     many_logins_of_one_browser_at_once_leave_it_logged_in,
     the_first_looks_after_a_change_of_the_key_lose_no_login,
 }

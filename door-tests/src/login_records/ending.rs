@@ -172,7 +172,7 @@ async fn a_login_of_somebody_else_and_one_that_is_over_are_answered_alike_and_no
     assert_eq!(ben.who().await, "ben, fresh, by Session");
 }
 
-async fn what_is_no_number_of_a_login_is_not_found(sites: Sites) {
+async fn what_is_not_the_number_of_a_login_is_not_found(sites: Sites) {
     let site = site(sites);
     let (mut mia, own) = log_in_with(&site, "Desk/1", "name=mia").await;
     for id in [
@@ -260,7 +260,7 @@ async fn only_a_fresh_login_that_was_looked_at_sees_or_ends_any(sites: Sites) {
     assert_eq!(site.store.len(), count + 1);
 }
 
-async fn an_api_key_is_no_login_that_could_see_or_end_any(sites: Sites) {
+async fn an_api_key_cannot_see_or_end_logins(sites: Sites) {
     let site = site(sites);
     let mut browser = site.browser();
     let answer = browser
@@ -292,7 +292,7 @@ async fn an_administrator_ends_one_login_or_all_of_a_user(sites: Sites) {
 }
 
 /// The authority is not cached: another process of the same site notices at the very next request.
-async fn what_one_process_ends_is_over_in_the_others_at_once(sites: Sites) {
+async fn a_login_ended_by_one_process_is_over_in_the_others_at_once(sites: Sites) {
     let site = sites.stored();
     let other_process = site.restarted(SecretKeys::new(KEY).unwrap(), |builder| builder);
     let mut browser = site.browser_of("mia").await;
@@ -322,7 +322,7 @@ async fn expired_records_are_deleted_when_somebody_asks_for_it_and_the_others_st
     assert_eq!(remembered.who().await, "mia, remembered, by RememberToken");
 }
 
-async fn without_a_store_there_is_no_list_and_that_is_said(sites: Sites) {
+async fn without_a_store_there_is_no_list_and_the_error_says_so(sites: Sites) {
     let site = sites.safe().with_login_pages(&Gate::default());
     let mut browser = site.browser_of("mia").await;
     assert_eq!(browser.get("/logins").await.status, 500);
@@ -382,15 +382,15 @@ cases! {
     what_a_program_calls_itself_is_kept_short_and_without_control_characters,
     a_login_that_is_ended_from_another_is_out_at_once_remembered_or_not,
     a_login_of_somebody_else_and_one_that_is_over_are_answered_alike_and_nothing_ends,
-    what_is_no_number_of_a_login_is_not_found,
+    what_is_not_the_number_of_a_login_is_not_found,
     ending_the_others_keeps_this_one_and_those_of_other_people,
     people_may_end_the_login_that_they_are_using,
     only_a_fresh_login_that_was_looked_at_sees_or_ends_any,
-    an_api_key_is_no_login_that_could_see_or_end_any,
+    an_api_key_cannot_see_or_end_logins,
     an_administrator_ends_one_login_or_all_of_a_user,
-    what_one_process_ends_is_over_in_the_others_at_once,
+    a_login_ended_by_one_process_is_over_in_the_others_at_once,
     expired_records_are_deleted_when_somebody_asks_for_it_and_the_others_stay,
-    without_a_store_there_is_no_list_and_that_is_said,
+    without_a_store_there_is_no_list_and_the_error_says_so,
     an_account_that_is_let_in_again_has_its_old_logins_unless_they_were_ended,
     an_id_that_is_given_again_is_safe_with_a_stamp_of_the_account_or_once_its_logins_are_ended,
 }

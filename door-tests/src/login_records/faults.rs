@@ -213,7 +213,7 @@ async fn a_store_that_fails_is_a_503_and_everything_is_as_it_was(sites: Sites) {
     }
 }
 
-/// It is invalid, whatever the store will say about the token.
+/// It stays invalid even if the store still accepts the token.
 async fn a_session_that_is_over_goes_while_the_token_that_could_not_be_used_stays(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
@@ -331,7 +331,7 @@ async fn a_new_password_whose_other_logins_could_not_be_deleted_ends_them_all_th
     assert_eq!(other.who().await, "nobody");
 }
 
-async fn a_login_whose_answer_was_lost_is_no_login_of_this_browser(sites: Sites) {
+async fn a_login_whose_answer_was_lost_does_not_belong_to_this_browser(sites: Sites) {
     let site = site(sites);
     let mut browser = site.browser_of("ben").await;
     site.store.lose(&[Call::Create]);
@@ -344,7 +344,7 @@ async fn a_login_whose_answer_was_lost_is_no_login_of_this_browser(sites: Sites)
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }
 
-async fn a_logout_whose_answer_was_lost_can_be_said_again(sites: Sites) {
+async fn a_logout_whose_answer_was_lost_can_be_repeated(sites: Sites) {
     let site = site(sites);
     let mut browser = site.remembered_browser_of("mia").await;
     let copy = browser.jar.clone();
@@ -444,8 +444,8 @@ cases! {
     a_token_is_not_used_up_while_nobody_knows_its_user,
     the_manager_passes_a_failure_on,
     a_new_password_whose_other_logins_could_not_be_deleted_ends_them_all_the_same,
-    a_login_whose_answer_was_lost_is_no_login_of_this_browser,
-    a_logout_whose_answer_was_lost_can_be_said_again,
+    a_login_whose_answer_was_lost_does_not_belong_to_this_browser,
+    a_logout_whose_answer_was_lost_can_be_repeated,
     a_token_whose_use_was_kept_and_whose_answer_was_lost_is_used_again_within_the_minute,
     a_proof_whose_answer_was_lost_gives_the_secret_to_nobody_and_the_old_one_reads_on_for_a_while,
     a_peers_session_that_cannot_get_a_record_is_not_lost,

@@ -381,7 +381,7 @@ async fn a_proof_of_a_peers_login_without_a_record_is_taken(sites: Sites) {
     assert_eq!(site.logins("mia").await, 1);
 }
 
-async fn the_login_of_somebody_whom_the_loader_does_not_know_gets_no_record(sites: Sites) {
+async fn the_login_of_a_user_unknown_to_the_loader_gets_no_record(sites: Sites) {
     for json in [
         r#"{"_fresh":true,"_user_id":"nobody-of-that-name"}"#,
         r#"{"_fresh":true,"_user_id":""}"#,
@@ -629,7 +629,7 @@ cases! {
     a_proof_in_a_shared_login_makes_one_of_its_own,
     a_peers_session_without_room_for_the_secret_is_found_by_its_cookie,
     a_proof_of_a_peers_login_without_a_record_is_taken,
-    the_login_of_somebody_whom_the_loader_does_not_know_gets_no_record,
+    the_login_of_a_user_unknown_to_the_loader_gets_no_record,
     an_auth_hash_that_changed_ends_a_peers_login_with_its_record,
     a_grace_of_half_a_minute_holds_for_sessions_that_the_peer_wrote_meanwhile,
     a_new_password_ends_copies_of_a_peers_session_from_before_the_first_look,

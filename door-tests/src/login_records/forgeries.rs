@@ -74,7 +74,7 @@ async fn the_session_of_one_login_beside_the_token_of_another_is_the_sessions(si
     }
 }
 
-async fn whoever_logs_out_or_in_with_the_cookies_of_two_logins_ends_both(sites: Sites) {
+async fn logging_out_or_in_with_the_cookies_of_two_logins_ends_both(sites: Sites) {
     for (path, body, left) in [("/logout", "", 0), ("/login", "name=mia", 1)] {
         let site = sites.stored();
         let of_mia = site.browser_of("mia").await;
@@ -137,7 +137,7 @@ const SAYING_NOTHING: [&str; 9] = [
     r#"{"session":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
 ];
 
-async fn a_record_that_says_nothing_is_no_login_and_can_be_ended(sites: Sites) {
+async fn a_record_with_meaningless_data_is_not_a_login_and_can_be_ended(sites: Sites) {
     for data in SAYING_NOTHING {
         let site = sites.stored();
         let mut browser = site.remembered_browser_of("mia").await;
@@ -273,10 +273,10 @@ cases! {
     login_records_forgeries:
     a_cookie_with_any_one_character_changed_is_nobodys_and_asks_the_store_nothing,
     the_session_of_one_login_beside_the_token_of_another_is_the_sessions,
-    whoever_logs_out_or_in_with_the_cookies_of_two_logins_ends_both,
+    logging_out_or_in_with_the_cookies_of_two_logins_ends_both,
     a_login_that_is_over_gives_way_to_the_token_of_another_with_nothing_of_its_session,
     two_good_cookies_of_one_name_that_do_not_agree_are_nobodys_and_logging_out_ends_both,
-    a_record_that_says_nothing_is_no_login_and_can_be_ended,
+    a_record_with_meaningless_data_is_not_a_login_and_can_be_ended,
     a_record_that_forgot_its_secret_proves_nobody,
     a_record_that_now_names_somebody_else_is_the_login_of_neither,
     the_data_of_one_record_does_nothing_in_another,

@@ -71,7 +71,7 @@ async fn a_copy_that_comes_after_the_grace_loses_its_cookie_and_harms_nobody(sit
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }
 
-async fn who_is_in_grace_can_neither_prove_nor_end_anything(sites: Sites) {
+async fn a_session_in_grace_can_neither_prove_nor_end_anything(sites: Sites) {
     let gate = Gate::default();
     let site = sites.stored().with_login_pages(&gate);
     let mut other = site.browser_of("mia").await;
@@ -97,7 +97,7 @@ async fn who_is_in_grace_can_neither_prove_nor_end_anything(sites: Sites) {
     }
 }
 
-async fn who_is_in_grace_may_still_log_out(sites: Sites) {
+async fn a_session_in_grace_may_still_log_out(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.browser_of("mia").await;
     let mut under_way = browser.clone();
@@ -108,7 +108,7 @@ async fn who_is_in_grace_may_still_log_out(sites: Sites) {
 }
 
 /// Two confirmations: only the secret before the last one is in grace.
-async fn of_several_secrets_the_last_but_one_reads_and_none_before_it(sites: Sites) {
+async fn only_the_last_replaced_secret_may_still_read(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.browser_of("mia").await;
     let first = browser.jar.clone();
@@ -163,9 +163,9 @@ cases! {
     the_secret_before_a_proof_reads_for_half_a_minute_and_not_a_second_longer,
     nothing_of_a_request_in_grace_reaches_the_browser,
     a_copy_that_comes_after_the_grace_loses_its_cookie_and_harms_nobody,
-    who_is_in_grace_can_neither_prove_nor_end_anything,
-    who_is_in_grace_may_still_log_out,
-    of_several_secrets_the_last_but_one_reads_and_none_before_it,
+    a_session_in_grace_can_neither_prove_nor_end_anything,
+    a_session_in_grace_may_still_log_out,
+    only_the_last_replaced_secret_may_still_read,
     there_is_no_grace_for_what_a_login_replaced,
     there_is_no_grace_for_a_login_that_timed_out_or_whose_user_is_gone,
     a_cookie_from_before_a_new_password_is_nobodys_at_once_and_does_no_harm,

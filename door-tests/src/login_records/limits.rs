@@ -72,7 +72,7 @@ async fn one_login_too_many_is_refused_while_the_others_are_in_use_and_those_sta
     third.log_in("mia").await;
 }
 
-async fn who_is_refused_stays_whoever_they_were(sites: Sites) {
+async fn a_refused_login_leaves_the_current_user_as_they_were(sites: Sites) {
     let site = site(sites, 1, WhenFull::Refuse);
     browsers(&site, 1).await;
     let mut ben = site.remembered_browser_of("ben").await;
@@ -263,7 +263,7 @@ cases! {
     login_records_limits:
     one_login_too_many_ends_the_one_that_was_not_used_for_the_longest_time,
     one_login_too_many_is_refused_while_the_others_are_in_use_and_those_stay,
-    who_is_refused_stays_whoever_they_were,
+    a_refused_login_leaves_the_current_user_as_they_were,
     logging_in_again_in_the_same_browser_is_not_one_more,
     each_user_has_their_own_count,
     a_login_that_is_over_makes_room,

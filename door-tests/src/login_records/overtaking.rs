@@ -76,7 +76,7 @@ async fn a_token_that_is_being_used_while_its_login_is_ended_brings_nothing_back
     assert_eq!(site.store.len(), 0);
 }
 
-async fn who_comes_second_with_a_token_is_given_what_the_first_was_given(sites: Sites) {
+async fn the_second_use_of_a_token_gets_the_same_cookies_as_the_first(sites: Sites) {
     let site = site(sites);
     let mut browser = closed_browser(&site).await;
     let gate = site.store.hold(Call::Update);
@@ -104,7 +104,7 @@ async fn a_use_of_the_token_that_is_overtaken_by_a_use_and_a_proof_undoes_neithe
     assert_eq!(browser.who().await, "mia, remembered, by RememberToken");
 }
 
-async fn of_two_proofs_at_once_one_counts_and_the_other_is_told_so(sites: Sites) {
+async fn only_one_of_two_simultaneous_proofs_counts_and_the_other_is_told_so(sites: Sites) {
     let site = site(sites);
     let mut browser = site.browser_of("mia").await;
     let gate = site.store.hold(Call::Update);
@@ -116,7 +116,7 @@ async fn of_two_proofs_at_once_one_counts_and_the_other_is_told_so(sites: Sites)
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }
 
-async fn a_proof_is_no_proof_of_a_login_that_ends_meanwhile(sites: Sites) {
+async fn a_proof_does_not_renew_a_login_that_ends_meanwhile(sites: Sites) {
     for (path, body) in [("/confirm", ""), ("/new-password", "another stamp")] {
         let site = site(sites);
         let mut browser = site.browser_of("mia").await;
@@ -414,10 +414,10 @@ cases! {
     a_slow_request_that_writes_its_session_after_a_logout_brings_no_login_back,
     noting_that_a_login_was_used_does_not_bring_it_back,
     a_token_that_is_being_used_while_its_login_is_ended_brings_nothing_back,
-    who_comes_second_with_a_token_is_given_what_the_first_was_given,
+    the_second_use_of_a_token_gets_the_same_cookies_as_the_first,
     a_use_of_the_token_that_is_overtaken_by_a_use_and_a_proof_undoes_neither,
-    of_two_proofs_at_once_one_counts_and_the_other_is_told_so,
-    a_proof_is_no_proof_of_a_login_that_ends_meanwhile,
+    only_one_of_two_simultaneous_proofs_counts_and_the_other_is_told_so,
+    a_proof_does_not_renew_a_login_that_ends_meanwhile,
     a_login_that_is_being_made_while_all_are_ended_stands_for_itself,
     a_login_is_over_when_its_logout_is_answered,
     two_logouts_at_once_are_both_answered,

@@ -49,7 +49,7 @@ async fn requests_that_use_a_token_at_once_are_all_given_the_same_cookies(sites:
     assert_eq!(first.set_cookies(), second.set_cookies());
 }
 
-async fn whichever_of_several_answers_comes_last_the_browser_can_go_on(sites: Sites) {
+async fn the_browser_can_go_on_with_any_answer_that_comes_last(sites: Sites) {
     for later in [Duration::ZERO, Duration::from_secs(59), WINDOW] {
         for the_first_comes_last in [false, true] {
             let site = sites.stored();
@@ -139,9 +139,7 @@ async fn a_token_that_slides_ends_when_it_has_not_been_used_for_its_duration(sit
     assert_eq!(browser.who().await, "nobody");
 }
 
-async fn a_token_is_used_only_where_somebody_asks_who_is_there_and_the_session_does_not_say(
-    sites: Sites,
-) {
+async fn a_token_is_used_only_by_a_look_up_that_the_session_cannot_answer(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;
     let token = browser.jar.value(TOKEN).unwrap().to_owned();
@@ -202,7 +200,7 @@ async fn a_new_password_ends_the_tokens_of_all_other_browsers(sites: Sites) {
     assert_eq!(there.jar.names(), [""; 0]);
 }
 
-async fn a_token_that_is_no_good_is_a_stranger_and_goes_without_alarm_unless_it_may_count_again(
+async fn an_invalid_token_makes_a_stranger_and_is_deleted_without_alarm_unless_it_may_count_again(
     sites: Sites,
 ) {
     type Case = (&'static str, fn(&Site), Event);
@@ -244,7 +242,7 @@ async fn a_token_that_is_no_good_is_a_stranger_and_goes_without_alarm_unless_it_
     }
 }
 
-async fn a_token_of_a_login_that_was_ended_is_a_stranger_and_no_thief(sites: Sites) {
+async fn a_token_of_an_ended_login_makes_a_stranger_and_not_a_thief(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;
     let mut copy = browser.clone();
@@ -293,7 +291,7 @@ async fn a_token_is_good_as_nothing_but_a_token_and_a_session_as_nothing_but_a_s
 }
 
 /// Without a store its tokens had another format; with one those are not accepted.
-async fn what_was_made_without_records_is_no_login_where_there_are_any(sites: Sites) {
+async fn cookies_made_without_records_do_not_count_where_logins_have_records(sites: Sites) {
     let site = sites.safe();
     let browser = site.remembered_browser_of("mia").await;
     let stored = sites.stored();
@@ -314,19 +312,19 @@ cases! {
     login_records_remember:
     each_use_changes_the_token_and_the_session_and_keeps_the_record,
     requests_that_use_a_token_at_once_are_all_given_the_same_cookies,
-    whichever_of_several_answers_comes_last_the_browser_can_go_on,
+    the_browser_can_go_on_with_any_answer_that_comes_last,
     an_answer_that_was_lost_costs_nothing_if_the_browser_asks_again_within_the_minute,
     a_second_use_within_the_minute_writes_nothing,
     a_token_ends_when_it_was_said_to_end_and_its_uses_do_not_put_that_off,
     a_token_that_slides_ends_when_it_has_not_been_used_for_its_duration,
-    a_token_is_used_only_where_somebody_asks_who_is_there_and_the_session_does_not_say,
+    a_token_is_used_only_by_a_look_up_that_the_session_cannot_answer,
     a_remembered_login_is_not_fresh_and_may_be_proved_in_the_same_request,
     a_proof_without_a_look_before_it_uses_no_token,
     a_token_lives_on_over_a_proof_and_a_new_password,
     a_new_password_ends_the_tokens_of_all_other_browsers,
-    a_token_that_is_no_good_is_a_stranger_and_goes_without_alarm_unless_it_may_count_again,
-    a_token_of_a_login_that_was_ended_is_a_stranger_and_no_thief,
+    an_invalid_token_makes_a_stranger_and_is_deleted_without_alarm_unless_it_may_count_again,
+    a_token_of_an_ended_login_makes_a_stranger_and_not_a_thief,
     a_login_that_does_not_ask_to_be_remembered_ends_the_one_that_was,
     a_token_is_good_as_nothing_but_a_token_and_a_session_as_nothing_but_a_session,
-    what_was_made_without_records_is_no_login_where_there_are_any,
+    cookies_made_without_records_do_not_count_where_logins_have_records,
 }

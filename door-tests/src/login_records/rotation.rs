@@ -59,7 +59,7 @@ async fn every_proof_replaces_the_secret_under_flasks_preset_too(sites: Sites) {
     }
 }
 
-async fn what_an_anonymous_visitor_had_is_no_login_after_somebody_has_logged_in(sites: Sites) {
+async fn what_an_anonymous_visitor_had_is_not_a_login_after_somebody_has_logged_in(sites: Sites) {
     let site = sites.stored_with(|builder| builder.keep_at_login(["cart"]));
     let mut browser = site.browser();
     browser.post("/session/cart", "a book").await;
@@ -135,7 +135,7 @@ async fn logging_out_ends_the_login_of_this_browser_alone(sites: Sites) {
     assert_eq!(other.who().await, "mia, remembered, by RememberToken");
 }
 
-async fn logging_out_ends_what_is_only_remembered_and_twice_is_no_error(sites: Sites) {
+async fn logging_out_ends_a_login_that_is_only_remembered_and_twice_is_not_an_error(sites: Sites) {
     let site = sites.stored();
     let mut browser = site.remembered_browser_of("mia").await;
     let copy = browser.jar.clone();
@@ -191,9 +191,7 @@ async fn no_cookie_that_was_ever_given_out_outlives_the_user_their_password_or_t
     }
 }
 
-async fn the_record_of_a_user_who_may_not_log_in_any_more_is_deleted_at_the_next_look(
-    sites: Sites,
-) {
+async fn the_record_of_a_user_who_may_no_longer_log_in_is_deleted_at_the_next_look(sites: Sites) {
     for end in ENDS_OF_MIA {
         for name in [SESSION, TOKEN] {
             let site = sites.stored();
@@ -277,16 +275,16 @@ cases! {
     logging_in_creates_a_record_and_logging_out_deletes_it,
     every_proof_replaces_the_secret_and_the_one_before_it_counts_no_longer,
     every_proof_replaces_the_secret_under_flasks_preset_too,
-    what_an_anonymous_visitor_had_is_no_login_after_somebody_has_logged_in,
+    what_an_anonymous_visitor_had_is_not_a_login_after_somebody_has_logged_in,
     the_next_user_of_a_browser_finds_nothing_of_the_one_before_not_even_the_login,
     a_planted_login_ends_when_the_owner_of_the_browser_logs_in,
     logging_in_again_leaves_the_logins_of_other_browsers_alone,
     a_copy_is_worthless_after_logging_out_also_while_another_login_of_the_user_lives,
     logging_out_ends_the_login_of_this_browser_alone,
-    logging_out_ends_what_is_only_remembered_and_twice_is_no_error,
+    logging_out_ends_a_login_that_is_only_remembered_and_twice_is_not_an_error,
     logging_out_with_a_copy_of_a_session_whose_secret_was_replaced_does_not_end_the_owners_login,
     no_cookie_that_was_ever_given_out_outlives_the_user_their_password_or_their_login,
-    the_record_of_a_user_who_may_not_log_in_any_more_is_deleted_at_the_next_look,
+    the_record_of_a_user_who_may_no_longer_log_in_is_deleted_at_the_next_look,
     a_login_that_came_back_to_life_elsewhere_stays_dead_here,
     visitors_without_a_login_leave_no_record_and_ask_the_store_nothing,
     a_request_that_asks_nobody_asks_the_store_nothing_and_one_that_does_asks_once,

@@ -149,7 +149,7 @@ async fn what_was_given_out_and_replaced_as_lost_gives_a_thief_away_when_it_is_u
 }
 
 /// The owner logs out, or in, at a page that does not ask for the current user.
-async fn the_owner_who_logs_out_or_in_after_a_theft_ends_the_thiefs_login_and_it_is_told(
+async fn an_owner_who_logs_out_or_in_after_a_theft_ends_the_thiefs_login_and_that_is_an_event(
     sites: Sites,
 ) {
     for (path, body, left) in [("/logout", "", 0), ("/login", "name=mia&remember=true", 1)] {
@@ -237,7 +237,7 @@ cases! {
     theft_is_told_once,
     a_browser_that_never_got_the_answer_is_let_in_however_much_later_and_again,
     what_was_given_out_and_replaced_as_lost_gives_a_thief_away_when_it_is_used,
-    the_owner_who_logs_out_or_in_after_a_theft_ends_the_thiefs_login_and_it_is_told,
+    an_owner_who_logs_out_or_in_after_a_theft_ends_the_thiefs_login_and_that_is_an_event,
     logging_out_with_a_token_whose_successors_nobody_used_ends_the_login,
     a_theft_that_the_store_cannot_end_keeps_the_owner_in_and_is_told_of_later,
     a_used_token_beside_a_session_that_counts_is_not_looked_at,

@@ -13,7 +13,7 @@ use crate::store::{Call, TestStore};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Idle for one hour, of which three minutes may pass without being noted; one day in all.
+/// An idle timeout of one hour, noted every three minutes, and an absolute timeout of one day.
 fn sensitive(builder: Builder) -> Builder {
     builder.login_timeouts(LoginTimeouts::SENSITIVE)
 }
@@ -185,7 +185,7 @@ async fn proving_oneself_starts_the_absolute_timeout_anew_and_a_change_of_the_au
     }
 }
 
-async fn a_page_that_asks_nobody_is_no_use_of_the_login(sites: Sites) {
+async fn a_page_that_does_not_look_up_the_user_does_not_use_the_login(sites: Sites) {
     let site = sites.stored_with(sensitive);
     let mut browser = site.browser_of("mia").await;
     for _ in 0..4 {
@@ -243,7 +243,7 @@ async fn a_clock_that_was_put_back_ends_no_login_and_lengthens_none_without_end(
         "nobody",
         "the cookie comes from the future"
     );
-    assert_eq!(site.store.len(), 1, "which is no reason to end the login");
+    assert_eq!(site.store.len(), 1, "that does not end the login");
     site.clock.set(START + HOUR.as_secs() - 1);
     assert_eq!(browser.who().await, "mia, fresh, by Session");
 }
@@ -271,17 +271,17 @@ async fn settings_that_need_records_or_contradict_each_other_are_refused_by_name
         (
             |it| it.login_timeouts(LoginTimeouts::SENSITIVE),
             false,
-            "login_timeouts: it needs records",
+            "login_timeouts: needs login records",
         ),
         (
             |it| it.max_logins(1, WhenFull::Refuse),
             false,
-            "max_logins: it needs records",
+            "max_logins: needs login records",
         ),
         (
             |it| it.remember_format(housekey::RememberFormat::Rotating),
             false,
-            "remember_format: it needs records",
+            "remember_format: needs login records",
         ),
         (
             |it| it.max_logins(0, WhenFull::Refuse),
@@ -372,7 +372,7 @@ cases! {
     shorter_timeouts_count_for_logins_from_before_as_well,
     use_does_not_put_off_the_absolute_timeout,
     proving_oneself_starts_the_absolute_timeout_anew_and_a_change_of_the_auth_hash_does_not,
-    a_page_that_asks_nobody_is_no_use_of_the_login,
+    a_page_that_does_not_look_up_the_user_does_not_use_the_login,
     the_login_page_does_not_revive_what_is_over,
     a_remembered_browser_comes_back_after_either_timeout_to_the_same_record_and_not_fresh,
     what_a_token_restored_ends_at_the_timeouts_too,

@@ -50,7 +50,7 @@ async fn a_logout_ends_the_wait_of_a_watch_at_once(sites: Sites) {
     ended.unwrap();
 }
 
-async fn where_there_is_no_login_with_a_record_there_is_nothing_to_watch(sites: Sites) {
+async fn without_a_login_with_a_record_there_is_nothing_to_watch(sites: Sites) {
     let (stored, left) = watching(sites.stored());
     stored.browser().get("/watch").await;
     assert_eq!(taken(&left).unwrap_err(), ErrorKind::NotLoggedIn);
@@ -67,5 +67,5 @@ cases! {
     login_records_watches:
     a_watch_outlives_its_request_and_says_when_the_login_is_over,
     a_logout_ends_the_wait_of_a_watch_at_once,
-    where_there_is_no_login_with_a_record_there_is_nothing_to_watch,
+    without_a_login_with_a_record_there_is_nothing_to_watch,
 }

@@ -1,7 +1,7 @@
 //! A login at an OpenID provider.
 //!
-//! What a login needs when the browser comes back (state, nonce, PKCE verifier) waits in that browser's session, which is signed, and
-//! is taken out by the first answer that belongs to it.
+//! The values that a login needs when the browser comes back (state, nonce, PKCE verifier) are kept in that browser's
+//! session, which is signed. The first answer that belongs to them takes them out.
 
 mod members;
 mod provider;
@@ -23,10 +23,10 @@ use members::{Member, Members};
 use provider::{Begun, LIFETIME, Provider, Refusal};
 use subtle::ConstantTimeEq;
 
-/// The name of what waits in the session, and for how long.
+/// The session's key for these values, and how long they are valid.
 const BEGUN: &str = "oidc";
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// A longer `next` is forgotten, since all of this has to fit into a cookie.
+/// A longer `next` is dropped, because all of this has to fit into a cookie.
 const LONGEST_NEXT: usize = 1000;
 
 struct Site {
@@ -91,7 +91,7 @@ async fn begin(
     }
 }
 
-/// What the provider sends the browser back with.
+/// The query with which the provider sends the browser back.
 #[derive(serde::Deserialize)]
 struct Answer {
     state: Option<String>,
@@ -116,7 +116,7 @@ async fn callback(
     if !bool::from(is_ours) {
         return Ok(not_begun());
     }
-    // From here on it is used up, whatever comes of it.
+    // From here on it is used up, even if the login fails.
     session.remove(BEGUN)?;
     if (site.now)() > begun.at + PATIENCE {
         return Ok(not_begun());
@@ -203,7 +203,7 @@ fn page(title: &str, body: &str) -> Html<String> {
     ))
 }
 
-/// What others wrote, as text.
+/// Escapes text written by others.
 fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     text.replace('\'', "&#39;").replace('"', "&quot;")

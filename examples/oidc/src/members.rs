@@ -1,4 +1,4 @@
-//! The users, by what the provider calls them.
+//! The users, found by what the provider calls them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,7 +26,7 @@ impl User for Member {
 pub(crate) struct Members(Arc<Mutex<Vec<Member>>>);
 
 impl Members {
-    /// The member by issuer and subject, which never become another user's. A user who was never here before is new.
+    /// The member by issuer and subject, which never belong to another user later. An unknown user becomes a new member.
     pub(crate) fn of(&self, proof: &Proof) -> Member {
         let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (&proof.issuer, &proof.subject);

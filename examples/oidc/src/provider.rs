@@ -1,4 +1,4 @@
-//! The identity provider: what it is asked, and what its answer proves.
+//! The identity provider: the questions to it, and what its answer proves.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,16 +9,16 @@ use openidconnect::url::Url;
 use openidconnect::*;
 use serde::{Deserialize, Serialize};
 
-/// No login lasts longer, whatever the provider says, and no older proof is taken.
+/// No login lasts longer, even if the provider says so, and no older proof is accepted.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
-/// By how much the provider's clock may differ from ours.
+/// How much the provider's clock may differ from ours.
 const TOLERANCE: Duration = Duration::from_secs(60);
 /// How long the provider may take for one answer, and how long its addresses and keys are kept.
 const PATIENCE: Duration = Duration::from_secs(5);
 const KEEP: Duration = Duration::from_secs(10 * 60);
 
-/// Until when the provider vouches for its user, if it says so (OpenID Connect Enterprise Extensions). Not `exp`, which says how
-/// long the ID token itself may be taken for a login.
+/// How long the provider vouches for its user, if it says so (OpenID Connect Enterprise Extensions). Not `exp`, which says
+/// how long the ID token itself may be used to log in.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Deadline {
     session_expiry: Option<u64>,
@@ -54,7 +54,7 @@ type Client = openidconnect::Client<
     EndpointMaybeSet,
 >;
 
-/// What one login needs when the browser comes back. It waits in this browser's session.
+/// The values that one login needs when the browser comes back. They are kept in this browser's session.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Begun {
     pub(crate) state: CsrfToken,
@@ -65,7 +65,7 @@ pub(crate) struct Begun {
     pub(crate) next: Option<String>,
 }
 
-/// Who somebody is, from when on, and until when.
+/// The provider's proof of a user's identity, with its time and its end.
 pub(crate) struct Proof {
     /// The user's name at the provider. It is unique only together with the issuer; an e-mail address may become somebody else's.
     pub(crate) subject: String,
@@ -79,11 +79,11 @@ pub(crate) struct Proof {
 /// Why there is no proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The user called it off, or the provider lets nobody in by this.
+    /// The user cancelled, or the provider does not let them in.
     Denied,
     /// The code or the ID token is not good for this login.
     Invalid,
-    /// The provider does not answer, or answers nonsense.
+    /// The provider does not answer, or its answer makes no sense.
     Away,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) fn new(issuer: &str, id: &str, secret: &str, site: &str) -> Result<Self, BoxError> {
-        // The provider's answers lead nowhere else.
+        // Follows no redirects of the provider.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Ok(Self {
             issuer: IssuerUrl::new(issuer.to_owned())?,
@@ -110,8 +110,8 @@ impl Provider {
         })
     }
 
-    /// Where to send the browser, and what to keep until it comes back. With a `max_age` of zero the provider has its user prove
-    /// themselves anew.
+    /// Where to send the browser, and what to keep until it comes back. With a `max_age` of zero the provider asks its user
+    /// for a new proof.
     pub(crate) async fn begin(
         &self,
         max_age: Duration,
@@ -139,7 +139,7 @@ impl Provider {
         Ok((url, begun))
     }
 
-    /// What the code proves that the browser came back with.
+    /// The proof behind the code that the browser came back with.
     pub(crate) async fn finish(&self, begun: Begun, code: String) -> Result<Proof, Refusal> {
         let client = self.client().await?;
         let request = client.exchange_code(AuthorizationCode::new(code));
@@ -153,7 +153,7 @@ impl Provider {
         let token = answer.extra_fields().id_token().ok_or(Refusal::Invalid)?;
         let claims = token.claims(&client.id_token_verifier(), &begun.nonce);
         let claims = claims.map_err(|error| {
-            // Its keys may be new ones.
+            // The provider may have new keys.
             self.kept(|kept| *kept = None);
             failed(Refusal::Invalid, &error)
         })?;
@@ -171,7 +171,7 @@ impl Provider {
         })
     }
 
-    /// Where users sign out at the provider too, if it has such a page.
+    /// The page where users log out at the provider too, if it has one.
     pub(crate) async fn logout_url(&self) -> Option<Url> {
         let known = self.known().await.ok()?;
         let page = known.additional_metadata().end_session_endpoint.clone()?;
@@ -188,7 +188,8 @@ impl Provider {
         Ok(client.set_redirect_uri(RedirectUrl::from_url(callback)))
     }
 
-    /// The provider's addresses and keys. Asked for when they are needed, so that the site starts without it.
+    /// The provider's addresses and keys. They are fetched when they are needed, so that the site starts without the
+    /// provider.
     async fn known(&self) -> Result<ProviderMetadataWithLogout, Refusal> {
         let kept = self.kept(|kept| kept.clone());
         if let Some((_, known)) = kept.filter(|(at, _)| at.elapsed() < KEEP) {
@@ -208,12 +209,12 @@ impl Provider {
     }
 }
 
-/// Whether the user proved themselves late enough. Providers may overlook `max_age`, so this is checked.
+/// Whether the proof is recent enough. Providers may ignore `max_age`, so this is checked.
 fn is_recent(auth_time: SystemTime, max_age: Duration, begun: SystemTime) -> bool {
     auth_time + max_age + TOLERANCE >= begun
 }
 
-/// When the login ends: as the provider says, but never later than we say.
+/// When the login ends: when the provider says so, but never later than our own limit.
 fn ends(authenticated_at: SystemTime, session_expiry: Option<u64>) -> SystemTime {
     let ours = authenticated_at + LIFETIME;
     let theirs = session_expiry.map(Duration::from_secs);
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_recent_if_it_is_no_older_than_was_asked_for() {
+    fn a_proof_is_recent_if_it_is_not_older_than_required() {
         let begun = 1000;
         for (auth_time, max_age, is_enough) in [
             (1010, 0, true),

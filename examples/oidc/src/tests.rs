@@ -1,4 +1,4 @@
-//! A real provider and real browsers: what an answer of the provider is worth, and to whom.
+//! A real provider and real browsers: what an answer of the provider is worth, and to which browser.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -33,7 +33,7 @@ fn the_guide_shows_parts_of_this_very_program() {
     }
 }
 
-/// The site beside a provider of its own, and what a test sees of it from outside of the browsers.
+/// The site beside a provider of its own, and what a test sees of it without a browser.
 struct World {
     site: String,
     provider: Child,
@@ -44,13 +44,13 @@ struct World {
 
 #[derive(Clone, Default)]
 struct Seen {
-    /// The last answer of the provider that a browser brought: the path and query.
+    /// The last answer of the provider that a browser brought: its path and query.
     answer: Arc<Mutex<String>>,
-    /// How the site answered that.
+    /// The site's answer to that.
     status: Arc<Mutex<StatusCode>>,
     /// The state of the last login that began.
     state: Arc<Mutex<String>>,
-    /// Answers of the provider do not reach the site: somebody keeps theirs for somebody else.
+    /// Answers of the provider do not reach the site, so that an attacker can keep them for somebody else.
     holds: Arc<AtomicBool>,
 }
 
@@ -119,7 +119,7 @@ impl World {
     }
 }
 
-/// A provider at a port of its own, and its address. It ends with this process, however that ends.
+/// A provider on a port of its own, and its address. It ends with this process, even if the process is killed.
 async fn provider(site: &str) -> (Child, String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("provider");
     let install = "scripts/test installs the provider. By hand: install Node.js 18 or later with npm, then \
@@ -185,7 +185,7 @@ async fn mia_logs_in_by_the_provider_and_its_answer_counts_once_and_in_her_brows
     assert!(is_logged_in(&mia).await);
     mia.picture("oidc-home.png").await;
 
-    // In another browser, which began nothing, and in one that began something else.
+    // In another browser that began nothing, and in one that began something else.
     let other = chromium.browser(&world.site).await;
     other.go(&answer).await;
     assert_eq!(world.status(), StatusCode::BAD_REQUEST);
@@ -222,7 +222,7 @@ async fn nobody_is_logged_in_by_an_answer_that_somebody_else_has_kept_for_them()
     mia.go(&answer).await;
     assert_eq!(world.status(), StatusCode::BAD_REQUEST);
     assert!(!is_logged_in(&mia).await);
-    // Nor with a login of her own under way, which goes on.
+    // Nor while a login of her own is under way, which goes on.
     begin(&mia).await;
     let page = mia.client.current_url().await.unwrap();
     mia.go(&answer).await;
@@ -231,7 +231,7 @@ async fn nobody_is_logged_in_by_an_answer_that_somebody_else_has_kept_for_them()
     mia.go(&answer.replace(&state, &world.state())).await;
     assert_eq!(world.status(), StatusCode::UNAUTHORIZED);
     assert!(!is_logged_in(&mia).await);
-    // That has used hers up.
+    // That has used up her values.
     mia.client.goto(page.as_str()).await.unwrap();
     mia.submit(&[("name", "mia")]).await;
     assert_eq!(world.status(), StatusCode::BAD_REQUEST);
@@ -252,7 +252,7 @@ async fn a_copied_session_does_not_make_an_answer_count_twice() {
     mia.submit(&[("name", "mia")]).await;
     assert!(is_logged_in(&mia).await);
 
-    // The copy has what waited in her session. The provider takes a code once.
+    // The copy still has the values of her session. The provider accepts a code once.
     let thief = chromium.browser(&world.site).await;
     thief.go("/logged-out").await;
     thief.put_cookies(cookies).await;
@@ -361,14 +361,14 @@ async fn a_login_is_as_fresh_as_the_proof_at_the_provider() {
     mia.go("/account").await;
     assert_eq!(mia.path().await, "/account");
 
-    // An hour later she logs in again. The provider knows her still, and does not ask.
+    // An hour later she logs in again. The provider still knows her, and does not ask.
     world.set_ahead(61);
     mia.go("/").await;
     mia.press("main button").await;
     mia.go("/login").await;
     mia.press("main button").await;
     assert_eq!(mia.path().await, "/");
-    // That is no new proof.
+    // That is not a new proof.
     mia.go("/account").await;
     assert!(
         mia.path().await.starts_with("/confirm"),
@@ -376,7 +376,8 @@ async fn a_login_is_as_fresh_as_the_proof_at_the_provider() {
         mia.path().await
     );
     mia.picture("oidc-confirm.png").await;
-    // For this the provider is to ask. Its clock says that she proves herself an hour before she was asked to, as when it had not.
+    // The provider has to ask for this. By its clock she proves herself an hour before it was asked, as if it had not
+    // asked.
     mia.press("main button").await;
     assert!(mia.text().await.contains("The provider"));
     mia.submit(&[("name", "mia")]).await;

@@ -1,4 +1,4 @@
-//! A browser at an address of its own, which speaks HTTP/1.1 over TLS, as browsers do where a WebSocket is to open.
+//! A browser with an address of its own. It speaks HTTP/1.1 over TLS, as browsers do when they open a WebSocket.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use crate::proxy::Proxy;
 use crate::{CLIENT, HOST};
 
-/// A proxy that does not answer makes a test fail, and not wait.
+/// If a proxy does not answer, the test fails and does not hang.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
@@ -22,7 +22,7 @@ pub(crate) struct Browser<'a> {
     proxy: &'a Proxy,
     tls: Arc<ClientConfig>,
     jar: BTreeMap<String, String>,
-    /// Fields that go with each request.
+    /// Fields to send with each request.
     fields: String,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Answer {
 }
 
 impl<'a> Browser<'a> {
-    /// One that trusts who has signed the proxy's certificate, and nobody else.
+    /// A browser that trusts only the authority that signed the proxy's certificate.
     pub(crate) fn of(proxy: &'a Proxy) -> Self {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(&proxy.authority).unwrap();
@@ -48,7 +48,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// Whether the proxy has its certificate already.
+    /// Whether the proxy already has its certificate.
     pub(crate) fn is_greeted(&self) -> bool {
         let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.proxy.https)) else {
             return false;
@@ -69,7 +69,7 @@ impl<'a> Browser<'a> {
         self.ask(&format!("POST {path}"), body)
     }
 
-    /// Over plain HTTP, where nothing but a redirect is expected.
+    /// Over plain HTTP, where only a redirect is expected.
     pub(crate) fn get_plainly(&self, path: &str) -> Answer {
         let mut stream = connect(self.proxy.http);
         let host = format!("{HOST}:{}", self.proxy.http);
@@ -87,12 +87,12 @@ impl<'a> Browser<'a> {
         let mut stream = self.send(&format!("GET {path}"), &fields, "");
         let (status, fields) = read_head(&mut stream);
         if status == 101 {
-            // What RFC 6455 has for this key.
+            // RFC 6455's answer to this key.
             let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned();
             assert!(fields.contains(&("sec-websocket-accept".to_owned(), accept)));
             return Ok(Socket(stream));
         }
-        // The rest is of no interest, and may not end: nobody said that the connection is to be closed.
+        // The rest does not matter, and may not end: nobody has asked to close the connection.
         let body = String::new();
         Err(Answer {
             status,
@@ -159,11 +159,11 @@ impl Answer {
         found.next().map(|(_, value)| value.as_str())
     }
 
-    /// To the end of the connection.
+    /// Reads until the connection ends.
     fn read(stream: &mut impl Read) -> Self {
         let (status, fields) = read_head(stream);
         let mut rest = Vec::new();
-        // A peer that closes TLS without a word is an error of the last read, after all that it has sent.
+        // A peer that closes TLS without a notice causes an error of the last read, after everything that it sent.
         let _ = stream.read_to_end(&mut rest);
         let mut answer = Self {
             status,
@@ -186,10 +186,10 @@ impl Answer {
 pub(crate) struct Socket(Tls);
 
 impl Socket {
-    /// Says a short text, and waits for a short answer.
+    /// Sends a short text, and waits for a short answer.
     pub(crate) fn say(&mut self, text: &str) -> String {
         let length = u8::try_from(text.len()).unwrap();
-        // A whole text in one frame, masked with zeros, which leave it as it is.
+        // A whole text in one frame, masked with zeros, which do not change it.
         let mut frame = vec![0x81, 0x80 | length, 0, 0, 0, 0];
         frame.extend(text.as_bytes());
         self.0.write_all(&frame).unwrap();
@@ -218,7 +218,7 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-/// Byte by byte, so that nothing of what follows is taken.
+/// Byte by byte, so that nothing after it is read.
 fn read_head(stream: &mut impl Read) -> (u16, Vec<(String, String)>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

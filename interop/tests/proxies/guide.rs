@@ -1,14 +1,14 @@
-//! What the guide prints.
+//! The configurations printed in the guide.
 
 const GUIDE: &str = include_str!("../../../docs/behind-a-proxy.md");
 
-/// The block for a program that has its host to itself.
+/// The block for a program at the root of its host.
 pub(crate) fn nginx() -> String {
     let [block, _] = printed("nginx");
     block
 }
 
-/// The same with the location that the guide has for a prefix.
+/// The same with the guide's location for a prefix.
 pub(crate) fn nginx_below_a_prefix() -> String {
     let [block, location] = printed("nginx");
     let begin = block.find("    location / {").unwrap();
@@ -26,7 +26,7 @@ pub(crate) fn caddy_below_a_prefix() -> String {
     block
 }
 
-/// What stands between the fences of this language.
+/// The text between the fences of this language.
 fn printed<const N: usize>(language: &str) -> [String; N] {
     let fence = format!("```{language}\n");
     let blocks = GUIDE.split(&fence).skip(1);

@@ -1,7 +1,8 @@
 //! The proxies' configurations of `docs/behind-a-proxy.md`, run as they are printed, with a program behind each.
 //!
-//! Replaced are the ports, the certificate of nginx, and, in front of the Caddyfile, who signs that of Caddy. It needs nginx,
-//! Caddy and openssl, and a system on which all of 127.0.0.0/8 is this machine (Linux), for a client with an address of its own.
+//! The tests replace the ports and nginx's certificate, and put a line before the Caddyfile that lets Caddy sign its own. They
+//! need nginx, Caddy and openssl, and a system on which all of 127.0.0.0/8 is this machine (Linux), for a client with an address
+//! of its own.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
@@ -17,18 +18,18 @@ use guide::{caddy, caddy_below_a_prefix, nginx, nginx_below_a_prefix};
 use program::Program;
 use proxy::Proxy;
 
-/// Where the guide's program is for the world.
+/// The public address of the guide's program.
 const HOST: &str = "app.example.com";
 
-/// Where the browser is. What is at the proxy's own address would be 127.0.0.1.
+/// The browser's address. The proxy's own would be 127.0.0.1.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// A text of so many characters makes a session cookie of [`LARGE_COOKIE`] bytes, name and value together. The 4 KB that nginx
-/// has for header fields have no room for it.
+/// A text with this many characters makes a session cookie of [`LARGE_COOKIE`] bytes, name and value together. It does not
+/// fit into the 4 KB that nginx has for header fields.
 const LARGE: usize = 2864;
 const LARGE_COOKIE: usize = 3955;
 
-/// This one is compressed, and comes close to the 4,093 bytes that a cookie may have.
+/// This one is compressed, and is almost as long as the 4,093 bytes that a cookie may have.
 const LARGEST: usize = 3950;
 
 #[test]
@@ -182,7 +183,7 @@ fn a_large_session_comes_through_and_back(proxy: &Proxy, prefix: &str) {
     }
 }
 
-/// The program beside is whatever has the root of the host; here nobody has.
+/// The program beside it would have the root of the host. Here there is none.
 fn nobody_lands_outside(proxy: &Proxy) {
     for next in [
         "/",
@@ -197,7 +198,7 @@ fn nobody_lands_outside(proxy: &Proxy) {
             assert_eq!(logged_in.field("location"), Some("/app/"), "{next}");
             continue;
         }
-        // What is encoded twice is below the prefix: the proxy decodes it once.
+        // A path that is encoded twice is below the prefix: the proxy decodes it once.
         assert_eq!(logged_in.field("location"), Some(next));
         let answer = Browser::of(proxy).get(next);
         assert_eq!(answer.body, "no such page", "{next}");

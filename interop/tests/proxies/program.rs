@@ -1,4 +1,4 @@
-//! A program as the guide has it behind a proxy.
+//! A program as the guide runs it behind a proxy.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ use tower_http::csrf::CsrfLayer;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// It ends with this.
+/// A running program. Dropping this ends it.
 pub(crate) struct Program {
     pub(crate) port: u16,
     serving: JoinHandle<()>,
@@ -91,7 +91,7 @@ async fn log_in(
     Ok(next.or_field(form.next.as_deref()).or("/")?.into_response())
 }
 
-/// What has arrived of who the client is, and who housekey takes it for.
+/// What arrived about the client, and the address that housekey takes it for.
 async fn seen(
     _fresh: FreshLoginRequired<Member>,
     login: Login<Member>,
@@ -115,7 +115,7 @@ async fn seen(
     Ok(seen)
 }
 
-/// Keeps a text of so many characters in the session, which no compression makes shorter by much.
+/// Keeps a text with this many characters in the session, which compression hardly shortens.
 async fn keep(session: Session, length: String) -> Result<String, Error> {
     let mut state = 7_u64;
     let text: String = std::iter::repeat_with(|| {

@@ -1,4 +1,4 @@
-//! A proxy from Debian's packages, with a configuration of the guide's.
+//! A proxy from Debian's packages, with one of the guide's configurations.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,13 +15,13 @@ use crate::browser::Browser;
 /// More than a busy machine takes.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
-/// It ends with this.
+/// A running proxy. Dropping this ends it.
 pub(crate) struct Proxy {
     process: Child,
     folder: TempDir,
     pub(crate) http: u16,
     pub(crate) https: u16,
-    /// Who has signed its certificate.
+    /// The authority that signed its certificate.
     pub(crate) authority: PathBuf,
 }
 
@@ -48,7 +48,8 @@ impl Proxy {
                 ("127.0.0.1:3000", &format!("127.0.0.1:{program}")),
             ],
         );
-        // As Debian's nginx.conf includes it, in one process that leaves with the test, and nothing outside of the folder.
+        // As Debian's nginx.conf includes it, in one process that ends with the test, and with nothing outside of the
+        // folder.
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let paths = paths.map(|kind| format!("{kind}_temp_path {};\n", file(kind)));
         let configuration = format!(
@@ -120,7 +121,7 @@ impl Proxy {
         answers && self.authority.exists() && Browser::of(self).is_greeted()
     }
 
-    /// Host and port, as a browser has them in its address bar.
+    /// Host and port, as in a browser's address bar.
     pub(crate) fn called(&self) -> String {
         format!("{HOST}:{}", self.https)
     }
@@ -140,7 +141,7 @@ impl Drop for Proxy {
     }
 }
 
-/// The text with each of these in place of the other, which stands in it once.
+/// The text with each of these replaced. Each occurs once in it.
 fn replaced(text: &str, pairs: &[(&str, &str)]) -> String {
     pairs.iter().fold(text.to_owned(), |text, (old, new)| {
         assert_eq!(text.matches(old).count(), 1, "{old} in the guide:\n{text}");
@@ -148,7 +149,7 @@ fn replaced(text: &str, pairs: &[(&str, &str)]) -> String {
     })
 }
 
-/// A program of Debian's, which has some of them where only root's PATH leads.
+/// A program from Debian, which has some of them only in root's PATH.
 fn command(program: &str, package: &str) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
@@ -179,7 +180,7 @@ fn make_certificate(folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
-/// Two ports that nobody listens on. Held at once, so that they differ.
+/// Two free ports. Both are held at once, so that they differ.
 fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())

@@ -50,7 +50,7 @@ async fn a_server_that_hangs_is_an_error_until_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_lead_nowhere_any_more_are_given_up() {
+async fn dead_connections_are_given_up() {
     for (kind, server, name) in KINDS {
         if kind != "psycopg2" {
             let server = Server::start(server);
@@ -58,7 +58,7 @@ async fn connections_that_lead_nowhere_any_more_are_given_up() {
             let [there, around] = [server.port(), network.port()].map(|port| format!(":{port}/"));
             let url = server.url().replace(&there, &around);
             let store = Arc::new(PythonStore::start(kind, &url, name, soon()));
-            faults::connections_that_lead_nowhere_any_more_are_given_up(&network, &store).await;
+            faults::dead_connections_are_given_up(&network, &store).await;
             operations::every_one_works(&*store).await;
         }
     }

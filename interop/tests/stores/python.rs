@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 
-/// It ends with this value.
+/// A running process. Dropping this ends it.
 pub(crate) struct PythonStore {
     input: tokio::sync::Mutex<ChildStdin>,
     waiting: Waiting,

@@ -23,16 +23,16 @@ use super::{Answer, BoxError, greeting};
 use crate::requests::PUBLIC;
 use crate::users::{MIA, Users};
 
-/// Who keeps the logins.
+/// The library that keeps the logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logins {
-    /// Nobody: the bare site.
+    /// None: the bare site.
     Nobody,
     Identity,
     Housekey,
 }
 
-/// Serves until it is stopped, with one worker as all the others.
+/// Serves until it is stopped, with one worker like all other sites.
 pub(crate) fn serve(users: Users, logins: Logins, listener: TcpListener) -> Result<(), BoxError> {
     match logins {
         Logins::Nobody => run(listener, move || bare_app(users.clone())),
@@ -61,7 +61,7 @@ where
     Ok(actix_web::rt::System::new().block_on(server)?)
 }
 
-/// What an application with its middlewares is.
+/// The type of an application with its middlewares.
 trait Entry<B>:
     ServiceFactory<
         ServiceRequest,
@@ -91,7 +91,7 @@ pub(crate) struct ActixSite {
     batch: Rc<AskOften>,
 }
 
-// The service has a type that nobody can name.
+// The type of the service cannot be named.
 type AnswerOnce = dyn Fn(&Request<()>) -> Promise<Result<Answer, BoxError>>;
 type AskOften = dyn Fn(&Request<()>, usize) -> Promise<()>;
 type Promise<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -131,12 +131,12 @@ impl ActixSite {
         }
     }
 
-    /// What it answers.
+    /// Its answer.
     pub(crate) async fn answer(&self, request: &Request<()>) -> Result<Answer, BoxError> {
         (self.answer)(request).await
     }
 
-    /// Makes as many requests, which are asked when the future is polled.
+    /// Makes this many requests, which are sent when the future is polled.
     pub(crate) fn batch(&self, request: &Request<()>, count: usize) -> Promise<()> {
         (self.batch)(request, count)
     }

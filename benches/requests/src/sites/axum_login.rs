@@ -12,7 +12,7 @@ use tower_sessions_sqlx_store::SqliteStore;
 use super::{BoxError, greeting, with_public_pages};
 use crate::users::{MIA, Member, Users, pool};
 
-/// Where tower-sessions keeps the sessions.
+/// The session store of tower-sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sessions {
     Memory,
@@ -33,7 +33,7 @@ impl AuthUser for Member {
 
 impl AuthnBackend for Users {
     type User = Member;
-    /// Nobody checks passwords here.
+    /// The benchmark checks no passwords.
     type Credentials = ();
     type Error = sqlx::Error;
 

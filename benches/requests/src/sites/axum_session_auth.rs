@@ -12,7 +12,7 @@ use axum_session_auth::{AuthConfig, AuthSessionLayer, Authentication};
 use super::{BoxError, greeting, with_public_pages};
 use crate::users::{MIA, Member, Users};
 
-/// Somebody, or a visitor.
+/// A user, or a visitor.
 #[derive(Clone, Debug)]
 struct Person(Option<Arc<Member>>);
 

@@ -24,7 +24,7 @@ async fn sign_in() -> Response {
         .into_response()
 }
 
-/// Tells a visitor by the cookie being missing, and believes every cookie.
+/// Takes a missing cookie for a visitor, and believes every cookie.
 async fn dashboard(State(users): State<Users>, request: Request) -> Response {
     let cookies = request.headers().get(header::COOKIE);
     if !cookies.is_some_and(|cookies| cookies.as_bytes().ends_with(b"signed-in=1")) {

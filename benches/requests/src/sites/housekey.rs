@@ -18,14 +18,14 @@ use super::{greeting, with_public_pages};
 use crate::requests::LOGIN_PAGE;
 use crate::users::{MIA, Member, Users};
 
-/// What a login is.
+/// How logins are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Login {
-    /// Cookies alone.
+    /// Only in cookies.
     Stateless,
-    /// Cookies alone, which end when the password changes.
+    /// Only in cookies, which end when the password changes.
     AuthHash,
-    /// A record in a store, and an auth hash as before.
+    /// In a record in a store, with an auth hash too.
     Memory,
     Sqlite,
     Postgres,
@@ -82,7 +82,7 @@ impl UserLoader<Account> for Accounts {
     }
 }
 
-/// The manager of logins in cookies alone, for the site on another framework.
+/// The manager of logins that are only in cookies, for the site on another framework.
 pub(super) fn manager(users: Users) -> Result<LoginManager<Account>, BoxError> {
     Ok(builder(Accounts::without_auth_hash(users))?.build()?)
 }

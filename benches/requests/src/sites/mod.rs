@@ -28,12 +28,12 @@ pub(crate) use actix::serve as serve_actix;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A site that is measured.
+/// A site to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contender {
-    /// What the tables and the command line call it.
+    /// Its name in the tables and on the command line.
     pub(crate) name: &'static str,
-    /// The site without logins that it is compared with.
+    /// The bare site that it is compared with.
     pub(crate) bare: &'static str,
     kind: SiteKind,
 }
@@ -94,7 +94,7 @@ impl Contender {
         self.name == self.bare
     }
 
-    /// Which program serves it.
+    /// The program that serves it.
     pub(crate) fn server(&self) -> Server {
         match self.kind {
             SiteKind::Actix(logins) => Server::Actix(logins),
@@ -103,7 +103,7 @@ impl Contender {
         }
     }
 
-    /// Whether it needs a server that the environment names. `None` when it names one or none is needed.
+    /// Whether it needs a server that the environment names. `None` if the environment names it, or if it needs none.
     pub(crate) fn missing_variable(&self) -> Option<&'static str> {
         use housekey::Login;
         let variable = match self.kind {
@@ -114,7 +114,7 @@ impl Contender {
         std::env::var_os(variable).is_none().then_some(variable)
     }
 
-    /// The site, for those that are axum's.
+    /// The site, if it is on axum.
     pub(crate) async fn router(&self, users: Users, folder: &Path) -> Result<Router, BoxError> {
         let router = match self.kind {
             SiteKind::Bare => bare::site(users),
@@ -122,14 +122,14 @@ impl Contender {
             SiteKind::AxumLogin(sessions) => axum_login::site(users, sessions, folder).await?,
             SiteKind::AxumSessionAuth => axum_session_auth::site(users).await?,
             SiteKind::Actix(_) | SiteKind::Flask { .. } => {
-                return Err(format!("{} is no site of axum's", self.name).into());
+                return Err(format!("{} is not a site on axum", self.name).into());
             }
         };
-        // As axum::serve does, or every request would put the layers around the handler anew.
+        // As axum::serve does. Otherwise every request would put the layers around the handler again.
         Ok(router.with_state(()))
     }
 
-    /// The site in this process, for those that can be in one of Rust's.
+    /// The site in this process, if it is in Rust.
     pub(crate) async fn site(&self, users: Users, folder: &Path) -> Result<Site, BoxError> {
         Ok(match self.kind {
             SiteKind::Actix(logins) => Site::Actix(ActixSite::new(users, logins).await?),
@@ -145,7 +145,7 @@ pub(crate) enum Site {
     Actix(ActixSite),
 }
 
-/// What a site answers.
+/// The answer of a site.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -167,7 +167,7 @@ impl Site {
         })
     }
 
-    /// Makes as many requests, which are asked when the future is polled.
+    /// Makes this many requests, which are sent when the future is polled.
     pub(crate) fn batch(
         &self,
         request: &Request<()>,
@@ -197,7 +197,7 @@ async fn ask(router: &Router, request: Request<Body>) -> Response {
     }
 }
 
-/// What serves a contender.
+/// The program that serves a contender.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
     Axum,
@@ -205,14 +205,14 @@ pub(crate) enum Server {
     Flask { with_login: bool },
 }
 
-/// A port that the system chose.
+/// A port chosen by the system.
 pub(crate) fn listener() -> std::io::Result<TcpListener> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// Every site has these routes besides its own.
+/// The routes that every site has besides its own.
 pub(crate) fn with_public_pages<S: Clone + Send + Sync + 'static>(own: Router<S>) -> Router<S> {
     own.route("/", get(public))
         .route("/about", get(public))
@@ -228,7 +228,7 @@ pub(crate) fn greeting(name: &str) -> String {
     format!("Hello {name}")
 }
 
-/// For what cannot fail in a measurement that is worth something.
+/// For errors that would make the measurement worthless.
 fn failed(error: impl std::fmt::Display) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
 }

@@ -15,38 +15,38 @@ pub(crate) use self::redis::{Redis, RedisServer};
 pub(crate) use self::sqlite::Sqlite;
 use crate::BoxError;
 
-/// The name of what is made on a server.
+/// The name of everything that the bench creates on a server.
 pub(crate) const NAME: &str = "housekey_store_bench";
 
 /// A store, and the database under it.
 pub(crate) trait Backend: Send + Sync + 'static {
     type Store: LoginStore + Clone;
 
-    /// The plainest look-up by a key, as the table names it. Memory has none.
+    /// The plainest look-up by a key, as the tables name it. Memory has none.
     const PLAIN: Option<&'static str>;
 
     fn store(&self) -> &Self::Store;
 
-    /// Writes records as the store's `create` does, many at once. There are none with these ids.
+    /// Writes many records at once, as the store's `create` does. Their ids must be new.
     fn add(
         &self,
         records: impl Iterator<Item = LoginRecord> + Send,
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// The same, into a store that is empty; afterwards the database has nothing left to do in the background.
+    /// Fills an empty store in the same way. Afterwards the database has no more work to do in the background.
     fn fill(
         &self,
         records: impl Iterator<Item = LoginRecord> + Send,
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// Whether there is a record, asked with the plainest statement that the database's client has for it.
+    /// Whether a record exists, asked with the plainest statement of the database's client.
     fn plain(&self, id: &LoginId) -> impl Future<Output = Result<bool, BoxError>> + Send;
 
-    /// All that the database knows of a record, with types, as a text to compare.
+    /// Everything that the database holds of a record, with types, as text for a comparison.
     fn raw(&self, record: &LoginRecord) -> impl Future<Output = Result<String, BoxError>> + Send;
 }
 
-/// Whether [`Backend::add`] writes what the store's `create` would have written, to the byte. Leaves nothing behind.
+/// Whether [`Backend::add`] writes the same bytes as the store's `create`. Leaves nothing behind.
 pub(crate) async fn check(backend: &impl Backend, records: &[LoginRecord]) -> Result<(), BoxError> {
     let store = backend.store();
     for record in records {
@@ -75,7 +75,7 @@ mod tests {
 
     fn records() -> Vec<LoginRecord> {
         let mut records: Vec<_> = Population::new(1000).first().take(3).collect();
-        // What a form for many could spell otherwise.
+        // Values that a statement for many records could spell differently.
         records[1].user_id = "O'Brien\t\\ ü\n\\.".to_owned();
         records[2].user_id = String::new();
         records[2].data = "'\"\\\t\\N".to_owned();
@@ -89,7 +89,7 @@ mod tests {
         check(&backend, &records()).await.unwrap();
     }
 
-    /// On the server's own folder of names, so that a bench may run meanwhile.
+    /// In a schema or prefix of its own, so that a bench may run at the same time.
     #[tokio::test]
     async fn filling_a_server_writes_what_its_store_writes() {
         for kind in ["DATABASE_URL", "REDIS_URL"] {

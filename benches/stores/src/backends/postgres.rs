@@ -16,7 +16,7 @@ const CHUNK: usize = 1 << 16;
 
 pub(crate) struct PostgresServer {
     url: String,
-    /// For what is looked after beside the store.
+    /// For maintenance outside of the store.
     pool: PgPool,
     /// For the plainest look-up.
     client: Arc<Client>,
@@ -32,7 +32,7 @@ pub(crate) struct Postgres {
 }
 
 impl PostgresServer {
-    /// Takes a schema for itself, which must not be there.
+    /// Creates a schema for this run. It must not exist yet.
     pub(crate) async fn claim(url: &str, schema: &str) -> Result<Self, BoxError> {
         let pool = PgPool::connect(url).await?;
         let create = format!("CREATE SCHEMA {schema}");
@@ -128,7 +128,7 @@ impl Backend for Postgres {
         records: impl Iterator<Item = LoginRecord> + Send,
     ) -> Result<(), BoxError> {
         let table = &self.table;
-        // An index is made quicker than it grows.
+        // Creating an index afterwards is faster than growing it.
         let drop = format!("DROP INDEX {table}_by_user, {table}_expires_at");
         self.pool.execute(AssertSqlSafe(drop)).await?;
         self.add(records).await?;
@@ -138,7 +138,7 @@ impl Backend for Postgres {
             .await?;
         let vacuum = format!("VACUUM (ANALYZE) {table}");
         self.pool.execute(AssertSqlSafe(vacuum)).await?;
-        // Not everybody may. Then the server does it when its time has come.
+        // Not every user may do this. Otherwise the server does it on its own schedule.
         let _ = self.pool.execute("CHECKPOINT").await;
         Ok(())
     }
@@ -162,9 +162,9 @@ impl Backend for Postgres {
     }
 }
 
-/// As `COPY` takes it.
+/// In the format of `COPY`.
 fn row(bytes: &mut Vec<u8>, record: &LoginRecord) -> Result<(), BoxError> {
-    // How many fields there are.
+    // The number of fields.
     bytes.extend(7_i16.to_be_bytes());
     let mut field = |value: &[u8]| -> Result<(), BoxError> {
         bytes.extend(i32::try_from(value.len())?.to_be_bytes());

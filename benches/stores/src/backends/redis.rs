@@ -13,7 +13,7 @@ use crate::BoxError;
 
 /// How many records, or keys, are sent at a time.
 const CHUNK: usize = 1000;
-/// How much longer than a record lives the store has Redis keep it.
+/// How much longer the store keeps a record in Redis than the record lives.
 const MARGIN: u64 = 24 * 60 * 60;
 
 pub(crate) struct RedisServer {
@@ -29,7 +29,7 @@ pub(crate) struct Redis {
 }
 
 impl RedisServer {
-    /// Takes a prefix for itself, which no key may have.
+    /// Claims a prefix for this run. No key may have it yet.
     pub(crate) async fn claim(url: &str, name: &str) -> Result<Self, BoxError> {
         let client = Client::open(url)?;
         // The library's own limit is half a second; many keys at once take longer.
@@ -42,7 +42,7 @@ impl RedisServer {
             connection,
             prefix: format!("{}:", name.replace('_', "-")),
         };
-        // Of two that start at once, one has it.
+        // If two runs start at once, only one gets it.
         let taken = format!("{}taken", server.prefix);
         let is_mine: bool = redis::cmd("SETNX")
             .arg(&taken)
@@ -79,7 +79,7 @@ impl RedisServer {
             .arg("appendfsync")
             .query_async(&mut self.connection.clone())
             .await
-            // Not everybody may ask.
+            // Not every user may ask.
             .unwrap_or_default();
         let log = match info(&self.connection, "persistence", "aof_enabled").await? == "1" {
             true => format!("with a log, appendfsync = {fsync}"),
@@ -122,7 +122,7 @@ impl RedisServer {
     }
 }
 
-/// The claim that all records here are made by. Those of the store have each their own, as long as this.
+/// The claim with which all these records are created. The store uses a different one each time, of the same length.
 const CLAIM: &str = "0123456789abcdef";
 
 impl Redis {
@@ -134,7 +134,7 @@ impl Redis {
         said::pointer_key(&self.prefix, &id.to_string())
     }
 
-    /// What the scripts of the store do to create a record.
+    /// The effect of the store's scripts when they create a record.
     fn create(&self, pipeline: &mut Pipeline, record: &LoginRecord) {
         let LoginRecord { id, user_id, .. } = record;
         let [logins, seen, expiry] = self.keys(record);
@@ -153,7 +153,7 @@ impl Redis {
         };
         add(&expiry, ends, format!("{id}{user_id}"));
         add(&seen, last, format!("{made:016}{id}"));
-        // All records here live equally long, and so do those of a user.
+        // All records here live equally long, and so do the sets of a user's records.
         for key in [logins, seen] {
             pipeline.cmd("EXPIRE").arg(key).arg(seconds).ignore();
         }
@@ -172,7 +172,7 @@ impl Backend for Redis {
     async fn add(&self, records: impl Iterator<Item = LoginRecord> + Send) -> Result<(), BoxError> {
         let mut records = records.peekable();
         while records.peek().is_some() {
-            // As one transaction, after which a server that is careful waits for its disk once, and not all the time.
+            // In one transaction, so that a server which waits for its disk waits only once.
             let mut pipeline = Pipeline::new();
             pipeline.atomic();
             for record in records.by_ref().take(CHUNK) {
@@ -194,7 +194,7 @@ impl Backend for Redis {
         if ask("aof_enabled").await? == "0" {
             return Ok(());
         }
-        // It would do that some time during the measuring. When it is about it already, it says so.
+        // Otherwise the server would do it during the measurement. If it is already at it, it says so.
         let rewrite = redis::cmd("BGREWRITEAOF");
         let _ = rewrite
             .query_async::<String>(&mut self.connection.clone())
@@ -207,7 +207,7 @@ impl Backend for Redis {
         Ok(())
     }
 
-    /// As where nobody remembers whose the record is.
+    /// Without a note of the record's owner.
     async fn plain(&self, id: &LoginId) -> Result<bool, BoxError> {
         let mut get = redis::cmd("GET");
         let get = get.arg(self.pointer(id));
@@ -252,7 +252,7 @@ impl Backend for Redis {
     }
 }
 
-/// One of the things that the server says about itself.
+/// A field of the server's `INFO`.
 async fn info(
     connection: &MultiplexedConnection,
     section: &str,

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use super::Backend;
 use crate::BoxError;
 
-/// How many records one transaction has: few waits for the disk, and a log that is not as large as everything.
+/// How many records go into one transaction: large enough for few waits for the disk, small enough for a short log.
 const TRANSACTION: usize = 200_000;
 
 pub(crate) struct Sqlite {
@@ -26,7 +26,7 @@ impl Sqlite {
         let store = SqliteLoginStore::open(&path)?;
         let own = Connection::open(&path)?;
         own.busy_timeout(Duration::from_secs(5))?;
-        // In KiB. What is added is in random order of its keys; it is much quicker when the index has room.
+        // In KiB. Keys are added in random order, which is much faster if the index fits.
         own.pragma_update(None, "cache_size", -262_144)?;
         Ok(Self {
             store,

@@ -42,7 +42,7 @@ pub(crate) async fn load_staff(id: String) -> Result<Option<Staff>, BoxError> {
     Ok(Some(Staff(id)))
 }
 
-/// A users table that can be out of reach.
+/// A users table that can be unreachable.
 #[derive(Clone, Default)]
 pub(crate) struct Members {
     pub(crate) is_away: Arc<AtomicBool>,
@@ -50,7 +50,7 @@ pub(crate) struct Members {
 
 impl UserLoader<Member> for Members {
     async fn load_user(&self, id: &str) -> Result<Option<Member>, BoxError> {
-        // An answer takes more than one poll, as a database's does.
+        // An answer takes more than one poll, like a database's.
         actix_web::rt::task::yield_now().await;
         match self.is_away.load(Ordering::SeqCst) {
             true => Err("the database is away".into()),
@@ -87,7 +87,7 @@ pub(crate) fn staff() -> LoginManagerBuilder<Staff> {
         .remember_cookie(|cookie| cookie.name("__Host-staff_token"))
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -109,7 +109,7 @@ impl Answer {
     }
 }
 
-/// Sends a request as a server does: what fails becomes a response in the end.
+/// Sends a request as a server does: errors become responses in the end.
 pub(crate) async fn send<S, B>(app: &S, request: TestRequest) -> Answer
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = ActixError>,

@@ -1,4 +1,4 @@
-//! Middlewares whose number a test decides: actix-web's types say how many there are.
+//! Middlewares in a number that a test decides: in actix-web, the number is part of a type.
 
 use std::rc::Rc;
 

@@ -19,7 +19,7 @@ use housekey_actix::{
 
 use crate::layers::{Layer, Layers, Part};
 
-/// What a `CurrentUser` says.
+/// The answer of a `CurrentUser`.
 pub(crate) fn who<U: User>(user: &CurrentUser<U>) -> Who {
     Who {
         id: user.as_ref().map(|user| user.id()),
@@ -47,7 +47,7 @@ pub(crate) fn add(page: &Page, plan: &Plan, site: &mut web::ServiceConfig) {
     let whole = Rc::new(ResourceDef::new(whole_path(page)));
     for layer in &page.behind {
         if let door_tests::Layer::Below(path) = layer {
-            // A scope takes all that is below its path, and another page may be there too.
+            // A scope takes everything below its path, and there may be another page.
             let whole = Rc::clone(&whole);
             let is_it = fn_guard(move |asked| whole.is_match(asked.head().uri.path()));
             let scope = web::scope(path).guard(is_it).service(part);
@@ -57,7 +57,7 @@ pub(crate) fn add(page: &Page, plan: &Plan, site: &mut web::ServiceConfig) {
     site.service(part);
 }
 
-/// The root of a scope is its path without a `/` behind.
+/// The root of a scope is its path without a trailing `/`.
 fn path(page: &Page) -> &'static str {
     let mut layers = page.behind.iter();
     let is_below = layers.any(|layer| matches!(layer, door_tests::Layer::Below(_)));

@@ -38,11 +38,12 @@ impl Door for Actix {
             .app_data(web::Data::new(plan.table.clone()))
             .configure(|site| routes(site, plan))
             .wrap(Layers(Rc::new(layers.collect())));
-        // Never dropped: the suite would do so at the end of a thread, when actix-web's pool of requests is gone already.
+        // Never dropped: otherwise the suite would drop it at the end of a thread, after actix-web's pool of requests is
+        // gone.
         let app = &*Box::leak(Box::new(init_service(app).await));
         async move |request| {
             let request = to_actix(request).to_request();
-            // What fails is made a response by the server.
+            // The server turns errors into responses.
             let response = match app.call(request).await {
                 Ok(response) => response.into_parts().1,
                 Err(error) => error.error_response(),
@@ -111,7 +112,7 @@ fn routes(site: &mut web::ServiceConfig, plan: &Plan) {
             site.service(resource.wrap(staff.middleware()));
         }
     }
-    // A scope takes what is below it from those that come after.
+    // A scope takes the pages below it from later scopes.
     let (last, pages): (Vec<_>, Vec<_>) = plan.pages.iter().partition(|it| it.path == ELSEWHERE);
     for page in pages.into_iter().chain(last) {
         pages::add(page, plan, site);

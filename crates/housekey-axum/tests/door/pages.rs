@@ -18,7 +18,7 @@ use housekey_axum::{
 };
 use http::request::Parts;
 
-/// What a `CurrentUser` says.
+/// The answer of a `CurrentUser`.
 pub(crate) fn who<U: User>(user: &CurrentUser<U>) -> Who {
     Who {
         id: user.as_ref().map(|user| user.id()),

@@ -81,7 +81,7 @@ fn more_than_any_browser_sends_is_refused() {
 }
 
 #[test]
-fn odd_bytes_are_no_cookie_and_no_panic() {
+fn odd_bytes_make_no_cookie_and_no_panic() {
     let all: Vec<u8> = (0..=255).collect();
     let inputs: [&[u8]; 14] = [
         b"",

@@ -28,7 +28,7 @@ fn a_cookie_is_read_whatever_form_it_comes_in() {
 }
 
 #[test]
-fn a_session_tells_who_since_when_until_when_and_how_fresh() {
+fn a_session_tells_its_user_when_it_began_when_it_ends_and_how_fresh_it_is() {
     for (preset, words, days) in [
         (Preset::Safe, "a session of the safe preset", 1),
         (
@@ -93,7 +93,7 @@ fn what_does_not_count_says_why_and_exits_with_1() {
 }
 
 #[test]
-fn nothing_is_shown_of_what_none_of_the_keys_signed() {
+fn nothing_is_shown_of_a_cookie_that_none_of_the_keys_signed() {
     for preset in Preset::BOTH {
         let cookies =
             browser_of(&site(preset, &clock(0)).build().unwrap(), "mia-the-owner").cookies();
@@ -379,7 +379,7 @@ fn everything_that_flask_signed_is_read() {
 }
 
 #[test]
-fn an_id_with_an_equals_sign_is_no_name() {
+fn an_id_with_an_equals_sign_is_not_a_name() {
     let mut browser = browser_of(&site(Preset::Flask, &clock(0)).build().unwrap(), "a=b");
     let value = browser.jar().value("remember_token").unwrap().to_owned();
     read(&value, &[]).done().exits(0).says("user        a=b");

@@ -70,7 +70,7 @@ fn logins_are_listed_the_one_last_used_first() {
 }
 
 #[test]
-fn somebody_without_logins_has_none_and_that_is_no_failure() {
+fn a_user_without_logins_has_an_empty_list_and_that_is_not_a_failure() {
     let site = Site::new(Preset::Safe);
     let done = site.run(["list", "nobody"]).done().exits(0);
     assert_eq!(done.complains("User nobody has no logins.").out, "");
@@ -109,7 +109,7 @@ fn all_logins_are_ended_only_if_that_is_meant() {
     browser_of(&site.manager, "mia");
     browser_of(&site.manager, "tom");
     for answer in ["", "y\n", "yes\n"] {
-        // Without a terminal, whatever the input.
+        // Without a terminal, whatever the input is.
         let done = site.run(["end-all", "mia"]).input(answer).done().exits(2);
         done.complains("say --yes");
     }
@@ -235,7 +235,7 @@ fn nothing_is_made_where_there_is_nothing() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_said_and_exits_with_2() {
+fn what_cannot_be_meant_is_an_error_and_exits_with_2() {
     for (arguments, what) in [
         (&["logins", "list", "1"][..], "where are the logins?"),
         (

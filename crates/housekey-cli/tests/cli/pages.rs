@@ -65,7 +65,7 @@ fn completions_and_the_man_page_know_every_command() {
 
 #[cfg(unix)]
 #[test]
-fn a_reader_who_goes_away_is_no_failure() {
+fn a_reader_that_goes_away_is_not_a_failure() {
     let housekey = env!("CARGO_BIN_EXE_housekey");
     let script = format!(
         "set -o pipefail; '{housekey}' man | true; '{housekey}' completions bash | head -1"

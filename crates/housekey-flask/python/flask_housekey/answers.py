@@ -1,4 +1,4 @@
-"""How visitors who may not pass are answered."""
+"""The answers to denied requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """The part of a login manager that answers visitors who may not pass."""
+    """The part of a login manager that answers denied requests."""
 
     name: str | None
     login_view: str | None
@@ -43,8 +43,8 @@ class Answers:
         return self._send_to_log_in("login")
 
     def needs_pending_login(self) -> ResponseReturnValue:
-        """The answer for a visitor who asks for the second step of a login that has not begun. It is that of `unauthorized`, without a
-        way back: the page is of no use to a user who has taken both steps."""
+        """The answer for a visitor who opens a page of the second step without a begun login. It is that of `unauthorized`, without a
+        return address: the page is of no use to a user who has taken both steps."""
         return self._send_to_log_in("pending")
 
     def needs_refresh(self) -> ResponseReturnValue:
@@ -104,6 +104,6 @@ class Answers:
         flash(message, category=category)
 
     def _keep_next(self, url: str) -> None:
-        # Beside a Flask-Login peer, a way back that does not say which browser it belongs to is not kept.
+        # Beside a Flask-Login peer, a return address that does not name its browser is not kept.
         session["_id"] = self._session_identifier_generator()
         session["next"] = url

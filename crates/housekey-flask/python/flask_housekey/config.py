@@ -46,7 +46,7 @@ SESSION_KEYS: set[str] = {
 #: The methods for which a guarded view needs no login.
 EXEMPT_METHODS: set[str] = {"OPTIONS"}
 
-#: Whether the way back is kept in the session instead of the login page's URL.
+#: Whether the return address is kept in the session instead of the login page's URL.
 USE_SESSION_FOR_NEXT: bool = False
 
 

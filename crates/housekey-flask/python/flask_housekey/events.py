@@ -1,4 +1,4 @@
-"""What has happened by the rules: as signals, and in Python's logging."""
+"""Reports what happened, as signals and in Python's logging."""
 
 from __future__ import annotations
 

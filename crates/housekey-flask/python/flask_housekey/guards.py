@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .pending import PendingLogin
     from .typing import ExemptT, FunctionT
 
-    #: Answers visitors who may not pass.
+    #: Answers denied visitors.
     _Denial = Callable[[], ResponseReturnValue]
 
 
@@ -47,8 +47,7 @@ def _has_mark(mark: str, app: Flask, endpoint: str) -> bool:
 
 
 def guarded(func: FunctionT, denied: Callable[[], _Denial | None]) -> FunctionT:
-    """Wraps a view so that only those who may pass reach it. `denied` returns what answers the others, None if they may
-    pass."""
+    """Wraps a view in a guard. `denied` returns the answer to a denied request, or None if the request may pass."""
 
     is_async = iscoroutinefunction(func)
 
@@ -63,13 +62,13 @@ def guarded(func: FunctionT, denied: Callable[[], _Denial | None]) -> FunctionT:
 
 
 def is_open() -> bool:
-    """Whether this request needs no login, whatever the view."""
+    """Whether this request needs no login for any view."""
     context = request_context()
     return context.request.method in EXEMPT_METHODS or context.app.config.get("LOGIN_DISABLED", False)
 
 
 def may_not_pass(manager: LoginManager[Any], user: Any) -> _Denial | None:
-    """What answers a visitor who is not logged in. None for a user."""
+    """The answer to a visitor who is not logged in. None for a user."""
     return None if user.is_authenticated else manager.unauthorized
 
 
@@ -89,7 +88,7 @@ def may_not_pass_or_is_stale(
 
 
 def has_not_begun(manager: LoginManager[Any], pending: PendingLogin[Any] | None) -> _Denial | None:
-    """What answers a visitor who has not begun a login. None for a user who has."""
+    """The answer to a visitor who has not begun a login. None for a user who has."""
     return manager.needs_pending_login if pending is None else None
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 #: One in this many logins deletes records of expired logins.
 _PURGES = 1 / 1000
-#: One in this many counted attempts does so too, and deletes what is kept of forgotten attempts. A purge deletes up to 1000 of each: more
-#: than that many attempts leave, so that the table does not grow under a flood of names.
+#: One in this many counted attempts does so too, and deletes forgotten attempts. It deletes up to 1000 of each, which is
+#: more than that many attempts leave, so the table does not grow under a flood of names.
 _PURGES_OF_ATTEMPTS = 1 / 100
 
 
@@ -130,8 +130,8 @@ class Login(Generic[UserT]):
     def begin_confirmation(
         self, user: UserT | None = None, *, next: str | None = None, expires_in: timedelta | None = None
     ) -> None:
-        """Begins a proof in two steps that the current user is there: as `begin`, and their login goes on meanwhile. `finish` makes it
-        fresh. `flask_housekey.errors.NotLoggedIn` if `user` is not the one who is logged in."""
+        """Begins a proof of the current user's identity in two steps: as `begin`, and their login goes on meanwhile. `finish` makes it
+        fresh. `flask_housekey.errors.NotLoggedIn` if `user` is not logged in here."""
         current = self.user
         proved = current if user is None else _own(user)
         visit = self._visit()
@@ -205,16 +205,16 @@ class Login(Generic[UserT]):
         self._tell(visit)
 
     def attempt(self, form: str, name: str) -> Attempt:
-        """Counts an attempt to prove who somebody is: call it before a password or a code is verified. It counts as failed at once, so
-        that many at the same moment cannot pass together; when what was typed is right, `succeeded` forgives it.
+        """Counts an attempt to log in: call it before you verify a password or a code. It counts as failed at once, so that many
+        simultaneous ones cannot all pass. If the password or code is right, `succeeded` forgives it.
 
             tried = login_manager.login.attempt("password", name)
             if not check_password_hash(...):
                 return wrong()
             tried.succeeded()
 
-        `form` is what is proved, in the program's own words, and is counted by itself: "password" wherever that is asked for, "code" at
-        a second step. `name` is what was typed, whether there is an account of that name or not.
+        `form` is the program's name for what is proved, and each form is counted by itself: "password" on every page that asks for it,
+        "code" at a second step. `name` is what was typed, whether or not an account has that name.
 
         Needs HOUSEKEY_LIMIT_ATTEMPTS. Too many are `flask_housekey.errors.TooManyAttempts`, a 429.
         """
@@ -228,8 +228,8 @@ class Login(Generic[UserT]):
         return Attempt(self, visit, attempt)
 
     def forgive_attempts(self, form: str, name: str) -> None:
-        """Forgets what strangers have tried at an account, and counts this browser apart from them from now on: for somebody who has
-        proved in another way that the account is theirs, by a link in a mail for instance."""
+        """Forgets the failed attempts of strangers at an account, and counts this browser apart from them from now on: for somebody who
+        has proved in another way that the account is theirs, for instance by a link in a mail."""
         visit = self._visit()
         _core.forgive_attempts(visit, form, name)
         self._tell(visit)
@@ -314,9 +314,9 @@ class Attempt:
         self._attempt = attempt
 
     def succeeded(self) -> None:
-        """What was typed is right: forgives the attempt and those that failed before, of the account or of this browser; of the
-        address, this one alone. From now on this browser is counted apart from strangers at this account: a cookie goes with the
-        response, which a logout leaves."""
+        """The password or code was right: forgives the attempt and the earlier failures of the account or of this browser, and at the
+        address only this attempt. From now on this browser is counted apart from strangers at this account: the response sets a
+        cookie, which a logout leaves."""
         self._attempt.succeeded()
         self._login._tell(self._visit)
 
@@ -353,8 +353,8 @@ def _own(user: Any) -> Any:
 
 
 def _purge(visit: _core.Visit) -> None:
-    """Deletes records of expired logins and what is kept of forgotten attempts, so that their tables do not grow where nobody
-    runs `flask logins purge`. A failure here does not refuse the login."""
+    """Deletes records of expired logins and forgotten attempts, so that their tables do not grow if nobody runs
+    `flask logins purge`. A failure here does not refuse the login."""
     try:
         visit.purge()
     except Exception:

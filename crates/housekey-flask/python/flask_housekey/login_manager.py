@@ -263,7 +263,7 @@ class LoginManager(Answers, Generic[UserT]):
         return callback
 
     def require_user(self) -> ResponseReturnValue | None:
-        """What answers a visitor who is not logged in, None for a user:
+        """The answer to a visitor who is not logged in, None for a user:
         `blueprint.before_request(login_manager.require_user)` guards a blueprint."""
         # Flask answers a request that leads to no view.
         if request.endpoint is None or is_open() or is_exempt(self):
@@ -295,7 +295,7 @@ class LoginManager(Answers, Generic[UserT]):
         return preprocess()
 
     def _handle_exception(self, handle_exception: Callable[[Exception], Response], error: Exception) -> Response:
-        """Answers the exception of an error page that asks for the current user while that is unknown. Flask would turn it
+        """Answers the exception of an error page that asks for the current user while the user is unknown. Flask would turn it
         into a 500, and a visitor can cause that."""
         if isinstance(error, (ForeignOrigin, StoreUnavailable)):
             return request_context().app.finalize_request(error, from_error_handler=True)
@@ -320,14 +320,14 @@ class LoginManager(Answers, Generic[UserT]):
         return ended
 
     def forgive_attempts(self, form: str, name: str) -> None:
-        """Forgets what strangers have tried at an account, so that nobody has to wait there: for an administrator. Who may is the
-        program's to decide."""
+        """Forgets the failed attempts of strangers at an account, so that nobody has to wait there: for an administrator. This checks
+        no rights; the program must."""
         door(self.name).forgive_attempts(form, name)
 
     def delete_expired_logins(self) -> int:
         """Deletes the records of expired logins and returns how many there were. Expired logins are invalid even before
-        that. `flask logins purge` calls it, and one login in a thousand deletes some. Deletes what is kept of forgotten
-        attempts too, of which one attempt in a hundred deletes some."""
+        that. `flask logins purge` calls it, and one login in a thousand deletes some. It also deletes forgotten attempts; one
+        attempt in a hundred deletes some of those."""
         return door(self.name).delete_expired_logins()
 
     def _tell_of_ended(self, user_id: str, count: int) -> None:

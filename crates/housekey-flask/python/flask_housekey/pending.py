@@ -8,34 +8,34 @@ from typing import Generic, TypeAlias
 
 from .typing import UserT
 
-#: How a login is made, as the rules take it: whether the browser is remembered and for how many seconds, for how many seconds the
-#: login lasts, and until when, in seconds since 1970.
+#: How to make a login, in the form that the rules take: whether and for how many seconds to remember the browser, for how
+#: many seconds the login lasts, and until when, in seconds since 1970.
 Terms: TypeAlias = tuple[bool, float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
 class PendingLogin(Generic[UserT]):
-    """A login that has begun: the first step was right, and the second is to come. Its user is not logged in."""
+    """A begun login: the first step was right, the second is still to come. Its user is not logged in."""
 
     #: The user who has begun it.
     user: UserT
 
-    #: 22 characters, different at each beginning: for what the program keeps of it, such as a challenge. Not a secret, and proves
-    #: nothing.
+    #: 22 characters, different for each begun login: for things that the program keeps about it, such as a challenge. It is
+    #: not a secret and proves nothing.
     id: str
 
     #: Where to go afterwards, if the first step said so and it is safe.
     next: str | None
 
-    #: When it is over, in UTC.
+    #: When it expires, in UTC.
     expires_at: datetime
 
-    #: Whether it makes a login fresh that is there (`begin_confirmation`), and is not a login itself.
+    #: Whether it makes an existing login fresh (`begin_confirmation`) rather than logging in.
     is_confirmation: bool
 
 
 def terms(remember: bool, duration: timedelta | None, lifetime: timedelta | None, until: datetime | None) -> Terms:
-    """How a login is made."""
+    """How to make a login."""
     remembered_for = None
     if remember and duration is not None:
         if not isinstance(duration, timedelta):

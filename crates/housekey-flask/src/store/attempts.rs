@@ -1,4 +1,4 @@
-//! Attempts, as the stores of Python programs count them. A key is `bytes`, of which there are 16.
+//! Attempts, as the stores of Python programs count them. A key is 16 `bytes`.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use pyo3::types::PyBytes;
 
 use super::{Kind, StoreHandle, ask};
 
-/// How many attempts may fail in a row, and how long to wait for the next one then. Whole seconds.
+/// How many attempts may fail in a row, and how long to wait for the next one after that. In whole seconds.
 #[pyclass(frozen, name = "AttemptSchedule", module = "flask_housekey.stores")]
 pub(crate) struct Schedule(pub(crate) attempts::AttemptSchedule);
 
-/// From when on the next attempt may come, and when all are forgotten.
+/// The time from which the next attempt may come, and the time when all are forgotten.
 pub(super) type Standing = (u64, u64);
-/// Whether an attempt may go on, and the standing of its key then. Of one that may not, the second number says nothing.
+/// Whether an attempt may go on, and the standing of its key afterwards. If it may not, the second number means nothing.
 pub(super) type Answer = (bool, u64, u64);
 
 #[pymethods]
@@ -32,7 +32,7 @@ impl Schedule {
         })
     }
 
-    /// So many attempts need not wait.
+    /// This many attempts need not wait.
     #[getter]
     fn free(&self) -> u32 {
         self.0.free
@@ -44,30 +44,30 @@ impl Schedule {
         self.0.first_delay.as_secs()
     }
 
-    /// No wait is longer.
+    /// The longest wait.
     #[getter]
     fn longest_delay(&self) -> u64 {
         self.0.longest_delay.as_secs()
     }
 
-    /// One failed attempt is forgotten each time that this has passed.
+    /// One failed attempt is forgotten after each interval of this length.
     #[getter]
     fn forgets_one_every(&self) -> u64 {
         self.0.forgets_one_every.as_secs()
     }
 
-    /// More failed attempts than this are kept as this many.
+    /// The most failed attempts that are kept.
     #[getter]
     fn most(&self) -> u64 {
         self.0.most()
     }
 
-    /// What becomes of an attempt at a key whose standing was this, or None. What `count_attempt` returns.
+    /// The result of an attempt at a key with this standing, or None: what `count_attempt` returns.
     fn count(&self, before: Option<Standing>, now: u64) -> Answer {
         answer(self.0.count(before.map(standing), now))
     }
 
-    /// What a key's standing is without one attempt that was counted with the other standing. None for nothing.
+    /// The standing of a key without an attempt that was counted with the second standing. None for nothing.
     fn take_back(&self, before: Standing, counted: Standing, now: u64) -> Option<Standing> {
         let left = self.0.take_back(standing(before), standing(counted), now)?;
         Some((left.next_at, left.forgotten_at))

@@ -1,6 +1,5 @@
 //! Where login records are kept: any Python object with the eight methods, or a store of housekey's own.
 //!
-//! - `values`: records, limits and answers, as Python has them.
 //! - `values`: records, limits and answers, as Python sees them.
 //! - `python`: calls a Python object, and checks everything that it returns.
 //! - `native`: housekey's own stores as Python classes: in memory, and in `sqlite`.
@@ -60,7 +59,7 @@ impl StoreHandle {
 
     /// # Errors
     ///
-    /// A `TypeError` when the store counts no attempts; it says what it lacks.
+    /// A `TypeError` if the store counts no attempts; it names the missing methods.
     pub(crate) fn must_count_attempts(&self, py: Python<'_>) -> PyResult<()> {
         match &*self.0 {
             Kind::Python(store) => store.must_count_attempts(py),

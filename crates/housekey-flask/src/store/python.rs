@@ -308,7 +308,7 @@ fn kind(object: &Bound<'_, PyAny>) -> String {
     name.map_or_else(|_| "an object".to_owned(), |name| name.to_string())
 }
 
-/// Which of these methods it has not.
+/// The missing methods of these.
 fn lacks(store: &Bound<'_, PyAny>, methods: &[&'static str]) -> PyResult<Vec<&'static str>> {
     let mut missing = Vec::new();
     for name in methods {

@@ -212,7 +212,7 @@ impl RedisScripts {
         redis::pointer_key(prefix, id)
     }
 
-    /// Where the attempts at a key are, which is in hexadecimal.
+    /// The key of the attempts at an attempt key, which is in hexadecimal.
     #[staticmethod]
     fn attempts_key(prefix: &str, key: &str) -> String {
         redis::attempts_key(prefix, key)

@@ -1,4 +1,4 @@
-//! The answer for a visitor who may not pass, where the rules choose its form.
+//! The answer to a denied request, if the rules choose its form.
 
 use housekey::door::Incoming;
 use housekey::{Denied, Scope};
@@ -11,8 +11,8 @@ use crate::errors::exception;
 use crate::headers::spelled;
 use crate::mapping::loads;
 
-/// The status, the header fields, the body, whether the login page should say why, and the way back for the session, if
-/// any.
+/// The status, the header fields, the body, whether the login page should say why, and the return address for the session,
+/// if any.
 pub(super) type Answer = (u16, Vec<(String, String)>, String, bool, Option<Py<PyAny>>);
 
 /// Asks the rules, on a separate visit: Flask handles the message and the way back.

@@ -54,12 +54,12 @@ pub(crate) struct Visit {
     identified: AtomicBool,
     /// Whether the response has everything that was to be sent.
     saved: AtomicBool,
-    /// Where a login leads that was finished in this request.
+    /// Where a login that was finished in this request leads.
     next: OnceLock<NextUrl>,
     _last: LetsGo,
 }
 
-/// The user, where they were found, and the signal that tells about it.
+/// The user, where they were found, and the signal that reports it.
 type Found = (Option<Py<PyAny>>, &'static str, Option<Py<PyAny>>);
 
 /// A visit that has been looked at.
@@ -177,7 +177,7 @@ impl Visit {
         address.map(|address| address.to_string())
     }
 
-    /// Logs a user in, who proved themselves at `authenticated_at`, in seconds since 1970, if that is not just now.
+    /// Logs in a user. `authenticated_at` is when they proved themselves, in seconds since 1970, if not just now.
     #[pyo3(signature = (user, user_id, terms, authenticated_at, fresh, force))]
     #[allow(clippy::too_many_arguments)]
     fn log_in(
@@ -340,8 +340,8 @@ impl Visit {
         })
     }
 
-    /// The answer for a visitor who may not pass, in a form that the client can use: `status`, `headers`, `body`, whether
-    /// the login page should say why, and whether it has to know the way back.
+    /// The answer to a denied request, in a form that suits the client: `status`, `headers`, `body`, whether the login page
+    /// should say why, and whether it has to know the return address.
     #[pyo3(signature = (environ, target, view, needs, seconds))]
     fn deny(
         &self,

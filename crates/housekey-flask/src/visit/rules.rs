@@ -17,7 +17,7 @@ use crate::pending;
 use crate::user::{PyUser, let_go};
 
 impl Visit {
-    /// The integers by which the session names a user: the one who is logged in, and the one whose login has begun.
+    /// The integers by which the session names users: the one who is logged in, and the one whose login has begun.
     pub(crate) fn user_numbers(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let Some(opened) = self.opened.get() else {
             return Ok(Vec::new());
@@ -31,7 +31,7 @@ impl Visit {
             .collect())
     }
 
-    /// Leaves an integer in the session as one, as Flask-Login does. The rules have written it as text.
+    /// Keeps an integer in the session as an integer, as Flask-Login does. The rules have written it as text.
     pub(crate) fn keep_number(&self, py: Python<'_>, user_id: &Bound<'_, PyAny>) -> PyResult<()> {
         if pending::is_number(user_id) {
             self.with_values(py, |values| values.set_item("_user_id", user_id))?;
@@ -59,7 +59,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Keeps where a login leads that was finished: what the session knew of that is gone.
+    /// Keeps where a finished login leads, because the session no longer knows.
     pub(crate) fn keep_next(&self, next: NextUrl) {
         let _ = self.next.set(next);
     }

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-#: Whatever is waited for is there within so many seconds, or it hangs.
+#: The longest that a test waits, in seconds. After that, something hangs.
 DEADLINE = 30
 HERE = pathlib.Path(__file__).parent
 BIN = pathlib.Path(sys.executable).parent
@@ -129,7 +129,7 @@ class Server:
 
 
 class Browser:
-    """Somebody with cookies, who asks again when a connection was lost."""
+    """A browser with cookies. It asks again if the connection was lost."""
 
     def __init__(self, server, cookies=()):
         self.server, self.cookies = server, dict(cookies)

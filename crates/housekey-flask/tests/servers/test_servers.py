@@ -125,7 +125,7 @@ def test_threads_greenlets_and_coroutines_of_one_request_find_the_same_user(serv
 
 
 @pytest.mark.parametrize("asking", ["loader", "store"])
-def test_whatever_asks_for_the_current_user_while_they_are_found_is_a_500_that_says_so_and_no_hang(server, asking):
+def test_asking_for_the_current_user_while_finding_them_is_a_500_that_says_so_and_does_not_hang(server, asking):
     browser = Browser(server)
     assert browser.ask("POST", "/asking/login/mia")[0] == 200
     began = len(server.said())

@@ -63,12 +63,12 @@ async fn two_processes_with_caches_at_one_table_see_one_store() {
 async fn what_changes_is_known_from_the_server_and_ones_own_at_once() {
     let (table, here) = own().await;
     let elsewhere = table.store();
-    caches::what_another_process_does_is_known_here(&here, &*elsewhere).await;
-    caches::what_this_process_does_is_known_at_once(&here, &*elsewhere).await;
+    caches::changes_by_another_process_are_known_here(&here, &*elsewhere).await;
+    caches::changes_by_this_process_are_known_at_once(&here, &*elsewhere).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_truncates_the_table_or_changes_it_by_hand_is_heard_also_as_a_replica() {
+async fn truncating_the_table_or_changing_it_by_hand_is_noticed_also_in_the_role_of_a_replica() {
     let (table, here) = own().await;
     let (pool, name) = (table.pool(), &table.name);
     for sql in [
@@ -220,7 +220,7 @@ async fn a_server_that_is_killed_in_mid_traffic_loses_no_answer() {
 
 /// Each is asked every time, and the log says why.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_say_what_changes_is_not_cached_and_that_is_said() {
+async fn what_cannot_say_what_changes_is_not_cached_and_that_is_reported() {
     let (table, store) = own().await;
     let login = record("mia");
     create(&store, &login).await;

@@ -10,7 +10,7 @@ use url::Url;
 use super::common::{OwnTable, pool, shared_server, store_at};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_table_is_said_with_what_to_do() {
+async fn a_missing_table_is_reported_with_what_to_do() {
     let table = OwnTable::named();
     let errors = operations::every_one_fails(&*table.store()).await;
     errors.say(&table.name);
@@ -18,7 +18,7 @@ async fn a_missing_table_is_said_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_of_somebody_else_is_said() {
+async fn a_table_of_somebody_else_is_reported() {
     let table = OwnTable::named();
     let create = format!("CREATE TABLE \"{}\" (id int)", table.name);
     let pool = table.pool();
@@ -32,7 +32,7 @@ async fn a_table_of_somebody_else_is_said() {
 
 /// What is there in place of the table, and the message about it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_keep_logins_is_said_when_the_table_is_made() {
+async fn whatever_cannot_keep_logins_is_reported_when_the_table_is_made() {
     for (instead, says) in [
         ("CREATE VIEW NAME AS SELECT 1 AS id", "a view"),
         ("CREATE MATERIALIZED VIEW NAME AS SELECT 1 AS id", "a view"),
@@ -63,7 +63,7 @@ async fn what_cannot_keep_logins_is_said_when_the_table_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_taken_name_of_an_index_is_said_when_the_table_is_made() {
+async fn the_taken_name_of_an_index_is_reported_when_the_table_is_made() {
     let (table, other) = (OwnTable::named(), OwnTable::named());
     let take = format!(
         "CREATE TABLE \"{}\" (n int); CREATE INDEX \"{}_by_user\" ON \"{0}\" (n)",
@@ -84,7 +84,7 @@ async fn the_taken_name_of_an_index_is_said_when_the_table_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_right_is_said() {
+async fn a_missing_right_is_reported() {
     let table = OwnTable::created().await;
     let (admin, schema, role) = (table.pool(), unique_name(), unique_name());
     let run = async |sql: String| {
@@ -117,7 +117,7 @@ async fn a_missing_right_is_said() {
 
 /// A browser may choose any name for itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_encoding_that_lacks_characters_is_said_when_the_table_is_made() {
+async fn an_encoding_that_lacks_characters_is_reported_when_the_table_is_made() {
     let url = shared_url(Kind::Postgres);
     let (admin, name) = (pool(shared_server()), unique_name());
     let create = format!(
@@ -149,7 +149,7 @@ async fn an_encoding_that_lacks_characters_is_said_when_the_table_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_users_id_that_no_index_takes_is_said() {
+async fn a_users_id_that_no_index_takes_is_reported() {
     let table = OwnTable::created().await;
     // It cannot be shortened.
     let ids: String = (0..300).map(|_| unique_name()).collect();
@@ -163,7 +163,7 @@ async fn a_users_id_that_no_index_takes_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_refuses_is_said_without_the_password() {
+async fn what_the_server_refuses_is_reported_without_the_password() {
     let url = Url::parse(&shared_url(Kind::Postgres)).unwrap();
     let mut nobody = url.clone();
     nobody.set_username("nobody-of-that-name").unwrap();

@@ -65,13 +65,13 @@ async fn a_server_that_hangs_is_an_error_until_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_lead_nowhere_any_more_are_given_up() {
+async fn dead_connections_are_given_up() {
     let server = Server::start(Kind::Postgres);
     let network = Network::to(server.port()).await;
     let mut url = Url::parse(&server.url()).unwrap();
     url.set_port(Some(network.port())).unwrap();
     let store = hasty(url.as_str()).await;
-    faults::connections_that_lead_nowhere_any_more_are_given_up(&network, &store).await;
+    faults::dead_connections_are_given_up(&network, &store).await;
     all_is_well(&store).await;
 }
 

@@ -97,7 +97,7 @@ async fn a_standby_answers_nothing_unless_it_was_asked_for() {
     errors.say("only reads");
 }
 
-/// A name that leads to another server by now, while the connections stay with the one that only reads.
+/// A name that now leads to another server, while the open connections stay with a server that only reads.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_what_only_reads_by_now_cost_nobody_an_answer() {
     let (primary, standby) = pair().await;

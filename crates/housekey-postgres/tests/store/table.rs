@@ -82,7 +82,7 @@ async fn a_table_can_be_in_a_schema_and_have_the_name_of_a_keyword() {
 
 /// As in production, where migrations create the table.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_may_make_no_tables_can_use_one() {
+async fn a_user_who_cannot_create_tables_can_use_one() {
     let table = OwnTable::created().await;
     let admin = table.pool();
     let role = unique_name();

@@ -45,8 +45,8 @@ async fn two_processes_with_caches_at_one_prefix_see_one_store() {
 async fn what_changes_is_known_from_the_server_and_ones_own_at_once() {
     let keys = OwnKeys::new();
     let (here, elsewhere) = (of(&keys), keys.store());
-    caches::what_another_process_does_is_known_here(&here, &*elsewhere).await;
-    caches::what_this_process_does_is_known_at_once(&here, &*elsewhere).await;
+    caches::changes_by_another_process_are_known_here(&here, &*elsewhere).await;
+    caches::changes_by_this_process_are_known_at_once(&here, &*elsewhere).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +133,7 @@ async fn in_a_cluster_each_node_says_what_changes_also_while_slots_move() {
         RedisLoginStore::cluster(clients).timeout(faults::SOON * 10)
     };
     let (here, elsewhere) = (cached(store()), store());
-    caches::what_another_process_does_is_known_here(&here, &elsewhere).await;
+    caches::changes_by_another_process_are_known_here(&here, &elsewhere).await;
     for number in 0..30 {
         let login = record(&format!("user {number}"));
         create(&elsewhere, &login).await;
@@ -166,7 +166,7 @@ async fn after_a_failover_the_new_master_says_what_changes() {
         RedisLoginStore::sentinel(sentinels.expect("URLs"), master).timeout(faults::SOON * 10)
     };
     let (here, elsewhere) = (cached(store()), store());
-    caches::what_another_process_does_is_known_here(&here, &elsewhere).await;
+    caches::changes_by_another_process_are_known_here(&here, &elsewhere).await;
     let login = caches::cached(&here, &elsewhere).await;
     watched.server(0).kill();
     watched.wait_for_master(1);
@@ -176,11 +176,11 @@ async fn after_a_failover_the_new_master_says_what_changes() {
     while !matches!(here.look_up(&login.id, NOW).await, Ok(None)) {
         tokio::task::yield_now().await;
     }
-    caches::what_another_process_does_is_known_here(&here, &elsewhere).await;
+    caches::changes_by_another_process_are_known_here(&here, &elsewhere).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_does_not_say_what_changes_is_asked_each_time_and_that_is_said() {
+async fn a_server_that_does_not_say_what_changes_is_asked_each_time_and_that_is_reported() {
     let server = Server::start(Kind::Redis);
     let mut connection = Client::open(server.url())
         .and_then(|client| client.get_connection())
@@ -234,7 +234,7 @@ async fn stores_of_one_client_with_different_prefixes_have_different_caches() {
     let staff = members.clone().prefix(&*other.prefix);
     let login = caches::cached(&members, &*one.store()).await;
     assert!(staff.look_up(&login.id, NOW).await.unwrap().is_none());
-    caches::what_another_process_does_is_known_here(&staff, &*other.store()).await;
+    caches::changes_by_another_process_are_known_here(&staff, &*other.store()).await;
 }
 
 #[test]

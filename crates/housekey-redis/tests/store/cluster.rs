@@ -85,7 +85,7 @@ async fn masters_that_are_killed_in_mid_traffic_lose_no_answer_that_waited_for_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_no_cluster_is_said_and_so_is_a_cluster_that_is_taken_for_a_server() {
+async fn a_node_outside_of_a_cluster_and_a_cluster_taken_for_a_server_are_reported() {
     let server = Server::start(Kind::Redis);
     let client = Client::open(server.url()).unwrap();
     let errors = operations::every_one_fails(&RedisLoginStore::cluster([client])).await;

@@ -25,7 +25,7 @@ fn own_server() -> (Server, Client, impl Fn(&[&str])) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_password_is_said_without_it() {
+async fn a_refused_password_is_reported_without_it() {
     let (server, _, _) = own_server();
     let wrong = format!("redis://default:hunter2@127.0.0.1:{}/", server.port());
     let store = RedisLoginStore::new(Client::open(wrong).unwrap());
@@ -40,7 +40,7 @@ async fn a_refused_password_is_said_without_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_password_is_said() {
+async fn a_missing_password_is_reported() {
     let (server, _, _) = own_server();
     let without = format!("redis://127.0.0.1:{}/", server.port());
     let store = RedisLoginStore::new(Client::open(without).unwrap());
@@ -57,7 +57,7 @@ async fn a_missing_password_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_may_not_is_said() {
+async fn a_user_who_lacks_the_right_is_reported() {
     let (server, _, ask) = own_server();
     ask(&[
         "ACL", "SETUSER", "worker", "on", ">pass", "~other:*", "+@all",
@@ -90,7 +90,7 @@ async fn a_user_with_the_prefix_and_few_commands_can_use_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_became_a_replica_is_said_until_it_is_none() {
+async fn a_server_that_became_a_replica_is_reported_until_it_is_a_master_again() {
     let (_server, client, ask) = own_server();
     let store = RedisLoginStore::new(client);
     operations::every_one_works(&store).await;
@@ -110,7 +110,7 @@ async fn a_server_that_became_a_replica_is_said_until_it_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_memory_is_said_and_changes_nothing() {
+async fn a_server_without_memory_is_reported_and_changes_nothing() {
     let (_server, client, ask) = own_server();
     let store = RedisLoginStore::new(client);
     let old = record("mia");
@@ -129,7 +129,7 @@ async fn a_server_without_memory_is_said_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_of_somebody_else_are_said() {
+async fn keys_of_somebody_else_are_reported() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let record = record("mia");

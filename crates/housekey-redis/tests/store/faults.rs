@@ -35,12 +35,12 @@ async fn a_server_that_hangs_is_an_error_until_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_leads_nowhere_any_more_is_given_up() {
+async fn a_dead_connection_is_given_up() {
     let server = Server::start(Kind::Redis);
     let network = Network::to(server.port()).await;
     let [there, around] = [server.port(), network.port()].map(|port| format!(":{port}/"));
     let store = store_at(&server.url().replace(&there, &around));
-    faults::connections_that_lead_nowhere_any_more_are_given_up(&network, &store).await;
+    faults::dead_connections_are_given_up(&network, &store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,7 +88,7 @@ async fn a_users_records_live_as_long_as_the_longest_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_redis_has_dropped_by_itself_leaves_the_lists() {
+async fn a_record_dropped_by_redis_leaves_the_lists() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let gone = record("mia");
@@ -113,7 +113,7 @@ async fn what_redis_has_dropped_by_itself_leaves_the_lists() {
 
 /// As if memory were full and any key could go, against all advice.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_ends_all_logins_ends_those_too_whose_order_redis_has_dropped() {
+async fn ending_all_logins_includes_those_whose_order_redis_has_dropped() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let (lost, kept) = (record("mia"), record("mia"));
@@ -175,7 +175,7 @@ async fn a_users_logins_clear_away_those_that_expired_a_day_ago() {
 
 /// What the order still says about it does not apply to the record that has its id now.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_redis_has_dropped_by_itself_gives_up_its_id() {
+async fn a_record_dropped_by_redis_gives_up_its_id() {
     let keys = OwnKeys::new();
     let store = keys.store();
     let later = NOW + 2 * DAY;
@@ -264,7 +264,7 @@ async fn an_id_that_another_user_has_by_now_is_found_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_leaves_no_key_behind() {
+async fn a_deleted_record_leaves_no_key_behind() {
     let keys = OwnKeys::new();
     let store = keys.store();
     conformance::check(&*store).await;

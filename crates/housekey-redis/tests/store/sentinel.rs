@@ -56,7 +56,7 @@ async fn what_waited_for_a_replica_outlives_the_master_that_the_sentinels_replac
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinels_that_are_away_or_silent_are_said_in_time() {
+async fn sentinels_that_are_away_or_silent_are_reported_in_time() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = nobody.local_addr().unwrap().port();
     let silent = Client::open(format!("redis://:hunter2@127.0.0.1:{port}/")).unwrap();
@@ -88,7 +88,7 @@ async fn a_replica_and_a_sentinel_are_refused_even_for_looking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_too_few_replicas_have_is_an_error_and_nobody_who_looks_waits() {
+async fn a_change_that_too_few_replicas_have_is_an_error_and_no_look_up_waits() {
     let server = Server::start(Kind::Redis);
     let client = Client::open(server.url()).unwrap();
     let store = RedisLoginStore::new(client);
@@ -111,7 +111,7 @@ async fn a_change_that_too_few_replicas_have_is_an_error_and_nobody_who_looks_wa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_may_lose_logins_or_bring_them_back_are_said() {
+async fn settings_that_may_lose_logins_or_bring_them_back_are_reported() {
     let server = Server::start(Kind::Redis);
     let store = RedisLoginStore::new(Client::open(server.url()).unwrap());
     assert_eq!(store.check().await.unwrap(), Vec::<String>::new());

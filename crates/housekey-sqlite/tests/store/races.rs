@@ -77,7 +77,7 @@ async fn a_purge_of_many_disturbs_no_look_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_who_open_a_new_file_at_once_all_get_it() {
+async fn many_simultaneous_opens_of_a_new_file_all_succeed() {
     for _ in 0..10 {
         let (_folder, path) = file();
         let opened: Vec<_> = (0..8)

@@ -1,20 +1,21 @@
-//! Attempts, in a second table beside that of the logins. A row is a key, from when on its next attempt may come, and when all are
-//! forgotten; how many have failed follows from that.
+//! Attempts, in a second table beside that of the logins. A row is a key, the time from which its next attempt may come,
+//! and the time when all are forgotten. The number of failed attempts follows from these.
 //!
-//! The arithmetic is that of `AttemptSchedule::count` and `take_back`. Its numbers come as arguments, in seconds.
+//! The arithmetic is that of `AttemptSchedule::count` and `take_back`. Its numbers are arguments, in seconds.
 
 use std::sync::Arc;
 
 use super::TableName;
 
-/// The statements on one table of attempts. Each says what it returns; then the arguments, in their order.
+/// The statements on one table of attempts. Each comment says what the statement returns, then lists its arguments in
+/// order.
 #[derive(Clone, Debug)]
 pub struct AttemptStatements {
-    /// From when on the next one may come, when all are forgotten, and whether this one may go on; no row when others were first
-    /// by so little that it has to wait, and it is not known until when. Key, now, free, first delay, longest delay, how often one
-    /// is forgotten, how many are kept at most.
+    /// The time from which the next attempt may come, the time when all are forgotten, and whether this attempt may go on.
+    /// No row if others were first by so little that it has to wait, and it is not known until when. Key, now, free, first
+    /// delay, longest delay, the interval after which one is forgotten, how many are kept at most.
     pub count: Arc<str>,
-    /// Key, what was counted: from when on the next one could come then; how often one is forgotten.
+    /// Key, the counted standing (from when on the next attempt could come), the interval after which one is forgotten.
     pub take_back: Arc<str>,
     /// Key.
     pub forgive: Arc<str>,
@@ -23,10 +24,10 @@ pub struct AttemptStatements {
 }
 
 impl AttemptStatements {
-    /// Those on the table beside this one.
+    /// The statements on the table beside this one.
     pub fn new(logins: &TableName) -> Self {
         let table = logins.attempts();
-        // Drivers that send a small number as a small type would have it multiplied as one.
+        // Some drivers send a small number as a small type, and the server would multiply it as one.
         let [now, free, first, longest, every, most] =
             [2, 3, 4, 5, 6, 7].map(|number| format!("${number}::bigint"));
         // More than the schedule can give was written by a clock far ahead.
@@ -36,7 +37,7 @@ impl AttemptStatements {
             "CASE WHEN {failed} < {free} THEN 0 ELSE LEAST({longest}, {first} << ({failed} - {free})::int) END"
         );
         let after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {first} END");
-        // Without a wait no time is kept, for clocks that are behind.
+        // Without a wait no time is kept, because of clocks that are behind.
         let next_at = format!("CASE WHEN {failed} < {free} THEN 0 ELSE {now} + {delay} END");
         let next_after_one = format!("CASE WHEN {free} > 1 THEN 0 ELSE {now} + {first} END");
         Self {

@@ -1,27 +1,27 @@
-//! How the server says by itself which records change.
+//! How the server reports by itself which records change.
 
 use super::table::TableName;
 
 /// The names of the triggers.
 const TRIGGERS: [&str; 3] = ["housekey_deleted", "housekey_updated", "housekey_truncated"];
 
-/// Asks the server to say something to those who listen, and who this connection is: the number of its process, and whether the table
-/// says what changes. `$1` is the table's [name in SQL](TableName), `$2` the [body of its function](TableName::changed_body), `$3` the
-/// [channel](TableName::channel), `$4` the words. It is a transaction that nobody waits for the disk for.
+/// Sends a notification to all listeners, and asks for the number of this connection's process and whether the table reports its
+/// changes. `$1` is the table's [name in SQL](TableName), `$2` the [body of its function](TableName::changed_body), `$3` the
+/// [channel](TableName::channel), `$4` the text. The transaction does not wait for the disk.
 pub const PULSE: &str = "SELECT pg_backend_pid(), (
         SELECT count(*) FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE c.oid = to_regclass($1) AND c.relkind = 'r' AND t.tgenabled = 'A' AND p.prosrc = $2
             AND t.tgname IN ('housekey_deleted', 'housekey_updated', 'housekey_truncated')
     ) = 3, set_config('synchronous_commit', 'off', true), pg_notify($3, $4)::text";
 
-/// The same without saying anything: whether the table says what changes. `$1` and `$2` are those of [`PULSE`].
+/// Only asks whether the table reports its changes. `$1` and `$2` are those of [`PULSE`].
 pub const SAYS_CHANGES: &str = "SELECT (
         SELECT count(*) FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE c.oid = to_regclass($1) AND c.relkind = 'r' AND t.tgenabled = 'A' AND p.prosrc = $2
             AND t.tgname IN ('housekey_deleted', 'housekey_updated', 'housekey_truncated')
     ) = 3";
 
-/// What a notification says has changed: an id in hexadecimal, or everything if there is none.
+/// The record that a notification names, by its id in hexadecimal. `None` means that any record may have changed.
 pub fn read_changed(words: &str) -> Option<[u8; 16]> {
     let mut id = [0; 16];
     if words.len() != 32 || !words.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -34,12 +34,13 @@ pub fn read_changed(words: &str) -> Option<[u8; 16]> {
 }
 
 impl TableName {
-    /// Where the server says which of its records change. Tables of one name in several schemas share it, and hear of each other's.
+    /// The channel on which the server reports changed records. Tables of one name in several schemas share it, and hear of each
+    /// other's.
     pub fn channel(&self) -> String {
         format!("housekey:{}", self.table)
     }
 
-    /// What its function does.
+    /// The body of its function.
     pub fn changed_body(&self) -> String {
         let channel = self.channel();
         format!(
@@ -56,8 +57,8 @@ END
         )
     }
 
-    /// What makes the triggers of the table by which the server says what changes: deletions, and updates but for those that
-    /// only note that a login was used. They fire whatever a session sets.
+    /// The SQL that creates the table's triggers, with which the server reports changes: deletions, and updates except those that
+    /// only note the use of a login. No setting of a session turns them off.
     pub fn triggers_sql(&self) -> String {
         let (body, function) = (self.changed_body(), self.with_ending("_changed"));
         let [deleted, updated, truncated] = TRIGGERS;

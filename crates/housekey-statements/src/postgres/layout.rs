@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_no_logins_is_said() {
+    fn a_table_that_cannot_keep_logins_is_reported() {
         let kind = |kind: &str| Layout {
             kind: Some(kind.to_owned()),
             ..right()

@@ -86,12 +86,12 @@ pub fn logins_key(prefix: &str, user_id: &str) -> String {
     format!("{prefix}{{{bucket}}}:logins:{user_id}")
 }
 
-/// What the keys of all users begin with, for somebody who wants to hear of their changes.
+/// The beginning of all users' keys, for a listener to their changes.
 pub fn prefix_of_users(prefix: &str) -> String {
     format!("{prefix}{{")
 }
 
-/// Whose records are at this key, if it is the key of a user's records.
+/// The user of this key, if it is the key of a user's records.
 pub fn user_of_key<'a>(prefix: &str, key: &'a [u8]) -> Option<&'a str> {
     let key = std::str::from_utf8(key).ok()?.strip_prefix(prefix)?;
     let (_, user_id) = key.strip_prefix('{')?.split_once("}:logins:")?;
@@ -201,21 +201,22 @@ pub const POINT: &str = include_str!("lua/point.lua");
 /// See [`CLAIM_ID`].
 pub const RELEASE: &str = include_str!("lua/release.lua");
 
-/// Where the attempts at a key are, which is in hexadecimal.
+/// The key of the attempts at an attempt key, which is in hexadecimal.
 pub fn attempts_key(prefix: &str, key: &str) -> String {
     format!("{prefix}attempts:{key}")
 }
 
-/// For how many seconds Redis keeps attempts beyond the time at which they are forgotten: clocks may differ by as much.
+/// How many seconds longer than needed Redis keeps attempts, because clocks may differ by as much.
 macro_rules! about_attempts {
     ($file:literal) => {
         concat!("local SPARE = 60\n", include_str!($file))
     };
 }
 
-/// Counts an attempt, if it may come now. Its key is that [of the attempts](attempts_key), as with the other one. Its arguments are
-/// now, free, first delay, longest delay, how often one is forgotten, how many are kept at most.
+/// Counts an attempt, if it may come now. Its key is that [of the attempts](attempts_key), as in the next script. Its
+/// arguments are now, free, first delay, longest delay, the interval after which one is forgotten, how many are kept at
+/// most.
 pub const COUNT_ATTEMPT: &str = about_attempts!("lua/count_attempt.lua");
-/// See [`COUNT_ATTEMPT`]. Its arguments are from when on the next attempt could come when this one was counted, how often one is
-/// forgotten, now.
+/// See [`COUNT_ATTEMPT`]. Its arguments are the time from which the next attempt could come when this one was counted, the
+/// interval after which one is forgotten, now.
 pub const TAKE_ATTEMPT_BACK: &str = about_attempts!("lua/take_attempt_back.lua");

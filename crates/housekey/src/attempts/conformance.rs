@@ -63,7 +63,7 @@ pub async fn check(store: &impl AttemptStore) {
     it_counts_as_the_schedule_does(store).await;
     clocks_may_differ(store).await;
     keys_are_counted_apart(store).await;
-    what_waits_is_not_counted(store).await;
+    an_attempt_that_has_to_wait_is_not_counted(store).await;
     what_is_taken_back_does_not_count(store).await;
     what_is_forgiven_begins_anew(store).await;
     a_purge_takes_what_is_forgotten_and_nothing_else(store).await;
@@ -108,10 +108,10 @@ pub async fn check_races<S, Task>(
         let allowed = allowed.load(Ordering::SeqCst);
         assert_eq!(allowed, 3, "of many at once, as many pass as are free");
     }
-    of_many_that_are_taken_back_none_counts(store, spawn).await;
+    many_simultaneous_attempts_that_are_taken_back_do_not_count(store, spawn).await;
 }
 
-async fn of_many_that_are_taken_back_none_counts<S, Task>(
+async fn many_simultaneous_attempts_that_are_taken_back_do_not_count<S, Task>(
     store: Arc<S>,
     spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) -> Task,
 ) where
@@ -261,7 +261,7 @@ async fn keys_are_counted_apart(store: &impl AttemptStore) {
     assert_eq!(standing.next_at, 0, "another key has its own count");
 }
 
-async fn what_waits_is_not_counted(store: &impl AttemptStore) {
+async fn an_attempt_that_has_to_wait_is_not_counted(store: &impl AttemptStore) {
     let key = new_key();
     for _ in 0..3 {
         allowed(store, &key, &SCHEDULE, NOW).await;

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_failed_it_is_forgotten_in_the_time_of_the_most_that_are_kept() {
+    fn any_number_of_failures_is_forgotten_in_the_time_of_the_most_that_are_kept() {
         let (mut now, mut standing) = (NOW, None);
         for _ in 0..1000 {
             let Counted::Allowed(next) = SCHEDULE.count(standing, now) else {

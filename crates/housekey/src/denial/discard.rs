@@ -4,7 +4,7 @@ use http::header::{self, HeaderMap};
 
 use crate::settings::Discard;
 
-/// What is read of the body of a request with these headers. `None` when it is not worth beginning: the client waits to be
+/// How much to read of the body of a request with these headers. `None` if reading is not worthwhile: the client waits to be
 /// asked for the body (`Expect: 100-continue`) and need not send it, or says that it is too long.
 pub(crate) fn worth_discarding(discard: Discard, headers: &HeaderMap) -> Option<Discard> {
     let waits = headers

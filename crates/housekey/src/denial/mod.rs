@@ -1,25 +1,25 @@
-//! What someone who may not pass is answered, in a form that the asker can use.
+//! How a denied request is answered, in a form that its client can use.
 //!
 //! The decision, first match wins:
 //!
-//! 1. The routes' own word ([`Scope::answer_as`]) beats every header.
+//! 1. The routes' own setting ([`Scope::answer_as`]) beats every header.
 //! 2. `Sec-Fetch-Mode: navigate`: a person, since no script can set it.
-//! 3. htmx that restores a page of its history (`HX-History-Restore-Request`): a person, who sees what comes as the whole
-//!    page.
+//! 3. htmx that restores a page of its history (`HX-History-Restore-Request`): a person, because htmx shows the answer as the
+//!    whole page.
 //! 4. htmx (`HX-Request`): 401 with `HX-Redirect`, which it follows with the whole page. A redirect would be swapped
 //!    into the fragment.
 //! 5. A Turbo frame, the opening of a WebSocket, `X-Requested-With: XMLHttpRequest`, or a body of JSON: 401.
-//! 6. Turbo (`X-Turbo-Request-Id`, or its streams in `Accept`) that asks for HTML: a person, in whose place it goes on.
+//! 6. Turbo (`X-Turbo-Request-Id`, or its streams in `Accept`) that asks for HTML: a person, because Turbo follows links in
+//!    the person's place.
 //! 7. Any other `Sec-Fetch-Mode`: 401.
 //! 8. `Accept`: a person's browser asks for HTML by name.
 //!
-//! A person is sent to the login page with 303, never with 307 or 308, which would post the form again, to there.
-//! Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. Who is signed in and lacks a right
-//! gets 403 and is never sent to the login page, which would send them back.
-
+//! A person is sent to the login page with 303, never with 307 or 308, with which the browser would post the form again, to the
+//! login page. Everything else is 401 with `WWW-Authenticate` and `application/problem+json`. A user who is logged in and lacks a
+//! right gets 403, and is never sent to the login page, which would send them back.
 //!
-//! [`Question::decide`] decides and changes nothing; [`render`] makes a response of it. What the session is to keep, a message and
-//! the way back, is a part of the decision, and the visit sees to it.
+//! [`Question::decide`] decides and changes nothing; [`render`] makes a response of the decision. The decision includes the
+//! message and the return address that the session should keep; the visit stores them.
 
 mod discard;
 mod negotiate;
@@ -51,7 +51,7 @@ use scope::View;
 const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
 const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
 
-/// In which form somebody is told what is no denial, and is negotiated as one.
+/// The form of an answer that is not a denial but is negotiated like one.
 pub(crate) fn told(answer: AnswerAs, request: &impl Head) -> Told {
     let by = match answer {
         AnswerAs::Api => Form::Problem,
@@ -65,36 +65,36 @@ pub(crate) fn told(answer: AnswerAs, request: &impl Head) -> Told {
     Told { by, vary }
 }
 
-/// Why somebody may not pass.
+/// Why a request is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
     /// Nobody is logged in.
     LoginRequired,
-    /// The login is not fresh. With the age that was asked for, if one was.
+    /// The login is not fresh.
     FreshLoginRequired {
-        /// How long ago they may have proved themselves at most.
+        /// The greatest age of a proof that the route accepts, if it sets one.
         within: Option<Duration>,
     },
-    /// No login has begun whose second step this page is for.
+    /// The page is for the second step of a login, and none has begun.
     PendingLoginRequired,
-    /// They are logged in and lack the right.
+    /// The user is logged in and lacks the right.
     Forbidden,
 }
 
-/// A request that may not pass, and all that its answer depends on.
+/// A denied request, and everything that its answer depends on.
 pub(crate) struct Question<'a, H> {
     pub(crate) policy: &'a Policy,
     pub(crate) request: &'a H,
-    /// Where the request wanted to go, as its client wrote it: before a router or a proxy took a prefix off.
+    /// The request's target as its client wrote it: before a router or a proxy took a prefix off.
     pub(crate) target: Option<&'a PathAndQuery>,
-    /// Whether no person may ever see the answer.
+    /// Whether nobody may ever see the answer.
     pub(crate) unseen: bool,
     pub(crate) denied: Denied,
     pub(crate) scope: &'a Scope,
 }
 
-/// What such a request is answered, and what the session is to keep of it.
+/// The answer to such a request, and what the session should keep of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Denial<'a> {
     pub(crate) denied: Denied,
@@ -102,9 +102,9 @@ pub(crate) struct Denial<'a> {
     pub(crate) content: Content,
     /// Whether the answer depends on who is asking.
     pub(crate) is_negotiated: bool,
-    /// What the next page is to say.
+    /// What the next page should say.
     pub(crate) message: Option<&'a FlashMessage>,
-    /// Where to go after logging in, if the session is to keep that.
+    /// Where to go after logging in, if the session should keep that.
     pub(crate) next: Option<Cow<'a, str>>,
 }
 
@@ -115,19 +115,19 @@ pub(crate) enum Content {
     Location(HeaderValue),
     /// A page that says why, and for htmx `HX-Redirect`.
     Page { hx_redirect: Option<HeaderValue> },
-    /// problem+json, with the age that a login may have had.
+    /// problem+json, with the greatest age that the route accepts.
     Problem { max_age: Option<Duration> },
 }
 
 const PLAIN_PAGE: Content = Content::Page { hx_redirect: None };
 
-/// The login page's URL with the way back in it, or beside it.
+/// The login page's URL with the return address in it, or beside it.
 struct LoginPage<'a> {
     url: HeaderValue,
     next: Option<Cow<'a, str>>,
 }
 
-/// The page to go to: the manager's, or one of some of the routes.
+/// The page to go to: the manager's, or that of a scope.
 enum Ready<'a> {
     Own(&'a LoginView),
     Scoped(LoginView),
@@ -145,7 +145,7 @@ impl Deref for Ready<'_> {
 }
 
 impl<'a, H: Head> Question<'a, H> {
-    /// What is answered. Changes nothing.
+    /// The answer. Changes nothing.
     pub(crate) fn decide(&self) -> Denial<'a> {
         let answer = self
             .scope
@@ -154,7 +154,7 @@ impl<'a, H: Head> Question<'a, H> {
         let denial = match answer {
             AnswerAs::Api => self.refuse(self.problem()),
             AnswerAs::Page => self.redirect(StatusCode::SEE_OTHER, self.way_back()),
-            // Flask-Login sends the way back for whatever method it was.
+            // Flask-Login sends the return address for every method.
             AnswerAs::Flask => self.redirect(StatusCode::FOUND, self.own_target()),
             AnswerAs::Negotiated => match Asker::of(self.request) {
                 Asker::Htmx => self.redirect_htmx(),
@@ -169,7 +169,7 @@ impl<'a, H: Head> Question<'a, H> {
         }
     }
 
-    /// To the login page; or a plain refusal when there is none, or when this is it.
+    /// To the login page, or a plain refusal if there is none or this is it.
     fn redirect(&self, status: StatusCode, next: Option<Cow<'a, str>>) -> Denial<'a> {
         match self.login_page(next) {
             Some(page) => Denial {
@@ -182,7 +182,7 @@ impl<'a, H: Head> Question<'a, H> {
         }
     }
 
-    /// htmx looks at `HX-Redirect` before it looks at the status, so that other programs see the 401.
+    /// htmx looks at `HX-Redirect` before the status, so the status can be a 401 for other programs.
     fn redirect_htmx(&self) -> Denial<'a> {
         match self.login_page(self.way_back_of_htmx()) {
             Some(page) => Denial {
@@ -220,8 +220,7 @@ impl<'a, H: Head> Question<'a, H> {
         Content::Problem { max_age }
     }
 
-    /// The page to go to. `None` when there is none, when going there would lead straight back here, or when it
-    /// would not help.
+    /// The page to go to. `None` if there is none, if it would lead straight back here, or if it would not help.
     fn view(&self) -> Option<Ready<'a>> {
         self.page().filter(|view| !self.is_here(view))
     }
@@ -249,13 +248,13 @@ impl<'a, H: Head> Question<'a, H> {
         self.page().is_some_and(|page| self.is_here(&page))
     }
 
-    /// Whether a view is the page that was asked for, whatever its query and its fragment say.
+    /// Whether a view is the requested page. Query and fragment do not matter.
     fn is_here(&self, view: &Ready<'_>) -> bool {
         let here = self.target.map_or("", |target| target.path());
         view.is_page(here, |origin| origin.is_called_by(self.request))
     }
 
-    /// Nothing is said that nobody hears: the next page would say it out of place.
+    /// None if nobody sees the answer: the next page would show the message out of place.
     fn message(&self) -> Option<&'a FlashMessage> {
         let settings = &self.policy.settings;
         let message = match self.denied {
@@ -269,7 +268,7 @@ impl<'a, H: Head> Question<'a, H> {
 
     fn login_page(&self, next: Option<Cow<'a, str>>) -> Option<LoginPage<'a>> {
         let (view, settings) = (self.view()?, &self.policy.settings);
-        // A second step's page is of no use to somebody who has taken both.
+        // After both steps, the page of the second one is of no use.
         let leads_back = self.denied != Denied::PendingLoginRequired;
         let next = next.filter(|next| leads_back && self.policy.is_safe_next(next));
         let (in_url, kept) = match settings.next_in_session {
@@ -282,7 +281,7 @@ impl<'a, H: Head> Question<'a, H> {
         })
     }
 
-    /// Where the person was going; after a form that was posted, the page that the form was on.
+    /// Where the person was going, or for a posted form the page that it was on.
     fn way_back(&self) -> Option<Cow<'a, str>> {
         if matches!(self.request.method(), "GET" | "HEAD") {
             return self.own_target();
@@ -291,8 +290,8 @@ impl<'a, H: Head> Question<'a, H> {
         Some(page.into())
     }
 
-    /// A link that htmx follows in the browser's place leads to its target. Everything else is a part of the page that is
-    /// there, or a form on it.
+    /// A link that htmx follows in the browser's place leads to its target. Everything else is part of the current page, or a
+    /// form on it.
     fn way_back_of_htmx(&self) -> Option<Cow<'a, str>> {
         let is_boosted = self
             .request
@@ -309,7 +308,7 @@ impl<'a, H: Head> Question<'a, H> {
         self.target.map(written_out)
     }
 
-    /// The path of a URL that the client names, if it is on the host that the client called.
+    /// The path of a URL that the client sent, if it is on the host that the client called.
     fn same_origin_path(&self, url: &[u8]) -> Option<String> {
         let (origin, rest) = Origin::split(text(url)?)?;
         let target = rest.split('#').next().unwrap_or_default();
@@ -321,7 +320,7 @@ impl<'a, H: Head> Question<'a, H> {
     }
 }
 
-/// As it is displayed: a query that stood right behind a host gets its slash.
+/// As it is displayed: a query right behind the host gets its slash.
 fn written_out(target: &PathAndQuery) -> Cow<'_, str> {
     match target.as_str() {
         path if path.starts_with('/') => path.into(),

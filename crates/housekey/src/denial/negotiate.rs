@@ -1,4 +1,4 @@
-//! Who is asking: a person at a browser, a program, or htmx on behalf of a page.
+//! Finds out what sent a request: a person at a browser, a program, or htmx on behalf of a page.
 
 use http::header::{self, HeaderName};
 
@@ -19,7 +19,7 @@ const LONGEST_ACCEPT: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asker {
-    /// Somebody who would like to see the login page.
+    /// A person, for the login page.
     Person,
     /// htmx, which can be told to take the person there.
     Htmx,
@@ -40,7 +40,7 @@ impl Asker {
         if is(SEC_FETCH_MODE, "navigate") {
             return Self::Person;
         }
-        // htmx shows what it gets here as the whole page, and knows no HX-Redirect then.
+        // htmx shows the answer as the whole page here, and does not read HX-Redirect.
         if is(HX_HISTORY_RESTORE_REQUEST, "true") {
             return Self::Person;
         }
@@ -78,8 +78,8 @@ fn is_json(media_type: &str) -> bool {
     media_type == "application/json" || media_type.ends_with("+json")
 }
 
-/// What of `Accept` matters: how much it likes HTML and JSON, and whether it names what only Turbo reads. `*/*` names
-/// nothing: that is what programs send.
+/// What matters in `Accept`: how much it prefers HTML and JSON, and whether it names the type that only Turbo reads. `*/*` counts
+/// for neither, because programs send it.
 #[derive(Default)]
 struct Accept {
     html: f32,
@@ -115,7 +115,7 @@ impl Accept {
         accept
     }
 
-    /// Names HTML, and nothing of JSON that it would rather have.
+    /// Whether it names HTML, and does not prefer JSON.
     fn prefers_html(&self) -> bool {
         self.html > 0.0 && self.html >= self.json
     }

@@ -1,4 +1,4 @@
-//! The responses of those who may not pass, once it has been decided.
+//! Makes the response of a denial.
 
 use std::time::Duration;
 
@@ -49,28 +49,28 @@ impl Denial<'_> {
 }
 
 impl Denied {
-    /// Its name for programs, and what people are told.
+    /// Its name for programs, and the title and text for people.
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::LoginRequired => (
                 "login-required",
                 "Unauthorized",
-                "You are not signed in, or your login has ended. Sign in and try again.",
+                "You are not logged in, or your login has ended. Log in and try again.",
             ),
             Self::FreshLoginRequired { .. } => (
                 "reauthentication-required",
                 "Unauthorized",
-                "This needs a login that is fresh. Sign in again and try once more.",
+                "This needs a fresh login. Log in again and try once more.",
             ),
             Self::PendingLoginRequired => (
                 "login-not-begun",
                 "Unauthorized",
-                "No sign-in is under way here, or it took too long. Sign in again.",
+                "No login is under way here, or it took too long. Log in again.",
             ),
             Self::Forbidden => (
                 "forbidden",
                 "Forbidden",
-                "You are signed in, and you do not have the right to do this.",
+                "You are logged in, but you do not have the right to do this.",
             ),
         }
     }
@@ -89,8 +89,8 @@ impl Denied {
     }
 }
 
-/// Anybody can send two headers, so what is behind the guard must not run for them. The same for everybody, signed in or
-/// not, and without a CORS header, so that the browser sends no request to follow.
+/// Anybody can send the two headers of a preflight, so what is behind the guard must not run for them. The answer is the same
+/// for everybody, logged in or not. It has no CORS header, so the browser sends no request after it.
 pub(super) fn refuse_preflight() -> Response<String> {
     let mut response = Response::new(
         "No other origin may ask for this. If one should, put a CORS layer outside of the login guard.\n".to_owned(),

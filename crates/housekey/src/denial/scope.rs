@@ -1,4 +1,4 @@
-//! The settings of some of the routes, and what a guard makes of a preflight there.
+//! The settings of some of the routes, and how a guard treats a preflight there.
 
 use http::{Response, header};
 
@@ -8,7 +8,7 @@ use crate::head::Head;
 use crate::next_url::check_view;
 use crate::settings::AnswerAs;
 
-/// Settings for some of the routes, in place of the manager's. What an inner scope leaves open, the outer one decides.
+/// Settings for some of the routes, in place of the manager's. What an inner scope does not set, the outer one decides.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     pub(super) login_view: Option<View>,
@@ -25,7 +25,7 @@ pub(super) enum View {
 }
 
 impl Scope {
-    /// Nothing set: everything is as outside.
+    /// A scope that sets nothing: everything is as outside.
     pub fn new() -> Self {
         Self::default()
     }
@@ -34,7 +34,7 @@ impl Scope {
     ///
     /// # Panics
     ///
-    /// When it is neither a path nor an absolute URL. Scopes are made at start, where that is noticed at once.
+    /// If it is neither a path nor an absolute URL. Scopes are made at start, so the mistake shows at once.
     #[must_use]
     pub fn login_view(mut self, view: &str) -> Self {
         self.login_view =
@@ -42,11 +42,11 @@ impl Scope {
         self
     }
 
-    /// [`login_view`](Self::login_view) for a view that is only known when the request is there.
+    /// [`login_view`](Self::login_view) for a view that is only known once a request arrives.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) when it is neither a path nor an absolute URL.
+    /// [`ErrorKind::Setting`](crate::ErrorKind::Setting) if it is neither a path nor an absolute URL.
     pub fn try_login_view(mut self, view: &str) -> Result<Self, Error> {
         self.login_view = Some(View::checked("login_view", view)?);
         Ok(self)
@@ -59,7 +59,7 @@ impl Scope {
         self
     }
 
-    /// Another page to prove oneself again.
+    /// Another page at which users prove again who they are.
     ///
     /// # Panics
     ///
@@ -71,7 +71,7 @@ impl Scope {
         self
     }
 
-    /// [`refresh_view`](Self::refresh_view) for a view that is only known when the request is there.
+    /// [`refresh_view`](Self::refresh_view) for a view that is only known once a request arrives.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Scope {
         Ok(self)
     }
 
-    /// Who is asking, whatever the headers say.
+    /// The form of denials, whatever the headers of a request say.
     #[must_use]
     pub fn answer_as(mut self, answer: AnswerAs) -> Self {
         self.answer_as = Some(answer);
@@ -95,7 +95,7 @@ impl Scope {
         self
     }
 
-    /// What a guard does with this request before it asks who is there.
+    /// What a guard does with this request before it looks for the user.
     pub fn preflight(&self, request: &impl Head) -> Preflight {
         match is_preflight(request) {
             false => Preflight::No,
@@ -140,10 +140,10 @@ impl View {
     }
 }
 
-/// Whether a request is a CORS preflight, and what becomes of it at a guard.
+/// Whether a request is a CORS preflight, and what a guard does with it.
 #[derive(Debug)]
 pub enum Preflight {
-    /// It is none: the guard asks who is there.
+    /// Not a preflight: the guard looks for the user.
     No,
     /// It goes on without a login.
     Passes,
@@ -151,7 +151,8 @@ pub enum Preflight {
     Refused(Box<Response<String>>),
 }
 
-/// A preflight carries no cookies by design and asks for nothing but permission to ask. No other OPTIONS request is one.
+/// A preflight carries no cookies by design, and only asks for permission to send another request. No other OPTIONS request is
+/// one.
 fn is_preflight(request: &impl Head) -> bool {
     request.method() == "OPTIONS"
         && request.has(&header::ORIGIN)

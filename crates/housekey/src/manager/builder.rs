@@ -1,4 +1,4 @@
-//! The settings, one method each, and the check of them all.
+//! The settings, one method each, and the check of all of them.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -37,8 +37,7 @@ use crate::user::{ErasedLoader, User, UserLoader, erase};
 use crate::visit::shared::{Clock, Hook, Records, Shared};
 use crate::visit::watched::Watched;
 
-/// Makes a [`LoginManager`]. Every setting has a default by the preset it began with; [`build`](Self::build) checks
-/// them all.
+/// Makes a [`LoginManager`]. The preset gives every setting a default; [`build`](Self::build) checks all of them.
 #[must_use = "a builder does nothing until build() is called"]
 pub struct LoginManagerBuilder<U> {
     keys: SecretKeys,
@@ -48,7 +47,7 @@ pub struct LoginManagerBuilder<U> {
     clock: Clock,
     store: Option<Store>,
     attempts: Option<Attempts>,
-    /// The first setting that could not even be read.
+    /// The error of the first setting that could not be read.
     wrong: Option<Error>,
     user: PhantomData<fn() -> U>,
 }
@@ -76,8 +75,8 @@ impl<U: User> LoginManagerBuilder<U> {
         }
     }
 
-    /// For development: cookies that browsers take over plain HTTP, without Secure and without the prefixes that need it
-    /// (`__Host-` and the like, in upper or lower case). On the open network anybody on the way can then read them.
+    /// For development: cookies that browsers accept over plain HTTP, without Secure and without the prefixes that need it
+    /// (`__Host-` and the like, in upper or lower case). On an open network, anybody on the way can read them.
     ///
     /// Call it after [`session_cookie`](Self::session_cookie) and [`remember_cookie`](Self::remember_cookie), whose
     /// settings it changes.
@@ -88,9 +87,9 @@ impl<U: User> LoginManagerBuilder<U> {
 
     /// The session cookie's name and attributes: Flask's `SESSION_COOKIE_*`.
     ///
-    /// In the safe preset this cookie has the login alone. What the application stores in the session, and flashed messages,
-    /// are in a second cookie with the same attributes and a name that ends in `-values`, so that an answer which stores a
-    /// value can never bring back or take away a login. In the `flask` preset both are in one, as in Flask.
+    /// In the safe preset this cookie holds only the login. What the application stores in the session, and flashed messages,
+    /// are in a second cookie with the same attributes and a name that ends in `-values`, so that a response which stores a
+    /// value can never bring back or remove a login. In the `flask` preset one cookie holds both, as in Flask.
     ///
     /// ```
     /// # use housekey::*;
@@ -114,27 +113,26 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// How long a session lives from its last writing, permanent or not: Flask's `PERMANENT_SESSION_LIFETIME`.
+    /// How long a session lives after it was last written, permanent or not: Flask's `PERMANENT_SESSION_LIFETIME`.
     /// One day, or 31 in the `flask` preset; from one second to 400 days. Checked on the server.
     ///
     /// A session in use is written again as [`session_refresh`](Self::session_refresh) says, so activity keeps it alive
-    /// without limit: there is no absolute lifetime. With a [`login_store`](Self::login_store), in the safe preset, this is
-    /// about the application's values alone: how long the login lives, its record says
-    /// ([`login_timeouts`](Self::login_timeouts)).
+    /// without limit: there is no absolute lifetime. With a [`login_store`](Self::login_store), in the safe preset, this
+    /// concerns only the application's values, and [`login_timeouts`](Self::login_timeouts) decide how long the login lives.
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.session_lifetime = lifetime;
         self
     }
 
     /// When an unchanged session is sent again. Once an hour, or in the `flask` preset permanent ones at every request. With a
-    /// [`login_store`](Self::login_store), in the safe preset, this is about the application's values alone.
+    /// [`login_store`](Self::login_store), in the safe preset, this concerns only the application's values.
     pub fn session_refresh(mut self, refresh: SessionRefresh) -> Self {
         self.settings.session_refresh = refresh;
         self
     }
 
-    /// The salt of Flask's session interface, if the Flask application has another than `cookie-session`. Only the
-    /// `flask` preset has a salt.
+    /// The salt of Flask's session interface, if the Flask application's is not `cookie-session`. Only the `flask` preset has
+    /// a salt.
     pub fn session_salt(mut self, salt: impl Into<String>) -> Self {
         if self.settings.session_signature == SessionSignature::Flask {
             self.settings.session_salt = salt.into();
@@ -145,22 +143,22 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// The largest session cookie that is written, name and value together, in bytes: 4093, Flask's
-    /// `MAX_COOKIE_SIZE`; from 512 to 4096. Flask warns and sends a larger one, which browsers drop; here it is an error.
+    /// `MAX_COOKIE_SIZE`; from 512 to 4096. Flask warns and sends a larger one, which browsers drop. Here it is an error.
     pub fn max_cookie_size(mut self, bytes: usize) -> Self {
         self.settings.max_cookie_size = bytes;
         self
     }
 
     /// How long a remember token lives, unless the login says otherwise: `REMEMBER_COOKIE_DURATION`. 30 days, or 365
-    /// in the `flask` preset; at most 400, since browsers keep no cookie for longer.
+    /// in the `flask` preset; at most 400, because browsers keep no cookie for longer.
     pub fn remember_duration(mut self, duration: Duration) -> Self {
         self.settings.remember_duration = duration;
         self
     }
 
-    /// Lets a remember token that is used live on from then: `REMEMBER_COOKIE_REFRESH_EACH_REQUEST`, for requests
-    /// that ask who is there and come with a valid token of that user. Without it a token ends when it was said to
-    /// end in the beginning. Tokens that rotate live on from each use that starts a session.
+    /// Restarts a remember token's lifetime whenever a request that looks up the user carries a valid token of that user:
+    /// `REMEMBER_COOKIE_REFRESH_EACH_REQUEST`. Without it, a token ends at the time that was fixed when it was made. The lifetime of
+    /// a rotating token restarts at each use that starts a session.
     pub fn remember_refresh_each_request(mut self) -> Self {
         self.settings.remember_refresh_each_request = true;
         self
@@ -176,14 +174,14 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// Login records.
 impl<U: User> LoginManagerBuilder<U> {
-    /// Keeps a record of every login on the server. From then on a cookie counts only while its record lives: logging
+    /// Keeps a record of every login on the server. A cookie then counts only while its record lives: logging
     /// out makes every copy worthless, logins can be listed and ended ([`Login::logins`](crate::Login::logins),
     /// [`LoginManager::logins_of`]), they time out on the server, and remember tokens change with each use.
     ///
-    /// Every request that asks who is there asks the store first. Sessions and remember tokens that were made without a
-    /// store are none in the safe preset, so turning it on signs everybody out once. In the `flask` preset a session
-    /// without a record gets one when it is first looked at, since a Flask peer may have made it. The cookie finds that record from
-    /// then on, and once it has ended, copies of the cookie start no other.
+    /// Every request that looks up the user asks the store first. In the safe preset, sessions and remember tokens from before
+    /// the store do not count, so adding one logs everybody out once. In the `flask` preset a session
+    /// without a record gets one when it is first looked at, because a Flask peer may have made it. The cookie finds that record
+    /// from then on. Once that record has ended, copies of the cookie do not start another.
     ///
     /// ```
     /// use housekey::{LoginTimeouts, WhenFull, records::MemoryLoginStore};
@@ -203,23 +201,23 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// When logins end by themselves: [`LoginTimeouts::EVERYDAY`], unless this says otherwise. Needs a
-    /// [`login_store`](Self::login_store). In the `flask` preset the idle timeout may not be longer than
+    /// When logins end by themselves: by default [`LoginTimeouts::EVERYDAY`]. Needs a
+    /// [`login_store`](Self::login_store). In the `flask` preset the idle timeout must not be longer than
     /// [`session_lifetime`](Self::session_lifetime), after which the cookie is gone.
     pub fn login_timeouts(mut self, timeouts: LoginTimeouts) -> Self {
         self.settings.login_timeouts = Some(timeouts);
         self
     }
 
-    /// How many logins a user may have at once, from 1 to 1,000, and what happens beyond. Where there is a
-    /// [`login_store`](Self::login_store) and this says nothing, it is 100 and [`WhenFull::EndOldest`]: more than a person
-    /// has, and few enough that nobody can fill the store with logins of one account. Needs a store.
+    /// How many logins a user may have at once, from 1 to 1,000, and what happens at the limit. Needs a
+    /// [`login_store`](Self::login_store). The default is 100 and [`WhenFull::EndOldest`]: more than a person has, and few
+    /// enough that nobody can fill the store with logins of one account.
     ///
-    /// It holds for logins at the very same time too, on any number of servers. A browser that comes back by a rotating
-    /// remember token has its login already; a session that a Flask peer made gets one, for which the oldest ends in any
-    /// case. After a limit was lowered, it holds from a user's next login on.
+    /// The limit holds for simultaneous logins too, on any number of servers. A browser that comes back with a rotating
+    /// remember token has its login already. A session that a Flask peer made gets one, for which the oldest ends in any
+    /// case. A lowered limit takes effect at a user's next login.
     ///
-    /// With [`WhenFull::Refuse`] that a login is used is noted every five minutes, or more often.
+    /// With [`WhenFull::Refuse`], the use of a login is noted at least every five minutes.
     pub fn max_logins(mut self, count: usize, when_full: WhenFull) -> Self {
         self.settings.max_logins = Some(MaxLogins { count, when_full });
         self
@@ -229,20 +227,20 @@ impl<U: User> LoginManagerBuilder<U> {
 /// Rules.
 impl<U: User> LoginManagerBuilder<U> {
     /// A name for these users, for instance `staff`, where several kinds of users have login managers with the same secret
-    /// key. Cookies and records of one realm are worth nothing in another, so that member 1 is never employee 1, and a
-    /// login store may be shared. Programs that share their logins need the same realm. Empty by default; changing it signs
+    /// key. Cookies and records of one realm are worth nothing in another, so that member 1 is never employee 1, and
+    /// realms may share a login store. Programs that share their logins need the same realm. Empty by default; changing it logs
     /// everybody out.
     ///
-    /// Two managers in one process, for different types of users, that would take each other's logins for their own are an
-    /// error in [`build`](Self::build). In different processes nobody can see it: give each kind of user a realm, or a key.
-    /// In the `flask` preset, whose cookies have no place for a realm, each needs a key of its own; there a realm is about login
-    /// records alone, for managers that share a store.
+    /// If two managers in one process, for different types of users, would take each other's logins for their own,
+    /// [`build`](Self::build) fails. It cannot notice that across processes: give each kind of user a realm, or a key.
+    /// The cookies of the `flask` preset have no place for a realm, so there each kind needs a key of its own, and a realm only
+    /// separates the login records of managers that share a store.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.settings.rules.realm = realm.into();
         self
     }
 
-    /// What happens to a session that comes from another browser than it was made for: a [`SessionProtection`] or
+    /// What happens to a session that comes from a different browser than it was made for: a [`SessionProtection`] or
     /// its name (`"off"`, `"basic"`, `"strong"`). Basic by default.
     pub fn session_protection<M>(mut self, mode: M) -> Self
     where
@@ -256,18 +254,17 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// What a session is bound to. The user agent, or in the `flask` preset Flask-Login 0.6's address and user agent, for
-    /// which [`client_address`](Self::client_address) or [`trusted_proxies`](Self::trusted_proxies) must be set.
+    /// What a session is bound to: the user agent, or in the `flask` preset Flask-Login 0.6's address and user agent. The
+    /// latter needs [`client_address`](Self::client_address) or [`trusted_proxies`](Self::trusted_proxies).
     pub fn session_identifier(mut self, identifier: SessionIdentifier) -> Self {
         self.settings.rules.identifier = identifier;
         self
     }
 
-    /// Where the address of the connection comes from, since housekey's doors do not see the socket. It is used for
+    /// Where the address of the connection comes from, because housekey's doors do not see the socket. It is used for
     /// [`SessionIdentifier::FlaskLogin06`] and [`FlaskLogin07`](SessionIdentifier::FlaskLogin07), which without it never
     /// agree with what a Flask peer computed, for [`LoginInfo::address`](crate::LoginInfo::address), and for the address in events
-    /// ([`EventClient::address`](crate::EventClient::address)). With axum, whose
-    /// server must be started with
+    /// ([`EventClient::address`](crate::EventClient::address)). With axum, start the server with
     /// `into_make_service_with_connect_info::<SocketAddr>()`:
     ///
     /// ```
@@ -289,17 +286,17 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// How many proxies stand in front, each of which appends to `X-Forwarded-For`: the client's address is then the
-    /// entry that many from the end. Zero, the default, believes no header. A list that is shorter is not from these
-    /// proxies, and [`client_address`](Self::client_address) is asked. Whoever reaches the program past the proxies can
-    /// claim any address.
+    /// How many proxies stand in front of the program and append to `X-Forwarded-For`: the client's address is the
+    /// entry that many from the end. Zero, the default, believes no header. A shorter list is not from these
+    /// proxies, so [`client_address`](Self::client_address) decides. A client that reaches the program without passing the
+    /// proxies can claim any address.
     pub fn trusted_proxies(mut self, hops: usize) -> Self {
         self.settings.rules.trusted_proxies = hops;
         self
     }
 
-    /// How long a login stays fresh after a password was given. One hour; in the `flask` preset for as long as the
-    /// session lives. There, a fresh login that a Flask peer made has no time in it and counts as fresh under any age.
+    /// How long a login stays fresh after a password was given. One hour; in the `flask` preset as long as the
+    /// session lives. There, a fresh login that a Flask peer made does not say when, and counts as fresh under any age.
     pub fn fresh_within(mut self, within: Duration) -> Self {
         self.settings.rules.fresh_within = Some(within);
         self
@@ -311,9 +308,9 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Session keys whose values an anonymous visitor keeps when logging in, for instance a cart. Everything else goes, so
-    /// that nobody can plant data in another person's session. The `flask` preset keeps all, as Flask does; naming
-    /// keys there makes it as strict.
+    /// Session keys whose values an anonymous visitor keeps when logging in, for instance a cart. Everything else is removed, so
+    /// that nobody can plant data in another person's session. The `flask` preset keeps everything, as Flask does, unless you name
+    /// keys.
     pub fn keep_at_login<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.settings.rules.anonymous_data = AnonymousData::Drop {
             except: keys.into_iter().map(Into::into).collect(),
@@ -324,19 +321,18 @@ impl<U: User> LoginManagerBuilder<U> {
 
 /// Denials.
 impl<U: User> LoginManagerBuilder<U> {
-    /// The prefix of the program's public addresses, for instance `/app`, where a proxy strips it before a request arrives here:
-    /// WSGI's `SCRIPT_NAME`, FastAPI's `root_path`. Empty by default, which `/` means too. Only for a proxy that strips it:
-    /// where the program sees the prefix, this would put it in front twice.
+    /// The prefix of the program's public addresses, for instance `/app`, if a proxy strips it before a request arrives here:
+    /// WSGI's `SCRIPT_NAME`, FastAPI's `root_path`. Empty by default; `/` means the same. Do not set it if the program sees the
+    /// prefix: it would then be added twice.
     ///
     /// - The paths that this manager, its scopes and guards and [`NextUrl::or`](crate::NextUrl::or) are given stay the program's own,
     ///   as its router knows them: `login_view("/login")` sends people to `/app/login`. Absolute URLs stay as they are.
-    /// - The way back is public too: `next` is `/app/page`. An address of this host that is not below the prefix is refused:
+    /// - The return address is public too: `next` is `/app/page`. An address of this host that is not below the prefix is refused:
     ///   `/`, `/application`, `/app/../admin`, in any encoding.
-    /// - Cookies keep their path, `/` by default. Programs below other prefixes of one host get them too, and two with the same cookie
-    ///   names and different keys overwrite each other's: give them different names.
+    /// - Cookies keep their path, `/` by default. Programs below other prefixes of the host get them too, and two with the same
+    ///   cookie names and different keys overwrite each other's: give them different names.
     ///
-    /// No header of a request changes it. What the application writes itself, such as links, forms and redirects, it writes with
-    /// the prefix.
+    /// No header of a request changes it. In its own links, forms and redirects, the application writes the prefix itself.
     ///
     /// ```
     /// # use housekey::*;
@@ -353,21 +349,21 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Where people are sent who have to log in: a path of this site, or an absolute URL. Without one they get a 401.
+    /// The page for visitors who have to log in: a path of this site, or an absolute URL. Without one they get a 401.
     pub fn login_view(mut self, view: impl Into<String>) -> Self {
         self.settings.rules.login_view = Some(view.into());
         self
     }
 
-    /// Where people are sent who have to prove themselves again: a path of this site, or an absolute URL. Without one
+    /// The page for users who have to prove again who they are: a path of this site, or an absolute URL. Without one
     /// they get a 401.
     pub fn refresh_view(mut self, view: impl Into<String>) -> Self {
         self.settings.rules.refresh_view = Some(view.into());
         self
     }
 
-    /// A message that is flashed when somebody is sent to the login page; an empty one is none. Flask-Login's is
-    /// `Please log in to access this page.`, which the `flask` preset has; the safe one has none.
+    /// The message that is flashed when somebody is sent to the login page. An empty text means no message. The `flask` preset
+    /// has Flask-Login's, `Please log in to access this page.`; the safe preset has none.
     pub fn login_message(self, text: impl Into<String>) -> Self {
         self.login_message_in("message", text)
     }
@@ -388,8 +384,8 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// A message that is flashed when somebody is sent to the refresh page. Flask-Login's is
-    /// `Please reauthenticate to access this page.`.
+    /// The message that is flashed when somebody is sent to the refresh page. Flask-Login's is
+    /// `Please reauthenticate to access this page.`
     pub fn needs_refresh_message(self, text: impl Into<String>) -> Self {
         self.needs_refresh_message_in("message", text)
     }
@@ -410,7 +406,7 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Puts the two messages into the visitor's language (`localize_callback`).
+    /// Translates the two messages into the visitor's language (`localize_callback`).
     pub fn localize_messages(
         mut self,
         localize: impl Fn(&str) -> String + Send + Sync + 'static,
@@ -420,7 +416,7 @@ impl<U: User> LoginManagerBuilder<U> {
     }
 
     /// Answers visitors who have to log in, in place of everything else (`unauthorized_handler`). Nothing is negotiated or
-    /// flashed then; `Cache-Control: no-store` is added unless the answer has one.
+    /// flashed then. `Cache-Control: no-store` is added unless the response has that field.
     pub fn unauthorized_handler(
         mut self,
         handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
@@ -429,7 +425,7 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Answers users who have to prove themselves again, in place of everything else (`needs_refresh_handler`).
+    /// Answers users who have to prove again who they are, in place of everything else (`needs_refresh_handler`).
     pub fn needs_refresh_handler(
         mut self,
         handler: impl Fn(&Parts) -> Response<String> + Send + Sync + 'static,
@@ -438,19 +434,19 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// How those are answered who may not pass: [`AnswerAs::Negotiated`], or [`AnswerAs::Flask`] in the `flask` preset.
+    /// How denied requests are answered: [`AnswerAs::Negotiated`], or [`AnswerAs::Flask`] in the `flask` preset.
     /// A scope or a guard can choose otherwise for the routes below it.
     pub fn answer_as(mut self, answer: AnswerAs) -> Self {
         self.settings.rules.answer_as = answer;
         self
     }
 
-    /// How much is read of a form that was posted without a login, and for how long, before it is denied: 16 MiB and 30
-    /// seconds. What is read is thrown away piece by piece. A longer or slower body is answered all the same, and the
-    /// connection closes (`Connection: close`); browsers that are still sending then may show an error in place of the
+    /// How much of a form that was posted without a login is read before it is denied, and for how long: 16 MiB and 30
+    /// seconds. It is thrown away piece by piece. A longer or slower body is answered all the same, and the
+    /// connection closes (`Connection: close`); a browser that is still sending may then show an error in place of the
     /// login page. With zero bytes no body is read.
     ///
-    /// Forms with larger files need more: somebody whose login has expired learns of it only after the upload.
+    /// Forms with larger files need more. People whose login has expired then learn of it only after the upload.
     pub fn discard_denied_body(mut self, bytes: u64, within: Duration) -> Self {
         self.settings.rules.discard = Discard { bytes, within };
         self
@@ -480,10 +476,10 @@ impl<U: User> LoginManagerBuilder<U> {
     /// Another origin whose pages may open a WebSocket as the visitor, for instance `https://app.example`. Exactly this
     /// scheme, host and port.
     ///
-    /// A browser sends cookies along when a page opens a WebSocket, whatever site the page is of, so that the page would
-    /// speak as the visitor. Therefore everything that looks at the visitor refuses the opening with 403 if its `Origin` is
-    /// neither the host that was called nor listed here. What has no `Origin` is a program, and passes. Behind a proxy that
-    /// does not hand on `Host`, list the site's own origin.
+    /// When a page of any site opens a WebSocket, the browser sends the cookies along, so the page would speak as the visitor.
+    /// Therefore every guard and extractor that looks up the visitor refuses the opening with 403 if its `Origin` is
+    /// neither the called host nor listed here. A request without `Origin` comes from a program, and passes. Behind a proxy that
+    /// does not pass on `Host`, list the site's own origin.
     pub fn allow_websocket_origin(mut self, origin: &str) -> Self {
         if self.settings.rules.websocket_origins.add(origin).is_none() {
             self.set_wrong(not_an_origin("allow_websocket_origin", origin));
@@ -491,19 +487,19 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// The host that redirects to this site's login page name (`FORCE_HOST_FOR_REDIRECTS`). A login page that names
-    /// its own host keeps it.
+    /// The host in redirects to this site's login page (`FORCE_HOST_FOR_REDIRECTS`). A login page that names its own host
+    /// keeps it.
     pub fn force_host_for_redirects(mut self, host: impl Into<String>) -> Self {
         self.settings.rules.force_host = Some(host.into());
         self
     }
 }
 
-/// The surroundings, and the end.
+/// Clock, attempts, events, and the build.
 impl<U: User> LoginManagerBuilder<U> {
-    /// By how much the clocks of the machines that share these logins may differ: one minute, at most ten. A cookie from
+    /// How much the clocks of the machines that share these logins may differ: one minute by default, at most ten. A cookie from
     /// further in the future is ignored until the clocks agree, and stays in the browser. Requests that are under
-    /// way while a secret is replaced get this much longer too. Whole seconds count.
+    /// way while a secret is replaced get this much longer too. In whole seconds.
     ///
     /// Set the clocks by NTP all the same: timeouts are only as exact as they are.
     pub fn clock_tolerance(mut self, tolerance: Duration) -> Self {
@@ -511,12 +507,13 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Limits attempts to prove who somebody is: passwords at the login page, codes at a second step, whatever a handler asks
-    /// [`Login::attempt`](crate::Login::attempt) for. They are counted in this store, which may be the login store's clone.
+    /// Limits attempts to log in: passwords at the login page, codes at a second step, and whatever else a handler calls
+    /// [`Login::attempt`](crate::Login::attempt) for. They are counted in this store, which may be a clone of the login store.
     ///
-    /// A browser that has proved itself at an account keeps a cookie that says so, and is counted apart from strangers there. The
-    /// cookie has the [remember token's](Self::remember_cookie) attributes, and its name with `-browser` behind it. It names
-    /// nobody to those who have no key, and a logout leaves it.
+    /// A browser in which an attempt at an account has succeeded keeps a cookie that says so, and is counted apart from
+    /// strangers there. The
+    /// cookie has the [remember token's](Self::remember_cookie) attributes, and its name with `-browser` appended. Without the
+    /// key it identifies nobody. A logout leaves it.
     ///
     /// ```
     /// # use housekey::*;
@@ -532,7 +529,7 @@ impl<U: User> LoginManagerBuilder<U> {
     /// # Ok::<(), Error>(())
     /// ```
     ///
-    /// Addresses are limited where the manager knows them: say how, by [`client_address`](Self::client_address) or
+    /// Addresses are limited only if the manager knows them: set [`client_address`](Self::client_address) or
     /// [`trusted_proxies`](Self::trusted_proxies).
     pub fn limit_attempts(mut self, attempts: Attempts) -> Self {
         self.attempts = Some(attempts);
@@ -561,8 +558,8 @@ impl<U: User> LoginManagerBuilder<U> {
         self
     }
 
-    /// Lets each visit keep its events, for a door that tells them in its framework's own words
-    /// ([`OpenVisit::take_events`](crate::OpenVisit::take_events)). Hooks and `tracing` hear of them all the same.
+    /// Lets each visit keep its events, for a door that reports them in its framework's own way
+    /// ([`OpenVisit::take_events`](crate::OpenVisit::take_events)). Hooks and `tracing` get them too.
     pub fn keep_events(mut self) -> Self {
         self.settings.rules.keeps_events = true;
         self
@@ -621,8 +618,8 @@ impl<U: User> LoginManagerBuilder<U> {
             keeps_value: adopts,
         };
         let session_cookie = SessionCookie {
-            // Where the login's record says how long it lives, its cookie need not: sent again by a slow request, it would put
-            // an old secret in the place of a new one.
+            // The login's record says how long it lives, so its cookie is not sent again: from a slow request, it would replace
+            // a new secret with an old one.
             main: match self.store.is_some() && values.is_some() {
                 true => SignedCookie {
                     lifetime: LONGEST_LIFE,

@@ -1,4 +1,4 @@
-//! The login managers of this process, so that two which would take each other's logins for their own are noticed.
+//! The login managers of this process, to notice two that would take each other's logins for their own.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -11,7 +11,7 @@ static MANAGERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 ///
 /// # Errors
 ///
-/// When one for another type of user accepts what it signs: a cookie of the one, or a record, would count at the other.
+/// If one for another type of user accepts what it signs: a cookie or record of one would count at the other.
 pub(super) fn add(new: &Arc<Shared>) -> Result<(), Error> {
     let mut managers = MANAGERS.lock().unwrap_or_else(PoisonError::into_inner);
     managers.retain(|manager| manager.strong_count() > 0);

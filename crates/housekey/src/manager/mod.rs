@@ -1,4 +1,4 @@
-//! The login manager: every setting, each checked when it is built.
+//! The login manager. Its settings are checked when it is built.
 
 mod builder;
 mod managers;
@@ -51,8 +51,8 @@ pub struct LoginManager<U> {
 impl<U: User> LoginManager<U> {
     /// The safe preset: `__Host-` cookies that are Secure, HttpOnly and SameSite=Lax, signed with HMAC-SHA-256;
     /// remember tokens that expire on the server and end with the user's auth hash; an empty session after every
-    /// change of user; denials that suit who is asking. A copied cookie still works until it expires or the auth hash
-    /// changes, also after logout: nothing is kept on the server.
+    /// change of user; denials that suit the client. Without a [`login_store`](LoginManagerBuilder::login_store) nothing is kept
+    /// on the server, so a copied cookie works until it expires or the auth hash changes, even after a logout.
     ///
     /// Browsers send such cookies over HTTPS only. For development call
     /// [`plain_http`](LoginManagerBuilder::plain_http).
@@ -61,32 +61,32 @@ impl<U: User> LoginManager<U> {
         LoginManagerBuilder::new(keys, loader, Settings::safe())
     }
 
-    /// Flask's wire: cookies, tokens, identifiers and redirects as Flask 3.1 with Flask-Login 0.6.3 makes them, so
+    /// Flask's formats: cookies, tokens, identifiers and redirects as Flask 3.1 with Flask-Login 0.6.3 makes them, so
     /// that a Flask application with the same `SECRET_KEY` shares the logins.
     ///
     /// What Flask's defaults leave open is open here too: the cookies are not Secure and have no SameSite, and the
     /// remember token never expires on the server. Set what your Flask application sets, and
-    /// [`client_address`](LoginManagerBuilder::client_address), without which sessions that Flask made seem to come from
-    /// elsewhere. The differences that remain are on purpose and listed in `docs/COMPATIBILITY.md`.
+    /// [`client_address`](LoginManagerBuilder::client_address): without it, sessions that Flask made seem to come from
+    /// elsewhere. `docs/COMPATIBILITY.md` lists the differences that remain, with their reasons.
     pub fn flask(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
         LoginManagerBuilder::new(keys, loader, Settings::flask())
     }
 
-    /// Flask-Login's rules on Flask's wire: [`flask`](Self::flask), less strict where Flask-Login is. For a door through which
-    /// Flask programs come as they are; a program in Rust is better off with the other presets.
+    /// Flask-Login's rules on Flask's formats: like [`flask`](Self::flask), but as lenient as Flask-Login. For a door that runs
+    /// unchanged Flask programs; a program in Rust is better off with the other presets.
     ///
     /// - Strong session protection ends the login and keeps the application's values.
-    /// - A session that does not say which browser it was made for counts as one from elsewhere.
+    /// - A session that names no browser counts as one from elsewhere.
     /// - A session may be marked as fresh while nobody is logged in ([`Login::confirm_anonymous`](crate::Login::confirm_anonymous)).
     /// - With [`remember_refresh_each_request`](LoginManagerBuilder::remember_refresh_each_request), everybody who is logged in
     ///   gets a remember token, whether they asked to be remembered or not.
-    /// - The way back that the session keeps outlives a login, unless another user was logged in: such programs read it afterwards.
+    /// - The return address in the session outlives a login, unless another user was logged in: such programs read it afterwards.
     pub fn flask_login(keys: SecretKeys, loader: impl UserLoader<U>) -> LoginManagerBuilder<U> {
         LoginManagerBuilder::new(keys, loader, Settings::flask_login())
     }
 
-    /// A user's logins, the one last used first: for an administrator. No login is asked for; that is the caller's to
-    /// do. At most 100 or as many as [`max_logins`](LoginManagerBuilder::max_logins) allows, whichever is more.
+    /// A user's logins, the last used first: for an administrator. This checks no login; the caller must. At most 100, or as
+    /// many as [`max_logins`](LoginManagerBuilder::max_logins) allows if that is more.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl<U: User> LoginManager<U> {
         self.shared.records()?.list(user_id, None, now).await
     }
 
-    /// Ends any user's login, at once, and says which user's it was. `None` when there is no such login.
+    /// Ends any user's login at once, and returns the user's id. `None` if there is no such login.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl<U: User> LoginManager<U> {
         self.shared.end_login(id).await
     }
 
-    /// Ends all logins of a user, and says how many there were. When it returns, all that were there when it began have
+    /// Ends all logins of a user, and returns how many there were. When it returns, all logins that existed when it began have
     /// ended; after an error, some of them may have.
     ///
     /// # Errors
@@ -118,15 +118,15 @@ impl<U: User> LoginManager<U> {
             .await
     }
 
-    /// What a cookie of this manager's says, and whether it counts at this moment: for an administrator who has it before them. It
-    /// changes nothing: no use is noted, and a remember token is not used up. `None` when no key signed it, so that nothing in it
-    /// can be believed; then nothing in it was looked at.
+    /// What one of this manager's cookies says, and whether it counts at this moment: for an administrator who has a copy of it. It
+    /// changes nothing: no use is noted, and a remember token is not used up. `None` if none of the keys signed it; then nothing
+    /// in it was read.
     ///
-    /// Under which `name` it was sent matters, since a cookie of the safe preset is signed for its name; without one, all names
-    /// are tried that this manager writes.
+    /// The `name` of the cookie matters, because a cookie of the safe preset is signed for its name. Without one, all names that
+    /// this manager writes are tried.
     ///
-    /// No user loader is asked: whether the user is there and active, whether their auth hash has changed, and whether the cookie
-    /// comes from the browser that it was made for, it does not know.
+    /// The user loader is not called, so this does not know whether the user exists and is active, whether their auth hash has
+    /// changed, and whether the cookie comes from the browser that it was made for.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -144,7 +144,7 @@ impl<U: User> LoginManager<U> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed), when there is a store and the cookie's login may have a record.
+    /// [`ErrorKind::StoreFailed`](crate::ErrorKind::StoreFailed), if there is a store and the cookie's login may have a record.
     pub async fn read_cookie(
         &self,
         name: Option<&str>,
@@ -153,8 +153,8 @@ impl<U: User> LoginManager<U> {
         reading::read(&self.shared, name, value.as_ref()).await
     }
 
-    /// Deletes the records of logins that have expired, now and after each pause, without end: so that the table does not
-    /// grow. They count for nothing before as well. `pause` is your runtime's sleep.
+    /// Deletes the records of expired logins, now and after each pause, without end, so that the table does not grow. Expired
+    /// records never count, deleted or not. `pause` is your runtime's sleep.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -167,9 +167,9 @@ impl<U: User> LoginManager<U> {
     /// # }
     /// ```
     ///
-    /// What is kept of [attempts](crate::Attempts) that are forgotten is deleted with them.
+    /// It deletes forgotten [attempts](crate::Attempts) as well.
     ///
-    /// It ends only when there is no store. A store that fails is asked again after the next pause; the fault goes to
+    /// It ends only if there is no store. A store that fails is asked again after the next pause; the fault goes to
     /// `tracing`.
     pub async fn purge_logins<Pause: Future>(&self, mut pause: impl FnMut() -> Pause) {
         while self.shared.records.is_some() || self.shared.attempts.is_some() {
@@ -182,13 +182,13 @@ impl<U: User> LoginManager<U> {
         }
     }
 
-    /// Deletes the records of logins that have expired, a thousand at a time, and says how many there were; and whatever is kept
-    /// of [attempts](crate::Attempts) that are forgotten. With a store of attempts alone, it deletes those and returns 0.
+    /// Deletes the records of expired logins, a thousand at a time, and returns how many there were. It deletes forgotten
+    /// [attempts](crate::Attempts) as well. With a store of attempts alone, it deletes those and returns 0.
     ///
     /// # Errors
     ///
     /// As [`logins_of`](Self::logins_of), but [`NoLoginStore`](crate::ErrorKind::NoLoginStore) only if there is no store of
-    /// attempts either. If one part fails, the other is done all the same.
+    /// attempts either. If one part fails, the other is still done.
     pub async fn delete_expired_logins(&self) -> Result<usize, Error> {
         let attempts = self.shared.delete_expired_attempts().await;
         let counts_only = self.shared.records.is_none() && self.shared.attempts.is_some();
@@ -200,7 +200,7 @@ impl<U: User> LoginManager<U> {
     }
 
     /// Forgets the failed [attempts](crate::Login::attempt) of strangers at an account, under this name and at this form: for an
-    /// administrator. No login is asked for; that is the caller's to do.
+    /// administrator. This checks no login; the caller must.
     ///
     /// # Errors
     ///
@@ -212,9 +212,9 @@ impl<U: User> LoginManager<U> {
             .await
     }
 
-    /// The address that a request came from, as logins, events and attempts have it: by
+    /// The address that a request came from, the same as in logins, events and attempts: by
     /// [`trusted_proxies`](LoginManagerBuilder::trusted_proxies) and
-    /// [`client_address`](LoginManagerBuilder::client_address). For log lines. `None` when neither says anything.
+    /// [`client_address`](LoginManagerBuilder::client_address). For log lines. `None` if neither knows it.
     ///
     /// ```
     /// # use housekey::*;
@@ -238,8 +238,8 @@ impl<U: User> LoginManager<U> {
         self.visit_to(uri.path_and_query().cloned())
     }
 
-    /// The same, for a door whose framework has another type of address. `None` when the address has no path, which is nowhere
-    /// to send people back to.
+    /// The same, for a door whose framework has another type of address. `None` if the address has no path that people could be
+    /// sent back to.
     pub fn visit_to(&self, target: Option<PathAndQuery>) -> Visit {
         Visit::new(Arc::clone(&self.shared), target)
     }

@@ -1,6 +1,6 @@
-//! What a cookie says, for people who have it before them. Nothing here changes anything: no use is noted, no token is used up.
+//! What a cookie says, for an administrator. Nothing here changes anything: no use is noted, no token is used up.
 //!
-//! A cookie is read as of the moment at which it was signed, and judged as of now, both by the rules that a visit goes by.
+//! A cookie is read as of the moment when it was signed, and judged as of now, both by the rules of a visit.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ use crate::session::{OWNER, PERMANENT, SessionMap, SignedCookie, keys};
 use crate::signing::timed::{Refused, Signature};
 use crate::visit::shared::{Records, Shared};
 
-/// What a cookie says that one of the manager's keys signed: see [`LoginManager::read_cookie`](super::LoginManager::read_cookie).
+/// What a cookie signed with one of the manager's keys says: see [`LoginManager::read_cookie`](super::LoginManager::read_cookie).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CookieReading {
@@ -30,15 +30,15 @@ pub struct CookieReading {
     pub key: usize,
     /// When it was signed. Flask-Login's remember token does not say.
     pub signed_at: Option<SystemTime>,
-    /// Until when it counts by this manager's settings, if nobody uses it before. `None` where it says nothing of that, and
-    /// where only the login's record would.
+    /// Until when it counts by this manager's settings, if nobody uses it before. `None` if it does not say, or if only the
+    /// login's record would.
     pub ends_at: Option<SystemTime>,
     /// Whose login it is; `None` for an anonymous visitor's, and for [`CookieKind::SessionValues`].
     pub user_id: Option<String>,
     /// Whether the login counts as fresh now, by the manager's [`fresh_within`](super::LoginManagerBuilder::fresh_within). What a
     /// remember token starts never is.
     pub fresh: bool,
-    /// When the user proved themselves in this session, where it says so. A Flask peer does not.
+    /// When the user proved who they are in this session, if it says so. A Flask peer does not write that.
     pub fresh_at: Option<SystemTime>,
     /// Whether the session outlives the browser: Flask's `session.permanent`.
     pub permanent: bool,
@@ -56,15 +56,15 @@ pub struct CookieReading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CookieKind {
-    /// A session; in the safe preset the login alone.
+    /// A session; in the safe preset only the login.
     Session,
     /// The application's values, which the safe preset keeps beside the login.
     SessionValues,
-    /// A remember token in this format, whether the manager accepts that or not.
+    /// A remember token in this format, which the manager may not accept.
     RememberToken(RememberFormat),
 }
 
-/// Whether a cookie counts, as far as the cookie, the settings and the store say.
+/// Whether a cookie counts, as far as the cookie itself, the settings and the store say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CookieVerdict {
@@ -72,12 +72,12 @@ pub enum CookieVerdict {
     Counts,
     /// It belongs to a login with a record, which may have ended, and this manager has no store to ask.
     NeedsStore,
-    /// It does not. A remember token in a format that the manager does not accept is [`Rejection::BadPayload`].
+    /// It does not count. A remember token in a format that the manager does not accept is [`Rejection::BadPayload`].
     Rejected(Rejection),
     /// Its login is over.
     Ended(EndReason),
-    /// A remember token that was used before, and whose successor was used too: either of the two is a copy. A request that comes
-    /// with it ends the login ([`Event::RememberTokenStolen`](crate::Event::RememberTokenStolen)).
+    /// A remember token that was used before, and whose successor was used too: one of the two is a copy. A request with it ends
+    /// the login ([`Event::RememberTokenStolen`](crate::Event::RememberTokenStolen)).
     UsedBefore,
 }
 
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
         }
         let owner = session.text(keys::TOKEN);
         let owner = owner.as_deref().and_then(LoginSecret::owner_in_session);
-        // Somebody else's, a peer left behind that logged this user in.
+        // Another user's: a peer that logged this user in left it behind.
         let token = session.token().filter(|_| owner == Some(&*user_id));
         self.reading.login = token.as_ref().map(|token| token.id);
         match (&self.shared.records, token) {
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How long it counts, its record says.
+    /// Its record says how long it counts.
     fn without_store(mut self) -> CookieReading {
         let verdict = &mut self.reading.verdict;
         if matches!(
@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
         let remember = &self.shared.policy.remember;
         let claims = match remember.claims(format, value, self.then) {
             Ok(claims) => claims,
-            // Signed, and yet not what such a token says.
+            // Signed, but not the content of such a token.
             Err(_) => return Ok(self.rejected(Refused::BadPayload)),
         };
         if let Err(refused) = remember.claims(format, value, self.now) {

@@ -1,12 +1,12 @@
-//! The URL of a login page with the way back in its query, built as Flask-Login builds it.
+//! The URL of a login page with the return address in its query, built as Flask-Login builds it.
 
 use percent_encoding::{percent_decode_str, percent_encode_byte};
 
-/// The URL of a login page with the way back in its query: Flask-Login's `login_url`.
+/// The URL of a login page with the return address in its query: Flask-Login's `login_url`.
 ///
 /// `login_view` is a path or an absolute URL. `next_url` replaces the parameter `next` if the login URL has one; the
-/// scheme and host are taken off it when they are the login page's own. **Nothing is checked here**: whoever follows
-/// the address afterwards must check it, as [`NextUrl`](crate::NextUrl) does.
+/// scheme and host are taken off it if they are the login page's own. **Nothing is checked here**: check the address before
+/// you redirect to it, as [`NextUrl`](crate::NextUrl) does.
 ///
 /// ```
 /// use housekey::login_url;
@@ -18,8 +18,8 @@ pub fn login_url(login_view: &str, next_url: Option<&str>) -> String {
     build_login_url(login_view, next_url, "next", None)
 }
 
-/// As [`login_url`], with the name of the parameter and the host that Flask-Login's `FORCE_HOST_FOR_REDIRECTS` sets.
-/// The host is for pages of this site only: a login page that names its own host keeps it.
+/// Like [`login_url`], with the parameter's name and the host that Flask-Login's `FORCE_HOST_FOR_REDIRECTS` sets. The host is
+/// only for pages of this site: a login page that names its own host keeps it.
 ///
 /// ```
 /// use housekey::door::build_login_url;
@@ -36,16 +36,16 @@ pub fn build_login_url(
     LoginUrl::new(login_view, next_field, force_host).with(next_url)
 }
 
-/// The URL of a login page, made ready to have a way back put into it.
+/// The URL of a login page, prepared for a return address.
 #[derive(Clone, Debug)]
 pub(crate) struct LoginUrl {
     scheme: String,
     host: String,
-    /// Without a way back.
+    /// Without a return address.
     plain: String,
-    /// What stands before the way back.
+    /// What stands before the return address.
     before: String,
-    /// And behind it.
+    /// What stands after it.
     after: String,
 }
 
@@ -67,7 +67,7 @@ impl LoginUrl {
         if !is_in {
             push_name(&mut before, next_field);
         }
-        // What follows a parameter that was replaced begins anew.
+        // The rest of the query needs a separator of its own.
         let separator = if after.is_empty() { "" } else { "&" };
         Self {
             scheme: login.scheme.to_owned(),
@@ -78,7 +78,7 @@ impl LoginUrl {
         }
     }
 
-    /// With this way back in it, or without any.
+    /// With this return address in it, or without one.
     pub(crate) fn with(&self, next_url: Option<&str>) -> String {
         let Some(next_url) = next_url else {
             return self.plain.clone();
@@ -94,7 +94,7 @@ impl LoginUrl {
     }
 }
 
-/// A name of a query, which its value follows.
+/// A parameter's name in a query, with the `=` before its value.
 fn push_name(query: &mut String, name: &str) {
     if !query.is_empty() {
         query.push('&');
@@ -103,7 +103,7 @@ fn push_name(query: &mut String, name: &str) {
     query.push('=');
 }
 
-/// Flask-Login's `make_next_param`: the way back without scheme and host, where they are the login page's own.
+/// Flask-Login's `make_next_param`: the return address, without scheme and host if they are the login page's own.
 ///
 /// ```
 /// use housekey::door::make_next_param;
@@ -123,7 +123,7 @@ struct UrlParts<'a> {
     host: &'a str,
     path: &'a str,
     query: &'a str,
-    /// What stands behind `#`.
+    /// What stands after `#`.
     fragment: &'a str,
     /// Path and query, with the question mark if the query is not empty.
     path_and_query: &'a str,
@@ -158,7 +158,7 @@ impl<'a> UrlParts<'a> {
         }
     }
 
-    /// All that stands before the fragment, with this query.
+    /// Everything before the fragment, with this query.
     fn start(&self, query: &str, force_host: Option<&str>) -> String {
         let host = match force_host {
             Some(forced) if self.host.is_empty() => forced,
@@ -181,7 +181,7 @@ impl<'a> UrlParts<'a> {
         url
     }
 
-    /// The fragment, with what it begins with.
+    /// The fragment with its `#`.
     fn end(&self) -> String {
         match self.fragment.is_empty() {
             true => String::new(),

@@ -8,20 +8,20 @@ use percent_encoding::percent_decode_str;
 use crate::error::Error;
 use crate::next_url::safe::path_of;
 
-/// The return address has to have room behind it.
+/// Leaves room for a return address after it.
 const LONGEST: usize = 256;
 
-/// WSGI's `SCRIPT_NAME`, ASGI's `root_path`. Empty for a program that has its host to itself.
+/// WSGI's `SCRIPT_NAME`, ASGI's `root_path`. Empty for a program at the root of its host.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mount(String);
 
 impl Mount {
-    /// As it was set. `/` is the root, as the empty text is.
+    /// As it was set. `/` is the root, like the empty text.
     pub(crate) fn new(prefix: String) -> Self {
         Self(if prefix == "/" { String::new() } else { prefix })
     }
 
-    /// Refuses what a proxy or a browser may spell in another way, so that a prefix can be compared byte for byte.
+    /// Refuses what a proxy or a browser may spell differently, so that prefixes can be compared byte for byte.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
         let is_segment = |text: &str| !matches!(text, "" | "." | "..") && text.bytes().all(plain);
@@ -39,7 +39,7 @@ impl Mount {
         }
     }
 
-    /// The address by which a browser finds an address of the program's own. An absolute URL is one already.
+    /// The public form of one of the program's own addresses. An absolute URL is public already.
     pub(crate) fn public<'a>(&self, own: &'a str) -> Cow<'a, str> {
         let is_path = own.starts_with('/') && !own.starts_with("//");
         match is_path && !self.0.is_empty() {
@@ -48,18 +48,18 @@ impl Mount {
         }
     }
 
-    /// The same for the target of a request. `None` when it cannot be written.
+    /// The same for the target of a request. `None` if the result would be too long.
     pub(crate) fn public_target<'a>(&self, own: &'a PathAndQuery) -> Option<Cow<'a, PathAndQuery>> {
         if self.0.is_empty() {
             return Some(Cow::Borrowed(own));
         }
-        // It begins with a slash, which it may lack where its query stood right behind a host.
+        // A target whose query stood right behind the host gets its slash.
         let own = own.to_string();
         Some(Cow::Owned(format!("{}{own}", self.0).parse().ok()?))
     }
 
-    /// Whether a path of this host stays below the prefix, wherever its dots are resolved and whether or not an encoded slash
-    /// ends a segment there. Other origins have no prefix of ours.
+    /// Whether a path of this host stays below the prefix, whatever resolves its dots and whether or not that takes an encoded
+    /// slash for the end of a segment. For other origins, the prefix does not matter.
     pub(crate) fn contains(&self, next: &str) -> bool {
         if self.0.is_empty() || !next.starts_with('/') {
             return true;
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(public("/").as_deref(), Some("/app/"));
     }
 
-    /// No address is cut short: http takes 65,534 bytes.
+    /// No address is cut short: `http` accepts 65,534 bytes.
     #[test]
     fn a_target_that_has_no_room_for_the_prefix_leads_back_nowhere() {
         let own: PathAndQuery = format!("/{}", "a".repeat(65_530)).parse().unwrap();

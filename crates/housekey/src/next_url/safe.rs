@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 const LONGEST: usize = 2048;
 
-/// What a header cannot hold as it is; everything beyond ASCII besides.
+/// What a header cannot hold as it is, besides everything beyond ASCII.
 const NOT_IN_A_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
 /// A safe address as it can stand in a `Location` header.
@@ -41,8 +41,8 @@ impl Origins {
     }
 }
 
-/// Whether a path of this site needs no reading to be safe, as nearly all do: no percent sign, no backslash, no doubled slash
-/// and nothing but visible ASCII before the query.
+/// Whether a path of this site is safe without decoding, as nearly all are: no percent sign, no backslash, no doubled slash, and
+/// only visible ASCII before the query.
 fn is_plain_path(next: &str) -> bool {
     if !next.starts_with('/') || next.len() > LONGEST {
         return false;
@@ -60,15 +60,15 @@ fn is_plain_path(next: &str) -> bool {
     true
 }
 
-/// `next` begins with `/` and holds no backslash or control character as it stands.
+/// `next` begins with `/` and has no backslash or control character before decoding.
 fn is_local_path(next: &str) -> bool {
     let decoded = percent_decode_str(path_of(next)).decode_utf8_lossy();
     !decoded.bytes().any(is_control) && is_single_slashed(&decoded)
 }
 
-/// Whether the decoded path begins with one slash, as it stands and with its dots resolved. Which dots are resolved,
-/// and whether an encoded slash ends a segment, differs from program to program; but a doubled slash can only come to
-/// the front of a path that has both.
+/// Whether the decoded path begins with one slash, both as it is and with its dots resolved. Programs differ in which dots they
+/// resolve, and in whether an encoded slash ends a segment. But a doubled slash can only reach the front of a path that
+/// has both.
 fn is_single_slashed(path: &str) -> bool {
     let leads_away = path.starts_with("//") || path.starts_with("/\\");
     let is_dotted = path

@@ -139,7 +139,7 @@ pub(super) mod tests {
     use std::cell::RefCell;
 
     #[test]
-    fn whatever_is_cheaper_comes_to_the_work_of_the_present_recipe() {
+    fn cheaper_hashes_are_topped_up_to_the_work_of_the_present_recipe() {
         let argon2id = |m, t, p| Recipe::Argon2id(Argon2id::new(m, t, p).unwrap());
         let pbkdf2 = |iterations| Recipe::Pbkdf2(Pbkdf2::sha256(iterations).unwrap());
         let cheap = [

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stops_waiting_gives_the_place_to_the_next() {
+    fn a_task_that_stops_waiting_gives_the_place_to_the_next() {
         let workers = Workers::new(1);
         let place = workers.places.try_acquire_arc().unwrap();
         block_on(async {
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_those_who_may_wait_it_is_busy_at_once_until_one_goes_away_or_has_its_turn() {
+    fn when_the_queue_is_full_it_is_busy_at_once_until_a_waiter_leaves_or_has_its_turn() {
         let passwords = cheap().max_concurrent(1).max_waiting(2);
         let place = passwords.workers.places.try_acquire_arc().unwrap();
         let is_busy = || {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_has_their_turn_before_those_who_come_later() {
+    fn an_earlier_task_has_its_turn_before_later_ones() {
         let workers = Workers::new(1);
         let place = block_on(workers.place()).ok().unwrap();
         block_on(async {
@@ -318,7 +318,7 @@ mod tests {
 
     /// A form has room for a password of four thousand bytes, and many calls may wait.
     #[test]
-    fn who_waits_keeps_no_copy_of_the_password() {
+    fn a_waiting_task_keeps_no_copy_of_the_password() {
         let passwords = cheap().max_concurrent(1);
         let _place = passwords.workers.places.try_acquire_arc().unwrap();
         let password = "x".repeat(4096);

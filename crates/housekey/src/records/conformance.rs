@@ -39,7 +39,7 @@ const USER_IDS: [&str; 12] = [
 ///
 /// If the store breaks one, or fails.
 pub async fn check(store: &impl LoginStore) {
-    what_is_created_is_loaded_as_it_was(store).await;
+    a_created_record_is_loaded_unchanged(store).await;
     an_id_is_given_once(store).await;
     an_expired_record_gives_up_its_id(store).await;
     a_new_record_replaces_those_that_it_names(store).await;
@@ -56,7 +56,7 @@ pub async fn check(store: &impl LoginStore) {
     all_but_one_of_a_user_are_deleted(store).await;
     a_users_records_are_deleted_in_batches(store).await;
     a_limit_ends_those_that_were_not_seen_for_longest(store).await;
-    a_limit_counts_neither_who_has_expired_nor_who_is_replaced_nor_other_users(store).await;
+    a_limit_counts_neither_expired_nor_replaced_logins_nor_those_of_other_users(store).await;
     when_too_many_are_spared_the_user_is_full_and_nothing_is_done(store).await;
     very_many_records_of_a_user_end_a_few_at_a_time(store).await;
     expired_records_are_deleted_in_batches(store).await;
@@ -76,13 +76,14 @@ pub async fn check_races<S, Task>(
     Task: Future,
 {
     let race = Race { store, spawn };
-    race.of_many_who_create_one_id_one_does().await;
-    race.of_many_updates_of_one_version_one_is_done().await;
-    race.of_many_touches_in_a_step_one_writes().await;
-    race.what_is_deleted_stays_deleted().await;
+    race.only_one_of_many_simultaneous_creations_of_an_id_succeeds()
+        .await;
+    race.only_one_of_many_updates_of_a_version_succeeds().await;
+    race.only_one_of_many_touches_in_a_step_writes().await;
+    race.a_deleted_record_stays_deleted().await;
     race.a_purge_takes_nothing_that_lives().await;
-    race.however_many_log_in_at_once_as_many_stay_as_may().await;
-    race.of_many_who_log_in_at_once_as_many_as_may_are_let_in()
+    race.no_more_simultaneous_logins_than_allowed_stay().await;
+    race.no_more_simultaneous_logins_than_allowed_are_let_in()
         .await;
 }
 
@@ -144,7 +145,7 @@ async fn list(store: &impl LoginStore, user_id: &str) -> Vec<LoginId> {
     ids
 }
 
-async fn what_is_created_is_loaded_as_it_was(store: &impl LoginStore) {
+async fn a_created_record_is_loaded_unchanged(store: &impl LoginStore) {
     for user_id in USER_IDS {
         let record = LoginRecord {
             version: 7,
@@ -644,7 +645,7 @@ async fn a_limit_ends_those_that_were_not_seen_for_longest(store: &impl LoginSto
     }
 }
 
-async fn a_limit_counts_neither_who_has_expired_nor_who_is_replaced_nor_other_users(
+async fn a_limit_counts_neither_expired_nor_replaced_logins_nor_those_of_other_users(
     store: &impl LoginStore,
 ) {
     let [first, second, third] =
@@ -819,7 +820,7 @@ where
         results
     }
 
-    async fn of_many_who_create_one_id_one_does(&self) {
+    async fn only_one_of_many_simultaneous_creations_of_an_id_succeeds(&self) {
         let expired = LoginRecord {
             expires_at: NOW,
             ..record("racer 0")
@@ -842,7 +843,7 @@ where
         }
     }
 
-    async fn of_many_updates_of_one_version_one_is_done(&self) {
+    async fn only_one_of_many_updates_of_a_version_succeeds(&self) {
         let record = created(&*self.store, record("updated at once")).await;
         let id = record.id;
         let updated = self
@@ -864,7 +865,7 @@ where
         assert_eq!(version, 1, "one change, one version");
     }
 
-    async fn of_many_touches_in_a_step_one_writes(&self) {
+    async fn only_one_of_many_touches_in_a_step_writes(&self) {
         let id = created(&*self.store, record("touched at once")).await.id;
         let wrote = self
             .run(move |_, store| async move {
@@ -879,7 +880,7 @@ where
         assert_eq!(count(&wrote, &true), 1, "many requests, one write");
     }
 
-    async fn what_is_deleted_stays_deleted(&self) {
+    async fn a_deleted_record_stays_deleted(&self) {
         for _ in 0..TASKS {
             let record = created(&*self.store, record("ended at once")).await;
             let id = record.id;
@@ -932,7 +933,7 @@ where
         );
     }
 
-    async fn however_many_log_in_at_once_as_many_stay_as_may(&self) {
+    async fn no_more_simultaneous_logins_than_allowed_stay(&self) {
         let before = created(&*self.store, record("crowded")).await.id;
         let ended = self
             .run(|_, store| async move {
@@ -951,7 +952,7 @@ where
         assert!(left.iter().all(|id| !ended.contains(id)));
     }
 
-    async fn of_many_who_log_in_at_once_as_many_as_may_are_let_in(&self) {
+    async fn no_more_simultaneous_logins_than_allowed_are_let_in(&self) {
         let limit = Limit {
             spared_since: NOW - 600,
             ..at_most(3)

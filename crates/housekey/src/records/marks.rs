@@ -20,7 +20,7 @@ pub(crate) fn marker(id: &LoginId, now: u64, expires_at: u64) -> LoginRecord {
     }
 }
 
-/// The same for a session. A user can have any number, of which a store keeps the last thousand.
+/// The same for a session. A user can have any number of them; a store keeps the last thousand.
 pub(crate) fn session_marker(
     id: &LoginId,
     user_id: &str,

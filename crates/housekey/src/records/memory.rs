@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_leaves_no_index_behind() {
+    fn a_deleted_record_leaves_no_index_behind() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let store = MemoryLoginStore::new();

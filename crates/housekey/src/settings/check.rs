@@ -1,4 +1,4 @@
-//! Whether the settings can be what somebody meant. Each complaint names the setting and says what to do.
+//! Checks that the settings make sense. Each error names the setting and says what to do.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) fn check_key(keys: &SecretKeys, settings: &Settings) -> Result<(), Er
     Ok(())
 }
 
-/// Flask-Login's identifiers are made of the address. Without one, no session of a Flask peer matches.
+/// Flask-Login computes its identifiers from the address. Without one, no session of a Flask peer matches.
 pub(crate) fn warn_without_address(settings: &Settings) {
     let needs_address = settings.rules.protection != SessionProtection::Off
         && settings.rules.identifier != SessionIdentifier::UserAgent;
@@ -35,8 +35,8 @@ pub(crate) fn warn_without_address(settings: &Settings) {
     {
         tracing::warn!(
             target: "housekey",
-            "session protection by address, and nothing says where the address comes from: every session that a Flask \
-             peer made will look as if it came from somewhere else. Set client_address or trusted_proxies."
+            "session protection uses the client's address, but no setting says where it comes from: every session that a \
+             Flask peer made will look as if it came from somewhere else. Set client_address or trusted_proxies."
         );
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
     {
         if *name == settings.remember_cookie.name {
             return Err(Error::setting(format!(
-                "remember_cookie_name: a cookie of the session is named {name} too; the two need different names"
+                "remember_cookie_name: {name} is also the name of a session cookie; choose different names"
             )));
         }
     }
@@ -109,8 +109,8 @@ fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
     let is_flask = settings.session_signature == SessionSignature::Flask;
     if !realm.is_empty() && is_flask && !stored {
         return Err(Error::setting(
-            "realm: a Flask peer knows of none, so that in the flask preset it is about login records alone; give each login \
-             manager a secret key of its own, and a realm if they share a login_store",
+            "realm: Flask's cookies have no place for one, so in the flask preset it only separates login records; give each \
+             login manager a secret key of its own, and a realm if they share a login_store",
         ));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -122,14 +122,11 @@ fn check_realm(settings: &Settings, stored: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The settings that go with a store, and the format of the remember token that goes with all of them.
+/// The settings that need a store, and whether the format of the remember token fits them.
 pub(crate) fn check_store(settings: &Settings, stored: bool) -> Result<RememberFormat, Error> {
     check_realm(settings, stored)?;
-    let needs_store = |name: &str| {
-        Error::setting(format!(
-            "{name}: it needs records of the logins; set a login_store"
-        ))
-    };
+    let needs_store =
+        |name: &str| Error::setting(format!("{name}: needs login records; set a login_store"));
     if let Some(timeouts) = settings.login_timeouts {
         timeouts.check()?;
         if !stored {
@@ -149,7 +146,7 @@ pub(crate) fn check_store(settings: &Settings, stored: bool) -> Result<RememberF
         }
         if max.count == 0 {
             return Err(Error::setting(
-                "max_logins: with none at all nobody could log in",
+                "max_logins: with a limit of zero nobody could log in",
             ));
         }
         if max.count > MaxLogins::MOST {

@@ -1,4 +1,4 @@
-//! What the rules go by, and the three presets.
+//! All settings, and the three presets.
 
 pub(crate) mod check;
 
@@ -23,22 +23,22 @@ use crate::session::{FlashMessage, SessionRefresh};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What happens to a session that comes from another browser or address than it was made for.
+/// What happens to a session that comes from a different browser or address than it was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionProtection {
     /// Nothing is compared.
     Off,
     /// The login is no longer fresh.
     Basic,
-    /// The login is over, on the server too where it has a record, and its remember token is deleted. In the `flask` preset a permanent session is only made
-    /// stale, as in Flask-Login.
+    /// The login ends, with its record on the server if it has one, and its remember token is deleted. In the `flask` preset a
+    /// permanent session is only made stale, as in Flask-Login.
     Strong,
 }
 
 impl FromStr for SessionProtection {
     type Err = Error;
 
-    /// Reads `basic`, `strong` or `off`. Flask-Login takes any other word for "off" without a sound; this refuses it.
+    /// Reads `basic`, `strong` or `off`. Flask-Login silently takes any other word for "off"; this refuses it.
     fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "off" => Ok(Self::Off),
@@ -59,23 +59,23 @@ impl TryFrom<&str> for SessionProtection {
     }
 }
 
-/// How those are answered who may not pass.
+/// How denied requests are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnswerAs {
-    /// As the request shows who is asking. The safe preset's.
+    /// In the form that suits the client, as its request shows. The safe preset's default.
     Negotiated,
     /// As a person: 303 to the login page.
     Page,
     /// As a program: 401 with problem+json.
     Api,
-    /// 302 to the login page, whoever is asking and by whatever method: Flask-Login's way, the `flask` preset's.
+    /// 302 to the login page for every client and method, as Flask-Login answers. The `flask` preset's default.
     Flask,
 }
 
-/// What a door reads of a body that is still to come when a request has been denied, and throws away without keeping it,
-/// before it answers. A client that is cut off while it sends loses the answer. Where the body is longer or slower, the
-/// door answers all the same and has the connection closed.
+/// How much a door reads, and throws away, of the body of a denied request before it answers. A client that is cut off while it
+/// sends loses the answer. If the body is longer or slower than this, the door answers all the same and has the connection
+/// closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discard {
     /// At most this many bytes.
@@ -88,7 +88,7 @@ pub(crate) type ClientAddress = Box<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sy
 pub(crate) type DenialHandler = Box<dyn Fn(&Parts) -> Response<String> + Send + Sync>;
 pub(crate) type Localize = Box<dyn Fn(&str) -> String + Send + Sync>;
 
-/// What becomes of the data of a visitor who logs in.
+/// What happens to a visitor's session data when they log in.
 pub(crate) enum AnonymousData {
     Keep,
     Drop { except: Vec<String> },
@@ -119,42 +119,42 @@ pub(crate) struct Settings {
     pub(crate) remember_format: Option<RememberFormat>,
     pub(crate) login_timeouts: Option<LoginTimeouts>,
     pub(crate) max_logins: Option<MaxLogins>,
-    /// What the rules go by at each request. The others go into the cookies and the rules for records.
+    /// The settings that the rules use at each request. The others go into the cookies and the rules for records.
     pub(crate) rules: RuleSettings,
 }
 
-/// The settings that the rules look at.
+/// The settings that the rules use at each request.
 pub(crate) struct RuleSettings {
-    /// Which users the logins are for; empty for a program with one kind of user.
+    /// The kind of user that the logins are for; empty for a program with one kind.
     pub(crate) realm: String,
     pub(crate) protection: SessionProtection,
-    /// Whether a permanent session is only made stale where strong protection would end it.
+    /// Whether strong protection only makes a permanent session stale, where it would end another.
     pub(crate) strong_spares_permanent: bool,
-    /// Whether strong protection leaves the application's values where it ends a login.
+    /// Whether strong protection keeps the application's values when it ends a login.
     pub(crate) strong_keeps_values: bool,
-    /// Whether a session that does not say which browser it was made for counts as one from elsewhere.
+    /// Whether a session that names no browser counts as one from elsewhere.
     pub(crate) unbound_is_foreign: bool,
     /// Whether a session without a login may be marked as fresh.
     pub(crate) confirms_nobody: bool,
     /// Whether remember tokens that are refreshed at each request go to everybody who is logged in, remembered or not.
     pub(crate) refreshes_everybody: bool,
-    /// Whether a login leaves the way back in the session, for a program that reads it afterwards.
+    /// Whether a login leaves the return address in the session, for a program that reads it afterwards.
     pub(crate) login_keeps_next: bool,
     /// Whether the loader finds users by the ids that sessions and remember tokens name.
     pub(crate) finds_by_id: bool,
-    /// Whether it finds users by what else a request proves.
+    /// Whether it finds users by something else in the request, such as an API key.
     pub(crate) finds_by_request: bool,
     /// Whether a visit keeps its events for the door.
     pub(crate) keeps_events: bool,
     pub(crate) identifier: SessionIdentifier,
     pub(crate) client_address: Option<ClientAddress>,
     pub(crate) trusted_proxies: usize,
-    /// By how much the clocks of the machines that share the logins may differ.
+    /// How much the clocks of the machines that share the logins may differ.
     pub(crate) clock_tolerance: Duration,
     pub(crate) fresh_within: Option<Duration>,
     /// Whether a fresh session without a time in it counts as fresh under an age rule.
     pub(crate) trust_fresh_flag: bool,
-    /// The verdict on a session without the digest that its user calls for.
+    /// The verdict on a session that lacks the digest of its user's auth hash.
     pub(crate) missing_auth_hash: AuthHash,
     pub(crate) anonymous_data: AnonymousData,
     /// The prefix of the public addresses, which a proxy strips.
@@ -171,7 +171,7 @@ pub(crate) struct RuleSettings {
     pub(crate) next_in_session: bool,
     pub(crate) next_field: String,
     pub(crate) next_origins: Origins,
-    /// Where pages may be from that open a WebSocket, besides this site.
+    /// The origins, besides this site, whose pages may open a WebSocket.
     pub(crate) websocket_origins: Origins,
     pub(crate) force_host: Option<String>,
 }
@@ -278,7 +278,7 @@ impl Settings {
         }
     }
 
-    /// The cookie of the values beside the login, where they are apart.
+    /// The cookie of the application's values, where the login has a cookie of its own.
     pub(crate) fn values_cookie(&self) -> Option<Attributes> {
         let apart = self.session_signature == SessionSignature::Sha256;
         apart.then(|| Attributes {
@@ -295,7 +295,7 @@ impl Settings {
         }
     }
 
-    /// Names without a prefix, cookies without Secure: what browsers take over plain HTTP.
+    /// Names without a prefix, cookies without Secure: browsers accept these over plain HTTP.
     pub(crate) fn plain_http(&mut self) {
         for cookie in [&mut self.session_cookie, &mut self.remember_cookie] {
             cookie.secure = false;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Rejection;
 
-/// A row by its input and system, and the values of some names. One that has none must not be found.
+/// A row by its input and system, and the values of some names. A name without a value must not be found.
 type Parsed = (
     &'static str,
     &'static str,
@@ -142,7 +142,7 @@ const PARSED: &[Parsed] = &[
     ),
 ];
 
-/// Rows that are a story rather than a header, by their input and system.
+/// Rows that tell a story rather than one header, by their input and system.
 const STORIES: &[(&str, &str, fn())] = &[
     (
         r"(header bytes: x=\xff; __Host-id=good)",
@@ -152,12 +152,12 @@ const STORIES: &[(&str, &str, fn())] = &[
     (
         r#""__Host-id=a; __Host-id=b""#,
         STANDARD,
-        of_two_values_under_a_host_prefix_those_that_are_good_must_agree,
+        valid_values_under_a_host_prefix_must_agree,
     ),
     (
         r#""id=victim; id=attacker""#,
         STANDARD,
-        of_several_values_one_valid_session_counts_and_two_do_not,
+        one_valid_session_among_several_values_counts_and_two_do_not,
     ),
     (
         "(two Cookie header fields: a=1 / __Host-id=tok)",
@@ -191,7 +191,7 @@ const STORIES: &[(&str, &str, fn())] = &[
     ),
 ];
 
-/// Input, system and why the row is not a case.
+/// Input, system, and why the row is not a case.
 const NOT_OURS: &[(&str, &str, &str)] = &[
     (
         "(sid valid but not in store)",
@@ -263,7 +263,7 @@ fn a_byte_beyond_ascii_does_not_take_the_good_cookie_with_it() {
     }
 }
 
-fn of_two_values_under_a_host_prefix_those_that_are_good_must_agree() {
+fn valid_values_under_a_host_prefix_must_agree() {
     let (manager, log) = logged(host_id());
     let good = session_cookie_of_login(&manager, "1");
     let other = session_cookie_of_login(&manager, "2");
@@ -288,7 +288,7 @@ fn of_two_values_under_a_host_prefix_those_that_are_good_must_agree() {
     }
 }
 
-fn of_several_values_one_valid_session_counts_and_two_do_not() {
+fn one_valid_session_among_several_values_counts_and_two_do_not() {
     let (manager, log) = logged(flask(FLASK_KEY).session_cookie(|cookie| cookie.name("id")));
     let victim = session_cookie_of_login(&manager, "victim");
     let attacker = session_cookie_of_login(&manager, "attacker");

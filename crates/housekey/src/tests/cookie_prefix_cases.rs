@@ -1,4 +1,4 @@
-//! `testdata/cookie_prefix.tsv`: which cookies browsers keep, and that no other is ever sent.
+//! `testdata/cookie_prefix.tsv`: which cookies browsers keep, and that no others are sent.
 
 use super::*;
 use crate::cookie::CookieSettings;

@@ -1,4 +1,5 @@
-//! Where the preset for Flask programs is as Flask-Login, and the `flask` preset is stricter; and what their door asks besides.
+//! Where the preset for Flask programs follows Flask-Login and the `flask` preset is stricter; and what else their door
+//! needs.
 
 use super::*;
 use crate::door::Incoming;
@@ -126,7 +127,7 @@ fn a_token_that_is_refreshed_at_each_request_goes_to_the_remembered_or_to_everyb
             assert_eq!(count, usize::from(always || goes_to_everybody), "{cookie}");
             assert_eq!(headers["vary"], "Cookie");
             assert_eq!(headers["cache-control"], "private, no-store");
-            // What was sent is not sent again, with whatever else comes.
+            // A cookie that was sent is not sent again with later changes.
             assert_eq!(sent(&visit).0, 0);
         }
     }
@@ -190,7 +191,7 @@ fn a_loader_that_finds_nobody_by_id_is_not_asked_and_ends_no_login() {
 }
 
 #[test]
-fn whoever_was_logged_in_can_be_the_current_user_without_being_loaded() {
+fn a_logged_in_user_can_be_the_current_user_without_being_loaded() {
     let keys = SecretKeys::flask(FLASK_KEY).unwrap();
     let nobody = |_: String| async { Ok::<_, BoxError>(None::<Member>) };
     let manager = LoginManager::flask_login(keys, nobody).build().unwrap();
@@ -205,7 +206,7 @@ fn whoever_was_logged_in_can_be_the_current_user_without_being_loaded() {
     visit.set_current_user(Arc::new(member("1"))).unwrap();
     let current = block_on(visit.current_user::<Member>(&parts)).unwrap();
     assert_eq!(current.unwrap().source, LoginSource::Session);
-    // The loader has the next word.
+    // The loader decides next.
     visit.forget_current_user();
     assert_eq!(who(&visit, &parts), None);
 }

@@ -180,7 +180,7 @@ fn literal(cell: &str) -> String {
     serde_json::from_str(cell).unwrap()
 }
 
-/// Every row must be a case or be named as none, and nothing else may.
+/// Every row must be a case or be listed as not one, and nothing else may be.
 fn account_for<K: Ord + Debug>(
     rows: impl IntoIterator<Item = K>,
     cases: impl IntoIterator<Item = K>,

@@ -11,7 +11,7 @@ use crate::records::MemoryLoginStore;
 use crate::session::{PERMANENT, keys};
 use crate::{Denied, ErrorKind, PendingRefusal, Scope};
 
-/// One request of a browser's, and what is asked of the visit in it.
+/// One request of a browser, and what happens in it.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Look,
@@ -25,11 +25,11 @@ enum Step {
     TakeFlashes,
     Put(&'static str),
     MakePermanent,
-    /// The browser forgets its session, and looks.
+    /// The browser forgets its session, and asks for the user.
     Closed,
     /// A request with another user agent.
     FromElsewhere,
-    /// A request so much later.
+    /// A request this much later.
     Later(u64),
     /// A request with a remember token that was tampered with.
     WithBrokenToken,
@@ -64,7 +64,7 @@ fn apply(kept: &mut BTreeMap<String, String>, outcome: &Outcome<'_>) {
 }
 
 impl Browser {
-    /// What came of a step, all but the session's cookies themselves.
+    /// The result of a step, except the session's cookies themselves.
     fn take(&mut self, manager: &LoginManager<Member>, clock: &AtomicU64, step: Step) -> String {
         let agent = match step {
             Step::FromElsewhere => "another",
@@ -141,7 +141,7 @@ impl Browser {
         )
     }
 
-    /// The session as the next request will bring it, without what is random.
+    /// The session that the next request will bring, without its random parts.
     fn session(&self, manager: &LoginManager<Member>) -> BTreeMap<String, String> {
         let mut session = match &self.home {
             Home::Map(kept) => kept.clone(),
@@ -179,7 +179,7 @@ fn manager_token_name(manager: &LoginManager<Member>) -> String {
     visit.shared().remember.attributes.name.clone()
 }
 
-/// What a step comes to, as the handler sees it.
+/// The result of a step, as the handler sees it.
 fn act(visit: &OpenVisit, parts: &Parts, step: Step) -> String {
     let login = Login::<Member>::new(visit.clone());
     let done = match step {
@@ -370,7 +370,7 @@ fn open_empty(manager: &LoginManager<Member>) -> OpenVisit {
 }
 
 #[test]
-fn what_nobody_changed_is_no_outcome_and_a_closed_visit_changes_no_more() {
+fn an_unchanged_session_is_not_in_the_outcome_and_a_closed_visit_changes_nothing_more() {
     let manager = safe().build().unwrap();
     let parts = request::<&str>(&[]);
     let visit = manager.visit(&parts.uri);
@@ -683,7 +683,7 @@ fn a_session_in_cookies_takes_only_what_can_be_read_again() {
         let elsewhere = visit.open_with(&parts, Incoming::new([])).unwrap();
         elsewhere.replace_session([value]).unwrap();
     }
-    // What a peer has put there may stay.
+    // Values that a peer has put there may stay.
     let visit = manager.visit(&"/".parse().unwrap());
     let signer = &visit.shared().session_cookie.main.signer;
     let json = format!(r#"{{"odd":{too_deep}}}"#);

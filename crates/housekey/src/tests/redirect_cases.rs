@@ -90,7 +90,7 @@ fn only_paths_of_this_site_are_followed_unless_origins_are_listed() {
 const DIFFERENT: &[(&str, &str)] = &[
     (
         "http://user:pass@testserver/",
-        "no user information, whoever listed it",
+        "no user information, even at a listed host",
     ),
     (
         "https://testserver:443/",
@@ -186,7 +186,7 @@ fn a_listed_origin_is_followed_through_the_manager() {
 }
 
 #[test]
-fn the_login_page_itself_is_no_way_back() {
+fn the_login_page_itself_is_not_an_address_to_return_to() {
     let manager = safe().login_view("/login").build().unwrap();
     for next in ["/login", "/login?next=%2Flogin", "/login#x"] {
         assert_eq!(location(&manager, next), None, "{next}");

@@ -70,7 +70,7 @@ async fn a_denial_leads_to_the_login_page_with_the_way_back(sites: Sites) {
 
 /// With strong protection, a Flask program discards a session without an identifier as soon as it asks for the user, so
 /// this session has one.
-async fn the_way_back_in_the_session_outlives_a_login_page_that_asks_who_is_there(sites: Sites) {
+async fn the_way_back_in_the_session_outlives_a_login_page_that_looks_up_the_user(sites: Sites) {
     for mode in ["off", "strong"] {
         let site = sites.flask_with(|builder| {
             builder
@@ -118,6 +118,6 @@ cases! {
     a_handler_of_the_application_answers_in_place_of_the_redirect_and_the_message,
     without_a_login_page_a_denial_is_401,
     a_denial_leads_to_the_login_page_with_the_way_back,
-    the_way_back_in_the_session_outlives_a_login_page_that_asks_who_is_there,
+    the_way_back_in_the_session_outlives_a_login_page_that_looks_up_the_user,
     parts_of_the_site_have_login_pages_of_their_own,
 }

@@ -17,7 +17,7 @@ fn site(sites: Sites) -> Site {
     ])
 }
 
-async fn a_route_that_needs_a_login_lets_in_whoever_has_one(sites: Sites) {
+async fn a_route_that_needs_a_login_lets_in_every_logged_in_user(sites: Sites) {
     let mut browser = site(sites).browser();
     for path in ["/protected", "/members"] {
         assert_eq!(browser.get(path).await.status, 401, "{path}");
@@ -46,6 +46,6 @@ async fn a_route_that_needs_a_fresh_login_lets_in_nobody_else(sites: Sites) {
 
 cases! {
     flask_login_login_test_case_guards:
-    a_route_that_needs_a_login_lets_in_whoever_has_one,
+    a_route_that_needs_a_login_lets_in_every_logged_in_user,
     a_route_that_needs_a_fresh_login_lets_in_nobody_else,
 }

@@ -10,9 +10,7 @@ async fn a_visitor_without_a_cookie_is_nobody(sites: Sites) {
     assert_eq!(sites.flask().browser().who().await, "nobody");
 }
 
-async fn who_logs_in_is_the_current_user_at_once_and_fresh_unless_it_is_said_otherwise(
-    sites: Sites,
-) {
+async fn a_user_who_logs_in_is_the_current_user_at_once_and_fresh_by_default(sites: Sites) {
     let site = site_that_asks_at_once(sites);
     for (how, expected) in [
         ("fresh", "mia, fresh, by Session"),
@@ -70,7 +68,7 @@ async fn a_request_can_prove_its_user_or_fail_to(sites: Sites) {
     }
 }
 
-async fn a_user_whom_the_request_proves_is_an_event(sites: Sites) {
+async fn a_user_proved_by_the_request_is_an_event(sites: Sites) {
     let site = sites.flask();
     site.browser().get_with("/who", &KEY_OF_MIA).await;
     let user_id = "mia".to_owned();
@@ -83,10 +81,10 @@ async fn a_user_whom_the_request_proves_is_an_event(sites: Sites) {
 cases! {
     flask_login_login_test_case_login:
     a_visitor_without_a_cookie_is_nobody,
-    who_logs_in_is_the_current_user_at_once_and_fresh_unless_it_is_said_otherwise,
+    a_user_who_logs_in_is_the_current_user_at_once_and_fresh_by_default,
     a_login_is_an_event_with_the_users_id,
     an_inactive_user_cannot_log_in_and_that_is_an_error,
     a_login_can_be_forced_and_ends_as_soon_as_somebody_asks_who_is_there,
     a_request_can_prove_its_user_or_fail_to,
-    a_user_whom_the_request_proves_is_an_event,
+    a_user_proved_by_the_request_is_an_event,
 }

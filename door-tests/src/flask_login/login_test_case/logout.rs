@@ -4,13 +4,13 @@ use super::site_that_asks_at_once;
 use crate::flask_login::{browser_with_session, logged_out};
 use crate::site::Sites;
 
-async fn who_logs_out_is_nobody_at_once(sites: Sites) {
+async fn a_user_who_logs_out_is_nobody_at_once(sites: Sites) {
     let mut browser = site_that_asks_at_once(sites).browser();
     let answer = browser.post("/at-once/and-out/mia", "").await;
     assert_eq!(answer.body, "nobody");
 }
 
-async fn a_logout_is_an_event_with_the_id_of_whoever_it_was(sites: Sites) {
+async fn a_logout_is_an_event_with_the_users_id(sites: Sites) {
     let site = sites.flask();
     let mut browser = site.browser_of("mia").await;
     site.events.take();
@@ -25,7 +25,7 @@ async fn logging_out_without_a_user_is_an_event_as_well(sites: Sites) {
     assert_eq!(site.events.take(), [logged_out(None)]);
 }
 
-async fn who_has_logged_out_stays_out_remembered_or_not(sites: Sites) {
+async fn a_user_who_has_logged_out_stays_out_remembered_or_not(sites: Sites) {
     let site = sites.flask();
     for how in ["", "&remember=true", "&remember_for=25200"] {
         let mut browser = site.browser();
@@ -40,8 +40,8 @@ async fn who_has_logged_out_stays_out_remembered_or_not(sites: Sites) {
 
 cases! {
     flask_login_login_test_case_logout:
-    who_logs_out_is_nobody_at_once,
-    a_logout_is_an_event_with_the_id_of_whoever_it_was,
+    a_user_who_logs_out_is_nobody_at_once,
+    a_logout_is_an_event_with_the_users_id,
     logging_out_without_a_user_is_an_event_as_well,
-    who_has_logged_out_stays_out_remembered_or_not,
+    a_user_who_has_logged_out_stays_out_remembered_or_not,
 }

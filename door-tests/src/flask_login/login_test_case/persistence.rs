@@ -13,7 +13,7 @@ async fn a_login_lasts_is_fresh_and_is_not_remembered(sites: Sites) {
     assert_eq!(browser.who().await, "nobody");
 }
 
-async fn a_user_whom_the_loader_does_not_know_is_logged_out_for_good(sites: Sites) {
+async fn a_user_unknown_to_the_loader_is_logged_out_for_good(sites: Sites) {
     let site = sites.flask();
     let mut browser = site.browser_of("mia").await;
     site.members.remove("mia");
@@ -46,7 +46,7 @@ async fn a_user_is_loaded_when_somebody_asks_and_not_before(sites: Sites) {
 cases! {
     flask_login_login_test_case_persistence:
     a_login_lasts_is_fresh_and_is_not_remembered,
-    a_user_whom_the_loader_does_not_know_is_logged_out_for_good,
+    a_user_unknown_to_the_loader_is_logged_out_for_good,
     looking_into_an_empty_session_does_not_write_it,
     a_user_is_loaded_when_somebody_asks_and_not_before,
 }

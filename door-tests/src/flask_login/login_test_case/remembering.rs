@@ -92,7 +92,7 @@ async fn using_a_token_does_not_lengthen_its_life(sites: Sites) {
     assert_eq!(answer.set_cookie("remember_token"), None);
 }
 
-async fn a_token_that_is_none_is_nobody_and_is_left_alone(sites: Sites) {
+async fn a_value_that_is_not_a_token_is_nobody_and_is_left_alone(sites: Sites) {
     let site = sites.flask();
     let mut browser = browser_with_session(&site, r#"{"_user_id":null}"#);
     browser.jar.put("remember_token", "foo");
@@ -108,5 +108,5 @@ cases! {
     a_duration_that_no_browser_keeps_is_an_error_at_the_start,
     a_login_with_a_duration_that_no_browser_keeps_is_an_error_and_no_login,
     using_a_token_does_not_lengthen_its_life,
-    a_token_that_is_none_is_nobody_and_is_left_alone,
+    a_value_that_is_not_a_token_is_nobody_and_is_left_alone,
 }

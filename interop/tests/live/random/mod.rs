@@ -76,7 +76,7 @@ fn settings(rules: Rules) -> Settings {
 }
 
 #[test]
-fn whatever_people_do_both_sides_do_as_the_model_says() {
+fn both_sides_follow_the_model_for_every_action() {
     let sites = sites();
     let mut config = ProptestConfig {
         failure_persistence: None,

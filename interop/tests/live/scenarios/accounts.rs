@@ -40,8 +40,8 @@ fn scrypt() -> Settings {
     Settings::new().with("PASSWORD_METHOD", "scrypt")
 }
 
-both_ways!(who_signed_up_here_signs_in_there, scrypt());
-async fn who_signed_up_here_signs_in_there(stage: &Stage) {
+both_ways!(a_user_who_signed_up_here_signs_in_there, scrypt());
+async fn a_user_who_signed_up_here_signs_in_there(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     let guess = [("id", &*mia.id), ("password", "a guess")];
     assert_eq!(

@@ -25,8 +25,8 @@ async fn a_login_that_is_fresh_here_opens_the_vault_there(stage: &Stage) {
     assert_eq!(browser.get(stage.there, "/vault").await.status, 200);
 }
 
-both_ways!(who_confirms_here_is_fresh_there);
-async fn who_confirms_here_is_fresh_there(stage: &Stage) {
+both_ways!(a_user_who_confirms_here_is_fresh_there);
+async fn a_user_who_confirms_here_is_fresh_there(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in_remembered(stage.here, &mia).await;
     browser.restart();

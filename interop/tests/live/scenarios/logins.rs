@@ -93,8 +93,8 @@ async fn somebody_else_who_logs_in_there_is_the_user_here(stage: &Stage) {
 
 // A login at Rust without "remember me" deletes the previous user's remember token. Flask-Login leaves it, and that user is
 // back when the session has gone: on both sides, since only the token is left then.
-both_ways!(who_is_back_when_somebody_else_logged_in_meanwhile);
-async fn who_is_back_when_somebody_else_logged_in_meanwhile(stage: &Stage) {
+both_ways!(a_user_comes_back_after_somebody_else_has_logged_in);
+async fn a_user_comes_back_after_somebody_else_has_logged_in(stage: &Stage) {
     let (mia, ben) = (stage.person("mia").await, stage.person("ben").await);
     let browser = stage.browser();
     browser.log_in_remembered(stage.here, &mia).await;

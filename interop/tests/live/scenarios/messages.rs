@@ -83,8 +83,8 @@ async fn a_login_message_waits_twice_only_if_flask_was_last(stage: &Stage) {
 }
 
 // Rust queues at most ten messages; the oldest go, including Flask's.
-both_ways!(of_many_messages_rust_keeps_the_last_ten);
-async fn of_many_messages_rust_keeps_the_last_ten(stage: &Stage) {
+both_ways!(rust_keeps_only_the_last_ten_messages);
+async fn rust_keeps_only_the_last_ten_messages(stage: &Stage) {
     let browser = stage.browser();
     for number in 1..=11 {
         let side = if number % 2 == 0 {

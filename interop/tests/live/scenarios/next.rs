@@ -4,8 +4,8 @@ use http::Method;
 
 use crate::harness::{Habit, Settings, Side, Stage, both_ways, play};
 
-both_ways!(who_is_denied_here_and_logs_in_there_is_led_back);
-async fn who_is_denied_here_and_logs_in_there_is_led_back(stage: &Stage) {
+both_ways!(a_visitor_denied_here_who_logs_in_there_is_led_back);
+async fn a_visitor_denied_here_who_logs_in_there_is_led_back(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     let wanted = "/members?q=a%20b&r=c+d";
     let denied = browser.get(stage.here, wanted).await;

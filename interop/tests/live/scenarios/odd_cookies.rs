@@ -25,7 +25,7 @@ async fn answers(stage: &Stage, side: Side, cookies: &str) -> (u16, bool) {
 
 // Of several cookies, Flask takes the first. Rust takes the only valid one, and none if two are valid.
 #[test]
-fn of_several_cookies_under_one_name_each_side_makes_its_own() {
+fn each_side_chooses_differently_among_several_cookies_of_one_name() {
     play(Settings::new(), Side::Flask, async |stage: &Stage| {
         let (mia, ben) = (stage.person("mia").await, stage.person("ben").await);
         let session = |key, id: &str| {

@@ -51,8 +51,8 @@ async fn another_address_makes_the_login_stale_on_both_sides(stage: &Stage) {
     }
 }
 
-both_ways!(who_confirms_here_after_a_move_is_fresh_there);
-async fn who_confirms_here_after_a_move_is_fresh_there(stage: &Stage) {
+both_ways!(a_user_who_confirms_here_after_a_move_is_fresh_there);
+async fn a_user_who_confirms_here_after_a_move_is_fresh_there(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.here, &mia).await;
     browser.move_to_address(2);

@@ -138,8 +138,8 @@ async fn a_key_outside_of_ascii_signs_the_same_on_both_sides(stage: &Stage) {
 
 // Flask-Login 0.6.3 gives every logged-in user a token; Rust refreshes the one that came (0.7's rule). In a mixed site, one
 // answer from Flask is enough to be remembered everywhere.
-both_ways!(flask_remembers_who_never_asked_for_it, refreshing());
-async fn flask_remembers_who_never_asked_for_it(stage: &Stage) {
+both_ways!(flask_remembers_users_who_never_asked_for_it, refreshing());
+async fn flask_remembers_users_who_never_asked_for_it(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.here, &mia).await;
     let by_here = browser.remembered_id();

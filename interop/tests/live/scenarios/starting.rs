@@ -3,7 +3,7 @@
 use crate::harness::{Habit, Side, refusal_to_start};
 
 #[test]
-fn what_is_missing_or_wrong_in_the_environment_is_said_in_a_line() {
+fn what_is_missing_or_wrong_in_the_environment_is_reported_in_a_line() {
     let right = [
         ("SECRET_KEY", "9f2c8d54b61e4bd9"),
         ("PORT", "4711"),

@@ -5,8 +5,8 @@ use crate::harness::{Side, Stage, both_ways};
 /// How often they try: either tab may be faster each time.
 const ROUNDS: usize = 10;
 
-both_ways!(two_tabs_read_at_once_and_both_know_who_is_there);
-async fn two_tabs_read_at_once_and_both_know_who_is_there(stage: &Stage) {
+both_ways!(two_tabs_read_at_once_and_both_know_the_user);
+async fn two_tabs_read_at_once_and_both_know_the_user(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in_remembered(stage.here, &mia).await;
     let tab = browser.tab();
@@ -27,8 +27,8 @@ async fn two_tabs_read_at_once_and_both_know_who_is_there(stage: &Stage) {
 }
 
 // The session is in the cookie, so the later answer wins, as with two requests to Flask.
-both_ways!(of_two_tabs_that_write_at_once_one_wins_and_nobody_is_logged_out);
-async fn of_two_tabs_that_write_at_once_one_wins_and_nobody_is_logged_out(stage: &Stage) {
+both_ways!(one_of_two_tabs_that_write_at_once_wins_and_nobody_is_logged_out);
+async fn one_of_two_tabs_that_write_at_once_wins_and_nobody_is_logged_out(stage: &Stage) {
     let (mia, browser) = (stage.person("mia").await, stage.browser());
     browser.log_in(stage.here, &mia).await;
     let tab = browser.tab();

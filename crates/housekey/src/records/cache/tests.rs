@@ -518,7 +518,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn in_whatever_order_things_happen_no_login_goes_on_that_is_known_to_have_ended(
+    fn no_order_of_events_lets_a_login_go_on_that_is_known_to_have_ended(
         events in events()
     ) {
         let mut world = World::new();

@@ -242,7 +242,7 @@ fn the_same_token_has_the_same_successors_until_the_login_is_changed_again() {
 }
 
 #[test]
-fn that_a_login_was_used_is_noted_once_a_step() {
+fn the_use_of_a_login_is_noted_once_a_step() {
     for (timeouts, step) in [
         (LoginTimeouts::EVERYDAY, 60 * 60),
         (LoginTimeouts::SENSITIVE, 3 * 60),
@@ -270,7 +270,7 @@ fn that_a_login_was_used_is_noted_once_a_step() {
 }
 
 #[test]
-fn that_a_login_is_in_use_is_noted_well_within_the_time_for_which_it_counts_as_such() {
+fn the_use_of_a_login_is_noted_well_within_the_time_that_it_counts_as_in_use() {
     for (timeouts, step) in [
         (LoginTimeouts::EVERYDAY, 5 * 60),
         (LoginTimeouts::SENSITIVE, 3 * 60),

@@ -2,9 +2,9 @@
 //! `testdata/session_store_django.tsv`, `store_conformance_scs.tsv`, `remember_spring.tsv`, `remember_devise.tsv`,
 //! `sessions_revocation_other.tsv` and `login_auth_django.tsv`.
 //!
-//! [`tables`] says of each row what becomes of it: a scenario that runs, a test elsewhere that shows it, or the reason
-//! why it is none. Rows of several suites that say the same have one scenario, in [`scenarios`]. Where housekey answers
-//! otherwise than the suite, the scenario asserts housekey's answer and says why.
+//! [`tables`] says for each row what becomes of it: a scenario that runs, a test elsewhere that shows it, or the reason why
+//! it is not a case. Rows of several suites that say the same have one scenario, in [`scenarios`]. If housekey answers
+//! differently from the suite, the scenario asserts housekey's answer and says why.
 
 mod scenarios;
 mod site;
@@ -64,7 +64,7 @@ impl Table {
         );
     }
 
-    /// Runs what runs; what a failure is about stands in front of it.
+    /// Runs the scenarios. A failure begins with the row that it belongs to.
     fn holds(&self) {
         let rows = self.rows();
         for (area, cases, verdict) in &self.groups {

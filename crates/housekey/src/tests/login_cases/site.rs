@@ -1,4 +1,4 @@
-//! A site with login records, its members, a clock, and browsers that come to it.
+//! A site with login records, its members, a clock, and browsers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,7 +20,7 @@ pub(super) const HOUR: u64 = 60 * MINUTE;
 pub(super) const DAY: u64 = 24 * HOUR;
 
 pub(super) const SESSION: &str = "__Host-session";
-/// Where the values are that go with the session.
+/// The name of the values' cookie.
 pub(super) const VALUES: &str = "__Host-session-values";
 pub(super) const TOKEN: &str = "__Host-remember_token";
 
@@ -50,8 +50,7 @@ impl User for Person {
     }
 }
 
-/// A memory store that can be away, that can say of an id that it is taken or of a record that it has changed, and that counts
-/// what it is told.
+/// A memory store that can fail, can report an id as taken or a record as changed, and records its calls.
 #[derive(Clone, Default)]
 pub(super) struct Shelf(Arc<Inner>);
 
@@ -70,7 +69,7 @@ impl Shelf {
         *self.0.away.lock().unwrap() = operations.to_vec();
     }
 
-    /// The next so many new records are said to have an id that there is.
+    /// The next so many new records are reported to have a taken id.
     pub(super) fn say_taken(&self, times: u64) {
         self.0.taken.store(times, Ordering::SeqCst);
     }
@@ -84,12 +83,12 @@ impl Shelf {
         self.0.store.len()
     }
 
-    /// What it was asked since the last time.
+    /// The questions since the last call.
     pub(super) fn asked(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.0.asked.lock().unwrap())
     }
 
-    /// What it was told to change since the last time.
+    /// The changes since the last call.
     pub(super) fn writes(&self) -> Vec<&'static str> {
         let mut asked = self.asked();
         asked.retain(|operation| !["load", "list_by_user"].contains(operation));
@@ -200,7 +199,7 @@ impl Site {
         Self::built(keys, LoginManager::new, |builder, _| set(builder))
     }
 
-    /// Flask's wire, without a store, as a peer makes it.
+    /// Flask's formats, without a store, as a peer makes them.
     pub(super) fn flask(set: impl FnOnce(Builder) -> Builder) -> Self {
         let keys = SecretKeys::flask(FLASK_KEY).unwrap();
         Self::built(keys, LoginManager::flask, |builder, _| set(builder))
@@ -266,7 +265,7 @@ impl Site {
         })
     }
 
-    /// What a builder says that is not to be built.
+    /// The error of a builder that does not build.
     pub(super) fn refused(set: impl FnOnce(Builder) -> Builder) -> String {
         let loader: Loader = Box::new(|_| ready(Ok(None)));
         let builder = LoginManager::new(SecretKeys::new(STRONG_KEY).unwrap(), loader);
@@ -314,7 +313,7 @@ impl Site {
         self.now.load(Ordering::SeqCst)
     }
 
-    /// The events since the last time.
+    /// The events since the last call.
     pub(super) fn events(&self) -> Vec<Event> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
@@ -332,7 +331,7 @@ impl Site {
         record
     }
 
-    /// Puts a record in the place of the one that is there.
+    /// Replaces the existing record.
     pub(super) fn rewrite(&self, record: LoginRecord) {
         let updated = block_on(self.shelf.0.store.update(&record)).unwrap();
         assert_eq!(updated, Updated::Done);
@@ -382,11 +381,11 @@ impl Around<'_> {
     }
 }
 
-/// A browser, as far as cookies go. A clone is a thief who has copied them all.
+/// A browser, reduced to its cookies. A clone is a thief who has copied them all.
 #[derive(Clone)]
 pub(super) struct Browser {
     pub(super) site: Site,
-    /// By name, the value and when it ends; `None` is with the browser.
+    /// By name: the value, and when it ends; `None` means with the browser.
     jar: BTreeMap<String, (String, Option<u64>)>,
     /// The `Set-Cookie` fields of the last answer.
     pub(super) sent: Vec<String>,
@@ -567,7 +566,7 @@ impl Browser {
         Some(&self.jar.get(name)?.0)
     }
 
-    /// When a cookie ends; `None` is with the browser.
+    /// When a cookie ends; `None` means with the browser.
     pub(super) fn expires(&self, name: &str) -> Option<u64> {
         self.jar[name].1
     }
@@ -584,7 +583,7 @@ impl Browser {
         self.jar.keys().map(String::as_str).collect()
     }
 
-    /// Ends, and with it the cookies that end with it.
+    /// Closes it, which ends the cookies without an expiry.
     pub(super) fn restart(&mut self) {
         self.jar.retain(|_, (_, expires)| expires.is_some());
     }

@@ -1,4 +1,4 @@
-//! Asking, and looking at the answer.
+//! Sends a request, and looks at the answer.
 
 use http::{Method, Response};
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::*;
 use crate::{Denied, Scope};
 
-/// A request that is about to be denied.
+/// A request to be denied.
 pub(super) struct Ask {
     pub(super) request: Parts,
 }
 
 impl Ask {
-    /// Without any header field.
+    /// Without header fields.
     pub(super) fn plainly() -> Self {
         Self {
             request: request::<&str>(&[]),
@@ -76,7 +76,7 @@ impl Ask {
     }
 }
 
-/// What was answered, with what goes to the browser besides.
+/// The answer, and what else goes to the browser.
 pub(super) struct Answer {
     pub(super) visit: OpenVisit,
     response: Response<String>,
@@ -108,7 +108,7 @@ impl Answer {
         assert_eq!(self.header("www-authenticate"), None);
     }
 
-    /// No redirect; a 401 with a scheme.
+    /// Not a redirect; a 401 has a scheme.
     pub(super) fn is_refusal(&self, status: u16) {
         assert_eq!((self.status(), self.header("location")), (status, None));
         assert!(self.header("cache-control").unwrap().contains("no-store"));
@@ -116,7 +116,7 @@ impl Answer {
         assert_eq!(self.header("www-authenticate"), scheme);
     }
 
-    /// A refusal for a program; gives its body.
+    /// A refusal for a program; returns its body.
     pub(super) fn is_problem(&self, status: u16) -> Value {
         self.is_refusal(status);
         assert_eq!(

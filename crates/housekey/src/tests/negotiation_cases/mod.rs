@@ -1,6 +1,6 @@
-//! `testdata/failure_negotiation.tsv`: how visitors who may not pass are answered, by the kind of client.
+//! `testdata/failure_negotiation.tsv`: how denied requests are answered, by the kind of client.
 //!
-//! Where a row states what another system does and the table's suggestions say better, the suggestion is asserted.
+//! If a row states what another system does, and the table suggests something better, the suggestion is asserted.
 
 mod ask;
 mod observed;
@@ -26,14 +26,14 @@ fn every_row_of_the_table_is_a_case_or_named() {
 }
 
 #[test]
-fn whoever_asks_gets_the_answer_of_the_table() {
+fn every_client_gets_the_answer_of_the_table() {
     for (system, request, case) in observed::CASES.iter().chain(suggested::CASES) {
         eprintln!("{system}: {request}");
         case();
     }
 }
 
-/// A manager as most sites have it.
+/// A manager like most sites'.
 fn with_login_page() -> LoginManagerBuilder<Member> {
     safe().login_view("/login").refresh_view("/confirm")
 }

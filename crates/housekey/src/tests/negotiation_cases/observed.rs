@@ -1,4 +1,4 @@
-//! What other systems answer.
+//! The answers of other systems.
 
 use http::{Response, StatusCode};
 
@@ -163,7 +163,7 @@ pub(super) const CASES: &[Case] = &[
             .of(manager, Denied::FreshLoginRequired { within: None })
             .is_problem(401);
     }),
-    // The routes' own word beats every header.
+    // The routes' own setting beats every header.
     (LARAVEL, "prefers-JSON middleware, Accept text/html", || {
         let manager = with_login_page().answer_as(AnswerAs::Api);
         Ask::page()
@@ -249,7 +249,7 @@ pub(super) const CASES: &[Case] = &[
     (CLEARANCE, "other, signed in", || {
         Ask::page().forbidden().is_refusal(403)
     }),
-    // ASP.NET says where the login page is all the same; only htmx is told here, which can follow.
+    // ASP.NET also names the login page; here only htmx gets it, because it can follow.
     (
         ASP_NET,
         "X-Requested-With: XMLHttpRequest (header or query), challenge",

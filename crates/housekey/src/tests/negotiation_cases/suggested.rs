@@ -1,4 +1,4 @@
-//! What the survey suggests, and housekey does.
+//! The survey's suggestions that housekey follows.
 
 use super::*;
 use crate::Denied;
@@ -55,7 +55,7 @@ pub(super) const CASES: &[Case] = &[
         for destination in ["image", "script", "style"] {
             let ask = || Ask::accepting("*/*").with("sec-fetch-dest", destination);
             ask().denied().is_problem(401);
-            // As browsers send it; an image may well be asked for with a wish for anything.
+            // As browsers send it; an image may accept anything.
             let as_browsers = ask()
                 .with("sec-fetch-mode", "no-cors")
                 .with("accept", "text/html");
@@ -91,7 +91,7 @@ pub(super) const CASES: &[Case] = &[
     (SUGGESTED, "authenticated, stale, html", || {
         Ask::page().stale().is_redirect("/confirm?next=%2Fmembers");
         let minute = Duration::from_secs(60);
-        // The age that was asked for; otherwise the one that the manager asks for.
+        // The age that the route asks for, or else the manager's.
         for (within, max_age) in [(Some(minute), 60), (None, 3600)] {
             let denied = Denied::FreshLoginRequired { within };
             let problem = Ask::accepting("application/json")
@@ -116,7 +116,7 @@ pub(super) const CASES: &[Case] = &[
                 .is_redirect("/login?next=%2Fmembers");
         },
     ),
-    // It asks for no JSON, so HTML wins however little it is wanted. On its own it asks for nothing that there is.
+    // It does not ask for JSON, so HTML wins with any weight. Alone, it asks for nothing that exists.
     (SUGGESTED, "Accept: application/json;q=0", || {
         Ask::accepting("application/json;q=0, text/html;q=0.1")
             .denied()

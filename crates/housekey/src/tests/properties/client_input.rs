@@ -1,4 +1,4 @@
-//! Whatever a client puts into its headers: there is an answer, and nobody is logged in.
+//! Anything that a client puts into its headers gets an answer, and logs nobody in.
 
 use http::{Method, StatusCode};
 

@@ -1,4 +1,4 @@
-//! One bit, anywhere: the cookie counts for nothing.
+//! A cookie with any one bit changed does not count.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn a_flipped_bit_anywhere_in_a_compressed_session_makes_it_invalid() {
     every_flipped_bit_is_nobody(manager, &compressed);
 }
 
-/// The values of the safe preset's session, alone: a changed cookie holds none.
+/// Only the values of the safe preset's session: a changed cookie holds none.
 #[test]
 fn a_flipped_bit_anywhere_in_the_cookie_of_values_makes_it_invalid() {
     let manager = safe_manager();

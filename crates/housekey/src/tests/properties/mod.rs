@@ -1,4 +1,4 @@
-//! What must hold for every input: sessions survive, and nothing that a client sends does more than count for nothing.
+//! What must hold for every input: sessions survive, and no invalid input has an effect.
 //!
 //! That no stored password hash panics is proved in `password`, beside its parsers.
 
@@ -58,7 +58,7 @@ fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(texts).prop_map(str::to_owned)
 }
 
-/// Keys, among them such as are odd in JSON, in Python or in Flask's tagging.
+/// Keys, some of them unusual in JSON, in Python or in Flask's tagging.
 fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         one_of(&[
@@ -92,8 +92,7 @@ fn object(map: BTreeMap<String, Value>) -> Value {
     Value::Object(map.into_iter().collect())
 }
 
-/// `name=value` of the session's cookies that go to the browser with this response: of the login, and of the values where
-/// they are apart.
+/// `name=value` of the session's cookies in this response: that of the login, and that of the values if they are separate.
 fn session_pair(visit: &OpenVisit) -> Option<String> {
     let sent = set_cookies(visit);
     let names = visit.visit().shared().session_cookie.names();

@@ -1,4 +1,4 @@
-//! Whatever is given as `next`: no user is led to another site.
+//! No value of `next` leads a user to another site.
 
 use url::Url;
 
@@ -29,7 +29,7 @@ fn winding_path() -> impl Strategy<Value = String> {
     vec(piece, 0..7).prop_map(|pieces| format!("/{}", pieces.concat()))
 }
 
-/// Wherever `next` is given, a browser stays on this site or goes to the listed one, and goes where was checked.
+/// With any `next`, a browser stays on this site or goes to the listed one, and goes where the check said.
 fn stays(next: &str) -> Result<(), TestCaseError> {
     static MANAGER: OnceLock<LoginManager<Member>> = OnceLock::new();
     let manager = MANAGER.get_or_init(|| {
@@ -98,7 +98,7 @@ fn resolved(path: &str) -> String {
 }
 
 proptest! {
-    /// As the browser resolves the address, and as a proxy does that decodes it first.
+    /// As the browser resolves the address, and as a proxy does after decoding it.
     #[test]
     fn no_next_leads_out_of_a_prefix(next in prop_oneof![path_below_app(), next(), winding_path()]) {
         static MANAGER: OnceLock<LoginManager<Member>> = OnceLock::new();

@@ -34,7 +34,7 @@ proptest! {
     }
 }
 
-/// What an application may do with a session.
+/// The operations of an application on a session.
 #[derive(Clone, Debug)]
 enum Act {
     Insert(u8, usize),
@@ -63,7 +63,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn perform(visit: &OpenVisit, act: &Act) {
     let login = Login::new(visit.clone());
-    // Each of these says by itself when it does not fit, and then changes nothing.
+    // Each of these reports when it does not fit, and then changes nothing.
     let _ = match act {
         Act::Insert(key, size) => visit.session().insert(&key.to_string(), &noise(*size)),
         Act::Fill(spare) => {
@@ -90,7 +90,7 @@ fn perform(visit: &OpenVisit, act: &Act) {
 
 proptest! {
     #[test]
-    fn whatever_was_accepted_can_be_sent(requests in vec(vec(act(), 0..6), 1..4)) {
+    fn every_accepted_session_can_be_sent(requests in vec(vec(act(), 0..6), 1..4)) {
         for manager in [safe_manager(), &managers()[2], flask_manager()] {
             let mut jar = BTreeMap::new();
             for acts in &requests {
@@ -112,7 +112,7 @@ proptest! {
     }
 }
 
-/// Stores the longest text that there is room for, less `spare` characters.
+/// Stores the longest text that fits, less `spare` characters.
 fn fill(visit: &OpenVisit, spare: usize) {
     let session = visit.session();
     let (mut fits, mut too_long) = (0, 4096);

@@ -1,4 +1,4 @@
-//! Whatever a holder of the key has signed: an answer.
+//! Anything that a holder of the key has signed gets an answer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -99,7 +99,7 @@ proptest! {
             visit.deny(&request, Denied::LoginRequired, &Scope::new());
             visit.flash().take().unwrap();
             session.insert("added", &1).unwrap();
-            // What goes back can be read again, beside what the browser keeps.
+            // The cookies in the answer can be read again, together with those that the browser keeps.
             let Some(pair) = session_pair(&visit) else {
                 prop_assert!(false, "a changed session was not sent");
                 return Ok(());
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn a_payload_that_is_signed_but_no_session_is_an_empty_one(
+    fn a_signed_payload_that_is_not_a_session_is_an_empty_one(
         payload in r"\.?[A-Za-z0-9_.-]{0,40}",
         bytes in vec(any::<u8>(), 0..40),
     ) {

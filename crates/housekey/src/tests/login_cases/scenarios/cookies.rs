@@ -94,7 +94,7 @@ pub(in super::super) fn a_cookie_is_deleted_as_it_was_set() {
     }
 }
 
-pub(in super::super) fn who_has_nothing_is_sent_nothing_to_delete() {
+pub(in super::super) fn a_browser_without_cookies_is_sent_nothing_to_delete() {
     let site = Site::new();
     for cookie in [None, Some("mycookie")] {
         let mut browser = site.browser();
@@ -110,7 +110,7 @@ pub(in super::super) fn who_has_nothing_is_sent_nothing_to_delete() {
     }
 }
 
-pub(in super::super) fn a_logout_is_not_cached_whoever_it_is() {
+pub(in super::super) fn a_logout_is_not_cached_whether_or_not_anybody_was_logged_in() {
     let site = Site::new();
     for mut browser in [site.browser(), site.browser_of("mia")] {
         browser.log_out();

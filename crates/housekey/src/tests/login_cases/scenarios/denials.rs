@@ -28,12 +28,12 @@ pub(in super::super) fn a_person_is_sent_to_the_login_page_with_the_way_back() {
     );
 }
 
-/// Django makes it a whole URL. Here it is a path, wherever the login page is: what follows it must check it anyway, and
-/// a program behind a proxy does not know its own host.
+/// Django makes it a whole URL. Here it is a path, wherever the login page is: it must be checked anyway before it is
+/// followed, and a program behind a proxy does not know its own host.
 pub(in super::super) fn a_login_page_elsewhere_gets_a_path_too() {
     let sent = sent_from("/rand", "http://remote.example.com/login");
     assert_eq!(sent, "http://remote.example.com/login?next=%2Frand");
-    // Of a page that has a way back already there is one afterwards.
+    // A login page that already has a return address still has one afterwards.
     let sent = sent_from(
         "/rand",
         "http://remote.example.com/login/?next=/default/&a=b",
@@ -43,7 +43,7 @@ pub(in super::super) fn a_login_page_elsewhere_gets_a_path_too() {
     assert_eq!(both, "https://a.example/?next=https%3A%2F%2Fb.example%2Fy");
 }
 
-pub(in super::super) fn a_login_page_that_is_no_address_is_refused_at_the_start() {
+pub(in super::super) fn a_login_page_that_is_not_an_address_is_refused_at_the_start() {
     for view in ["https:///login/", "", "login", "//evil.example/"] {
         let message = Site::refused(|builder| builder.login_view(view));
         assert!(message.starts_with("login_view"), "{message}");
@@ -92,8 +92,8 @@ pub(in super::super) fn the_nearest_login_page_counts() {
     }
 }
 
-/// Django's other flavour sends them to the login page, which sends them back.
-pub(in super::super) fn who_is_logged_in_and_lacks_the_right_is_not_sent_to_the_login_page() {
+/// Django's other variant sends them to the login page, which sends them back.
+pub(in super::super) fn a_user_who_lacks_the_right_is_not_sent_to_the_login_page() {
     let site = Site::with(|builder| builder.login_view("/login"));
     let mut browser = site.browser_of("mia");
     browser.send(Method::GET, "/admin", &[PAGE], |asking| {
@@ -105,7 +105,7 @@ pub(in super::super) fn who_is_logged_in_and_lacks_the_right_is_not_sent_to_the_
     assert_eq!(browser.who(), "mia, fresh");
 }
 
-/// Where `next` leads after a login, `/home` being the application's own choice.
+/// Where `next` leads after a login, if the application's own choice is `/home`.
 fn after_login(set: impl FnOnce(Builder) -> Builder, target: &str, field: Option<&str>) -> String {
     let site = Site::with(|builder| set(builder.login_view("/login")));
     let mut browser = site.browser();
@@ -135,8 +135,8 @@ pub(in super::super) fn a_way_back_that_leads_away_is_not_followed() {
     }
 }
 
-/// Django follows addresses of the host that the request names, and relative paths. Here paths that begin with `/` are
-/// followed, and the origins that the settings name.
+/// Django follows addresses of the request's host, and relative paths. Here only paths that begin with `/` and the listed
+/// origins are followed.
 pub(in super::super) fn a_way_back_that_leads_here_is_followed() {
     for good in [
         "/view/?param=http://example.com",
@@ -182,14 +182,14 @@ pub(in super::super) fn the_requests_own_way_back_comes_before_the_applications(
     assert_eq!(after_login(|it| it, "/login?next=/a", Some("/b")), "/b");
 }
 
-/// Django raises an error at the loop. Here such a way back is none.
-pub(in super::super) fn the_login_page_is_no_way_back() {
+/// Django raises an error at the loop. Here such a return address is dropped.
+pub(in super::super) fn the_login_page_is_not_an_address_to_return_to() {
     for next in ["/login", "/login?bla=2", "/login#top"] {
         assert_eq!(after_login(|it| it, "/login", Some(next)), "/home");
     }
 }
 
-/// A site that keeps the way back in the session.
+/// A site that keeps the return address in the session.
 fn in_session() -> Site {
     Site::with(|builder| builder.login_view("/login").next_in_session())
 }
@@ -220,7 +220,7 @@ pub(in super::super) fn a_way_back_in_the_session_is_used_once() {
     }
 }
 
-/// An attacker who can set a cookie cannot write the way back in it.
+/// An attacker who can set a cookie cannot write the return address in it.
 pub(in super::super) fn a_way_back_in_a_cookie_is_checked_like_any_other() {
     let site = in_session();
     for target in ["//evil.example/a", "https://evil.example/"] {
@@ -228,7 +228,7 @@ pub(in super::super) fn a_way_back_in_a_cookie_is_checked_like_any_other() {
         browser.ask(|asking| {
             let next = asking.visit.session().insert("next", target);
             assert!(next.is_err(), "the key is the login's");
-            // As a Flask peer with the same key could have written it.
+            // As a Flask peer with the same key could write it.
             asking
                 .visit
                 .with(|view| view.session.set_text("next", target));
@@ -264,7 +264,7 @@ pub(in super::super) fn only_pages_that_a_person_can_open_are_ways_back() {
     }
 }
 
-pub(in super::super) fn a_form_that_was_denied_is_no_way_back() {
+pub(in super::super) fn a_denied_form_is_not_an_address_to_return_to() {
     let site = Site::with(|builder| builder.login_view("/login").answer_as(AnswerAs::Page));
     let mut browser = site.browser();
     browser.send(Method::POST, "/transfer?to=eve", &[PAGE], |asking| {

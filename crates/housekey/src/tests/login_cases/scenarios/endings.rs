@@ -1,4 +1,4 @@
-//! How logins end, what ends them, and which of them.
+//! What ends logins, how, and which ones.
 
 use super::*;
 use crate::{EndReason, ErrorKind, LoginWatch};
@@ -232,7 +232,7 @@ pub(in super::super) fn a_login_without_a_digest_is_over_once_the_user_has_an_au
     assert!(browser.who().starts_with("eve"));
 }
 
-pub(in super::super) fn who_is_gone_or_suspended_is_logged_out_cleanly() {
+pub(in super::super) fn a_user_who_is_gone_or_suspended_is_logged_out_cleanly() {
     type Change = fn(&Site);
     let changes: [(Change, EndReason); 2] = [
         (|site| site.remove("mia"), EndReason::UserGone),
@@ -283,7 +283,7 @@ pub(in super::super) fn logging_out_everywhere_is_two_calls() {
     assert_eq!(site.shelf.len(), 0);
 }
 
-/// Laravel asks for the password there and then. Here a login is asked for that is fresh.
+/// Laravel asks for the password at once. Here the route asks for a fresh login.
 pub(in super::super) fn ending_others_needs_a_fresh_login() {
     let site = Site::new();
     let mut other = site.browser_of("mia");

@@ -26,7 +26,7 @@ pub(in super::super) fn a_login_is_fresh_for_as_long_as_the_settings_say() {
     assert_eq!(remembered.who(), "mia", "they have proved themselves never");
 }
 
-pub(in super::super) fn who_logs_in_after_a_reset_is_fresh() {
+pub(in super::super) fn a_login_after_a_reset_is_fresh() {
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     site.set_stamp("mia", "after a reset");
@@ -63,7 +63,7 @@ pub(in super::super) fn a_stale_login_is_sent_to_prove_itself_or_told_so() {
     }
 }
 
-pub(in super::super) fn who_has_too_many_logins_is_refused() {
+pub(in super::super) fn a_user_with_too_many_logins_is_refused() {
     let site = Site::with(|builder| builder.max_logins(1, WhenFull::Refuse));
     let mut browser = site.browser_of("mia");
     browser.log_in("mia");

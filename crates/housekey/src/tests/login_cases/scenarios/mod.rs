@@ -1,4 +1,4 @@
-//! What the rows say, by what it is about.
+//! The scenarios of the rows, by topic.
 
 use super::site::*;
 use super::site::{FLASK_KEY, STRONG_KEY};

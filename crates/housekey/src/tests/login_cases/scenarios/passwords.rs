@@ -4,7 +4,7 @@ use crate::Passwords;
 
 const BCRYPT: &str = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
 
-/// The cheapest there is.
+/// The cheapest possible.
 fn cheap() -> Passwords {
     Passwords::new().argon2id(8, 1, 1).unwrap()
 }
@@ -27,7 +27,7 @@ pub(in super::super) fn only_the_very_password_is_right() {
     }
 }
 
-/// How long it takes is shown by the test of the hashing itself.
+/// The tests of the hashing itself show how long it takes.
 pub(in super::super) fn nobody_and_no_password_is_never_right() {
     for stored in [None, Some(""), Some("!"), Some("!x7Qm"), Some(BCRYPT)] {
         for password in ["", "!", "!x7Qm", "any", BCRYPT] {
@@ -65,7 +65,7 @@ pub(in super::super) fn a_hash_that_nobody_can_read_is_found_beforehand() {
     assert!(cheap().check_stored(&stored).is_ok());
 }
 
-/// A table that was hashed by bcrypt is argon2id's once everybody has logged in.
+/// A table of bcrypt hashes becomes argon2id once everybody has logged in.
 pub(in super::super) fn a_bcrypt_hash_is_right_and_is_to_be_replaced() {
     let stored = "$2b$04$r192effzYBrhZVaudN.TQ.zLQv/kUBKWdjNLnIOthyn8JUvSl70SC";
     let passwords = cheap();

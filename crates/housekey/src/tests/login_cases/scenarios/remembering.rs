@@ -70,7 +70,7 @@ pub(in super::super) fn every_login_has_a_token_of_its_own() {
 }
 
 /// Devise keeps the time of the first login. Here a login is a new one, with a token that ends later.
-pub(in super::super) fn who_logs_in_again_is_remembered_from_then() {
+pub(in super::super) fn a_user_who_logs_in_again_is_remembered_from_then() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");
     site.pass(10 * DAY);
@@ -79,9 +79,9 @@ pub(in super::super) fn who_logs_in_again_is_remembered_from_then() {
     assert_eq!(site.record_of("mia").created_at, NOW + 10 * DAY);
 }
 
-/// Phoenix goes on remembering. Here, a login without "remember me" is not remembered, as on a machine that another person
-/// used before.
-pub(in super::super) fn who_does_not_ask_for_it_is_not_remembered() {
+/// Phoenix goes on remembering. Here a login without "remember me" is not remembered, because another person may have used
+/// the machine before.
+pub(in super::super) fn a_user_who_does_not_ask_for_it_is_not_remembered() {
     let site = Site::new();
     for (remember, names) in [(false, &[SESSION][..]), (true, &[TOKEN, SESSION])] {
         for mut browser in [site.browser(), site.remembered_browser_of("mia")] {
@@ -132,7 +132,7 @@ pub(in super::super) fn a_token_that_was_used_and_comes_again_ends_its_login() {
     }
 }
 
-pub(in super::super) fn a_token_of_a_login_that_is_over_is_no_theft() {
+pub(in super::super) fn a_token_of_an_ended_login_is_not_a_theft() {
     let site = Site::new();
     let mut browser = site.remembered_browser_of("mia");
     browser.restart();
@@ -156,7 +156,7 @@ pub(in super::super) fn a_token_of_a_login_that_is_over_is_no_theft() {
 pub(in super::super) fn a_token_ends_when_it_was_said_to_whatever_the_browser_keeps() {
     let keys = || SecretKeys::new(STRONG_KEY).unwrap();
     let three_days = |builder: Builder| builder.remember_duration(seconds(3 * DAY));
-    // What the settings say later is for later tokens.
+    // A later setting applies to later tokens.
     let five_days = |builder: Builder| builder.remember_duration(seconds(5 * DAY));
     let stored = Site::with(three_days);
     let stateless = Site::without_store(three_days);
@@ -220,7 +220,7 @@ pub(in super::super) fn a_token_in_the_cookie_alone_can_be_sent_again_with_each_
     }
 }
 
-pub(in super::super) fn a_token_of_one_kind_of_user_is_none_of_another() {
+pub(in super::super) fn a_token_of_one_kind_of_user_does_not_count_for_another() {
     let members = Site::new();
     let keys = SecretKeys::new(STRONG_KEY).unwrap();
     let staff = members.restarted_with_store(keys, |builder| {
@@ -236,7 +236,7 @@ pub(in super::super) fn a_token_of_one_kind_of_user_is_none_of_another() {
     assert_eq!(browser.at(&members).who(), "mia, remembered");
 }
 
-pub(in super::super) fn who_was_remembered_must_prove_themselves_for_what_needs_it() {
+pub(in super::super) fn a_remembered_user_must_prove_themselves_for_what_needs_it() {
     let site = Site::with(|builder| builder.refresh_view("/prove-it"));
     let mut browser = site.remembered_browser_of("mia");
     browser.restart();

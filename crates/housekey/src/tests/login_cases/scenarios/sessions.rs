@@ -57,9 +57,9 @@ pub(in super::super) fn clearing_takes_the_values_and_leaves_the_login() {
     assert_eq!(browser.who(), "mia, fresh");
 }
 
-/// Rodauth's replay of a session that was emptied and not logged out works for ever: the row stays. Here no handler can
-/// take the login out of the session but by logging out, which takes the record too.
-pub(in super::super) fn there_is_no_way_out_past_the_record() {
+/// In Rodauth, a replayed session that was emptied but not logged out works for ever, because the row stays. Here a handler
+/// can remove the login from the session only by logging out, which deletes the record too.
+pub(in super::super) fn a_session_cannot_be_logged_out_without_its_record() {
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     let mut copy = browser.clone();
@@ -104,7 +104,7 @@ pub(in super::super) fn what_nobody_here_signed_is_an_empty_session_and_no_error
         let rejected = Event::SessionRejected {
             reason: Rejection::BadSignature,
         };
-        // An empty value is none.
+        // An empty value does not count.
         let is_said = site.events().contains(&rejected);
         assert_eq!(is_said, !value.is_empty(), "{value}");
         assert!(site.shelf.asked().is_empty(), "{value}");
@@ -113,7 +113,7 @@ pub(in super::super) fn what_nobody_here_signed_is_an_empty_session_and_no_error
 }
 
 /// Neither what the browser sent nor what a handler writes becomes the number or the secret of a login.
-pub(in super::super) fn which_login_it_is_is_nobody_elses_choice() {
+pub(in super::super) fn nobody_else_chooses_which_login_it_is() {
     let site = Site::new();
     let mut browser = site.browser();
     browser.plant(SESSION, "1");
@@ -207,7 +207,7 @@ pub(in super::super) fn an_unchanged_session_is_sent_again_when_it_is_due() {
     stranger.who();
     assert!(stranger.sent.is_empty(), "there is nothing to send again");
 
-    // With a store its record says how long a login lives, and the values alone are sent again.
+    // With a store its record says how long a login lives, and only the values are sent again.
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     browser.put("cart", "one");
@@ -216,7 +216,7 @@ pub(in super::super) fn an_unchanged_session_is_sent_again_when_it_is_due() {
     assert!(browser.set(SESSION).is_none() && browser.set(VALUES).is_some());
 }
 
-pub(in super::super) fn who_opens_a_request_again_finds_the_same_session() {
+pub(in super::super) fn a_request_that_is_opened_again_has_the_same_session() {
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     site.shelf.asked();
@@ -258,7 +258,7 @@ pub(in super::super) fn what_an_anonymous_visitor_had_goes_at_a_login() {
     assert_eq!(browser.read("cart").as_deref(), Some("one"));
 }
 
-pub(in super::super) fn who_logs_in_again_keeps_their_values_and_gets_another_secret() {
+pub(in super::super) fn a_user_who_logs_in_again_keeps_their_values_and_gets_another_secret() {
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     browser.put("cart", "one");
@@ -268,7 +268,7 @@ pub(in super::super) fn who_logs_in_again_keeps_their_values_and_gets_another_se
     assert_eq!(copy.who(), "nobody");
 }
 
-pub(in super::super) fn who_logs_in_after_somebody_else_has_nothing_of_theirs() {
+pub(in super::super) fn a_user_who_logs_in_after_another_gets_nothing_of_theirs() {
     let site = Site::with(|builder| builder.keep_at_login(["cart"]));
     let mut browser = site.browser_of("ben");
     browser.put("cart", "ben's");

@@ -14,7 +14,8 @@ fn record() -> LoginRecord {
     }
 }
 
-/// scs writes over whatever is there, and a session that was ended meanwhile is back. Here only what is there can change.
+/// scs writes over any existing record, so a session that was ended meanwhile comes back. Here only an existing record can
+/// change.
 pub(in super::super) fn a_store_keeps_changes_and_forgets_and_brings_nothing_back() {
     let store = MemoryLoginStore::new();
     let record = record();
@@ -50,7 +51,7 @@ pub(in super::super) fn a_store_keeps_changes_and_forgets_and_brings_nothing_bac
         assert!(store.delete(&record.id).await.unwrap());
         assert!(
             !store.delete(&record.id).await.unwrap(),
-            "which is no error"
+            "a second deletion is not an error"
         );
         assert_eq!(store.load(&record.id, NOW).await.unwrap(), None);
         assert_eq!(store.update(&loaded).await.unwrap(), Updated::Gone);
@@ -124,8 +125,8 @@ pub(in super::super) fn a_login_is_in_the_list_of_its_user_until_it_is_over() {
     assert_eq!(site.logins_of("mia").len(), 1);
 }
 
-/// scs answers with an error, at each request. Here such a login is over, and the next one is whole.
-pub(in super::super) fn a_record_that_nobody_can_read_is_no_login() {
+/// scs answers with an error at each request. Here such a login is over, and the next one works.
+pub(in super::super) fn an_unreadable_record_is_not_a_login() {
     for data in ["", "{}", "null", "\u{0}", "[1]"] {
         let site = Site::new();
         let mut browser = site.remembered_browser_of("mia");
@@ -148,7 +149,7 @@ pub(in super::super) fn a_record_that_nobody_can_read_is_no_login() {
     }
 }
 
-/// Numbers are random, so that none is ever taken. A store that says so is believed all the same.
+/// Numbers are random, so none is ever taken. The rules still believe a store that says so.
 pub(in super::super) fn a_number_that_is_taken_is_nobody_elses_login() {
     let site = Site::new();
     site.shelf.say_taken(1);
@@ -232,7 +233,7 @@ pub(in super::super) fn a_store_that_fails_is_an_error_and_logs_nobody_out() {
         site.shelf.fail(&[]);
         assert_eq!(browser.who(), "mia, fresh", "{operation}");
     }
-    // That a use cannot be noted is an error too.
+    // A use that cannot be noted is an error too.
     site.pass(2 * HOUR);
     site.shelf.fail(&["touch"]);
     assert_eq!(browser.why_not(), ErrorKind::StoreFailed);
@@ -240,7 +241,7 @@ pub(in super::super) fn a_store_that_fails_is_an_error_and_logs_nobody_out() {
     assert_eq!(browser.why_not(), ErrorKind::StoreFailed);
     site.shelf.fail(&[]);
     assert_eq!(browser.who(), "mia");
-    // Nor is a token used up whose successor was never received.
+    // Nor is a token used up if its successor was never received.
     browser.restart();
     site.shelf.fail(&["update"]);
     assert_eq!(browser.why_not(), ErrorKind::StoreFailed);
@@ -248,7 +249,7 @@ pub(in super::super) fn a_store_that_fails_is_an_error_and_logs_nobody_out() {
     assert_eq!(browser.who(), "mia, remembered");
 }
 
-/// As a copy of the records that lags behind says it. A request must come to its end all the same.
+/// As a copy of the records that lags behind would answer. The request must end all the same.
 #[test]
 fn a_store_in_which_somebody_else_is_always_first_is_an_error() {
     let site = Site::new();

@@ -15,7 +15,7 @@ fn with_timeouts_of(site: &Site, idle: u64, absolute: u64) -> Site {
     site.restarted_with_store(keys, |builder| builder.login_timeouts(timeouts))
 }
 
-/// What the events say about the end. An expired record does not exist any more, so its end has no reason.
+/// What the events say about the end. An expired record no longer exists, so its end has no reason.
 fn reason(site: &Site) -> Option<EndReason> {
     site.events().into_iter().find_map(|event| match event {
         Event::LoginEnded { reason, .. } => Some(reason),
@@ -46,7 +46,7 @@ pub(in super::super) fn a_login_that_nobody_uses_ends() {
     assert_eq!(reason(&site), Some(EndReason::RecordGone));
     assert!(browser.names().is_empty());
 
-    // Settings that have become shorter count for the logins that there are.
+    // Shorter settings apply to existing logins.
     let site = Site::new();
     let mut browser = site.browser_of("mia");
     let shorter = with_timeouts_of(&site, 50, DAY);
@@ -98,7 +98,7 @@ pub(in super::super) fn either_timeout_can_be_the_only_one_that_comes() {
     assert_eq!(reason(&site), Some(EndReason::RecordGone));
 }
 
-/// Others can do without any timeout, or cut what browsers would not keep.
+/// Other systems can do without any timeout, or limit what browsers would not keep.
 pub(in super::super) fn no_duration_is_endless_or_none_at_all() {
     let timeouts = |idle, absolute| LoginTimeouts::new(seconds(idle), seconds(absolute));
     type Set = Box<dyn FnOnce(Builder) -> Builder>;
@@ -120,7 +120,7 @@ pub(in super::super) fn no_duration_is_endless_or_none_at_all() {
         ),
         (
             with(|it, _| it.login_timeouts(LoginTimeouts::SENSITIVE)),
-            "login_timeouts: it needs",
+            "login_timeouts: needs",
         ),
         (
             with(|it, _| it.session_lifetime(seconds(401 * DAY))),
@@ -170,7 +170,7 @@ pub(in super::super) fn use_is_noted_once_in_a_step() {
 
 /// Devise has a header for requests that must not count. Here, requests that do not ask for the user do not count, and
 /// neither does a watch.
-pub(in super::super) fn who_does_not_ask_uses_nothing() {
+pub(in super::super) fn a_request_that_does_not_look_up_the_user_uses_nothing() {
     let site = with_timeouts(HOUR, DAY);
     let mut browser = site.browser_of("mia");
     let watch = browser.ask(|asking| {
@@ -249,7 +249,7 @@ pub(in super::super) fn the_way_back_after_a_timeout_is_the_page() {
     );
 }
 
-pub(in super::super) fn who_logs_out_too_late_has_logged_out() {
+pub(in super::super) fn a_user_who_logs_out_too_late_has_logged_out() {
     let site = with_timeouts(HOUR, DAY);
     let mut browser = site.browser_of("mia");
     site.pass(2 * HOUR);

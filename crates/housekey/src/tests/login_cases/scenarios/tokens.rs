@@ -1,4 +1,4 @@
-//! What remember tokens are made of, and what is none.
+//! What remember tokens consist of, and what is not one.
 
 use super::*;
 use crate::records::secret::LoginSecret;
@@ -6,7 +6,7 @@ use crate::signing::base64_encode;
 use crate::signing::timed::TimedSigner;
 use crate::{ErrorKind, Rejection, RememberFormat};
 
-/// Signs whatever it is given as a remember token of the safe preset.
+/// Signs any text as a remember token of the safe preset.
 fn signed(purpose: &str, payload: &str) -> String {
     let keys = SecretKeys::new(STRONG_KEY).unwrap();
     TimedSigner::new(keys.for_purpose(&["housekey", purpose, TOKEN]), 60).sign(payload, NOW)
@@ -25,7 +25,7 @@ fn leads_nowhere(site: &Site, value: &str, reason: Rejection) {
     assert!(site.shelf.asked().is_empty(), "{value}");
 }
 
-pub(in super::super) fn a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing() {
+pub(in super::super) fn a_value_that_is_not_a_token_is_nobodys_and_asks_the_store_nothing() {
     let site = Site::new();
     let remembered = site.remembered_browser_of("mia");
     let token = remembered.cookie(TOKEN).unwrap();
@@ -65,7 +65,7 @@ pub(in super::super) fn a_value_that_is_no_token_is_nobodys_and_asks_the_store_n
         let value = signed("rotating remember token", &payload);
         leads_nowhere(&site, &value, Rejection::BadPayload);
     }
-    // Good in form, and of no login: the store is asked, and knows none.
+    // Well-formed, but of no login: the store is asked, and knows none.
     let mut browser = site.browser();
     browser.plant(
         TOKEN,
@@ -76,7 +76,7 @@ pub(in super::super) fn a_value_that_is_no_token_is_nobodys_and_asks_the_store_n
     assert_eq!(site.shelf.asked(), ["load"]);
 }
 
-pub(in super::super) fn a_token_without_a_readable_end_is_none() {
+pub(in super::super) fn a_token_without_a_readable_end_does_not_count() {
     let site = Site::without_store(|builder| builder);
     let id = base64_encode(b"mia");
     for payload in [
@@ -99,7 +99,7 @@ pub(in super::super) fn a_token_without_a_readable_end_is_none() {
 
 /// The token of a login with a store names the user and the login; one without a store names the user, the auth hash and
 /// the lifetime.
-pub(in super::super) fn a_token_says_who_and_shows_no_secret_of_theirs() {
+pub(in super::super) fn a_token_names_its_user_and_shows_no_secret_of_theirs() {
     let start = format!("{}~", base64_encode(b"mia"));
     for site in [Site::new(), Site::without_store(|builder| builder)] {
         let browser = site.remembered_browser_of("mia");
@@ -116,7 +116,7 @@ pub(in super::super) fn a_token_says_who_and_shows_no_secret_of_theirs() {
     assert!(!parts[1].is_empty());
 }
 
-pub(in super::super) fn a_token_under_another_auth_hash_is_none() {
+pub(in super::super) fn a_token_under_another_auth_hash_does_not_count() {
     for (site, comes_back) in [
         (Site::new(), false),
         (Site::without_store(|builder| builder), true),
@@ -127,7 +127,7 @@ pub(in super::super) fn a_token_under_another_auth_hash_is_none() {
         site.set_stamp("mia", "123");
         assert_eq!(browser.who(), "nobody");
         assert!(browser.names().is_empty());
-        // A record that was ended stays so, whatever becomes of the hash.
+        // An ended record stays ended, even if the hash changes back.
         site.set_stamp("mia", "stamp of mia");
         assert_eq!(copy.who() != "nobody", comes_back);
     }

@@ -92,7 +92,7 @@ pub(in super::super) fn login_auth_django() -> Table {
             (
                 "login redirect",
                 &["LOGIN_URL=https:///login/"],
-                Runs(denials::a_login_page_that_is_no_address_is_refused_at_the_start),
+                Runs(denials::a_login_page_that_is_not_an_address_is_refused_at_the_start),
             ),
             (
                 "already authenticated",
@@ -108,7 +108,7 @@ pub(in super::super) fn login_auth_django() -> Table {
             (
                 "already authenticated",
                 &["LOGIN_REDIRECT_URL is the login page (also with ?bla=2)"],
-                Runs(denials::the_login_page_is_no_way_back),
+                Runs(denials::the_login_page_is_not_an_address_to_return_to),
             ),
             (
                 "already authenticated",
@@ -116,7 +116,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                     "authenticated but lacking permission, redirect flavour",
                     "authenticated but lacking permission, raise flavour",
                 ],
-                Runs(denials::who_is_logged_in_and_lacks_the_right_is_not_sent_to_the_login_page),
+                Runs(denials::a_user_who_lacks_the_right_is_not_sent_to_the_login_page),
             ),
             (
                 "already authenticated",
@@ -141,7 +141,7 @@ pub(in super::super) fn login_auth_django() -> Table {
             (
                 "logout",
                 &["POST logout (anonymous too)"],
-                Runs(cookies::a_logout_is_not_cached_whoever_it_is),
+                Runs(cookies::a_logout_is_not_cached_whether_or_not_anybody_was_logged_in),
             ),
             (
                 "password change",
@@ -184,7 +184,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                 &["routes marked login_not_required", "unmarked routes"],
                 ShownBy(
                     "../door-tests/src/behaviour/extractors.rs",
-                    "guards_let_in_whom_they_say_and_leave_unknown_paths_alone",
+                    "guards_let_in_the_right_users_and_leave_unknown_paths_alone",
                 ),
             ),
             (
@@ -209,7 +209,7 @@ pub(in super::super) fn login_auth_django() -> Table {
                 "credentials",
                 &["authenticate with {} / only username / only password"],
                 NotOurs(
-                    "what a login form must contain is the application's own; `Passwords` hashes for whoever asks",
+                    "the application decides what a login form must contain; `Passwords` hashes for every caller",
                 ),
             ),
             (

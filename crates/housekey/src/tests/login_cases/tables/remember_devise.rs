@@ -24,7 +24,7 @@ pub(in super::super) fn remember_devise() -> Table {
             (
                 "remember cookie",
                 &["serialize"],
-                Runs(tokens::a_token_says_who_and_shows_no_secret_of_theirs),
+                Runs(tokens::a_token_names_its_user_and_shows_no_secret_of_theirs),
             ),
             (
                 "remember cookie",
@@ -48,17 +48,17 @@ pub(in super::super) fn remember_devise() -> Table {
             (
                 "remember cookie",
                 &[r#"timestamp "2013""#, "timestamp missing"],
-                Runs(tokens::a_token_without_a_readable_end_is_none),
+                Runs(tokens::a_token_without_a_readable_end_does_not_count),
             ),
             (
                 "remember cookie",
                 &[r#"unknown id [0], "123", now"#],
-                Runs(endings::who_is_gone_or_suspended_is_logged_out_cleanly),
+                Runs(endings::a_user_who_is_gone_or_suspended_is_logged_out_cleanly),
             ),
             (
                 "remember cookie",
                 &[r#"right user, token "123""#],
-                Runs(tokens::a_token_under_another_auth_hash_is_none),
+                Runs(tokens::a_token_under_another_auth_hash_does_not_count),
             ),
             (
                 "remember model",
@@ -78,13 +78,13 @@ pub(in super::super) fn remember_devise() -> Table {
                 ],
                 ShownBy(
                     "housekey-axum/tests/csrf_cases.rs",
-                    "the_headers_decide_who_may_post",
+                    "the_headers_decide_which_pages_may_post",
                 ),
             ),
             (
                 "remember flow",
                 &["sign in remember_me=true"],
-                Runs(remembering::who_does_not_ask_for_it_is_not_remembered),
+                Runs(remembering::a_user_who_does_not_ask_for_it_is_not_remembered),
             ),
             (
                 "remember flow",
@@ -97,7 +97,7 @@ pub(in super::super) fn remember_devise() -> Table {
             (
                 "remember flow",
                 &["extend_remember_period=true, sign in again after 10 days"],
-                Runs(remembering::who_logs_in_again_is_remembered_from_then),
+                Runs(remembering::a_user_who_logs_in_again_is_remembered_from_then),
             ),
             (
                 "remember flow",
@@ -112,7 +112,7 @@ pub(in super::super) fn remember_devise() -> Table {
             (
                 "remember flow",
                 &["remember cookie of scope user on scope admin"],
-                Runs(remembering::a_token_of_one_kind_of_user_is_none_of_another),
+                Runs(remembering::a_token_of_one_kind_of_user_does_not_count_for_another),
             ),
             (
                 "remember flow",
@@ -136,7 +136,7 @@ pub(in super::super) fn remember_devise() -> Table {
                     "devise.skip_timeoutable set",
                     "expired session visits the sign-in page",
                 ],
-                Runs(timeouts::who_does_not_ask_uses_nothing),
+                Runs(timeouts::a_request_that_does_not_look_up_the_user_uses_nothing),
             ),
             (
                 "idle timeout",
@@ -172,7 +172,7 @@ pub(in super::super) fn remember_devise() -> Table {
             (
                 "idle timeout",
                 &["timeout then sign-out request"],
-                Runs(timeouts::who_logs_out_too_late_has_logged_out),
+                Runs(timeouts::a_user_who_logs_out_too_late_has_logged_out),
             ),
             (
                 "idle timeout",

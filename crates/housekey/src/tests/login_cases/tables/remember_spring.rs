@@ -13,7 +13,7 @@ pub(in super::super) fn remember_spring() -> Table {
             (
                 "persistent token",
                 &["cookie tokens [series, token, extra] (3 parts)"],
-                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
+                Runs(tokens::a_value_that_is_not_a_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "cookie handling",
@@ -21,12 +21,12 @@ pub(in super::super) fn remember_spring() -> Table {
                     r#"cookie "nonBase64CookieValue%""#,
                     "wrong number of tokens",
                 ],
-                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
+                Runs(tokens::a_value_that_is_not_a_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "persistent token",
                 &["[series, token], no row for series"],
-                Runs(remembering::a_token_of_a_login_that_is_over_is_no_theft),
+                Runs(remembering::a_token_of_an_ended_login_is_not_a_theft),
             ),
             (
                 "persistent token",
@@ -94,12 +94,12 @@ pub(in super::super) fn remember_spring() -> Table {
             (
                 "cookie handling",
                 &[r#"no cookie at all / only an unrelated cookie "mycookie""#],
-                Runs(cookies::who_has_nothing_is_sent_nothing_to_delete),
+                Runs(cookies::a_browser_without_cookies_is_sent_nothing_to_delete),
             ),
             (
                 "concurrency filter",
                 &["no HTTP session"],
-                Runs(cookies::who_has_nothing_is_sent_nothing_to_delete),
+                Runs(cookies::a_browser_without_cookies_is_sent_nothing_to_delete),
             ),
             (
                 "cookie handling",
@@ -107,7 +107,7 @@ pub(in super::super) fn remember_spring() -> Table {
                     "valid cookie, user not found",
                     "valid cookie, account locked/disabled",
                 ],
-                Runs(endings::who_is_gone_or_suspended_is_logged_out_cleanly),
+                Runs(endings::a_user_who_is_gone_or_suspended_is_logged_out_cleanly),
             ),
             (
                 "cookie handling",
@@ -127,12 +127,12 @@ pub(in super::super) fn remember_spring() -> Table {
                 &[
                     r#"loginSuccess: no parameter / "true" / other name "true" / "false" / alwaysRemember"#,
                 ],
-                Runs(remembering::who_does_not_ask_for_it_is_not_remembered),
+                Runs(remembering::a_user_who_does_not_ask_for_it_is_not_remembered),
             ),
             (
                 "stateless token",
                 &[r#"parameter "false" or absent"#],
-                Runs(remembering::who_does_not_ask_for_it_is_not_remembered),
+                Runs(remembering::a_user_who_does_not_ask_for_it_is_not_remembered),
             ),
             (
                 "cookie handling",
@@ -142,7 +142,7 @@ pub(in super::super) fn remember_spring() -> Table {
             (
                 "stateless token",
                 &[r#"base64("username:NOT_A_NUMBER:signature")"#],
-                Runs(tokens::a_token_without_a_readable_end_is_none),
+                Runs(tokens::a_token_without_a_readable_end_does_not_count),
             ),
             (
                 "stateless token",
@@ -168,7 +168,7 @@ pub(in super::super) fn remember_spring() -> Table {
                     "max 1, the only session is the current one, reject mode",
                     "max 1, another session, reject mode",
                 ],
-                Runs(fresh_and_limited::who_has_too_many_logins_is_refused),
+                Runs(fresh_and_limited::a_user_with_too_many_logins_is_refused),
             ),
             (
                 "concurrency control",

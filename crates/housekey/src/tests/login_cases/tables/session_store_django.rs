@@ -56,12 +56,12 @@ pub(in super::super) fn session_store_django() -> Table {
                     r#"session key "12345678" (8 chars)"#,
                     "assign session.session_key = x",
                 ],
-                Runs(sessions::which_login_it_is_is_nobody_elses_choice),
+                Runs(sessions::nobody_else_chooses_which_login_it_is),
             ),
             (
                 "file",
                 &[r#"session key "a\b\c""#, r#"session key "a/b/c""#],
-                Runs(sessions::which_login_it_is_is_nobody_elses_choice),
+                Runs(sessions::nobody_else_chooses_which_login_it_is),
             ),
             (
                 "all backends",
@@ -174,7 +174,7 @@ pub(in super::super) fn session_store_django() -> Table {
             (
                 "middleware",
                 &["flush of an empty session, no cookie sent"],
-                Runs(cookies::who_has_nothing_is_sent_nothing_to_delete),
+                Runs(cookies::a_browser_without_cookies_is_sent_nothing_to_delete),
             ),
             (
                 "middleware",
@@ -190,7 +190,7 @@ pub(in super::super) fn session_store_django() -> Table {
                 "base store",
                 &["set_test_cookie; test_cookie_worked; delete_test_cookie"],
                 NotOurs(
-                    "a test cookie is no part of a login; a page that wants to know writes a value and reads it back",
+                    "a test cookie is not part of a login; a page that wants to know writes a value and reads it back",
                 ),
             ),
         ],

@@ -34,7 +34,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "active sessions",
                 &["clear_session without logout, replay cookie"],
-                Runs(sessions::there_is_no_way_out_past_the_record),
+                Runs(sessions::a_session_cannot_be_logged_out_without_its_record),
             ),
             (
                 "active sessions",
@@ -151,12 +151,12 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                     "remember, drop session cookie, load_memory",
                     "remembered session hits require_password_authentication; wrong then right password",
                 ],
-                Runs(remembering::who_was_remembered_must_prove_themselves_for_what_needs_it),
+                Runs(remembering::a_remembered_user_must_prove_themselves_for_what_needs_it),
             ),
             (
                 "sudo / grace",
                 &["after login via remember"],
-                Runs(remembering::who_was_remembered_must_prove_themselves_for_what_needs_it),
+                Runs(remembering::a_remembered_user_must_prove_themselves_for_what_needs_it),
             ),
             (
                 "remember",
@@ -176,12 +176,12 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "remember",
                 &["stored key truncated by 1 char; row missing; account closed"],
-                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
+                Runs(tokens::a_value_that_is_not_a_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "authboss remember",
                 &[r#"cookie "a"; cookie base64("hello") without separator"#],
-                Runs(tokens::a_value_that_is_no_token_is_nobodys_and_asks_the_store_nothing),
+                Runs(tokens::a_value_that_is_not_a_token_is_nobodys_and_asks_the_store_nothing),
             ),
             (
                 "remember",
@@ -193,17 +193,17 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "remember",
                 &["account not open"],
-                Runs(endings::who_is_gone_or_suspended_is_logged_out_cleanly),
+                Runs(endings::a_user_who_is_gone_or_suspended_is_logged_out_cleanly),
             ),
             (
                 "input",
                 &["account row gone during session"],
-                Runs(endings::who_is_gone_or_suspended_is_logged_out_cleanly),
+                Runs(endings::a_user_who_is_gone_or_suspended_is_logged_out_cleanly),
             ),
             (
                 "flask-security",
                 &["user deleted during session"],
-                Runs(endings::who_is_gone_or_suspended_is_logged_out_cleanly),
+                Runs(endings::a_user_who_is_gone_or_suspended_is_logged_out_cleanly),
             ),
             (
                 "session expiration (no DB)",
@@ -271,7 +271,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "sudo / grace",
                 &["directly after password reset"],
-                Runs(fresh_and_limited::who_logs_in_after_a_reset_is_fresh),
+                Runs(fresh_and_limited::a_login_after_a_reset_is_fresh),
             ),
             (
                 "return-to",
@@ -281,7 +281,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "return-to",
                 &["POST protected, login"],
-                Runs(denials::a_form_that_was_denied_is_no_way_back),
+                Runs(denials::a_denied_form_is_not_an_address_to_return_to),
             ),
             (
                 "return-to",
@@ -333,12 +333,12 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "phoenix",
                 &["re-authentication as the same user"],
-                Runs(sessions::who_logs_in_again_keeps_their_values_and_gets_another_secret),
+                Runs(sessions::a_user_who_logs_in_again_keeps_their_values_and_gets_another_secret),
             ),
             (
                 "phoenix",
                 &["re-authentication as another user"],
-                Runs(sessions::who_logs_in_after_somebody_else_has_nothing_of_theirs),
+                Runs(sessions::a_user_who_logs_in_after_another_gets_nothing_of_theirs),
             ),
             (
                 "phoenix",
@@ -348,7 +348,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "phoenix",
                 &["remembered earlier, log in again without the parameter"],
-                Runs(remembering::who_does_not_ask_for_it_is_not_remembered),
+                Runs(remembering::a_user_who_does_not_ask_for_it_is_not_remembered),
             ),
             (
                 "phoenix",
@@ -405,7 +405,7 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
             (
                 "laravel AuthenticateSession",
                 &["viaRemember, recaller cookie with wrong password hash"],
-                Runs(tokens::a_token_under_another_auth_hash_is_none),
+                Runs(tokens::a_token_under_another_auth_hash_does_not_count),
             ),
             (
                 "laravel AuthenticateSession",
@@ -468,13 +468,13 @@ pub(in super::super) fn sessions_revocation_other() -> Table {
                 "better-auth",
                 &["GET with deferSessionRefresh"],
                 NotOurs(
-                    "asking who is there is use, by whatever method; what must not count does not ask",
+                    "looking up the user is use, with every method; a request that must not count does not look up the user",
                 ),
             ),
             (
                 "better-auth",
                 &["update-session tries core fields / userId"],
-                Runs(sessions::which_login_it_is_is_nobody_elses_choice),
+                Runs(sessions::nobody_else_chooses_which_login_it_is),
             ),
             (
                 "better-auth",

@@ -77,7 +77,7 @@ pub(in super::super) fn store_conformance_scs() -> Table {
                     "Load existing token",
                     "Load when context already has session data",
                 ],
-                Runs(sessions::who_opens_a_request_again_finds_the_same_session),
+                Runs(sessions::a_request_that_is_opened_again_has_the_same_session),
             ),
             (
                 "load",
@@ -87,7 +87,7 @@ pub(in super::super) fn store_conformance_scs() -> Table {
             (
                 "load",
                 &[r#"Load, stored bytes "" (undecodable)"#],
-                Runs(stores::a_record_that_nobody_can_read_is_no_login),
+                Runs(stores::an_unreadable_record_is_not_a_login),
             ),
             (
                 "load",
