@@ -38,6 +38,7 @@ check(client.post("/sign-in?next=/logins", data={"password": "correct horse"}).l
 check(client.post("/sign-in?next=//evil.example", data={"password": "correct horse"}).location, "/")
 check(client.get("/about").text, "Open to everybody.")
 app.config["HOUSEKEY_REQUIRE_LOGIN"] = False
+test_the_second_step()
 stepping = app.test_client()
 check(stepping.get("/second-step").status_code, 401)
 for typed, status in [("wrong é", 401), (None, 302)]:

@@ -53,8 +53,8 @@ impl Asset {
     }
 }
 
-/// The address of an asset, for templates. It changes with the content, so that browsers may keep what they have.
-pub(crate) fn url(name: &str) -> Option<String> {
+/// The address of an asset below the root of the site, for templates. It changes with the content, so that browsers may keep what they have.
+pub(crate) fn path(name: &str) -> Option<String> {
     Asset::find(name).map(|asset| format!("/static/{name}?v={}", asset.version()))
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::middleware::Next;
@@ -14,7 +14,7 @@ use minijinja::context;
 use minijinja::value::Value;
 use serde_json::json;
 
-use crate::templates;
+use crate::templates::Templates;
 
 /// What a handler's `?` can meet.
 #[derive(Debug)]
@@ -144,7 +144,11 @@ fn described(status: StatusCode, (heading, text): (&str, &str)) -> Value {
 
 /// Gives every refusal the look of the site, whoever made it: a handler, axum, tower-http or housekey. It asks
 /// nobody who is there, so it works when the database does not.
-pub(crate) async fn in_our_look(request: Request, next: Next) -> Response {
+pub(crate) async fn in_our_look(
+    State(templates): State<Templates>,
+    request: Request,
+    next: Next,
+) -> Response {
     let for_script = request.uri().path().starts_with("/api/");
     let response = next.run(request).await;
     let status = response.status();
@@ -160,7 +164,7 @@ pub(crate) async fn in_our_look(request: Request, next: Next) -> Response {
     let ours = if for_script {
         problem(status, said)
     } else {
-        page(status, said)
+        page(&templates, status, said)
     };
     let (mut parts, _bare) = response.into_parts();
     let (ours, body) = ours.into_parts();
@@ -176,8 +180,8 @@ fn content_type(response: &Response) -> &str {
         .unwrap_or_default()
 }
 
-fn page(status: StatusCode, said: (&str, &str)) -> Response {
-    match templates::render("error.html", described(status, said)) {
+fn page(templates: &Templates, status: StatusCode, said: (&str, &str)) -> Response {
+    match templates.render("error.html", described(status, said)) {
         Ok(page) => ([(CACHE_CONTROL, "no-store")], page).into_response(),
         Err(error) => AppError::from(error).into_response(),
     }

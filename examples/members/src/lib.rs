@@ -17,6 +17,7 @@ mod moments;
 mod options;
 mod pages;
 mod private;
+mod root;
 mod rules;
 mod secret_key;
 mod security_headers;
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRef};
 use axum::http::{Request, StatusCode};
-use axum::middleware::{from_fn, map_request, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_request, map_response};
 use axum::routing::{get, post};
 use axum::{Router, body::Body};
 use housekey_axum::{
@@ -48,6 +49,8 @@ use database::Database;
 use login_store::Store;
 use members::{Member, Members};
 pub use options::{Command, Options, Timeouts};
+use root::Root;
+use templates::Templates;
 
 /// How often the records of logins that are long over are deleted. They count for nothing before as well.
 const PURGE: Duration = Duration::from_secs(10 * 60);
@@ -58,6 +61,8 @@ struct App {
     members: Members,
     timeouts: LoginTimeouts,
     closing: Closing,
+    root: Root,
+    templates: Templates,
 }
 
 /// Opens the data folder, made if need be, and builds the site on it.
@@ -67,10 +72,14 @@ struct App {
 /// to do.
 pub async fn app(options: &Options, closing: &Closing) -> Result<Router, BoxError> {
     let (members, manager) = open(options).await?;
+    let root = Root::new(&options.mounted_at);
+    let templates = Templates::new(&root);
     let app = App {
         members,
         timeouts: options.timeouts.into(),
         closing: closing.clone(),
+        root: root.clone(),
+        templates: templates.clone(),
     };
     let (purging, seen_by) = (manager.clone(), manager.clone());
     tokio::spawn(async move { purging.purge_logins(|| tokio::time::sleep(PURGE)).await });
@@ -110,7 +119,8 @@ pub async fn app(options: &Options, closing: &Closing) -> Result<Router, BoxErro
         .route("/static/{name}", get(assets::serve))
         .with_state(app);
 
-    Ok(around(site, options.https, seen_by))
+    let site = around(site, options.https, templates, seen_by);
+    Ok(root.mount(site))
 }
 
 /// The data folder: the members, and who of them is signed in.
@@ -131,7 +141,11 @@ async fn login_manager(
     store: Store<'_>,
     options: &Options,
 ) -> Result<LoginManager<Member>, BoxError> {
+    let root = Root::new(&options.mounted_at);
     let manager = LoginManager::new(keys, members.clone())
+        .mounted_at(root.as_str())
+        .session_cookie(|cookie| cookie.name(root.cookie("session")))
+        .remember_cookie(|cookie| cookie.name(root.cookie("remember_token")))
         .login_view("/sign-in")
         .login_message("Please sign in to see that page.")
         .refresh_view("/sign-in")
@@ -165,7 +179,12 @@ fn note_address(manager: &LoginManager<Member>, request: Request<Body>) -> Reque
 }
 
 /// What holds for every request. The last layer is the outermost: it sees the request first and the response last.
-fn around(site: Router, https: bool, manager: LoginManager<Member>) -> Router {
+fn around(
+    site: Router,
+    https: bool,
+    templates: Templates,
+    manager: LoginManager<Member>,
+) -> Router {
     let site = site
         .layer(DefaultBodyLimit::max(forms::MAX_BYTES))
         .layer(CsrfLayer::new())
@@ -173,7 +192,7 @@ fn around(site: Router, https: bool, manager: LoginManager<Member>) -> Router {
             StatusCode::SERVICE_UNAVAILABLE,
             Duration::from_secs(20),
         ))
-        .layer(from_fn(errors::in_our_look))
+        .layer(from_fn_with_state(templates, errors::in_our_look))
         .layer(map_response(security_headers::add));
     let site = if https {
         site.layer(map_response(security_headers::add_hsts))

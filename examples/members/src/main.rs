@@ -49,7 +49,11 @@ async fn serve(options: &Options) -> Result<(), BoxError> {
         )
     })?;
     tracing::info!(
-        url = format!("http://{}/", listener.local_addr()?),
+        url = format!(
+            "http://{}{}/",
+            listener.local_addr()?,
+            options.mounted_at.trim_end_matches('/')
+        ),
         "open for visitors"
     );
 

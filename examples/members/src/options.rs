@@ -71,6 +71,18 @@ pub struct Options {
     )]
     pub max_logins: u16,
 
+    /// The path that all addresses of the site begin with, for instance /club, where other sites share the host
+    ///
+    /// The proxy may strip it or pass it on. The cookies get names of their own, such as __Host-club-session.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "MEMBERS_MOUNTED_AT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub mounted_at: String,
+
     /// The site is reached over HTTPS, through a proxy in front of it
     ///
     /// Cookies become Secure, browsers are told to insist on HTTPS, and the last entry of X-Forwarded-For is taken

@@ -1,19 +1,21 @@
 //! The page renderer. `Page` is an extractor; `current_user` and the flashed messages are simply there in every
 //! template it renders.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, State};
 use axum::http::Uri;
 use axum::response::Html;
 use housekey_axum::{CurrentUser, Flash};
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 
+use crate::App;
 use crate::assets;
 use crate::ended;
 use crate::errors::AppError;
 use crate::members::Member;
+use crate::root::Root;
 
 /// Compiled into the program, so that there is one file to install.
 const SOURCES: [(&str, &str); 9] = [
@@ -31,32 +33,49 @@ const SOURCES: [(&str, &str); 9] = [
     ("error.html", include_str!("../templates/error.html")),
 ];
 
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    // A form that is shown for the first time has no `errors`: `errors.username` is then undefined, not a mistake.
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.add_function("asset", |name: &str| match assets::url(name) {
-        Some(url) => Ok(Value::from_safe_string(url)),
-        None => Err(Error::new(
-            ErrorKind::InvalidOperation,
-            format!("no asset is named {name}"),
-        )),
-    });
-    for (name, source) in SOURCES {
-        // A name that ends in .html is what turns escaping on.
-        environment
-            .add_template(name, source)
-            .expect("a test compiles every template");
+/// The templates of a site. In each, `root` is what its addresses begin with: `{{ root }}/sign-in`.
+#[derive(Clone)]
+pub(crate) struct Templates(Arc<Environment<'static>>);
+
+impl Templates {
+    pub(crate) fn new(root: &Root) -> Templates {
+        let mut environment = Environment::new();
+        // A form that is shown for the first time has no `errors`: `errors.username` is then undefined, not a mistake.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        // The login manager has checked it; to escape its slashes would only make it hard to read.
+        environment.add_global("root", Value::from_safe_string(root.as_str().to_owned()));
+        let root = root.clone();
+        environment.add_function("asset", move |name: &str| match assets::path(name) {
+            Some(path) => Ok(Value::from_safe_string(format!("{}{path}", root.as_str()))),
+            None => Err(Error::new(
+                ErrorKind::InvalidOperation,
+                format!("no asset is named {name}"),
+            )),
+        });
+        for (name, source) in SOURCES {
+            // A name that ends in .html is what turns escaping on.
+            environment
+                .add_template(name, source)
+                .expect("a test compiles every template");
+        }
+        Templates(Arc::new(environment))
     }
-    environment
-});
+
+    /// Renders a template with nothing but these values, for the pages that are made without asking who is there.
+    pub(crate) fn render(&self, template: &str, values: Value) -> Result<Html<String>, Error> {
+        Ok(Html(self.0.get_template(template)?.render(values)?))
+    }
+}
 
 /// What a handler needs to answer with a page.
 #[derive(FromRequestParts)]
+#[from_request(state(App))]
 pub(crate) struct Page {
     pub(crate) current_user: CurrentUser<Member>,
     pub(crate) flash: Flash,
     uri: Uri,
+    #[from_request(via(State))]
+    templates: Templates,
 }
 
 impl Page {
@@ -66,7 +85,10 @@ impl Page {
             flashes => self.take_flashes()?,
             path => self.uri.path(),
         };
-        Ok(render(template, context! { ..values, ..everywhere })?)
+        let html = self
+            .templates
+            .render(template, context! { ..values, ..everywhere });
+        Ok(html?)
     }
 
     fn describe_user(&self) -> Value {
@@ -98,23 +120,21 @@ impl Page {
     }
 }
 
-/// Renders a template with nothing but these values, for the pages that are made without asking who is there.
-pub(crate) fn render(template: &str, values: Value) -> Result<Html<String>, Error> {
-    Ok(Html(TEMPLATES.get_template(template)?.render(values)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_template_compiles() {
-        assert_eq!(TEMPLATES.templates().count(), SOURCES.len());
+        let Templates(environment) = Templates::new(&Root::new(""));
+        assert_eq!(environment.templates().count(), SOURCES.len());
     }
 
     #[test]
     fn what_a_visitor_typed_is_escaped() {
-        let Html(page) = render("sign-in.html", context! { username => "\"><script>" }).unwrap();
+        let typed = context! { username => "\"><script>" };
+        let templates = Templates::new(&Root::new("/club"));
+        let Html(page) = templates.render("sign-in.html", typed).unwrap();
         assert!(!page.contains("<script>"), "{page}");
     }
 }

@@ -1,15 +1,24 @@
 //! Challenges that wait for their answer on the server. Each is valid for one answer, and for some minutes.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// More would be a flood. Each takes some hundred bytes.
-const MOST: usize = 10_000;
+/// How many of one member's challenges wait at once: more than anybody has browsers open.
+pub(crate) const MOST_OF_ONE: usize = 10;
+/// How many wait in all. Each takes some hundred bytes.
+pub(crate) const MOST: usize = 10_000;
 
-/// The challenges, by what they were made for. If the program has several processes, keep them in the database.
-pub(crate) struct Challenges<T>(Mutex<HashMap<String, (Instant, T)>>);
+/// The challenges, from the oldest to the newest. If the program has several processes, keep them in the database.
+pub(crate) struct Challenges<T>(Mutex<Vec<Waiting<T>>>);
+
+struct Waiting<T> {
+    made: Instant,
+    member: String,
+    /// What the challenge was made for.
+    what: String,
+    challenge: T,
+}
 
 impl<T> Default for Challenges<T> {
     fn default() -> Self {
@@ -18,21 +27,38 @@ impl<T> Default for Challenges<T> {
 }
 
 impl<T> Challenges<T> {
-    /// Keeps a challenge, in place of an earlier one for the same login. Returns `false` if there are too many.
-    pub(crate) fn keep(&self, what: &str, challenge: T) -> bool {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, (made, _)| made.elapsed() < LIFETIME);
-        let has_room = kept.len() < MOST || kept.contains_key(what);
+    /// Keeps a member's challenge, in place of an earlier one for the same login. If too many of this member's challenges wait, the
+    /// oldest of them goes. Returns `false` if too many of other members wait.
+    pub(crate) fn keep(&self, member: &str, what: &str, challenge: T) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|it| it.made.elapsed() < LIFETIME && it.what != what);
+        let own = || {
+            waiting
+                .iter()
+                .enumerate()
+                .filter(|(_, it)| it.member == member)
+        };
+        let (count, oldest) = (own().count(), own().next().map(|(place, _)| place));
+        if let Some(oldest) = oldest.filter(|_| count == MOST_OF_ONE || waiting.len() == MOST) {
+            waiting.remove(oldest);
+        }
+        let has_room = waiting.len() < MOST;
         if has_room {
-            kept.insert(what.to_owned(), (Instant::now(), challenge));
+            waiting.push(Waiting {
+                made: Instant::now(),
+                member: member.to_owned(),
+                what: what.to_owned(),
+                challenge,
+            });
         }
         has_room
     }
 
     /// Takes the challenge out: right or wrong, there cannot be a second answer.
     pub(crate) fn take(&self, what: &str) -> Option<T> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made, challenge) = kept.remove(what)?;
-        (made.elapsed() < LIFETIME).then_some(challenge)
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = waiting.iter().position(|it| it.what == what)?;
+        let found = waiting.remove(place);
+        (found.made.elapsed() < LIFETIME).then_some(found.challenge)
     }
 }

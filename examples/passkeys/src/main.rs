@@ -1,7 +1,7 @@
 //! A login in two steps: a password, then a passkey.
 //!
 //! The server keeps each challenge under the id of the begun login (`PendingLogin::id`). The first answer removes it, so that an
-//! answer cannot count twice or for another login.
+//! answer cannot count twice or for another login. Each member has room for a few, so that nobody takes the room of the others.
 
 mod challenges;
 #[cfg(test)]
@@ -32,6 +32,17 @@ impl User for Member {
     fn id(&self) -> String {
         self.handle.to_string()
     }
+
+    /// A new password or another passkey ends all other logins, and those that have only begun.
+    fn session_auth_hash(&self) -> Option<Vec<u8>> {
+        let mut stamp = self.password_hash.clone().into_bytes();
+        self.with(|passkeys| {
+            for passkey in passkeys {
+                stamp.extend(passkey.cred_id().iter());
+            }
+        });
+        Some(stamp)
+    }
 }
 
 impl Member {
@@ -61,6 +72,13 @@ type Answer<T> = Result<Json<T>, Response>;
 
 fn refused(why: &'static str) -> Response {
     (StatusCode::UNAUTHORIZED, why).into_response()
+}
+
+/// What the script is told if there is no room for another challenge.
+fn crowded() -> Response {
+    let why = "Too many people are using their passkeys just now. Try again in a minute.";
+    let headers = [(header::RETRY_AFTER, "60")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, why).into_response()
 }
 
 async fn home(LoginRequired(member): LoginRequired<Member>) -> Html<String> {
@@ -108,9 +126,12 @@ async fn challenge(
     let passkeys = pending.with(|passkeys| passkeys.clone());
     let begun = site.webauthn.start_passkey_authentication(&passkeys);
     let (challenge, state) = begun.map_err(|_| refused("There is no passkey to use."))?;
-    match site.signing_in.keep(pending.id(), state) {
+    match site
+        .signing_in
+        .keep(&pending.user().id(), pending.id(), state)
+    {
         true => Ok(Json(challenge)),
-        false => Err(refused("Too many people are signing in. Try again soon.")),
+        false => Err(crowded()),
     }
 }
 
@@ -123,7 +144,7 @@ async fn second_step(
     Json(answer): Json<PublicKeyCredential>,
 ) -> Answer<String> {
     let state = site.signing_in.take(pending.id());
-    let state = state.ok_or_else(|| refused("That took too long. Try again."))?;
+    let state = state.ok_or_else(|| refused("That challenge is over. Try again."))?;
     let Ok(used) = site.webauthn.finish_passkey_authentication(&answer, &state) else {
         login.login_failed(Some(&pending));
         return Err(refused("The passkey is not one of yours."));
@@ -156,22 +177,25 @@ async fn registration_challenge(
         Some(ids),
     );
     let (challenge, state) = begun.map_err(|_| refused("A passkey cannot be made now."))?;
-    match site.registering.keep(&member.id(), state) {
+    match site.registering.keep(&member.id(), &member.id(), state) {
         true => Ok(Json(challenge)),
-        false => Err(refused("Too many people are doing this. Try again soon.")),
+        false => Err(crowded()),
     }
 }
 
 async fn register(
     State(site): Shared,
     FreshLoginRequired(member): FreshLoginRequired<Member>,
+    login: Login<Member>,
     Json(answer): Json<RegisterPublicKeyCredential>,
 ) -> Answer<&'static str> {
     let state = site.registering.take(&member.id());
-    let state = state.ok_or_else(|| refused("That took too long. Try again."))?;
+    let state = state.ok_or_else(|| refused("That challenge is over. Try again."))?;
     let made = site.webauthn.finish_passkey_registration(&answer, &state);
     let made = made.map_err(|_| refused("The passkey cannot be used."))?;
     member.with(|passkeys| passkeys.push(made));
+    let stays = login.update_auth_hash(&member).await;
+    stays.map_err(|error| Error::from(error).into_response())?;
     Ok(Json("/"))
 }
 

@@ -5,25 +5,60 @@
 use browser_tests::{Browser, Chromium};
 use serde_json::{Value, json};
 
-use crate::challenges::Challenges;
+use crate::challenges::{Challenges, MOST, MOST_OF_ONE};
 
 #[test]
 fn a_challenge_is_taken_once_and_the_last_one_counts() {
     let challenges = Challenges::default();
-    assert!(challenges.keep("mia's", 1) && challenges.keep("mia's", 2));
-    assert_eq!(challenges.take("ben's"), None);
-    assert_eq!(challenges.take("mia's"), Some(2));
-    assert_eq!(challenges.take("mia's"), None);
+    assert!(challenges.keep("mia", "this login", 1) && challenges.keep("mia", "this login", 2));
+    assert_eq!(challenges.take("another login"), None);
+    assert_eq!(challenges.take("this login"), Some(2));
+    assert_eq!(challenges.take("this login"), None);
 }
 
 #[test]
 fn there_are_no_more_challenges_than_there_is_room_for() {
     let challenges = Challenges::default();
-    for number in 0..10_000 {
-        assert!(challenges.keep(&number.to_string(), ()));
+    for number in 0..MOST {
+        let number = number.to_string();
+        assert!(challenges.keep(&number, &number, ()));
     }
-    assert!(!challenges.keep("one more", ()));
-    assert!(challenges.keep("17", ()), "in place of another");
+    assert!(!challenges.keep("one more", "a login", ()));
+    assert_eq!(challenges.take("a login"), None);
+    assert!(
+        challenges.keep("17", "another login", ()),
+        "in place of 17's own"
+    );
+    assert_eq!(
+        (challenges.take("17"), challenges.take("another login")),
+        (None, Some(()))
+    );
+
+    let answer = crate::crowded();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "60");
+}
+
+#[test]
+fn a_member_who_asks_a_thousand_times_takes_the_room_of_nobody_else() {
+    let challenges = Challenges::default();
+    assert!(challenges.keep("mia", "before", 0));
+    for number in 0..1000 {
+        assert!(challenges.keep("ben", &number.to_string(), number));
+    }
+    assert!(challenges.keep("mia", "after", 1));
+    assert_eq!(
+        (challenges.take("before"), challenges.take("after")),
+        (Some(0), Some(1))
+    );
+    let left: Vec<_> = (0..1000)
+        .filter_map(|it| challenges.take(&it.to_string()))
+        .collect();
+    assert_eq!(
+        left,
+        (1000 - MOST_OF_ONE..1000).collect::<Vec<_>>(),
+        "ben's newest"
+    );
 }
 
 /// The site, at its own port.
@@ -72,8 +107,12 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
         "isUserVerified": true,
     });
     mia.command("webauthn/authenticator", authenticator).await;
-    mia.go("/login").await;
-    mia.submit(&MIA).await;
+    let thief = chromium.browser(&site).await;
+    for browser in [&mia, &thief] {
+        browser.go("/login").await;
+        browser.submit(&MIA).await;
+        assert_eq!(browser.path().await, "/");
+    }
     mia.go("/passkeys").await;
     mia.picture("passkeys-register.png").await;
     mia.press("main button").await;
@@ -85,6 +124,10 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
     mia.picture("passkeys-home.png").await;
     mia.press("main button").await;
 
+    // Logins that took the password alone are over.
+    thief.go("/").await;
+    assert!(thief.path().await.starts_with("/login"));
+
     // One step is not a login.
     mia.go("/passkeys").await;
     mia.submit(&MIA).await;
@@ -92,8 +135,6 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
     mia.picture("passkeys-second-step.png").await;
 
     // A thief copies the cookies. The thief's browser has no passkey, and the answer belongs to another user.
-    let thief = chromium.browser(&site).await;
-    thief.go("/login").await;
     thief.put_cookies(mia.cookies().await).await;
     thief.go("/second-step").await;
     assert_eq!(thief.path().await, "/second-step");
@@ -122,6 +163,20 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
     assert_eq!(send(&thief, "/second-step", &right).await, 401);
     thief.go("/").await;
     assert!(thief.path().await.starts_with("/login"));
+
+    // Each begun login has challenges of its own: a thousand for the thief's replace none of mia's.
+    mia.press("main button").await;
+    mia.go("/login").await;
+    mia.submit(&MIA).await;
+    let right = answer(&mia).await;
+    let script = "const done = arguments[0];
+        const ask = () => fetch('/second-step/challenge', { method: 'POST' }).then(answer => answer.ok);
+        Promise.all(Array.from({ length: 1000 }, ask)).then(
+            given => done(given.filter(Boolean).length), error => done(String(error)));";
+    let given = thief.client.execute_async(script, vec![]).await.unwrap();
+    assert_eq!(given, 1000);
+    assert_eq!(send(&mia, "/second-step", &right).await, 200);
+    mia.go("/").await;
 
     // With the page itself, and on to the page she wanted.
     mia.press("main button").await;

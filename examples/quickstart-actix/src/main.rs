@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p quickstart-actix`, then open http://127.0.0.1:3001 and log in as `mia` with `correct horse`.
 
-use actix_web::{App, HttpResponse, HttpServer, web::*};
+use actix_web::{App, HttpServer, http::StatusCode, web::*};
 use housekey_actix::*;
 
 /// Your user type. housekey asks for its id, which must never belong to another user later: a row's id, not a name.
@@ -32,18 +32,18 @@ async fn home(LoginRequired(member): LoginRequired<Member>) -> Html {
 
 async fn login(
     ThinData((users, passwords)): ThinData<(&'static [(&'static str, String)], Passwords)>,
-    login: Login<Member>,
-    next: NextUrl,
+    (login, next): (Login<Member>, NextUrl),
     Form(form): Form<Credentials>,
-) -> Result<HttpResponse, Error> {
+) -> Result<Either<SeeOther, (Html, StatusCode)>, Error> {
     let found = users.iter().position(|(name, _)| *name == form.name);
     let is_right = passwords.verify(&form.password, found.map(|row| &*users[row].1));
     let (Some(row), true) = (found, is_right.await?) else {
-        return Ok(HttpResponse::Unauthorized().body("Wrong name or password"));
+        let again = Html::new(format!("<p role=alert>Wrong name or password{FORM}"));
+        return Ok(Either::Right((again, StatusCode::UNAUTHORIZED)));
     };
     let (member, remember) = (Member(row, users[row].0), form.remember.is_some());
     login.login_user(&member).remember(remember).await?;
-    Ok(next.or("/")?.into())
+    Ok(Either::Left(next.or("/")?))
 }
 
 async fn logout(login: Login<Member>) -> Result<Redirect, Error> {

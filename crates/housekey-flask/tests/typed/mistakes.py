@@ -72,6 +72,7 @@ def view(app: Flask, member: Member, officer: Officer) -> None:
     MemoryLoginStore().load("7", 0)  # wrong
     check_login_store({})  # wrong
     FlaskLoginClient(app, user="mia")  # wrong
+    FlaskLoginClient(app, pending_user="mia")  # wrong
     show(7)
     show("7")  # wrong
 

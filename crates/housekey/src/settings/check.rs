@@ -42,6 +42,8 @@ pub(crate) fn warn_without_address(settings: &Settings) {
 }
 
 pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
+    // First, because cookies may be named after it.
+    settings.rules.mount.check()?;
     settings.session_cookie.check("session_cookie")?;
     settings.remember_cookie.check("remember_cookie")?;
     let values = settings.values_cookie().map(|cookie| cookie.name);
@@ -78,7 +80,6 @@ pub(crate) fn check(settings: &Settings) -> Result<(), Error> {
             settings.max_cookie_size
         )));
     }
-    settings.rules.mount.check()?;
     check_view("login_view", settings.rules.login_view.as_deref())?;
     check_view("refresh_view", settings.rules.refresh_view.as_deref())?;
     let field = &settings.rules.next_field;

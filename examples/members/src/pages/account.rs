@@ -1,7 +1,7 @@
 //! `/account`: change the password. Being remembered is not enough here.
 
 use axum::extract::State;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use housekey_axum::{FreshLoginRequired, Login};
 use minijinja::context;
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use super::{try_again, try_later, wait_a_little};
 use crate::errors::AppError;
 use crate::forms::Fields;
 use crate::members::{Member, Members};
+use crate::root::Root;
 use crate::rules;
 use crate::templates::Page;
 
@@ -32,6 +33,7 @@ pub(crate) async fn submit(
     page: Page,
     login: Login<Member>,
     State(members): State<Members>,
+    State(root): State<Root>,
     Fields(form): Fields<PasswordChange>,
 ) -> Result<Response, AppError> {
     let mut current_error = Some("Type your current password.");
@@ -62,5 +64,5 @@ pub(crate) async fn submit(
         "success",
         "Your password is changed. All your other browsers have been signed out.",
     )?;
-    Ok(Redirect::to("/account").into_response())
+    Ok(root.redirect("/account").into_response())
 }

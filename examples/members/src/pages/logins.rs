@@ -15,6 +15,7 @@ use crate::errors::AppError;
 use crate::forms::Fields;
 use crate::members::Member;
 use crate::moments;
+use crate::root::Root;
 use crate::templates::Page;
 use crate::user_agents;
 
@@ -78,12 +79,13 @@ pub(crate) async fn end(
     _: FreshLoginRequired<Member>,
     login: Login<Member>,
     flash: Flash,
+    State(root): State<Root>,
     Fields(form): Fields<Choice>,
 ) -> Result<Redirect, AppError> {
     let logins = login.logins().await?;
     let chosen = logins.iter().find(|it| it.id.to_string() == form.login);
     match chosen {
-        Some(chosen) if chosen.current => return sign_out::submit(login, flash).await,
+        Some(chosen) if chosen.current => return sign_out::submit(login, flash, State(root)).await,
         Some(chosen) if login.end_login(&chosen.id).await? => {
             let program = user_agents::heading(chosen.user_agent.as_deref());
             flash.push("success", &format!("{program} is signed out."))?;
@@ -91,13 +93,14 @@ pub(crate) async fn end(
         // Ended meanwhile, or never theirs.
         _ => flash.push("success", "That one was signed out already.")?,
     }
-    Ok(Redirect::to(HERE))
+    Ok(root.redirect(HERE))
 }
 
 pub(crate) async fn end_others(
     _: FreshLoginRequired<Member>,
     login: Login<Member>,
     flash: Flash,
+    State(root): State<Root>,
 ) -> Result<Redirect, AppError> {
     let message = match login.end_other_logins().await? {
         0 => "You were signed in nowhere else.".to_owned(),
@@ -105,5 +108,5 @@ pub(crate) async fn end_others(
         count => format!("You are signed out in the {count} other places."),
     };
     flash.push("success", &message)?;
-    Ok(Redirect::to(HERE))
+    Ok(root.redirect(HERE))
 }

@@ -10,6 +10,7 @@ pub(crate) mod sign_up;
 
 use std::time::{Duration, SystemTime};
 
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use axum::response::{Html, IntoResponse, Response};
@@ -19,15 +20,18 @@ use minijinja::context;
 use crate::errors::{self, AppError};
 use crate::members::Member;
 use crate::moments;
-use crate::templates::{self, Page};
+use crate::templates::{Page, Templates};
 use crate::user_agents;
 
 /// The front door stays open while nobody can say who is there: without a greeting, and without a menu.
-pub(crate) async fn home(page: Result<Page, Response>) -> Result<Response, AppError> {
+pub(crate) async fn home(
+    State(templates): State<Templates>,
+    page: Result<Page, Response>,
+) -> Result<Response, AppError> {
     match page {
         Ok(page) => Ok(page.render("home.html", context! {})?.into_response()),
         Err(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
-            let html = templates::render("home.html", context! {})?;
+            let html = templates.render("home.html", context! {})?;
             Ok(([(CACHE_CONTROL, "no-store")], html).into_response())
         }
         Err(response) => Ok(response),

@@ -27,8 +27,13 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    pub(crate) async fn open_with(more: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let options = Options::parse_from(["members", "--data", data.path().to_str().unwrap()]);
+        let folder = ["members", "--data", data.path().to_str().unwrap()];
+        let options = Options::parse_from(folder.iter().chain(more));
         let app = members::app(&options, &Closing::default()).await.unwrap();
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -148,6 +148,37 @@ async fn a_member_sees_where_they_are_signed_in_and_ends_what_they_do_not_know()
 }
 
 #[tokio::test]
+async fn below_a_path_pages_have_their_look_and_still_notice_the_end_of_their_login() {
+    let site = Site::open_with(&["--mounted-at", "/club"]).await;
+    let chromium = Chromium::start();
+    let desk = chromium.new_browser(&site).await;
+    let phone = chromium.new_browser_named(&site, IPHONE).await;
+    let fields = [("username", USERNAME), ("password", PASSWORD)];
+    desk.go("/club/sign-up").await;
+    desk.submit(&fields).await;
+    assert_eq!(desk.path().await, "/club/dashboard");
+    phone.go("/club/sign-in").await;
+    phone.submit(&fields).await;
+
+    desk.press(".brand").await;
+    assert_eq!(desk.path().await, "/club/");
+    let loaded = "return document.styleSheets[0].cssRules.length > 0
+        && [...document.images].every((image) => image.naturalWidth > 0) && document.images.length";
+    assert_eq!(desk.run(loaded).await, 2);
+
+    desk.go("/club/account/logins").await;
+    desk.press("form[action$=end-others] button").await;
+    assert_eq!(desk.path().await, "/club/account/logins");
+    phone
+        .is_led_to("/club/sign-in?next=%2Fclub%2Fdashboard")
+        .await;
+    phone.submit(&fields).await;
+    assert_eq!(phone.path().await, "/club/dashboard");
+    desk.close().await;
+    phone.close().await;
+}
+
+#[tokio::test]
 async fn a_password_can_be_shown_and_two_presses_make_one_login() {
     let site = Site::open().await;
     let chromium = Chromium::start();

@@ -419,7 +419,7 @@ async fn the_account_page_leads_there() {
 }
 
 /// Gives the only member who is signed in so many logins more.
-fn more_logins(site: &Site, count: u32) {
+pub(crate) fn more_logins(site: &Site, count: u32) {
     site.logins()
         .execute(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)

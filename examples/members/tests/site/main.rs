@@ -8,6 +8,7 @@ mod bad_days;
 mod bad_input;
 mod browser;
 mod logins;
+mod mounted;
 #[cfg(all(feature = "postgres", feature = "redis"))]
 mod outages;
 mod passwords;

@@ -84,7 +84,7 @@ async fn the_script_is_on_the_pages_of_who_is_signed_in_and_only_there() {
         assert!(!page.body.contains("signed-in.js"), "{path}");
     }
     let script = ada.get("/static/signed-in.js").await;
-    script.shows(OK, r#"new EventSource("/events")"#);
+    script.shows(OK, r#"new URL("../events", document.currentScript.src)"#);
     assert!(script.header("content-type").starts_with("text/javascript"));
     let policy = script.header("content-security-policy");
     assert!(policy.contains("script-src 'self'; connect-src 'self'"));
