@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -69,7 +70,8 @@ def free_port():
 
 
 def visit(port, program):
-    server = subprocess.Popen(program)
+    log = tempfile.TemporaryFile()
+    server = subprocess.Popen(program, stdout=log, stderr=subprocess.STDOUT)
     try:
         wait_for(server, port)
         visitor = Visitor(port)
@@ -79,21 +81,29 @@ def visit(port, program):
         visitor.expect(visitor.get("/"), 200, "/", "Hello mia!")
         visitor.expect(visitor.post("/logout"), 200, "/login", "<form method=post>")
         visitor.expect(visitor.get("/"), 200, "/login?next=%2F", "<form method=post>")
+    except (OSError, Unexpected) as error:
+        log.seek(0)
+        sys.exit(f"{program[0]}: {error}\nIt said:\n{log.read().decode(errors='replace')}")
     finally:
         server.kill()
         server.wait()
+    print("a visitor logged in and out")
+
+
+class Unexpected(Exception):
+    """What the program or its page did instead."""
 
 
 def wait_for(server, port):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            sys.exit(f"{server.args[0]} ended with {server.returncode}")
+            raise Unexpected(f"it ended with {server.returncode}")
         with socket.socket() as caller:
             if caller.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    sys.exit(f"{server.args[0]} does not listen on port {port} after a minute")
+    raise Unexpected(f"it does not listen on port {port} after a minute")
 
 
 class Visitor:
@@ -121,7 +131,7 @@ class Visitor:
     def expect(self, answer, status, path, text):
         got = (answer.status, answer.url.removeprefix(self.site), page := answer.read().decode())
         if got[:2] != (status, path) or text not in page:
-            sys.exit(f"the visitor expected {(status, path, text)}, and got {got}")
+            raise Unexpected(f"the visitor expected {(status, path, text)}, and got {got}")
 
 
 main()
