@@ -1,3 +1,5 @@
+// The first definition of a link counts, so here the README's link leads to the repository.
+#![doc = concat!("[speed]: ", env!("CARGO_PKG_REPOSITORY"), "/blob/HEAD/docs/login-records.md#records-at-the-speed-of-cookies\n")]
 #![doc = include_str!("../README.md")]
 
 mod address;
