@@ -4,7 +4,7 @@
 //!   stop, kill and freeze ([`Server`]), also behind a network that loses what is sent ([`Network`]).
 //! - [`RedisCluster`] and [`Watched`]: several Redis servers that belong together.
 //! - [`rules`]: what holds for every store; [`faults`]: what happens when its server does not answer; [`races`]: two processes
-//!   at one store; [`caches`]: records that are kept in the process.
+//!   at one store; [`caches`]: records that are kept in the process, and [`stopped`]: a process that stands still with some.
 //! - [`operations`] and [`Traffic`]: operations on a store while its server is away, and what must be left afterwards.
 //! - [`Crowd`]: many tasks that repeat something, for traffic of other kinds.
 
@@ -18,6 +18,7 @@ pub mod races;
 mod redis_servers;
 pub mod rules;
 mod server;
+pub mod stopped;
 mod traffic;
 
 pub use crowd::{Busy, Crowd};

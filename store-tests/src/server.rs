@@ -267,7 +267,7 @@ fn says_ready(line: &str) -> bool {
 }
 
 /// One of them may have ended meanwhile: that is not an error.
-fn signal(name: &str, processes: &[u32]) {
+pub(crate) fn signal(name: &str, processes: &[u32]) {
     let sent = Command::new("kill")
         .arg(format!("-{name}"))
         .args(processes.iter().map(u32::to_string))

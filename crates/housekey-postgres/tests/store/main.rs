@@ -12,4 +12,5 @@ mod indexes;
 mod pooler;
 mod rules;
 mod standbys;
+mod stopped;
 mod table;

@@ -8,3 +8,4 @@ mod faults;
 mod keys;
 mod rules;
 mod sentinel;
+mod stopped;
