@@ -69,7 +69,7 @@ def test_a_url_names_the_nodes_of_a_cluster_and_how_to_ask_them(url, nodes, opti
     assert isinstance(found, ClusterUrl) and found.nodes == nodes and made == {}
     found.connect()
     assert [(node.host, node.port) for node in made.pop("startup_nodes")] == nodes
-    assert made.pop("retry").get_retries() == 0
+    assert made.pop("retry")._retries == 0
     expected = {"socket_timeout": 5, "socket_connect_timeout": 5, "ssl": False, **options}
     assert made == expected
 
@@ -106,7 +106,7 @@ def test_a_url_names_sentinels_and_their_master_and_how_to_ask_each(url, sentine
         assert issubclass(them.connection_class, redis.connection.SSLConnection) == ssl
         expected = {"socket_timeout": 5, "socket_connect_timeout": 5, "username": None, "password": None, **expected}
         assert {key: them.connection_kwargs.get(key) for key in expected} == expected
-        assert them.connection_kwargs["retry"].get_retries() == 0
+        assert them.connection_kwargs["retry"]._retries == 0
 
 
 @pytest.mark.parametrize(
