@@ -5,6 +5,7 @@ import os
 import pathlib
 import secrets
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -26,6 +27,8 @@ SERVE = pathlib.Path(__file__).parents[3] / "scripts" / "serve"
 NOW = 1_700_000_000
 HOUR = 3600
 DRIVERS = ("psycopg", "psycopg2")
+# What servers say when they are ready: PostgreSQL (a standby has a line of its own), Redis, a Sentinel.
+READY = ("ready to accept connections", "ready to accept read-only connections", "sentinel id is")
 
 
 def record(user_id="mia", **changes):
@@ -84,7 +87,7 @@ class Server:
         said = []
         for line in self.process.stdout:
             said.append(line)
-            if "ready to accept connections" in line.lower() or "sentinel id is" in line.lower():
+            if any(words in line.lower() for words in READY):
                 # What it says is of no interest any more, but somebody has to read it.
                 self.reader = threading.Thread(target=self.process.stdout.read)
                 self.reader.start()
@@ -145,6 +148,18 @@ def postgres(tmp_path):
     server = Server("postgres", tmp_path)
     yield server
     server.stop()
+
+
+def start_standby_of(primary, folder):
+    """A standby that follows a PostgreSQL server until it is promoted."""
+    data = folder / "server" / "data"
+    data.parent.mkdir(parents=True)
+    copying = ["pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+    subprocess.run([*copying, "--dbname", primary.url, "--pgdata", data], check=True, stdin=subprocess.DEVNULL)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    url = primary.url.replace(f":{primary.port}/", f":{port}/")
+    return Server("postgres", folder, port=port, password=primary.password, url=url)
 
 
 @pytest.fixture

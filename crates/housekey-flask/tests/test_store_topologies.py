@@ -196,7 +196,7 @@ def test_settings_that_may_lose_logins_or_bring_them_back_are_reported_and_logge
     assert "cannot be seen" in warning
 
 
-def test_no_url_names_a_cluster_or_a_sentinel():
+def test_a_sentinel_itself_is_not_a_client():
     with pytest.raises(TypeError, match="a redis.Redis, a RedisCluster or a URL"):
         RedisLoginStore(Sentinel([("127.0.0.1", 1)]))
     assert isinstance(RedisLoginStore(redis.Redis(**BOUNDS)), RedisLoginStore)

@@ -61,7 +61,8 @@ impl Fault {
         match self {
             Self::Standby => true,
             Self::Said { code, message } => match &**code {
-                "25006" | "57P01" | "57P02" | "57P03" | "26000" => true,
+                code if postgres::is_of_the_connection(code) => true,
+                "26000" => true,
                 // For instance "cached plan must not change result type".
                 "0A000" => message.contains("cached plan"),
                 _ => false,

@@ -27,18 +27,28 @@ class TooLate(Exception):
     """No answer came in the time allowed."""
 
 
+class Standby(Exception):
+    """The server only reads. As a standby that lags behind, it would still show logins that have ended."""
+
+
 class Link:
     """A connection of the pool that commits each statement, except inside a transaction. Afterwards it is as before, or
     closed."""
 
     def __init__(
-        self, connection: PoolProxiedConnection, deadline: float, timeout: float, statements: PostgresStatements
+        self,
+        connection: PoolProxiedConnection,
+        deadline: float,
+        timeout: float,
+        statements: PostgresStatements,
+        takes_standby: bool,
     ) -> None:
         self._connection = connection
         self._driver: Any = connection.driver_connection
         self._deadline = deadline
         self._timeout = timeout
         self._statements = statements
+        self._takes_standby = takes_standby
         self._has_begun = False
         self._is_psycopg2 = type(self._driver).__module__.startswith("psycopg2")
 
@@ -51,7 +61,9 @@ class Link:
         is_right = False
         try:
             # Without an answer from the server, one may still be on its way.
-            is_right = (error is None or bool(sqlstate(error))) and self._put_right()
+            code = sqlstate(error)
+            is_answered = error is None or (bool(code) and not is_of_the_connection(code))
+            is_right = is_answered and self._put_right()
         finally:
             if not is_right:
                 self._connection.invalidate()
@@ -70,8 +82,13 @@ class Link:
         return self._run(statement, arguments, lambda cursor: list(cursor.fetchall()))
 
     def records(self, statement: str, *arguments: Any) -> list[LoginRecord]:
-        """The same, for rows with all columns."""
-        return [_record(row) for row in self.rows(statement, *arguments)]
+        """The records of a statement whose first column says whether the server only reads. It returns a row even without a
+        record."""
+        rows = self.rows(statement, *arguments)
+        only_reads = bool(rows[0][0])
+        if only_reads and not self._takes_standby:
+            raise Standby
+        return [_record(row[1:]) for row in rows if row[1] is not None]
 
     def run(self, statement: str, *arguments: Any) -> None:
         """Runs a statement that returns no rows."""
@@ -135,6 +152,11 @@ def sqlstate(error: Any) -> str | None:
     return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
 
 
+def is_of_the_connection(code: str | None) -> bool:
+    """Whether another connection may get another answer, and nothing was done over this one."""
+    return code is not None and PostgresStatements.is_of_the_connection(code)
+
+
 def is_lost(driver: Any) -> bool:
     """Whether the server has ended this connection while it was idle: then there is something to read. A question that has
     not been sent yet can go over another connection of the pool."""
@@ -196,6 +218,28 @@ def connect_in_time(dialect: Any, record: Any, cargs: Any, cparams: dict[str, An
         connecting.bound(cparams)
 
 
+BORN = "flask_housekey_born"
+
+
+def note_birth(driver: Any, record: Any) -> None:
+    """Keeps when a connection of the pool was made."""
+    record.info[BORN] = time.monotonic()
+
+
+def is_older(connection: PoolProxiedConnection, moment: float) -> bool:
+    """Whether a connection was made before that. One of which nothing is known was made before the store used the engine."""
+    return bool(connection.info.get(BORN, 0.0) <= moment)
+
+
+# Values of libpq's target_session_attrs with which a standby may answer.
+TAKE_STANDBY = ("any", "standby", "prefer-standby", "read-only")
+
+
+def takes_standby(engine: Engine) -> bool:
+    """Whether the program has asked for an answer from a standby."""
+    return engine.url.query.get("target_session_attrs") in TAKE_STANDBY
+
+
 def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
     """An engine for a store alone."""
     sqlalchemy = sqlalchemy_2()
@@ -203,12 +247,17 @@ def engine_from_url(url: str, timeout: float = 5.0) -> Engine:
     _, _, driver = scheme.partition("+")
     if driver and driver not in DRIVERS:
         raise ValueError(f"postgresql+{driver}: the driver may be psycopg or psycopg2")
+    query = sqlalchemy.make_url(f"postgresql://{rest}").normalized_query
     seconds = math.ceil(timeout)
-    bounds = {
-        "connect_timeout": seconds,
+    bounds: dict[str, Any] = {
+        # libpq allows each server that long.
+        "connect_timeout": math.ceil(timeout / max(1, len(query.get("host", ())))),
         # Limits how long sent data may stay unreceived: the server's machine is gone.
         "tcp_user_timeout": 1000 * seconds,
     }
+    if "target_session_attrs" not in query:
+        # Of several servers, libpq looks for the one that accepts writes.
+        bounds["target_session_attrs"] = "read-write"
     for name in [driver] if driver else DRIVERS:
         with contextlib.suppress(ImportError):
             engine: Engine = sqlalchemy.create_engine(

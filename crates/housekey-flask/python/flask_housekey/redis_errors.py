@@ -8,6 +8,11 @@ from ._core import LoginStoreError
 
 WRITTEN_BY_OTHERS = "another program writes keys with this prefix; give the store a prefix of its own"
 CREDENTIALS = "see which user and password the client was given"
+UNREACHABLE = "see whether its nodes run, and which nodes, user and password the store was given"
+NO_MASTER = (
+    "see whether the Sentinels run and know a master of this name, whether they expect TLS and the client trusts their certificates, "
+    "and which user and password the client was given for them (in a URL, sentinel_username and sentinel_password)"
+)
 READ_ONLY = "the client leads to a server that only reads; it must lead to the one that writes"
 
 
@@ -35,6 +40,17 @@ def failure(exceptions: Any, error: Exception, server: str) -> LoginStoreError:
     return LoginStoreError(f"{server}: {words or error}; {advice}")
 
 
+def connecting_failure(exceptions: Any, error: Exception, server: str) -> LoginStoreError:
+    """The failure of a first connection to a cluster. redis-py wraps what the last node has said."""
+    said = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    if "Cluster mode is not enabled" in str(said):
+        return LoginStoreError(f"{server}: it is not a cluster; a server by itself has redis:// in its URL")
+    words, advice = _said(exceptions, said)
+    if isinstance(said, (exceptions.ConnectionError, OSError)) and advice != CREDENTIALS:
+        advice = UNREACHABLE
+    return LoginStoreError(f"{server}: {words or said}; {advice}")
+
+
 def cause(exceptions: Any, error: Exception) -> Exception | None:
     """The server repeats what it was sent when it does not know the command."""
     words, _ = _said(exceptions, error)
@@ -60,6 +76,9 @@ def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
         return None, READ_ONLY
     if isinstance(error, TooFew):
         return None, "see whether its replicas run and follow it, or ask for fewer of them"
+    if type(error).__name__ == "MasterNotFoundError":
+        # redis-py's text says how the Sentinels are asked, which may include the password.
+        return "no Sentinel names its master", NO_MASTER
     refused = (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)
     if isinstance(error, refused) or code in ("NOAUTH", "WRONGPASS") or "unauthenticated" in text:
         return None, CREDENTIALS

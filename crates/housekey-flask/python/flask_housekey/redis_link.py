@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
 import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .redis_errors import NotConnected, Replica, TooFew, cause, failure, is_read_only
+from ._core import LoginStoreError
+from .redis_errors import UNREACHABLE, NotConnected, Replica, TooFew, cause, connecting_failure, failure, is_read_only
+from .redis_url import ClusterUrl, client_from_url
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -54,8 +57,8 @@ def servers(client_or_url: Redis | RedisCluster | str, timeout: float | None) ->
     """Answers a store's questions, through a client or a URL to make one from."""
     redis = _redis()
     if isinstance(client_or_url, str):
-        client = _client_of(redis, client_or_url, 5.0 if timeout is None else timeout)
-        return Server(redis, client.connection_pool)
+        client = client_from_url(redis, client_or_url, 5.0 if timeout is None else timeout)
+        return Cluster(redis, client) if isinstance(client, ClusterUrl) else Server(redis, client.connection_pool)
     if timeout is not None:
         raise ValueError("timeout: with a client, set the client's own socket_timeout instead")
     if isinstance(client_or_url, redis.cluster.RedisCluster):
@@ -100,17 +103,41 @@ class Cluster:
     """The nodes of a cluster, as redis-py finds them. A question is repeated only where it was not carried out: the slot is
     at another node or moving, or there was no connection."""
 
-    def __init__(self, redis: Any, client: Any) -> None:
-        if client.read_from_replicas or getattr(client, "load_balancing_strategy", None):
-            raise ValueError("this client reads from replicas, where an ended login may still be alive: make it without that")
+    def __init__(self, redis: Any, client_or_url: RedisCluster | ClusterUrl) -> None:
         self._redis = redis
         self._exceptions = redis.exceptions
-        self._client = client
         self._links: dict[str, Link] = {}
+        self._connecting = threading.Lock()
+        self._url: ClusterUrl | None = None
+        self._found: Any = None
+        if isinstance(client_or_url, ClusterUrl):
+            self._url = client_or_url
+            self._patience = 2 * max(client_or_url.socket_timeout, 0.1)
+            return
+        client: Any = client_or_url
+        if client.read_from_replicas or getattr(client, "load_balancing_strategy", None):
+            raise ValueError("this client reads from replicas, where an ended login may still be alive: make it without that")
+        self._found = client
         # There is at least one, since the client has asked it for the others.
         pool = client.get_redis_connection(client.get_primaries()[0]).connection_pool
         check_bounds(pool)
         self._patience = 2 * max(pool.connection_kwargs.get("socket_timeout") or 5.0, 0.1)
+
+    @property
+    def _client(self) -> Any:
+        """redis-py's client. It is made when it is first needed, because it connects at once."""
+        if self._found is not None or self._url is None:
+            return self._found
+        if not self._connecting.acquire(timeout=self._patience):
+            raise LoginStoreError(f"{self.name}: no node has answered yet; {UNREACHABLE}")
+        try:
+            if self._found is None:
+                self._found = self._url.connect()
+            return self._found
+        except (self._exceptions.RedisError, self._exceptions.RedisClusterException, OSError) as error:
+            raise connecting_failure(self._exceptions, error, self.name) from None
+        finally:
+            self._connecting.release()
 
     def ask(self, question: Question) -> Any:
         exceptions = self._exceptions
@@ -178,7 +205,10 @@ class Cluster:
 
     @property
     def name(self) -> str:
-        places = sorted(node.name for node in self._client.get_nodes())
+        if self._found is not None:
+            places = sorted(node.name for node in self._found.get_nodes())
+        else:
+            places = [f"{host}:{port}" for host, port in self._url.nodes] if self._url else []
         return f"the Redis Cluster at {', '.join(places[:3])}"
 
     def _link(self, node: Any) -> Link:
@@ -198,7 +228,7 @@ class Cluster:
     def _look_again(self) -> None:
         try:
             self._client.nodes_manager.initialize()
-        except self._exceptions.RedisError as error:
+        except (self._exceptions.RedisError, self._exceptions.RedisClusterException) as error:
             logger.debug("%s: no node says where the others are: %s", self.name, error)
 
 
@@ -393,14 +423,7 @@ def _redis() -> Any:
     try:
         import redis
         import redis.cluster
+        import redis.sentinel
     except ImportError:
         raise ImportError("RedisLoginStore needs redis-py: pip install 'flask-housekey[redis]'") from None
     return redis
-
-
-def _client_of(redis: Any, url: str, timeout: float) -> Redis:
-    if not timeout > 0:
-        raise ValueError("timeout: a number of seconds above 0")
-    once = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
-    client: Redis = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=once)
-    return client

@@ -30,11 +30,16 @@ class RedisLoginStore:
         store = RedisLoginStore(redis.cluster.RedisCluster(host="node-1", socket_timeout=5))
         sentinel = redis.sentinel.Sentinel([("sentinel-1", 26379)], sentinel_kwargs={"socket_timeout": 1})
         store = RedisLoginStore(sentinel.master_for("mymaster", socket_timeout=5, socket_connect_timeout=5))
+        store = RedisLoginStore("redis+cluster://node-1,node-2/", replicas=1)
+        store = RedisLoginStore("redis+sentinel://sentinel-1,sentinel-2/mymaster/0", replicas=1)
 
     A client of the program is used through its pool, with its TLS and its credentials. It must have a `socket_timeout`, to
-    limit how long a request waits for an answer. From a URL, the store makes its own client; connecting and each answer may
-    take `timeout` seconds, 5 by default. Nothing is tried twice: an unanswered command is a `LoginStoreError`, and the next
-    operation connects again. In a cluster, a question goes to another node only where it was not carried out.
+    limit how long a request waits for an answer.
+
+    From a URL (`store_from_url` describes them), the store makes its own client, for a cluster at first use. Connecting and
+    each answer may take `timeout` seconds, 5 by default, with each Sentinel and each node of the URL in turn. Nothing is tried
+    twice: an unanswered command is a `LoginStoreError`, and the next operation connects again. In a cluster, a question goes to
+    another node only where it was not carried out.
 
     The store checks that each new connection leads to the server that accepts writes, and refuses it otherwise: a replica
     would answer with outdated data.

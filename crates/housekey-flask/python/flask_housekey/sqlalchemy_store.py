@@ -12,12 +12,17 @@ from ._core import AttemptSchedule, Created, Limit, LoginRecord, LoginStoreError
 from .postgres_link import (
     Connecting,
     Link,
+    Standby,
     TooLate,
     check_engine,
     connect_in_time,
     is_lost,
+    is_of_the_connection,
+    is_older,
+    note_birth,
     sqlalchemy_2,
     sqlstate,
+    takes_standby,
     unsigned,
 )
 
@@ -34,6 +39,9 @@ UNREACHABLE = (
 NOT_A_LOGIN = (
     "a row is not that of a login; another program made that table or wrote into it, so give the store one of its own"
 )
+# What libpq says if it has found no server that writes. It keeps the server's codes to itself.
+FOUND_NO_PRIMARY = "session is read-only"
+ONLY_READS = "25006"
 # Lock not available, query cancelled: the server's answers when its time limit is over.
 SAYS_TOO_LATE = ("55P03", "57014")
 
@@ -56,6 +64,12 @@ class SqlAlchemyLoginStore:
     default. With psycopg, the store gives up in time even on a server that hangs and answers nothing at all; with psycopg2,
     and with the engine's `pool_pre_ping`, it waits for as long as TCP does. The store needs no `pool_pre_ping`: it sees
     when the server has ended a connection. psycopg2 also blocks gevent's other greenlets, unless psycogreen is in use.
+
+    A standby that lags behind still shows logins that have ended, so the store takes no answer from a server that only
+    reads, unless `target_session_attrs` in the engine's URL is `any`, `prefer-standby`, `standby` or `read-only`. If the
+    server only reads now, as after a failover, or is stopping, the store closes the connection and those made before, and
+    asks once more over a new one. An engine whose URL names several servers needs `target_session_attrs=read-write`, by
+    which libpq finds the one that writes.
 
     A process that forks after using the engine must give up the inherited connections, as with any other use of the engine:
     call `engine.dispose(close=False)` in the child.
@@ -82,6 +96,8 @@ class SqlAlchemyLoginStore:
             )
         # Engines whose table is known to exist.
         self._ready: weakref.WeakSet[Engine] = weakref.WeakSet()
+        # When a connection of an engine led to a server that does not write. Those made before that are just as old.
+        self._outdated: weakref.WeakKeyDictionary[Engine, float] = weakref.WeakKeyDictionary()
 
     @property
     def create_table_sql(self) -> str:
@@ -113,7 +129,7 @@ class SqlAlchemyLoginStore:
         return self._ask(lambda link: link.transaction(make, new.user_id))
 
     def load(self, id: bytes, now: int) -> LoginRecord | None:
-        records = self._ask(lambda link: link.records(self._statements.load, id, _signed(now)))
+        records = self._ask(lambda link: link.records(self._statements.load_or_standby, id, _signed(now)))
         return records[0] if records else None
 
     def update(self, changed: LoginRecord) -> Updated:
@@ -149,7 +165,7 @@ class SqlAlchemyLoginStore:
             return []
 
         def list_records(link: Link) -> list[LoginRecord]:
-            return link.records(self._statements.list_by_user, user_id, _signed(now), _signed(limit))
+            return link.records(self._statements.list_or_standby, user_id, _signed(now), _signed(limit))
 
         return self._ask(lambda link: link.transaction(list_records))
 
@@ -216,6 +232,7 @@ class SqlAlchemyLoginStore:
             sqlalchemy = sqlalchemy_2()
             if not sqlalchemy.event.contains(engine, "do_connect", connect_in_time):
                 sqlalchemy.event.listen(engine, "do_connect", connect_in_time)
+                sqlalchemy.event.listen(engine, "connect", note_birth)
         return engine
 
     def _ask(self, question: Callable[[Link], T]) -> T:
@@ -232,23 +249,33 @@ class SqlAlchemyLoginStore:
             link.script("COMMIT")
 
     def _in_time(self, engine: Engine, question: Callable[[Link], T]) -> T:
-        """Runs a question over a connection of the pool. If the server undid it because of concurrent ones, it is repeated.
+        """Runs a question over a connection of the pool. If the server undid it because of concurrent ones, it is repeated;
+        and once over a new connection, if the server does not write now.
 
         It uses the driver: SQLAlchemy's exceptions contain the record, which does not belong in a log.
         """
         exc, driver = sqlalchemy_2().exc, engine.dialect.loaded_dbapi
         deadline = time.monotonic() + self._timeout
+        may_try_again = True
         cause: Any
         while True:
             try:
                 with Connecting(self._timeout):
                     connection = engine.raw_connection()
                 with contextlib.closing(connection):
-                    if is_lost(connection.driver_connection):
+                    is_outdated = is_older(connection, self._outdated.get(engine, -1.0))
+                    if is_outdated or is_lost(connection.driver_connection):
                         connection.invalidate()
+                        if time.monotonic() > deadline:
+                            raise TooLate
                         continue
-                    with Link(connection, deadline, self._timeout, self._statements) as link:
+                    with Link(connection, deadline, self._timeout, self._statements, takes_standby(engine)) as link:
                         return question(link)
+            except Standby:
+                if self._tries_again(engine, may_try_again, deadline):
+                    may_try_again = False
+                    continue
+                failure, cause = f"it does not write; {PostgresStatements.advice(ONLY_READS)}", None
             except TooLate:
                 failure, cause = f"it has not answered within {self._timeout:g} s; {TOO_LATE}", None
             except exc.TimeoutError as error:
@@ -259,17 +286,27 @@ class SqlAlchemyLoginStore:
                 code = sqlstate(cause)
                 if code and PostgresStatements.was_undone(code) and time.monotonic() < deadline:
                     continue
+                if is_of_the_connection(code) and self._tries_again(engine, may_try_again, deadline):
+                    may_try_again = False
+                    continue
                 failure = self._said(cause, code)
             except (TypeError, ValueError, OverflowError) as error:
                 failure, cause = NOT_A_LOGIN, error
             break
         raise LoginStoreError(f"{_server_name(engine)}: {failure}") from cause
 
+    def _tries_again(self, engine: Engine, may_try_again: bool, deadline: float) -> bool:
+        """Whether to ask once more. Connections made until now are not used again in any case."""
+        self._outdated[engine] = time.monotonic()
+        return may_try_again and time.monotonic() < deadline
+
     def _said(self, cause: Any, code: str | None) -> str:
         if code in SAYS_TOO_LATE:
             return f"it has not answered within {self._timeout:g} s; {TOO_LATE}"
         diagnosis = getattr(cause, "diag", None)
         words = getattr(diagnosis, "message_primary", None) or str(cause).strip() or type(cause).__name__
+        if FOUND_NO_PRIMARY in words:
+            code = ONLY_READS
         if code:
             return f"{words}; {PostgresStatements.advice(code)}"
         return f"{words}; {UNREACHABLE}"

@@ -32,6 +32,7 @@ from ._core import (
 )
 from .postgres_link import engine_from_url
 from .redis_store import RedisLoginStore
+from .redis_url import SCHEMES
 from .sqlalchemy_store import SqlAlchemyLoginStore
 
 __all__ = [
@@ -148,7 +149,7 @@ class AttemptStore(Protocol):
 
 POSSIBLE = (
     "sqlite:///FILE (in the app's instance folder), sqlite:////FOLDER/FILE, postgresql://…, "
-    "redis://…, rediss://…, unix://… or memory:"
+    "redis://…, rediss://…, unix://…, redis+cluster://…, redis+sentinel://… or memory:"
 )
 
 
@@ -160,19 +161,25 @@ def store_from_url(url: str, root_path: str | os.PathLike[str]) -> LoginStore:
     - `postgresql://user@host/database`, with `+psycopg` or `+psycopg2` behind `postgresql` or whichever is installed: an engine of its
       own. A program that has an engine gives that to `SqlAlchemyLoginStore` instead.
     - `redis://host`, `rediss://host` (TLS), `unix:///socket`: as redis-py reads them.
+    - `redis+cluster://user:password@node,node/`: a Redis Cluster, of which one node must answer.
+      `redis+sentinel://user:password@sentinel,sentinel/master/0`: the master that Sentinels call by this name, and its database. The
+      user and the password are the master's; those for the Sentinels are `?sentinel_username=…&sentinel_password=…`. `rediss+cluster`
+      and `rediss+sentinel` are the same over TLS. redis-py's options may follow, for instance `?ssl_ca_certs=/etc/ca.pem`, which
+      count for the Sentinels too if they begin with `ssl_` or `socket_`.
     - `memory:`: see `MemoryLoginStore`.
 
     Anything else is a `ValueError`. Messages do not contain the URL, since it may contain a password.
     """
     try:
-        scheme = urlsplit(url).scheme
+        # Without the rest, which may name several servers.
+        scheme = urlsplit(url.partition("//")[0]).scheme
     except ValueError:
         scheme = ""
     if url == "memory:":
         return MemoryLoginStore()
     if url.startswith("sqlite:///"):
         return _sqlite(url.removeprefix("sqlite:///"), root_path)
-    if scheme in ("redis", "rediss", "unix"):
+    if scheme in SCHEMES:
         try:
             return RedisLoginStore(url)
         except TypeError as error:

@@ -78,8 +78,8 @@ impl PostgresStatements {
     }
 
     #[getter]
-    fn load(&self) -> &str {
-        &self.statements.load
+    fn load_or_standby(&self) -> &str {
+        &self.statements.load_or_standby
     }
 
     #[getter]
@@ -103,8 +103,8 @@ impl PostgresStatements {
     }
 
     #[getter]
-    fn list_by_user(&self) -> &str {
-        &self.statements.list_by_user
+    fn list_or_standby(&self) -> &str {
+        &self.statements.list_or_standby
     }
 
     #[getter]
@@ -142,6 +142,12 @@ impl PostgresStatements {
     #[staticmethod]
     fn was_undone(sqlstate: &str) -> bool {
         postgres::was_undone(sqlstate)
+    }
+
+    /// Whether another connection may get another answer, and nothing was done over this one.
+    #[staticmethod]
+    fn is_of_the_connection(sqlstate: &str) -> bool {
+        postgres::is_of_the_connection(sqlstate)
     }
 
     /// How to fix an error of the server.

@@ -29,13 +29,11 @@ async fn every_statement_finds_its_records_by_an_index() {
         standing,
         create,
         delete_all,
-        load,
         load_or_standby,
         update,
         touch,
         delete,
         delete_by_user,
-        list_by_user,
         list_or_standby,
         delete_expired,
     } = Statements::new(&table);
@@ -62,7 +60,6 @@ async fn every_statement_finds_its_records_by_an_index() {
             format!("{id}, 1"),
             vec![by_id],
         ),
-        ("load", load, format!("{id}, 1"), vec![by_id]),
         (
             "update",
             update,
@@ -80,12 +77,6 @@ async fn every_statement_finds_its_records_by_an_index() {
         (
             "list_or_standby",
             list_or_standby,
-            "'user 7', 1, 100".to_owned(),
-            vec![by_user],
-        ),
-        (
-            "list_by_user",
-            list_by_user,
             "'user 7', 1, 100".to_owned(),
             vec![by_user],
         ),

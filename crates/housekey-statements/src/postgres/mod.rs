@@ -71,6 +71,12 @@ pub fn was_undone(sqlstate: &str) -> bool {
     matches!(sqlstate, "40001" | "40P01")
 }
 
+/// Whether another connection may get another answer, and nothing was done over this one: the server only reads now, or is
+/// stopping or starting.
+pub fn is_of_the_connection(sqlstate: &str) -> bool {
+    matches!(sqlstate, "25006" | "57P01" | "57P02" | "57P03")
+}
+
 /// How to fix an error of the server.
 pub fn advice(sqlstate: Option<&str>) -> &'static str {
     match sqlstate {
@@ -127,10 +133,8 @@ pub struct Statements {
     pub create: Arc<str>,
     /// Ids.
     pub delete_all: Arc<str>,
-    /// All columns. Id, now.
-    pub load: Arc<str>,
-    /// The same after a column that says whether the server only reads, as a standby does: a standby that lags behind still
-    /// knows logins that have ended. Always returns a row; without a record, all its columns are `NULL`.
+    /// Whether the server only reads, as a standby does, and all columns. A standby that lags behind still knows logins that have
+    /// ended. Always returns a row; without a record, all its columns are `NULL`. Id, now.
     pub load_or_standby: Arc<str>,
     /// Whether the record existed, and whether it was changed. All columns.
     pub update: Arc<str>,
@@ -140,9 +144,7 @@ pub struct Statements {
     pub delete: Arc<str>,
     /// Ids, and whether each was deleted. User, id of the record that stays or `NULL`, how many.
     pub delete_by_user: Arc<str>,
-    /// All columns. User, now, how many.
-    pub list_by_user: Arc<str>,
-    /// To `list_by_user` what `load_or_standby` is to `load`.
+    /// Rows like that of `load_or_standby`. User, now, how many.
     pub list_or_standby: Arc<str>,
     /// How many were deleted. Now, how many at most.
     pub delete_expired: Arc<str>,
@@ -185,7 +187,6 @@ impl Statements {
                 DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM found))"
             )
             .into(),
-            load: format!("SELECT {COLUMNS} FROM {table} WHERE id = $1 AND expires_at > $2").into(),
             // A plain join: it costs a third less than one with a query that the planner has to take apart.
             load_or_standby: format!(
                 "SELECT {ONLY_READS}, {COLUMNS} FROM (SELECT) one LEFT JOIN {table} ON id = $1 AND expires_at > $2"
@@ -229,7 +230,6 @@ impl Statements {
                 "SELECT {ONLY_READS}, found.* FROM (SELECT) one LEFT JOIN LATERAL ({list_by_user}) found ON true"
             )
             .into(),
-            list_by_user: list_by_user.into(),
             delete_expired: format!(
                 "WITH expired AS MATERIALIZED (
                     SELECT id FROM {table} WHERE expires_at <= $1
