@@ -77,7 +77,7 @@ def _said(exceptions: Any, error: Exception) -> tuple[str | None, str]:
     if isinstance(error, TooFew):
         return None, "see whether its replicas run and follow it, or ask for fewer of them"
     if type(error).__name__ == "MasterNotFoundError":
-        # redis-py's text says how the Sentinels are asked, which may include the password.
+        # redis-py's text says how the Sentinels are asked, in versions 6 and 7 with the password.
         return "no Sentinel names its master", NO_MASTER
     refused = (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError)
     if isinstance(error, refused) or code in ("NOAUTH", "WRONGPASS") or "unauthenticated" in text:
