@@ -59,6 +59,7 @@ impl Browser {
     pub async fn go(&self, path: &str) {
         let url = format!("{}{path}", self.site);
         self.client.goto(&url).await.unwrap();
+        self.arrive().await;
     }
 
     /// Fills fields by their names, presses the button that sends them, and waits for the next page.
@@ -110,11 +111,13 @@ impl Browser {
         self.arrive().await;
     }
 
-    /// Waits until the page is complete.
+    /// Waits until the page is complete, and the field that asks for the focus has it. WebKit gives it that later, even in the
+    /// middle of what is typed into another field.
     async fn arrive(&self) {
         let begun = Instant::now();
-        let state = "return document.readyState";
-        while !matches!(self.client.execute(state, Vec::new()).await, Ok(state) if state == "complete")
+        let is_there = "return document.readyState === 'complete'
+            && (!document.querySelector('[autofocus]') || document.activeElement !== document.body)";
+        while !matches!(self.client.execute(is_there, Vec::new()).await, Ok(answer) if answer == true)
         {
             assert!(
                 begun.elapsed() < PATIENCE,
