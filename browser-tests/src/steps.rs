@@ -69,6 +69,11 @@ impl Browser {
             field.clear().await.unwrap();
             field.send_keys(text).await.unwrap();
         }
+        for (name, text) in fields {
+            let field = self.find(&format!("main [name={name}]")).await;
+            let typed = field.prop("value").await.unwrap();
+            assert_eq!(typed.as_deref(), Some(*text), "{:?}: {name}", self.engine);
+        }
         self.press("main button:not([type=button])").await;
     }
 
@@ -111,8 +116,7 @@ impl Browser {
         self.arrive().await;
     }
 
-    /// Waits until the page is complete, and the field that asks for the focus has it. WebKit gives it that later, even in the
-    /// middle of what is typed into another field.
+    /// Waits until the page is complete, and the field that asks for the focus has it, which WebKit gives it only some time later.
     async fn arrive(&self) {
         let begun = Instant::now();
         let is_there = "return document.readyState === 'complete'
