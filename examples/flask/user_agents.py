@@ -30,6 +30,9 @@ def heading(user_agent):
         return f"A program called {name[0]}" if name else "An unknown program"
     browser = next((name for name, pattern in BROWSERS if re.search(pattern, text)), None)
     platform = next((name for name, pattern in PLATFORMS if re.search(pattern, text)), None)
+    if browser == "Safari" and platform in ("Android", "Chromebook", "Linux"):
+        # GNOME Web and others call themselves Safari, whose engine they have.
+        return f"A WebKit browser on {platform}"
     if browser and platform:
         return f"{browser} on {platform}"
     return browser or (f"An unknown browser on {platform}" if platform else "An unknown browser")

@@ -65,6 +65,7 @@ def test_a_login_that_is_not_fresh_confirms_its_password(app):
         ("\u2603", "An unknown program"),
         ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
         ("Mozilla/5.0 (Macintosh) Version/18.0 Safari/605.1", "Safari on Mac"),
+        ("Mozilla/5.0 (X11; Linux x86_64) Version/26.0 Safari/605.1", "A WebKit browser on Linux"),
         ("Mozilla/5.0 (something)", "An unknown browser"),
     ],
 )

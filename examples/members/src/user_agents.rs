@@ -13,6 +13,10 @@ pub(crate) fn describe(user_agent: Option<&str>) -> String {
     match (browser(text), platform(text)) {
         // Since 2019 Safari on an iPad says that it is on a Mac.
         (Some("Safari"), Some("Mac")) => "Safari on Mac or iPad".to_owned(),
+        // GNOME Web and others call themselves Safari, whose engine they have.
+        (Some("Safari"), Some(platform @ ("Android" | "BSD" | "ChromeOS" | "Linux"))) => {
+            format!("a WebKit browser on {platform}")
+        }
         (Some(browser), Some(platform)) => format!("{browser} on {platform}"),
         (Some(browser), None) => browser.to_owned(),
         (None, Some(platform)) if is_in_app(text) => format!("an app on {platform}"),
@@ -178,6 +182,10 @@ mod tests {
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) \
                  Version/17.4.1 Safari/605.1.15",
                 "Safari on Mac or iPad",
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15",
+                "a WebKit browser on Linux",
             ),
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 \

@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse as _, Response};
-use browser_tests::{Browser, Chromium};
+use browser_tests::{Browser, Engine};
 use openidconnect::url::Url;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -157,8 +157,8 @@ async fn is_logged_in(browser: &Browser) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mia_logs_in_by_the_provider_and_its_answer_counts_once_and_in_her_browser() {
-    let (world, chromium) = (World::open().await, Chromium::start().await);
-    let mia = chromium.browser(&world.site).await;
+    let world = World::open().await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     mia.go("/account?tab=2").await;
     assert!(
         mia.path().await.starts_with("/login"),
@@ -186,7 +186,7 @@ async fn mia_logs_in_by_the_provider_and_its_answer_counts_once_and_in_her_brows
     mia.picture("oidc-home.png").await;
 
     // In another browser that began nothing, and in one that began something else.
-    let other = chromium.browser(&world.site).await;
+    let other = Engine::Chromium.browser(&world.site).await;
     other.go(&answer).await;
     assert_eq!(world.status(), StatusCode::BAD_REQUEST);
     begin(&other).await;
@@ -209,8 +209,8 @@ async fn mia_logs_in_by_the_provider_and_its_answer_counts_once_and_in_her_brows
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_logged_in_by_an_answer_that_somebody_else_has_kept_for_them() {
-    let (world, chromium) = (World::open().await, Chromium::start().await);
-    let attacker = chromium.browser(&world.site).await;
+    let world = World::open().await;
+    let attacker = Engine::Chromium.browser(&world.site).await;
     begin(&attacker).await;
     world.hold(true);
     attacker.submit(&[("name", "attacker")]).await;
@@ -218,7 +218,7 @@ async fn nobody_is_logged_in_by_an_answer_that_somebody_else_has_kept_for_them()
     assert!(answer.contains(&state), "{answer}");
     world.hold(false);
 
-    let mia = chromium.browser(&world.site).await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     mia.go(&answer).await;
     assert_eq!(world.status(), StatusCode::BAD_REQUEST);
     assert!(!is_logged_in(&mia).await);
@@ -242,8 +242,8 @@ async fn nobody_is_logged_in_by_an_answer_that_somebody_else_has_kept_for_them()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copied_session_does_not_make_an_answer_count_twice() {
-    let (world, chromium) = (World::open().await, Chromium::start().await);
-    let mia = chromium.browser(&world.site).await;
+    let world = World::open().await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     begin(&mia).await;
     let page = mia.client.current_url().await.unwrap();
     mia.go("/logged-out").await;
@@ -253,7 +253,7 @@ async fn a_copied_session_does_not_make_an_answer_count_twice() {
     assert!(is_logged_in(&mia).await);
 
     // The copy still has the values of her session. The provider accepts a code once.
-    let thief = chromium.browser(&world.site).await;
+    let thief = Engine::Chromium.browser(&world.site).await;
     thief.go("/logged-out").await;
     thief.put_cookies(cookies).await;
     thief.go(&world.answer()).await;
@@ -265,8 +265,8 @@ async fn a_copied_session_does_not_make_an_answer_count_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_told_and_logs_nobody_in() {
-    let (mut world, chromium) = (World::open().await, Chromium::start().await);
-    let mia = chromium.browser(&world.site).await;
+    let mut world = World::open().await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     let (not_begun, is_no_proof) = ("didn’t begin in this browser", "doesn’t prove who you are");
     let (away, denied) = ("The provider doesn’t answer", "didn’t let you in");
     for (query, status, says) in [
@@ -306,7 +306,7 @@ async fn what_is_wrong_is_told_and_logs_nobody_in() {
     assert!(!is_logged_in(&mia).await);
     // The provider goes away while somebody is there.
     world.set_ahead(0);
-    let ben = chromium.browser(&world.site).await;
+    let ben = Engine::Chromium.browser(&world.site).await;
     begin(&ben).await;
     world.provider.kill().await.unwrap();
     let state = world.state();
@@ -321,8 +321,8 @@ async fn what_is_wrong_is_told_and_logs_nobody_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_too_long_to_wait_in_the_session_is_forgotten() {
-    let (world, chromium) = (World::open().await, Chromium::start().await);
-    let mia = chromium.browser(&world.site).await;
+    let world = World::open().await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     for (length, is_kept) in [(1000, true), (1001, false), (6000, false)] {
         let next = format!(
             "/?{}",
@@ -342,9 +342,9 @@ async fn an_address_that_is_too_long_to_wait_in_the_session_is_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_whose_provider_is_away_from_the_start_says_so() {
-    let (mut world, chromium) = (World::open().await, Chromium::start().await);
+    let mut world = World::open().await;
     world.provider.kill().await.unwrap();
-    let mia = chromium.browser(&world.site).await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     mia.go("/login").await;
     mia.press("main button").await;
     assert!(mia.text().await.contains("The provider doesn’t answer"));
@@ -354,8 +354,8 @@ async fn a_site_whose_provider_is_away_from_the_start_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_as_fresh_as_the_proof_at_the_provider() {
-    let (world, chromium) = (World::open().await, Chromium::start().await);
-    let mia = chromium.browser(&world.site).await;
+    let world = World::open().await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     begin(&mia).await;
     mia.submit(&[("name", "mia")]).await;
     mia.go("/account").await;
@@ -395,8 +395,8 @@ async fn a_login_is_as_fresh_as_the_proof_at_the_provider() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_ends_when_the_provider_vouches_no_longer() {
-    let (world, chromium) = (World::open().await, Chromium::start().await);
-    let mia = chromium.browser(&world.site).await;
+    let world = World::open().await;
+    let mia = Engine::Chromium.browser(&world.site).await;
     begin(&mia).await;
     mia.submit(&[("name", "mia")]).await;
     // The provider says four hours, and the site eight.

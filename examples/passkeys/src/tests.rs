@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
-use browser_tests::{Browser, Chromium};
+use browser_tests::{Browser, Engine};
 use serde_json::{Value, json};
 
 use crate::challenges::{Challenges, MOST, MOST_OF_ONE};
@@ -97,8 +97,8 @@ async fn answer(browser: &Browser) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_twice() {
-    let (site, chromium) = (open().await, Chromium::start().await);
-    let mia = chromium.browser(&site).await;
+    let site = open().await;
+    let mia = Engine::Chromium.browser(&site).await;
     let authenticator = json!({
         "protocol": "ctap2",
         "transport": "internal",
@@ -107,7 +107,7 @@ async fn mia_signs_in_by_her_passkey_and_neither_a_cookie_nor_an_answer_counts_t
         "isUserVerified": true,
     });
     mia.command("webauthn/authenticator", authenticator).await;
-    let thief = chromium.browser(&site).await;
+    let thief = Engine::Chromium.browser(&site).await;
     for browser in [&mia, &thief] {
         browser.go("/login").await;
         browser.submit(&MIA).await;

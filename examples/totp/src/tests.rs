@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use browser_tests::Chromium;
+use browser_tests::Engine;
 use totp_rs::{Builder, Secret};
 
 use crate::second_factor::SecondFactor;
@@ -64,14 +64,14 @@ const MIA: [(&str, &str); 2] = [("name", "mia"), ("password", "correct horse")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mia_sets_up_her_app_and_signs_in_with_it_and_a_copied_cookie_is_worth_nothing() {
-    let (site, chromium) = (open().await, Chromium::start().await);
-    let mia = chromium.browser(&site).await;
+    let site = open().await;
+    let mia = Engine::Chromium.browser(&site).await;
     mia.go("/login").await;
     mia.picture("totp-login.png").await;
     mia.submit(&MIA).await;
     assert!(mia.text().await.contains("your password alone"));
 
-    let early = chromium.browser(&site).await;
+    let early = Engine::Chromium.browser(&site).await;
     early.go("/login").await;
     early.submit(&MIA).await;
     assert!(early.text().await.contains("your password alone"));
@@ -96,7 +96,7 @@ async fn mia_sets_up_her_app_and_signs_in_with_it_and_a_copied_cookie_is_worth_n
     mia.go("/second-step").await;
 
     // A thief copies the browser's cookies, and can open the page of the second step.
-    let thief = chromium.browser(&site).await;
+    let thief = Engine::Chromium.browser(&site).await;
     thief.go("/login").await;
     thief.put_cookies(mia.cookies().await).await;
     thief.go("/second-step").await;
