@@ -262,3 +262,13 @@ def test_a_cluster_and_sentinels_are_asked_over_tls(encrypted, tmp_path):
     finally:
         for server in servers:
             server.kill()
+
+
+def test_what_redis_py_says_of_sentinels_is_not_repeated(monkeypatch):
+    """Versions 6 and 7 say with which password they are asked."""
+
+    def discover_master(self, service_name):
+        raise redis.sentinel.MasterNotFoundError("<Connection(password=hunter2)> - ConnectionError()")
+
+    monkeypatch.setattr(redis.sentinel.Sentinel, "discover_master", discover_master)
+    fails(RedisLoginStore("redis+sentinel://127.0.0.1:1/logins"), "no Sentinel names its master", "hunter2")

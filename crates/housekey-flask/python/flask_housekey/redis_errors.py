@@ -34,8 +34,7 @@ def is_read_only(exceptions: Any, error: Exception) -> bool:
 
 
 def failure(exceptions: Any, error: Exception, server: str) -> LoginStoreError:
-    if isinstance(error, NotConnected) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
+    error = _reason(error)
     words, advice = _said(exceptions, error)
     return LoginStoreError(f"{server}: {words or error}; {advice}")
 
@@ -52,9 +51,16 @@ def connecting_failure(exceptions: Any, error: Exception, server: str) -> LoginS
 
 
 def cause(exceptions: Any, error: Exception) -> Exception | None:
-    """The server repeats what it was sent when it does not know the command."""
-    words, _ = _said(exceptions, error)
+    """The exception, unless its words must not be repeated: a server repeats what it was sent when it does not know the
+    command."""
+    words, _ = _said(exceptions, _reason(error))
     return error if words is None else None
+
+
+def _reason(error: Exception) -> Exception:
+    """Why there was no connection, if there was none."""
+    inner = error.__cause__ if isinstance(error, NotConnected) else None
+    return inner if isinstance(inner, Exception) else error
 
 
 def unreadable(server: str) -> LoginStoreError:
