@@ -309,7 +309,7 @@ impl Records {
         let _: Result<u8, Error> = self.ask(&question, time).await;
     }
 
-    /// Deletes records that had expired by then, one bucket after another.
+    /// Deletes records that had expired by then, from some buckets after others.
     pub(crate) async fn purge(
         &self,
         now: u64,
@@ -318,35 +318,42 @@ impl Records {
     ) -> Result<usize, Error> {
         let mut deleted = 0;
         for first in (0..BUCKETS).step_by(BUCKETS_AT_ONCE) {
-            if deleted >= limit {
-                break;
-            }
-            let buckets = (first..BUCKETS).take(BUCKETS_AT_ONCE);
-            let asking: Vec<_> = buckets.map(|bucket| self.due(bucket, now)).collect();
-            let due = self.servers.ask_all(&asking, time()).await;
-            let due = due.map_err(|failure| failure.into_error())?;
-            for (question, entries) in asking.iter().zip(due) {
-                let entries = redis::from_redis_value(entries);
-                let mut entries: Vec<String> = entries.map_err(|_| self.unreadable())?;
-                while !entries.is_empty() && deleted < limit {
-                    let is_all = entries.len() < LARGEST_BATCH;
-                    entries.truncate(limit - deleted);
-                    deleted += self.purge_entries(&entries, now, time()).await?;
-                    if is_all {
-                        break;
-                    }
-                    entries = self.ask(question, time()).await?;
+            let mut last = Vec::new();
+            while deleted < limit {
+                // Reads about as many as are still to be deleted, and not all that a million due ones would give.
+                let most = (limit - deleted).div_ceil(BUCKETS_AT_ONCE);
+                let most = most.min(LARGEST_BATCH);
+                let buckets = (first..BUCKETS).take(BUCKETS_AT_ONCE);
+                let asking: Vec<_> = buckets.map(|bucket| self.due(bucket, now, most)).collect();
+                let due = self.servers.ask_all(&asking, time()).await;
+                let due = due.map_err(|failure| failure.into_error())?;
+                let mut entries = Vec::new();
+                let mut is_all = true;
+                for found in due {
+                    let found = redis::from_redis_value(found);
+                    let found: Vec<String> = found.map_err(|_| self.unreadable())?;
+                    is_all &= found.len() < most;
+                    entries.extend(found);
                 }
+                entries.truncate(limit - deleted);
+                for some in entries.chunks(LARGEST_BATCH) {
+                    deleted += self.purge_entries(some, now, time()).await?;
+                }
+                // What is still there would be found again and again.
+                if is_all || entries == last {
+                    break;
+                }
+                last = entries;
             }
         }
         Ok(deleted)
     }
 
-    fn due(&self, bucket: u16, now: u64) -> Question<'static> {
+    fn due(&self, bucket: u16, now: u64, most: usize) -> Question<'static> {
         let key = said::expiry_key(&self.prefix, bucket);
         let mut command = redis::cmd("ZRANGEBYSCORE");
         command.arg(&key).arg("-inf").arg(number(now));
-        command.arg("LIMIT").arg(0).arg(LARGEST_BATCH);
+        command.arg("LIMIT").arg(0).arg(most);
         Question::about(&key, command)
     }
 
