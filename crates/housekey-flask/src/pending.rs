@@ -7,7 +7,6 @@ use housekey::Login;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
-use crate::config::duration;
 use crate::drive::drive;
 use crate::errors::exception;
 use crate::mapping::loads;
@@ -22,6 +21,28 @@ pub(crate) const USER: &str = "user";
 /// How to make the login: whether and for how many seconds to remember the browser, for how many seconds it lasts, and
 /// until when, in seconds since 1970.
 pub(crate) type Terms = (bool, Option<f64>, Option<f64>, Option<f64>);
+
+/// A plan with these terms. The plans of a login and of one that begins have the same methods and no trait in common.
+macro_rules! with_terms {
+    ($plan:expr, $terms:expr) => {{
+        let (remember, seconds, lifetime, until): crate::pending::Terms = $terms;
+        let mut plan = $plan;
+        if remember {
+            plan = match seconds {
+                Some(seconds) => plan.remember_for(crate::config::duration(seconds)),
+                None => plan.remember(true),
+            };
+        }
+        if let Some(lifetime) = lifetime {
+            plan = plan.lifetime(crate::pending::span(lifetime));
+        }
+        if let Some(until) = until {
+            plan = plan.until(crate::pending::moment(until));
+        }
+        plan
+    }};
+}
+pub(crate) use with_terms;
 
 /// The user, the id, where to go afterwards, when it expires, and whether it is a proof.
 type Found = (Option<Py<PyAny>>, String, Option<String>, SystemTime, bool);
@@ -38,23 +59,10 @@ pub(crate) fn begin_login(
 ) -> PyResult<()> {
     let py = visit.py();
     let member = PyUser::new(user, &text_of(user_id)?)?;
-    let (remember, seconds, lifetime, until) = terms;
     visit.get().act(py, |opened| {
-        opened.check_remembering(remember)?;
+        opened.check_remembering(terms.0)?;
         let login = Login::<PyUser>::new(opened.open().clone());
-        let mut plan = login.begin(&member).next(next);
-        if remember {
-            plan = match seconds {
-                Some(seconds) => plan.remember_for(duration(seconds)),
-                None => plan.remember(true),
-            };
-        }
-        if let Some(lifetime) = lifetime {
-            plan = plan.lifetime(span(lifetime));
-        }
-        if let Some(until) = until {
-            plan = plan.until(moment(until));
-        }
+        let mut plan = with_terms!(login.begin(&member).next(next), terms);
         if let Some(seconds) = expires_in {
             plan = plan.expires_in(span(seconds));
         }

@@ -26,7 +26,7 @@ use crate::environ::Head;
 use crate::errors::exception;
 use crate::logins::{PyLoginInfo, listed, login_id};
 use crate::mapping::Known;
-use crate::pending::{Terms, moment, span, text_of};
+use crate::pending::{Terms, moment, text_of, with_terms};
 use crate::user::{LetsGo, PyUser, let_go};
 
 /// How many expired records a login deletes in passing.
@@ -191,23 +191,10 @@ impl Visit {
         force: bool,
     ) -> PyResult<()> {
         let member = PyUser::new(user, &text_of(user_id)?)?;
-        let (remember, seconds, lifetime, until) = terms;
         self.act(py, |opened| {
-            opened.check_remembering(remember)?;
+            opened.check_remembering(terms.0)?;
             let login = Login::<PyUser>::new(opened.open.clone());
-            let mut plan = login.login_user(&member);
-            if remember {
-                plan = match seconds {
-                    Some(seconds) => plan.remember_for(duration(seconds)),
-                    None => plan.remember(true),
-                };
-            }
-            if let Some(lifetime) = lifetime {
-                plan = plan.lifetime(span(lifetime));
-            }
-            if let Some(until) = until {
-                plan = plan.until(moment(until));
-            }
+            let mut plan = with_terms!(login.login_user(&member), terms);
             if let Some(time) = authenticated_at {
                 plan = plan.authenticated_at(moment(time));
             }
