@@ -90,22 +90,20 @@ fn measure_scale(options: &Http) -> Result<Table, BoxError> {
             progress.step();
         }
         let (bare, others) = rates.split_first().ok_or("nothing was measured")?;
-        let ratio = |own: &Vec<f64>| {
-            let rounds = own.iter().zip(bare);
-            format!(
-                "{:.2}",
-                median(rounds.map(|(own, bare)| own / bare).collect())
-            )
-        };
         let alone = format!("({:.0} a second)", median(bare.clone()));
         table.rows.push(Row {
             name: setting.name.to_owned(),
             cells: std::iter::once(alone)
-                .chain(others.iter().map(ratio))
+                .chain(others.iter().map(|own| format!("{:.2}", ratio(own, bare))))
                 .collect(),
         });
     }
     Ok(table)
+}
+
+/// The share of the bare site's throughput, each round by itself.
+fn ratio(own: &[f64], bare: &[f64]) -> f64 {
+    median(own.iter().zip(bare).map(|(own, bare)| own / bare).collect())
 }
 
 struct Ratios {
@@ -163,11 +161,7 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
     let mut ratios = Vec::new();
     for (site, own) in running.iter().zip(&rates) {
         let bare = &rates[bare_of(site.contender)?];
-        let ratio = |kind: usize| {
-            let rounds = own[kind].iter().zip(&bare[kind]);
-            median(rounds.map(|(own, bare)| own / bare).collect())
-        };
-        let by_kind = [0, 1, 2].map(ratio);
+        let by_kind = [0, 1, 2].map(|kind| ratio(&own[kind], &bare[kind]));
         let cells = by_kind
             .iter()
             .zip(own)
