@@ -1,4 +1,4 @@
-//! Why the login that a request came with counts for nothing, told to the person on the page that comes next.
+//! Tells a person on the next page why the login in their request no longer counts.
 
 use std::cell::Cell;
 

@@ -142,7 +142,7 @@ fn described(status: StatusCode, (heading, text): (&str, &str)) -> Value {
     context! { status => status.as_u16(), heading, text }
 }
 
-/// Gives every refusal the look of the site, whoever made it: a handler, axum, tower-http or housekey. It asks
+/// Gives every refusal the look of the site, no matter what made it: a handler, axum, tower-http or housekey. It asks
 /// nobody who is there, so it works when the database does not.
 pub(crate) async fn in_our_look(
     State(templates): State<Templates>,

@@ -56,13 +56,13 @@ pub struct Options {
 
     /// When somebody who does nothing is signed out, and when everybody is
     ///
-    /// Whoever chose to be kept signed in comes back after either time, but confirms it's them where that matters.
+    /// Members who chose to stay signed in come back after either time, but confirm it's them where that matters.
     #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Timeouts::Everyday)]
     pub timeouts: Timeouts,
 
     /// In how many browsers a member may be signed in at once
     ///
-    /// Whoever signs in once more is signed out where they have not been for longest.
+    /// One more sign-in ends the one that has gone unused for longest.
     #[arg(
         long,
         value_name = "COUNT",

@@ -1,7 +1,7 @@
 //! The key that signs every cookie: made at the first start, kept in a file that only this user can read. Beside it, once
 //! it was rotated, the keys that it replaced.
 //!
-//! It outlives the process, so that a restart logs nobody out. Whoever reads it can sign in as anybody.
+//! It outlives the process, so that a restart logs nobody out. Anybody who reads it can sign in as anybody else.
 
 use std::fs;
 use std::io::{self, Write};
@@ -68,7 +68,7 @@ fn check(path: &Path, key: &str) -> Result<String, BoxError> {
     if key.len() != KEY_BYTES * 2 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(format!(
             "{file} does not hold a secret key ({} hexadecimal digits). Put the right file back, or remove it: \
-             whoever is signed in by the keys of it has to sign in again",
+             everybody who is signed in by its keys has to sign in again",
             KEY_BYTES * 2
         )
         .into());
@@ -76,7 +76,7 @@ fn check(path: &Path, key: &str) -> Result<String, BoxError> {
     if let Some(mode) = private::open_to_others(path)? {
         return Err(format!(
             "other users of this machine may read or change {file} (mode {mode:04o}). If nobody else has used it, run \
-             `chmod 600 {file}`. Otherwise remove it: whoever is signed in by the keys of it has to sign in again"
+             `chmod 600 {file}`. Otherwise remove it: everybody who is signed in by its keys has to sign in again"
         )
         .into());
     }

@@ -28,7 +28,7 @@ impl<T> Default for Challenges<T> {
 
 impl<T> Challenges<T> {
     /// Keeps a member's challenge, in place of an earlier one for the same login. If too many of this member's challenges wait, the
-    /// oldest of them goes: whoever knows a member's password can take that member's room, and nobody else's. Returns `false` if too many
+    /// oldest of them goes: a thief of one password can take that member's room, and nobody else's. Returns `false` if too many
     /// of other members wait.
     pub(crate) fn keep(&self, member: &str, what: &str, challenge: T) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);

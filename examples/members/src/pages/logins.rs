@@ -1,6 +1,6 @@
 //! `/account/logins`: where a member is signed in, and how to end what they do not know.
 //!
-//! All of it needs a fresh login: whoever finds a browser open must not sign its owner out everywhere else.
+//! All of it needs a fresh login: a stranger at an open browser must not sign its owner out everywhere else.
 
 use std::time::SystemTime;
 
