@@ -53,6 +53,7 @@ impl Member {
 struct Site {
     member: Member,
     passwords: Passwords,
+    now: fn() -> SystemTime,
 }
 
 #[derive(serde::Deserialize)]
@@ -125,6 +126,7 @@ async fn second_step_page(_: PendingLogin<Member>) -> Html<String> {
 
 /// The second step.
 async fn second_step(
+    State(site): State<Site>,
     pending: PendingLogin<Member>,
     login: Login<Member>,
     next: NextUrl,
@@ -133,7 +135,7 @@ async fn second_step(
     let attempt = login.attempt("code", pending.name).await?;
     let is_right = pending.with(|factors| {
         let factor = factors.ready.as_mut();
-        factor.is_some_and(|factor| factor.accept(&form.code, SystemTime::now()))
+        factor.is_some_and(|factor| factor.accept(&form.code, (site.now)()))
     });
     if !is_right {
         login.login_failed(Some(&pending));
@@ -167,13 +169,14 @@ fn set_up(member: &Member) -> Result<Html<String>, BoxError> {
 }
 
 async fn finish_set_up(
+    State(site): State<Site>,
     FreshLoginRequired(member): FreshLoginRequired<Member>,
     login: Login<Member>,
     Form(form): Form<Code>,
 ) -> Result<Response, Error> {
     let codes = member.with(|factors| {
         let mut factor = factors.new.take()?;
-        if !factor.accept(&form.code, SystemTime::now()) {
+        if !factor.accept(&form.code, (site.now)()) {
             return None;
         }
         let codes = factor.new_recovery_codes();
@@ -234,7 +237,7 @@ fn failed(error: BoxError) -> Error {
 }
 
 /// The site. It keeps nothing on disk. Yours has a database, and a login store there, so that a login can be finished only once.
-async fn site() -> Result<Router, BoxError> {
+async fn site(now: fn() -> SystemTime) -> Result<Router, BoxError> {
     let passwords = Passwords::new();
     let member = Member {
         name: "mia",
@@ -248,6 +251,7 @@ async fn site() -> Result<Router, BoxError> {
     };
     let store = records::MemoryLoginStore::new();
     let manager = LoginManager::new(SecretKeys::generate(), load)
+        .clock(now)
         .login_view("/login")
         .refresh_view("/login")
         .login_store(store.clone())
@@ -260,7 +264,11 @@ async fn site() -> Result<Router, BoxError> {
         .route("/second-step", get(second_step_page).post(second_step))
         .route("/authenticator", get(set_up_page).post(finish_set_up))
         .route("/logout", post(log_out))
-        .with_state(Site { member, passwords })
+        .with_state(Site {
+            member,
+            passwords,
+            now,
+        })
         .layer((tower_http::csrf::CsrfLayer::new(), manager.layer())))
 }
 
@@ -268,5 +276,5 @@ async fn site() -> Result<Router, BoxError> {
 async fn main() -> Result<(), BoxError> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3002").await?;
     println!("http://{} (mia, correct horse)", listener.local_addr()?);
-    Ok(axum::serve(listener, site().await?).await?)
+    Ok(axum::serve(listener, site(SystemTime::now).await?).await?)
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use browser_tests::Engine;
@@ -22,9 +23,15 @@ fn the_guide_shows_this_very_program() {
     }
 }
 
+/// The site's clock stands still, so that no wait is over because a browser took its time.
+fn now() -> SystemTime {
+    static START: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
+    *START
+}
+
 /// The code that the app with this secret shows in this many seconds.
 fn code(secret: &str, from_now: i64) -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now().duration_since(SystemTime::UNIX_EPOCH);
     let at = now.unwrap().as_secs().checked_add_signed(from_now).unwrap();
     let secret = Secret::try_from_base32(secret).unwrap();
     let app = Builder::new().with_secret(secret);
@@ -36,7 +43,7 @@ fn code(secret: &str, from_now: i64) -> String {
 fn a_code_counts_once_and_so_does_a_recovery_code() {
     let mut factor = SecondFactor::new("mia").unwrap();
     let (_, secret) = factor.to_show().unwrap();
-    let now = SystemTime::now();
+    let now = now();
     let (before, right) = (code(&secret, -30), code(&secret, 0));
     assert!(factor.accept(&right, now));
     for used in [&right, &before] {
@@ -55,7 +62,7 @@ fn a_code_counts_once_and_so_does_a_recovery_code() {
 async fn open() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let site = crate::site().await.unwrap();
+    let site = crate::site(now).await.unwrap();
     tokio::spawn(async move { axum::serve(listener, site).await });
     url
 }
