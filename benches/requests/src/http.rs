@@ -1,7 +1,7 @@
 //! How much of the bare site's throughput is left over HTTP: each server on one core, the load on the other.
 //!
-//! A round measures all contenders, one right after another, and compares each with its bare site in the same round.
-//! The tables have the medians of the rounds.
+//! Each contender is compared with its bare site, which is measured right before it: on a shared machine, minutes differ more
+//! than contenders. The tables have the medians of the rounds.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -79,31 +79,29 @@ fn measure_scale(options: &Http) -> Result<Table, BoxError> {
     );
     let mut progress = Progress::new(title, options.rounds * SCALE.len() as u32);
     for setting in SCALE {
-        let all = std::iter::once(bare).chain(others.into_iter().filter_map(named));
-        let running = all.map(|site| Running::start(site, UsersIn::Memory, setting));
-        let running: Vec<_> = running.collect::<Result<_, _>>()?;
-        let mut rates = vec![Vec::new(); running.len()];
+        let start = |site| Running::start(site, UsersIn::Memory, setting);
+        let bare = start(bare)?;
+        let others: Vec<_> = others
+            .into_iter()
+            .filter_map(named)
+            .map(start)
+            .collect::<Result<_, _>>()?;
+        let mut rates = vec![Vec::new(); others.len()];
         for _ in 0..options.rounds {
-            for (site, rates) in running.iter().zip(&mut rates) {
-                rates.push(site.load(Kind::Protected, options.seconds)?);
+            for (site, rates) in others.iter().zip(&mut rates) {
+                let before = bare.load(Kind::Protected, options.seconds)?;
+                rates.push((before, site.load(Kind::Protected, options.seconds)?));
             }
             progress.step();
         }
-        let (bare, others) = rates.split_first().ok_or("nothing was measured")?;
-        let alone = format!("({:.0} a second)", median(bare.clone()));
         table.rows.push(Row {
             name: setting.name.to_owned(),
-            cells: std::iter::once(alone)
-                .chain(others.iter().map(|own| format!("{:.2}", ratio(own, bare))))
+            cells: std::iter::once(rate(&rates.concat()))
+                .chain(rates.iter().map(|pairs| format!("{:.2}", ratio(pairs))))
                 .collect(),
         });
     }
     Ok(table)
-}
-
-/// The share of the bare site's throughput, each round by itself.
-fn ratio(own: &[f64], bare: &[f64]) -> f64 {
-    median(own.iter().zip(bare).map(|(own, bare)| own / bare).collect())
 }
 
 struct Ratios {
@@ -139,36 +137,38 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
         running.push(site);
     }
 
-    // By contender, kind and round: requests per second.
+    // By contender and kind, a pair for each round: requests per second of the bare site, and right after it of this one.
     let mut rates = vec![[const { Vec::new() }; 3]; running.len()];
     let mut progress = Progress::new(&title, options.rounds);
     for _ in 0..options.rounds {
-        for (index, kind) in Kind::ALL.into_iter().enumerate() {
-            for (site, rates) in running.iter().zip(&mut rates) {
-                rates[index].push(site.load(kind, options.seconds)?);
+        for (site, rates) in running.iter().zip(&mut rates) {
+            let bare = running
+                .iter()
+                .find(|other| other.contender.name == site.contender.bare)
+                .ok_or("its bare site was not started")?;
+            for (kind, rates) in Kind::ALL.into_iter().zip(rates) {
+                let before = bare.load(kind, options.seconds)?;
+                let own = match site.contender.is_bare() {
+                    true => before,
+                    false => site.load(kind, options.seconds)?,
+                };
+                rates.push((before, own));
             }
         }
         progress.step();
     }
 
-    let bare_of = |contender: Contender| {
-        let is_bare = |other: &Running| other.contender.name == contender.bare;
-        running
-            .iter()
-            .position(is_bare)
-            .ok_or("its bare site was not measured")
-    };
     let mut ratios = Vec::new();
-    for (site, own) in running.iter().zip(&rates) {
-        let bare = &rates[bare_of(site.contender)?];
-        let by_kind = [0, 1, 2].map(|kind| ratio(&own[kind], &bare[kind]));
-        let cells = by_kind
-            .iter()
-            .zip(own)
-            .map(|(ratio, own)| match site.contender.is_bare() {
-                true => format!("({:.0} a second)", median(own.clone())),
-                false => format!("{ratio:.2}"),
-            });
+    for (site, pairs) in running.iter().zip(&rates) {
+        let by_kind = pairs.each_ref().map(|pairs| ratio(pairs));
+        let cells =
+            by_kind
+                .iter()
+                .zip(pairs)
+                .map(|(ratio, pairs)| match site.contender.is_bare() {
+                    true => rate(pairs),
+                    false => format!("{ratio:.2}"),
+                });
         table.rows.push(Row {
             name: site.contender.name.to_owned(),
             cells: cells.collect(),
@@ -176,6 +176,17 @@ fn measure(options: &Http, users: UsersIn) -> Result<Ratios, BoxError> {
         ratios.push((site.contender, by_kind));
     }
     Ok(Ratios { table, ratios })
+}
+
+/// The share of the bare site's throughput, each pair by itself.
+fn ratio(pairs: &[(f64, f64)]) -> f64 {
+    median(pairs.iter().map(|(bare, own)| own / bare).collect())
+}
+
+/// What the bare site did.
+fn rate(pairs: &[(f64, f64)]) -> String {
+    let bare = median(pairs.iter().map(|(bare, _)| *bare).collect());
+    format!("({bare:.0} a second)")
 }
 
 fn draw(ratios: &Ratios) -> Result<(), BoxError> {
