@@ -94,11 +94,13 @@ impl ActixFields<'_> {
     }
 }
 
-/// Values that the rules send again and again need no allocation.
+/// The values that the rules send again and again.
+static VALUES: LazyLock<[ActixValue; COMMON_VALUES.len()]> =
+    LazyLock::new(|| COMMON_VALUES.map(ActixValue::from_static));
+
 fn actix_value(value: &HeaderValue) -> Option<ActixValue> {
-    let is = |known: &&&str| known.as_bytes() == value.as_bytes();
-    match COMMON_VALUES.iter().find(is) {
-        Some(common) => Some(ActixValue::from_static(common)),
+    match VALUES.iter().find(|common| *common == value.as_bytes()) {
+        Some(common) => Some(common.clone()),
         None => ActixValue::from_bytes(value.as_bytes()).ok(),
     }
 }

@@ -48,20 +48,8 @@ impl OpenVisit {
 
     /// The same, with its own rule for which login is fresh.
     pub(super) async fn find_user<U: User>(&self, request: &impl Head, fresh: Fresh) -> Known<U> {
-        let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
-        let (found, is_first) = self.with(|view| {
-            view.ask(without_use);
-            match known(view, fresh) {
-                Some(found) => (Some(found), false),
-                None => (None, !std::mem::replace(&mut view.accessed, true)),
-            }
-        });
-        if let Some(found) = found {
+        if let Some(found) = self.ask_for_known(fresh) {
             return found;
-        }
-        // This happens at every request, and is rarely listened to.
-        if is_first && self.visit.inner.shared.hears_accesses() {
-            self.deliver(&Event::Accessed);
         }
         loop {
             self.search(request).await?;
@@ -70,6 +58,23 @@ impl OpenVisit {
                 return found;
             }
         }
+    }
+
+    /// The current user, if the search is over. This is the question that counts as use.
+    fn ask_for_known<U: User>(&self, fresh: Fresh) -> Option<Known<U>> {
+        let without_use = self.visit.inner.without_use.load(Ordering::Relaxed);
+        let (found, is_first) = self.with(|view| {
+            view.ask(without_use);
+            match known(view, fresh) {
+                Some(found) => (Some(found), false),
+                None => (None, !std::mem::replace(&mut view.accessed, true)),
+            }
+        });
+        // This happens at every request, and is rarely listened to.
+        if is_first && self.visit.inner.shared.hears_accesses() {
+            self.deliver(&Event::Accessed);
+        }
+        found
     }
 
     /// Makes the user object that was just logged in the current user, so that the loader is not asked again in this

@@ -63,13 +63,39 @@ impl OpenVisit {
     /// Searches until the current user is known.
     pub(super) async fn search(&self, request: &impl Head) -> Result<(), Error> {
         let _turn = self.turn().await;
-        let mut asked = self.begin();
+        let shared = self.visit().shared();
         let mut overtaken = Overtaken::default();
-        while !matches!(asked.step, Step::Over) {
-            let next = self.take_step(asked, request, &mut overtaken).await;
+        let mut asked = self.begin();
+        loop {
+            let (generation, now) = (asked.generation, asked.now);
+            let next = match asked.step {
+                Step::Over => return Ok(()),
+                Step::User(id, then) => {
+                    let found = shared.loader.load_user(&id).await;
+                    let found = found.map_err(loader_failed);
+                    found.map(|found| self.go_on(generation, |search| then(search, id, found)))
+                }
+                Step::RequestUser(then) => {
+                    let found = shared.loader.load_from_request(request.parts()).await;
+                    let found = found.map_err(loader_failed);
+                    found.map(|found| self.go_on(generation, |search| then(search, found)))
+                }
+                Step::Record(records, id, then) => {
+                    let found = records.store.load(&id, now).await;
+                    found.map(|found| self.go_on(generation, |search| then(search, found)))
+                }
+                Step::LookUp(records, id, then) => {
+                    let found = records.store.look_up(&id, now).await;
+                    found.map(|found| self.go_on(generation, |search| then(search, found)))
+                }
+                // Boxed, because changes are rare, and otherwise the future of each request would have room for theirs.
+                Step::Change(records, change) => {
+                    let change = self.change_record(records, change, generation, &mut overtaken);
+                    Box::pin(change).await
+                }
+            };
             asked = next.inspect_err(|_| self.deliver(&Event::LoadFailed))?;
         }
-        Ok(())
     }
 
     fn begin(&self) -> Asked<'_> {
@@ -79,58 +105,40 @@ impl OpenVisit {
         })
     }
 
-    async fn take_step<'r>(
+    async fn change_record<'r>(
         &'r self,
-        asked: Asked<'r>,
-        request: &impl Head,
+        records: &'r Records,
+        change: RecordChange<'r, Records>,
+        generation: u32,
         overtaken: &mut Overtaken,
     ) -> Result<Asked<'r>, Error> {
         let shared = self.visit().shared();
-        let (generation, now) = (asked.generation, asked.now);
-        Ok(match asked.step {
-            Step::User(id, then) => {
-                let found = shared.load_user(&id).await?;
-                self.go_on(generation, |search| then(search, id, found))
-            }
-            Step::RequestUser(then) => {
-                let found = shared.loader.load_from_request(request.parts()).await;
-                let found = found.map_err(loader_failed)?;
-                self.go_on(generation, |search| then(search, found))
-            }
-            Step::Record(records, id, then) => {
-                let found = records.store.load(&id, now).await?;
-                self.go_on(generation, |search| then(search, found))
-            }
-            Step::LookUp(records, id, then) => {
-                let found = records.store.look_up(&id, now).await?;
-                self.go_on(generation, |search| then(search, found))
-            }
-            Step::Change(records, RecordChange::Touch(login, touch, then)) => {
+        Ok(match change {
+            RecordChange::Touch(login, touch, then) => {
                 records.store.touch(&login, touch).await?;
                 self.go_on(generation, |search| then(search, ()))
             }
-            Step::Change(records, RecordChange::Update(record, then)) => {
+            RecordChange::Update(record, then) => {
                 let updated = records.store.update(&record).await?;
                 shared.watched.wake(&record.id);
                 overtaken.count(updated == Updated::Conflict)?;
                 self.go_on(generation, |search| then(search, updated))
             }
-            Step::Change(records, RecordChange::Delete(login, then)) => {
+            RecordChange::Delete(login, then) => {
                 shared.end(records, &login).await?;
                 self.go_on(generation, |search| then(search, ()))
             }
-            Step::Change(records, RecordChange::Create(record, then)) => {
+            RecordChange::Create(record, then) => {
                 let created =
                     shared.try_to_create(records, &record, &[], WhenFull::EndOldest, self);
                 let is_new = created.await?;
                 overtaken.count(!is_new)?;
                 self.go_on(generation, |search| then(search, is_new))
             }
-            Step::Change(records, RecordChange::Mark(marker, then)) => {
+            RecordChange::Mark(marker, then) => {
                 let is_new = records.mark(&marker).await?;
                 self.go_on(generation, |search| then(search, is_new))
             }
-            Step::Over => self.begin(),
         })
     }
 

@@ -172,7 +172,8 @@ impl OpenVisit {
             Needs::FreshLogin(None) => Fresh::ByRule,
             Needs::Login => Fresh::NotAsked,
             Needs::PendingLogin => {
-                let found = self.find_pending::<U>(request).await?;
+                // Boxed, because few guards ask for it, and otherwise the future of each request would have room for it.
+                let found = Box::pin(self.find_pending::<U>(request)).await?;
                 let found = found.map(|pending| (Arc::clone(pending.user()), false));
                 let admitted = requirement.admit(found).await?;
                 return admitted.map_err(|denied| self.refused(request, denied, scope));
