@@ -198,6 +198,8 @@ impl Engine {
         };
         // Sites with HTTPS have certificates of their own making.
         options["acceptInsecureCerts"] = json!(true);
+        // In milliseconds. Ten times the default, for a busy machine.
+        options["timeouts"] = json!({ "script": 300_000 });
         options
     }
 }

@@ -14,7 +14,7 @@ pub use engines::{Engine, Profile};
 pub use steps::Browser;
 
 /// How long a page, or the start of a browser, may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at something that is not there yet.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -11,7 +11,7 @@ use crate::{NOW, Network, Server, Traffic, operations, record};
 
 /// How long the operations of these stores may take: short, so that tests do not wait, and long enough for a server on a busy
 /// machine.
-pub const SOON: Duration = Duration::from_secs(2);
+pub const SOON: Duration = Duration::from_secs(5);
 
 /// A server that is killed, or stopped, in the middle of traffic. It runs again afterwards.
 ///

@@ -73,8 +73,7 @@ impl Server {
             .output()
             .expect("pg_basebackup can be run");
         assert!(copied.status.success(), "{copied:?}");
-        let port = (20_000..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-        let port = port.expect("a free port").to_string();
+        let port = free_port().to_string();
         let url = primary
             .url()
             .replace(&format!(":{}/", primary.port()), &format!(":{port}/"));
@@ -221,6 +220,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// As `scripts/serve` chooses it: below the ports for outgoing connections, and at a random place, because other tests start
+/// servers at the same time.
+fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    let begin = getrandom::u32().expect("the operating system gives random bytes") % COUNT;
+    let ports = (begin..COUNT).chain(0..begin);
+    ports
+        .filter_map(|number| u16::try_from(FIRST + number).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// Waits for a line of the log that contains this, and goes on reading the rest.

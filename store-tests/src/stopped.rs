@@ -15,7 +15,7 @@ use std::time::Instant;
 use housekey::records::{LoginId, LoginStore};
 use tokio::task::yield_now;
 
-use crate::caches::LEASE;
+use crate::caches::{LEASE, PATIENCE};
 use crate::operations::{HUNG, answer};
 use crate::server::signal;
 use crate::{NOW, Network, create, record};
@@ -105,7 +105,7 @@ impl Process {
     }
 
     fn says(&self) -> String {
-        self.says.recv_timeout(HUNG).expect("it goes on")
+        self.says.recv_timeout(PATIENCE).expect("it goes on")
     }
 
     /// Stops it, and waits until each of its threads stands still.

@@ -11,7 +11,7 @@ from flask.sessions import SecureCookieSessionInterface
 sys.path.append(os.environ["FLASK_LOGIN_SOURCE"])
 
 import flask_housekey  # noqa: E402
-from stores import cluster, postgres, prefix, redis_server, store, table, watched  # noqa: E402, F401
+from stores import cluster, nobody, postgres, prefix, redis_server, store, table, watched  # noqa: E402, F401
 
 KEY = "3b0f1a9c5d7e42688c1de97f60ab5432"
 

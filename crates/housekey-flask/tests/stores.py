@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import random
 import secrets
 import signal
 import socket
@@ -150,14 +151,33 @@ def postgres(tmp_path):
     server.stop()
 
 
+#: Below those that scripts/serve chooses, and below those for outgoing connections: either could take one before its server starts.
+PORTS = iter(random.sample(range(10_000, 20_000), 10_000))
+
+
+def free_port():
+    """A different one each time."""
+    for port in PORTS:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port between 10000 and 20000 is free")
+
+
+@pytest.fixture
+def nobody():
+    """A port at which nobody listens, and that nobody can take meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
 def start_standby_of(primary, folder):
     """A standby that follows a PostgreSQL server until it is promoted."""
     data = folder / "server" / "data"
     data.parent.mkdir(parents=True)
     copying = ["pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
     subprocess.run([*copying, "--dbname", primary.url, "--pgdata", data], check=True, stdin=subprocess.DEVNULL)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = str(listener.getsockname()[1])
+    port = str(free_port())
     url = primary.url.replace(f":{primary.port}/", f":{port}/")
     return Server("postgres", folder, port=port, password=primary.password, url=url)
 
@@ -261,18 +281,19 @@ def prefix():
 
 @pytest.fixture(params=["memory", "sqlite", "psycopg", "psycopg2", "redis"])
 def store(request, tmp_path):
-    """An empty store of each kind."""
+    """An empty store of each kind, with time for a thousand threads at once on a busy machine."""
     kind = request.param
     if kind == "memory":
         yield MemoryLoginStore()
     elif kind == "sqlite":
-        yield SqliteLoginStore(tmp_path / "logins.db")
+        yield SqliteLoginStore(tmp_path / "logins.db", busy_timeout=300)
     elif kind == "redis":
-        yield RedisLoginStore(shared_url("redis"), request.getfixturevalue("prefix"), timeout=30)
+        yield RedisLoginStore(shared_url("redis"), request.getfixturevalue("prefix"), timeout=300)
     else:
-        engine = sqlalchemy.create_engine(engine_url(shared_url("postgres"), kind), pool_size=8, max_overflow=8)
+        url = engine_url(shared_url("postgres"), kind)
+        engine = sqlalchemy.create_engine(url, pool_size=8, max_overflow=8, pool_timeout=300)
         name = f"test_{secrets.token_hex(8)}"
-        yield SqlAlchemyLoginStore(engine, name, timeout=30)
+        yield SqlAlchemyLoginStore(engine, name, timeout=300)
         with engine.begin() as connection:
             connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
         engine.dispose()

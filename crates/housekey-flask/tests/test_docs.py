@@ -70,7 +70,7 @@ def test_the_guides_program_runs_as_it_stands_there(tmp_path):
     assert len(blocks()) > 10
     program = tmp_path / "app.py"
     program.write_text("\n".join(blocks()) + textwrap.dedent(EPILOGUE))
-    run = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    run = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-2000:]
     assert (tmp_path / "instance" / "logins.db").exists()
 

@@ -11,7 +11,7 @@ from redis.cluster import ClusterNode, LoadBalancingStrategy, RedisCluster
 from redis.sentinel import MasterNotFoundError, Sentinel
 from stores import NOW, OPERATIONS, record, settle, until
 
-BOUNDS = {"socket_timeout": 2, "socket_connect_timeout": 2}
+BOUNDS = {"socket_timeout": 10, "socket_connect_timeout": 10}
 
 
 def every_one_works(store):
@@ -165,7 +165,7 @@ def test_a_replica_and_a_sentinel_are_refused_even_for_looking(watched):
 
 
 def test_a_change_that_too_few_replicas_have_is_an_error(redis_server):
-    store = RedisLoginStore(redis_server.client(socket_timeout=1), replicas=1)
+    store = RedisLoginStore(redis_server.client(socket_timeout=4), replicas=1)
     with pytest.raises(LoginStoreError, match="0 of 1 replicas have"):
         store.create(record(), [], Limit.NONE)
     assert store.load(record().id, NOW) is None

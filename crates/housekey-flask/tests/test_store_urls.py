@@ -1,6 +1,5 @@
 """Login stores on Redis Clusters and behind Sentinels that a URL names."""
 
-import socket
 import subprocess
 
 import pytest
@@ -8,7 +7,7 @@ import redis
 from flask_housekey.redis_url import ClusterUrl, client_from_url
 from flask_housekey.stores import Limit, LoginStoreError, RedisLoginStore, store_from_url
 from flask_housekey.testing import check_login_store
-from stores import NOW, OPERATIONS, Server, record, until
+from stores import NOW, OPERATIONS, Server, free_port, record, until
 
 
 def every_one_works(store):
@@ -24,17 +23,6 @@ def fails(store, says, *hides):
         error = raised.value
         shown = f"{error} {error!r} {error.__cause__} {error.__context__}"
         assert all(secret not in shown for secret in hides), name
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-@pytest.fixture
-def nobody():
-    """A port at which nobody listens."""
-    return free_port()
 
 
 @pytest.fixture
@@ -169,11 +157,11 @@ def test_a_cluster_that_cannot_be_asked_is_said_and_asked_again(cluster, nobody,
     port = cluster[0].port
     away = RedisLoginStore(f"redis+cluster://u:hunter2@127.0.0.1:{nobody}", timeout=1)
     fails(away, f"the Redis Cluster at 127.0.0.1:{nobody}: .*; see whether its nodes run", "hunter2")
-    wrong = RedisLoginStore(f"redis+cluster://default:hunter2@127.0.0.1:{port}", timeout=1)
+    wrong = RedisLoginStore(f"redis+cluster://default:hunter2@127.0.0.1:{port}", timeout=5)
     fails(wrong, "see which user and password", "hunter2")
     single = RedisLoginStore(f"redis+cluster://:{redis_server.password}@127.0.0.1:{redis_server.port}")
     fails(single, "it is not a cluster; .* redis://", redis_server.password)
-    store = RedisLoginStore(f"redis+cluster://:password@127.0.0.1:{port}", timeout=2)
+    store = RedisLoginStore(f"redis+cluster://:password@127.0.0.1:{port}", timeout=10)
     cluster[0].freeze()
     with pytest.raises(LoginStoreError, match="see whether it runs"):
         store.load(record().id, NOW)
@@ -194,7 +182,7 @@ def test_a_url_of_sentinels_leads_to_the_master_also_after_it_was_replaced(watch
     store = RedisLoginStore(
         f"redis+sentinel://:password@127.0.0.1:{nobody},127.0.0.1:{sentinel.port}/logins/2?sentinel_password=password",
         replicas=1,
-        timeout=2,
+        timeout=10,
     )
     assert "database 2 of the Redis that Sentinels call 'logins'" in repr(store)
     every_one_works(store)
@@ -221,7 +209,7 @@ def test_sentinels_that_cannot_be_asked_and_masters_that_they_do_not_know_are_sa
     sentinel = watched[2]
 
     def store(place, name="logins", user="", query="?sentinel_password=password"):
-        return RedisLoginStore(f"redis+sentinel://{user}127.0.0.1:{place}/{name}{query}", timeout=1)
+        return RedisLoginStore(f"redis+sentinel://{user}127.0.0.1:{place}/{name}{query}", timeout=5)
 
     own = "the Redis that Sentinels call"
     fails(store(nobody, query="?sentinel_password=hunter2"), f"{own} 'logins': .*; see whether the Sentinels run", "hunter2")

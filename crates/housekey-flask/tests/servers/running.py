@@ -6,18 +6,20 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 
+from stores import free_port
+
 #: The longest that a test waits, in seconds. After that, something hangs.
-DEADLINE = 30
+DEADLINE = 120
 HERE = pathlib.Path(__file__).parent
 BIN = pathlib.Path(sys.executable).parent
 GUNICORN = [sys.executable, "-m", "gunicorn", "--workers=2", "--bind=127.0.0.1:{port}"]
-GUNICORN += ["--graceful-timeout=10", "program:app"]
+# gunicorn would end a worker that hangs, and the browser would ask another one before it gives up.
+GUNICORN += ["--timeout=0", "--graceful-timeout=10", "program:app"]
 UWSGI = [
     BIN / "uwsgi",
     "--http-socket=127.0.0.1:{port}",
@@ -54,12 +56,6 @@ def wait_until(holds, what):
             return found
         time.sleep(0.01)
     raise AssertionError(f"after {DEADLINE} seconds, not yet: {what}")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Server:

@@ -98,11 +98,12 @@ def said_by_all_workers(server, cookies):
         users.add(answer["user"])
         workers.add(answer["worker"])
 
-    for _ in range(100):
+    def have_all_answered():
         together([ask] * 4)
-        if len(workers) == max(1, len(server.workers())):
-            return users
-    raise AssertionError(f"only {workers} of {server.workers()} have answered")
+        return len(workers) == max(1, len(server.workers()))
+
+    wait_until(have_all_answered, "each worker has answered")
+    return users
 
 
 def test_a_logout_counts_in_each_worker_at_once(server):

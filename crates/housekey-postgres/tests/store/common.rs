@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use housekey_postgres::PostgresLoginStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -32,10 +33,12 @@ pub(crate) fn with(url: &str, option: &str) -> String {
     format!("{url}{sign}{option}")
 }
 
-/// A store with few connections.
+/// A store with few connections, and time for a busy machine: a test about time sets its own limit.
 pub(crate) fn store_at(url: &str) -> PostgresLoginStore {
     let store = PostgresLoginStore::connect(url).expect("the URL of a server");
-    store.max_connections(CONNECTIONS as usize)
+    store
+        .max_connections(CONNECTIONS as usize)
+        .timeout(Duration::from_secs(60))
 }
 
 /// A separate table on the server for all tests.

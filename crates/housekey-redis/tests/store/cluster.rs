@@ -19,16 +19,16 @@ fn store_on(cluster: &RedisCluster) -> RedisLoginStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_on_a_cluster_does_what_every_store_must_on_all_nodes() {
     let cluster = RedisCluster::start(0);
-    let stores = || Arc::new(store_on(&cluster).timeout(faults::SOON * 10));
-    rules::check(stores()).await;
-    let apart = || Arc::new(store_on(&cluster).prefix("races:"));
+    let there = || store_on(&cluster).timeout(faults::SOON * 10);
+    rules::check(Arc::new(there())).await;
+    let apart = || Arc::new(there().prefix("races:"));
     races::check(apart(), apart()).await;
-    let counting = || store_on(&cluster).prefix("counting:");
+    let counting = || there().prefix("counting:");
     attempts::check([counting(), counting()]).await;
-    let store = Arc::new(store_on(&cluster).prefix("spread:"));
+    let store = there().prefix("spread:");
     let before = cluster.keys();
     for number in 0..300 {
-        create(&*store, &record(&format!("user {number}"))).await;
+        create(&store, &record(&format!("user {number}"))).await;
     }
     for (before, now) in before.into_iter().zip(cluster.keys()) {
         // Of 300, with 3 keys each and the index of a bucket.

@@ -51,7 +51,7 @@ async fn log_in(store: &SqliteLoginStore, number: u64) -> Result<Created, BoxErr
 #[test]
 fn behind_a_lock_the_last_of_many_waits_as_long_as_the_first_and_nothing_is_done_afterwards() {
     let (_folder, path) = file();
-    let patience = Duration::from_millis(300);
+    let patience = Duration::from_secs(1);
     let store = Threads
         .builder(&path)
         .busy_timeout(patience)
@@ -69,8 +69,9 @@ fn behind_a_lock_the_last_of_many_waits_as_long_as_the_first_and_nothing_is_done
             }
         })
         .collect()));
-    let [first, last] = [waited[0], waited[waited.len() - 1]];
-    assert!(last < first * 5, "{first:?}, {last:?}");
+    // In turns, the 20 transactions of these writes would wait for twice as long as this.
+    let last = waited[waited.len() - 1];
+    assert!(last < patience * 10, "{last:?}");
     other.execute_batch("COMMIT").unwrap();
     // Behind all of them in the queue.
     assert!(!block_on(store.delete(&id(5000))).unwrap());

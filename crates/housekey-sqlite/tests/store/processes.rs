@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use housekey::records::{Created, Limit, LoginStore as _, Touch, Updated};
 use store_tests::NOW;
@@ -107,7 +108,9 @@ async fn one_of_them() {
         std::io::stdin().lines().next().unwrap().unwrap();
     };
     next_step();
-    let store = way.unwrap().open(path);
+    let patience = Duration::from_secs(120);
+    let builder = way.unwrap().builder(path).busy_timeout(patience);
+    let store = builder.open().unwrap();
     let mut counts = [0_u64; 5];
     let touch = Touch {
         now: NOW + 100,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 
 use super::{Habit, Program, Side, eprintln_uncaptured};
 
@@ -29,8 +30,8 @@ kill "$watcher" 2>&-
 exit "$status"
 "#;
 
-/// How often to check whether it answers, and how long to wait in between.
-const TRIES: u32 = 300;
+/// How long it may take to start on a busy machine, and how long to wait between two checks.
+const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Another program may take the free port before the server does.
@@ -84,18 +85,20 @@ impl Server {
         panic!("no port for {} in {PORTS} tries", side.program());
     }
 
-    /// Waits until it answers; `false` when it has ended.
+    /// Waits until it answers; `false` when it has ended, or never does.
     async fn is_ready(&mut self) -> bool {
-        for _ in 0..TRIES {
-            if self.answers().await.unwrap_or(false) {
-                return true;
+        let answering = async {
+            loop {
+                if self.answers().await.unwrap_or(false) {
+                    return true;
+                }
+                if self.keeper.try_wait().unwrap().is_some() {
+                    return false;
+                }
+                sleep(PAUSE).await;
             }
-            if self.keeper.try_wait().unwrap().is_some() {
-                return false;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        false
+        };
+        timeout(PATIENCE, answering).await.unwrap_or(false)
     }
 
     async fn answers(&self) -> std::io::Result<bool> {
