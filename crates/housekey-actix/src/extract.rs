@@ -139,18 +139,11 @@ from_request! {
         let visit = visit_for::<U>(request, &head);
         async move { Ok(Self(housekey::CurrentUser::ask(visit?, &head).await?)) }
     };
-    LoginRequired<U> or LoginRejection: |request| {
-        let user = require(request, Requirement::login());
-        async move { user.await.map(Self) }
-    };
+    LoginRequired<U> or LoginRejection: |request| require(request, Requirement::login(), Self);
     FreshLoginRequired<U> or LoginRejection: |request| {
-        let user = require(request, Requirement::fresh_login(None));
-        async move { user.await.map(Self) }
+        require(request, Requirement::fresh_login(None), Self)
     };
-    PendingLogin<U> or LoginRejection: |request| {
-        let pending = require_pending(request);
-        async move { pending.await.map(Self) }
-    };
+    PendingLogin<U> or LoginRejection: |request| require_pending(request, Self);
 }
 
 from_request! { at once:

@@ -70,27 +70,32 @@ pub(crate) async fn admit<U: User>(
     admitted.await.map_err(LoginRejection::of)
 }
 
-/// The current user, if they may pass. The result holds no clone of the request, or actix-web could not route it.
-pub(crate) fn require<U: User>(
+/// The extractor of the current user, if they may pass. The result holds no clone of the request, or actix-web could not route
+/// it.
+pub(crate) fn require<U: User, T>(
     request: &HttpRequest,
     requirement: Requirement<U>,
-) -> impl Future<Output = Result<Arc<U>, LoginRejection>> + use<U> {
+    extractor: fn(Arc<U>) -> T,
+) -> impl Future<Output = Result<T, LoginRejection>> + use<U, T> {
     let (head, visits, scope) = (head(request), visits(request), carried(request));
     async move {
         Visits::require(visits.as_ref(), &head, &requirement, scope.as_ref(), WRAP)
             .await
+            .map(extractor)
             .map_err(LoginRejection::of)
     }
 }
 
-/// The login that has begun, for the pages of its second step. Like [`require`], it holds no clone of the request.
-pub(crate) fn require_pending<U: User>(
+/// The extractor of the login that has begun, for the pages of its second step.
+pub(crate) fn require_pending<U: User, T>(
     request: &HttpRequest,
-) -> impl Future<Output = Result<PendingLogin<U>, LoginRejection>> + use<U> {
+    extractor: fn(PendingLogin<U>) -> T,
+) -> impl Future<Output = Result<T, LoginRejection>> + use<U, T> {
     let (head, visits, scope) = (head(request), visits(request), carried(request));
     async move {
         Visits::require_pending(visits.as_ref(), &head, scope.as_ref(), WRAP)
             .await
+            .map(extractor)
             .map_err(LoginRejection::of)
     }
 }

@@ -131,7 +131,7 @@ pub trait ForeignHead {
 /// the head, once.
 pub struct Translated<F> {
     foreign: F,
-    parts: OnceCell<Parts>,
+    parts: OnceCell<Box<Parts>>,
 }
 
 impl<F: ForeignHead> Translated<F> {
@@ -174,7 +174,7 @@ impl<F: ForeignHead> Head for Translated<F> {
     }
 
     fn parts(&self) -> &Parts {
-        self.parts.get_or_init(|| to_parts(&self.foreign))
+        self.parts.get_or_init(|| Box::new(to_parts(&self.foreign)))
     }
 }
 

@@ -192,6 +192,11 @@ impl<'a> UrlParts<'a> {
 
 /// Flask-Login's `make_next_param`, with the scheme and the host of the login page.
 fn relative_to<'a>(scheme: &str, host: &str, next_url: &'a str) -> &'a str {
+    // The usual one is a path alone, and nothing is taken off it.
+    let is_on_this_host = next_url.starts_with('/') && !next_url.starts_with("//");
+    if is_on_this_host && next_url.bytes().all(|byte| byte != b'?' && byte != b'#') {
+        return next_url;
+    }
     let next = UrlParts::split(next_url);
     let same_scheme = scheme.is_empty() || scheme == next.scheme;
     let same_host = host.is_empty() || host == next.host;

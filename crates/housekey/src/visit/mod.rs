@@ -288,7 +288,10 @@ impl Visit {
 
     fn opened(&self, read: impl FnOnce() -> VisitState) -> OpenVisit {
         let state = &self.inner.state;
-        state.get_or_init(|| Box::new(Mutex::new(read())));
+        // Not by `get_or_init`, which would copy the state twice. If another thread is first, its state counts.
+        if state.get().is_none() {
+            let _ = state.set(Box::new(Mutex::new(read())));
+        }
         OpenVisit {
             visit: self.clone(),
         }
