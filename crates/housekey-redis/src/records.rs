@@ -75,7 +75,7 @@ impl Scripts {
 pub(crate) enum Claimed {
     /// This claim. Holds what the pointer was before, or nothing.
     Now { before: String },
-    /// Another user. Holds the pointer.
+    /// Another call. Holds the pointer.
     ByOther(String),
 }
 
@@ -212,8 +212,7 @@ impl Records {
         Ok(said::claim(random))
     }
 
-    /// Points an id to the user of a new record, unless it points to another user. If it points to the expected one, it is
-    /// replaced.
+    /// Points an id to the user of a new record, unless it points somewhere. The expected pointer is replaced.
     pub(crate) async fn claim(
         &self,
         new: &LoginRecord,
@@ -235,7 +234,7 @@ impl Records {
         })
     }
 
-    /// Whether an id that points to another user has a live record there.
+    /// Whether an id that points to a user has a live record there.
     pub(crate) async fn lives(
         &self,
         id: &LoginId,

@@ -293,7 +293,7 @@ impl LoginStore for RedisLoginStore {
                     }
                 }
             }
-            // Before, the id pointed to another user's record, which is gone, so there is nothing to restore.
+            // Before, the id pointed to a record that is gone, so there is nothing to restore.
             _ if before == expected && !expected.is_empty() => {}
             _ => {
                 let (id, unused) = (new.id.to_string(), pointer(&claim, &new.user_id));

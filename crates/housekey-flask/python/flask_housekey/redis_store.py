@@ -83,7 +83,7 @@ class RedisLoginStore:
             there = self._text(before)
             if claimed:
                 break
-            # It belongs to another user, and a failed creation takes nothing from that user.
+            # It belongs to another call, and a failed creation takes nothing from its user.
             others, user_id = self._pointer(there)
             lives = self._load(new.id, user_id)
             if lives is not None and now < lives.expires_at:

@@ -1,6 +1,7 @@
 //! The store on real servers. Run it by `scripts/with-servers cargo test -p housekey-redis`.
 
 mod cached;
+mod claims;
 mod cluster;
 mod common;
 mod errors;

@@ -5,7 +5,7 @@
 //! number is its keys' hash tag, so all keys of a bucket are in one hash slot. After the prefix:
 //!
 //! - `{BUCKET}:logins:USER`: the user's records, a hash with a field for each id. Redis deletes it some time after the last of them
-//!   has expired. A field whose name begins with `~` keeps a claim from coming true, see `fence.lua`.
+//!   has expired. A field whose name begins with `~` keeps claims from coming true, see `fence.lua`.
 //! - `{BUCKET}:seen:USER`: the same ids, sorted by when they were last seen, then by when they were made, which precedes
 //!   each id.
 //! - `{BUCKET}:expiry`: the ids of all users of the bucket, each followed by its user, sorted by expiry.
@@ -16,9 +16,9 @@
 //! - `attempts:KEY`: the attempts at a key, which is in hexadecimal: from when on the next one may come, and when all are forgotten.
 //!   Redis deletes it by itself then.
 //!
-//! A record is made in two steps: claim the pointer, then write the record. Two users can meet at one id only if ids are
-//! derived from something; claims keep them apart. A call that finds another user in the pointer fences that claim off, at
-//! that user's records, before it takes over the pointer.
+//! A record is made in two steps: claim the pointer, then write the record. Two calls can meet at one id only if ids are
+//! derived from something; claims keep them apart. A call that finds a claim in the pointer fences it off, at that user's
+//! records, before it takes over the pointer.
 //!
 //! Each script declares all of its keys. Other commands wait while a script runs, so each script looks at a few hundred
 //! records at most, or at a thousand where a limit is that high.

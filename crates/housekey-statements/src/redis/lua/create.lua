@@ -5,7 +5,8 @@ local seconds, long_expired, swept = unpack(ARGV, 9, 11)
 local count, now, spared_since, most = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
 local looks = ARGV[16] == '1'
 local before = read(id)
-if redis.call('HGET', logins, '~' .. id) == claim or before and tonumber(before.ends) > now then
+local fenced = redis.call('HGET', logins, '~' .. id)
+if fenced and string.find(fenced, claim, 1, true) or before and tonumber(before.ends) > now then
   return { 'taken', {}, {} }
 end
 local replaced = { [id] = true }
@@ -46,7 +47,6 @@ if answer == 'done' then
     forget(id, before)
   end
   write(id, { version = version, made = made, last = last, ends = ends, claim = claim, data = data }, seconds)
-  redis.call('HDEL', logins, '~' .. id)
   replaced[id] = nil
   for old in pairs(replaced) do
     local it = read(old)
