@@ -11,11 +11,11 @@ pub(crate) struct Bar {
 /// Horizontal bars with their figures, in colours for light and dark pages.
 pub(crate) fn chart(title: &str, bars: &[Bar]) -> String {
     const ROW: usize = 26;
-    const LABELS: usize = 190;
+    const LABELS: usize = 230;
     const WIDTH: usize = 420;
     let height = 44 + ROW * bars.len();
     let mut svg = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {height}" role="img" aria-label="{title}" font-family="system-ui, sans-serif" font-size="14">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 {height}" role="img" aria-label="{title}" font-family="system-ui, sans-serif" font-size="14">
 <style>
 text {{ fill: #1f2328; }} .ours {{ fill: #0969da; }} .other {{ fill: #8c959f; }} .bare {{ fill: #d0d7de; }}
 @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3; }} .ours {{ fill: #4493f8; }} .other {{ fill: #6e7681; }} .bare {{ fill: #30363d; }} }}
