@@ -1,9 +1,12 @@
 //! Calls that create a login under one id at once, step by step, in every order that a random schedule gives.
 
+use std::cell::RefCell;
+
 use housekey_statements::redis::{
     self as said, CLAIM_ID, CREATE, FENCE, FENCED_FOR, RELEASE, Record, keys_of_user, pointer,
     pointer_key, read_pointer,
 };
+use redis::{Connection, FromRedisValue};
 use store_tests::{HOUR, NOW, record};
 
 use super::common::OwnKeys;
@@ -31,32 +34,36 @@ enum Step {
 
 struct Contested {
     keys: OwnKeys,
+    /// One for all steps: there are too many for one each.
+    connection: RefCell<Connection>,
     id: String,
 }
 
 impl Contested {
     fn new() -> Self {
+        let keys = OwnKeys::new();
         Self {
-            keys: OwnKeys::new(),
+            connection: RefCell::new(keys.connect()),
+            keys,
             id: record("mia").id.to_string(),
         }
     }
 
-    fn at_pointer<T: redis::FromRedisValue>(&self, script: &str, arguments: &[&str]) -> T {
-        let key = pointer_key(&self.keys.prefix, &self.id);
-        self.keys
-            .ask("EVAL", &[&[script, "1", &key], arguments].concat())
+    fn ask<T: FromRedisValue>(&self, command: &str, arguments: &[&str]) -> T {
+        let mut connection = self.connection.borrow_mut();
+        let answer = redis::cmd(command).arg(arguments).query(&mut *connection);
+        answer.expect("the server answers")
     }
 
-    fn at_user<T: redis::FromRedisValue>(
-        &self,
-        script: &str,
-        user_id: &str,
-        arguments: &[&str],
-    ) -> T {
+    fn at_pointer<T: FromRedisValue>(&self, script: &str, arguments: &[&str]) -> T {
+        let key = pointer_key(&self.keys.prefix, &self.id);
+        self.ask("EVAL", &[&[script, "1", &key], arguments].concat())
+    }
+
+    fn at_user<T: FromRedisValue>(&self, script: &str, user_id: &str, arguments: &[&str]) -> T {
         let [logins, seen, expiry] = keys_of_user(&self.keys.prefix, user_id);
         let keys = [script, "3", &logins, &seen, &expiry, user_id, &self.id];
-        self.keys.ask("EVAL", &[&keys, arguments].concat())
+        self.ask("EVAL", &[&keys, arguments].concat())
     }
 
     /// Writes a record of a claim. It lives from this time on, for an hour.
@@ -84,7 +91,7 @@ impl Contested {
             Step::Load(there) => {
                 let (_, user_id) = read_pointer(&there).expect("a claim and a user");
                 let [logins, ..] = keys_of_user(&self.keys.prefix, user_id);
-                let found: Option<String> = self.keys.ask("HGET", &[&logins, &self.id]);
+                let found: Option<String> = self.ask("HGET", &[&logins, &self.id]);
                 let ends = found.map(|text| Record::read(&text).expect("a record").expires_at);
                 match ends.is_some_and(|ends| ends > NOW) {
                     true => Step::Over { created: false },
@@ -162,7 +169,7 @@ fn of_calls_that_create_one_id_at_once_one_succeeds_in_any_order_of_their_steps(
             );
         };
         let key = pointer_key(&contested.keys.prefix, &contested.id);
-        let leads_to: String = contested.keys.ask("GET", &[&key]);
+        let leads_to: String = contested.ask("GET", &[&key]);
         assert_eq!(
             leads_to,
             pointer(&winner.claim, winner.user_id),

@@ -44,7 +44,7 @@ impl OwnKeys {
         keys
     }
 
-    fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         self.client.get_connection().expect("the server answers")
     }
 }
