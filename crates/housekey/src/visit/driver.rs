@@ -71,8 +71,7 @@ impl OpenVisit {
             let next = match asked.step {
                 Step::Over => return Ok(()),
                 Step::User(id, then) => {
-                    let found = shared.loader.load_user(&id).await;
-                    let found = found.map_err(loader_failed);
+                    let found = shared.load_user(&id).await;
                     found.map(|found| self.go_on(generation, |search| then(search, id, found)))
                 }
                 Step::RequestUser(then) => {
