@@ -71,14 +71,6 @@ impl Scripts {
     }
 }
 
-/// The owner of an id.
-pub(crate) enum Claimed {
-    /// This claim. Holds what the pointer was before, or nothing.
-    Now { before: String },
-    /// Another call. Holds the pointer.
-    ByOther(String),
-}
-
 /// Where a record may be: a user.
 pub(crate) struct Place {
     pub(crate) user_id: String,
@@ -212,14 +204,14 @@ impl Records {
         Ok(said::claim(random))
     }
 
-    /// Points an id to the user of a new record, unless it points somewhere. The expected pointer is replaced.
+    /// Points an id to the user of a new record. The expected pointer is replaced; another call's stays, and is returned.
     pub(crate) async fn claim(
         &self,
         new: &LoginRecord,
         claim: &str,
         expected: &str,
         time: Time,
-    ) -> Result<Claimed, Error> {
+    ) -> Result<Option<String>, Error> {
         let question = self
             .of_pointer(&self.scripts.claim, &new.id.to_string())
             .arg(&new.user_id)
@@ -227,11 +219,8 @@ impl Records {
             .arg(seconds_to_keep(new.last_seen_at, new.expires_at))
             .arg(expected)
             .kept_by(self.replicas);
-        let (claimed, there): (u8, String) = self.ask(&question, time).await?;
-        Ok(match claimed {
-            0 => Claimed::ByOther(there),
-            _ => Claimed::Now { before: there },
-        })
+        let others: String = self.ask(&question, time).await?;
+        Ok(Some(others).filter(|others| !others.is_empty()))
     }
 
     /// Whether an id that points to a user has a live record there.
@@ -295,17 +284,14 @@ impl Records {
                 if let Ok(id) = id.parse() {
                     self.places.forget(&id);
                 }
-                asking.push(self.give_back(id, pointer(claim, user_id), "", time));
+                let question = self.of_pointer(&self.scripts.release, id);
+                let question = question.arg(pointer(claim, user_id));
+                asking.push(async move {
+                    let _: Result<u8, Error> = self.ask(&question, time).await;
+                });
             }
             join_all(asking).await;
         }
-    }
-
-    /// Restores a pointer to what it was before, if it was anything.
-    pub(crate) async fn give_back(&self, id: &str, pointer: String, before: &str, time: Time) {
-        let question = self.of_pointer(&self.scripts.release, id);
-        let question = question.arg(pointer).arg(before);
-        let _: Result<u8, Error> = self.ask(&question, time).await;
     }
 
     /// Deletes records that had expired by then, from some buckets after others.

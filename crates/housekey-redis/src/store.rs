@@ -9,13 +9,13 @@ use housekey::records::{
     Created, Limit, LoginId, LoginRecord, LoginStore, RecordCache, SharedRecord, Touch, Updated,
 };
 use housekey::{BoxError, Error};
-use housekey_statements::redis::{DEFAULT_PREFIX, LARGEST_BATCH, number, pointer, seconds_to_keep};
+use housekey_statements::redis::{DEFAULT_PREFIX, LARGEST_BATCH, number, seconds_to_keep};
 use redis::Client;
 
 use crate::making::{Making, add_record};
 use crate::node::{Servers, Ways};
 use crate::question::Time;
-use crate::records::{Claimed, Loaded, Records, Scripts};
+use crate::records::{Loaded, Records, Scripts};
 
 /// Keeps login records in Redis. Clones are the same store.
 ///
@@ -259,11 +259,7 @@ impl LoginStore for RedisLoginStore {
             claim: &claim,
         };
         let mut expected = String::new();
-        let before = loop {
-            let others = match records.claim(new, &claim, &expected, time).await? {
-                Claimed::Now { before } => break before,
-                Claimed::ByOther(others) => others,
-            };
+        while let Some(others) = records.claim(new, &claim, &expected, time).await? {
             if records.lives(&new.id, &others, limit.now, time).await? {
                 return Ok(Created::Taken);
             }
@@ -277,7 +273,7 @@ impl LoginStore for RedisLoginStore {
                 return Ok(Created::Taken);
             }
             expected = others;
-        };
+        }
         let made = records.make(making, false, time).await?;
         let Some(answer) = made.answer else {
             return Err(records.unreadable().into());
@@ -293,11 +289,9 @@ impl LoginStore for RedisLoginStore {
                     }
                 }
             }
-            // Before, the id pointed to a record that is gone, so there is nothing to restore.
-            _ if before == expected && !expected.is_empty() => {}
             _ => {
-                let (id, unused) = (new.id.to_string(), pointer(&claim, &new.user_id));
-                records.give_back(&id, unused, &before, time).await;
+                let unused = (new.id.to_string(), claim);
+                records.release(&new.user_id, &[unused], time).await;
             }
         }
         Ok(answer)

@@ -79,9 +79,8 @@ class RedisLoginStore:
         seconds = RedisScripts.seconds_to_keep(new.last_seen_at, new.expires_at)
         now, expected = RedisScripts.number(limit.now), ""
         while True:
-            claimed, before = self._point(CLAIM, id, new.user_id, claim, seconds, expected)
-            there = self._text(before)
-            if claimed:
+            there = self._text(self._point(CLAIM, id, new.user_id, claim, seconds, expected))
+            if not there:
                 break
             # It belongs to another call, and a failed creation takes nothing from its user.
             others, user_id = self._pointer(there)
@@ -103,8 +102,8 @@ class RedisLoginStore:
             for old in replacing:
                 if old != new.id and old not in gone:
                     self.delete(old)
-        elif not expected or there != expected:
-            self._point_quietly([(RELEASE, id, RedisScripts.pointer(claim, new.user_id), there)])
+        else:
+            self._point_quietly([(RELEASE, id, RedisScripts.pointer(claim, new.user_id))])
         return answer
 
     def load(self, id: bytes, now: int) -> LoginRecord | None:
@@ -316,11 +315,11 @@ class RedisLoginStore:
         for id in ids:
             self._places.forget(id)
         self._point_quietly(
-            [(RELEASE, self._text(id), RedisScripts.pointer(self._text(claim), user_id), "") for id, claim in gone]
+            [(RELEASE, self._text(id), RedisScripts.pointer(self._text(claim), user_id)) for id, claim in gone]
         )
         return ids
 
-    def _point_quietly(self, wanted: list[tuple[Script, str, str, str]]) -> None:
+    def _point_quietly(self, wanted: list[tuple[Script, str, str]]) -> None:
         """A pointer that stays leads to nothing, and goes when its record would have expired; so a failure here does not
         change the answer."""
         if wanted:
