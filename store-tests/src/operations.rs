@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use housekey::BoxError;
 use housekey::records::{Limit, LoginStore, Touch};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::{HOUR, NOW, record};
@@ -21,6 +22,16 @@ pub async fn answer<T>(
 ) -> Result<T, BoxError> {
     let answer = timeout(HUNG, operation).await;
     answer.expect("an operation ends in time, with an answer or an error")
+}
+
+/// Whether a count becomes this in time: what was given up before may just be ending.
+pub async fn becomes<N: PartialEq>(mut count: impl AsyncFnMut() -> N, expected: N) -> bool {
+    let counted = async {
+        while count().await != expected {
+            yield_now().await;
+        }
+    };
+    timeout(HUNG, counted).await.is_ok()
 }
 
 /// Runs every operation, all at once, and returns the result of each.

@@ -8,6 +8,7 @@ use housekey::records::{LoginStore as _, RecordCache};
 use housekey_postgres::PostgresLoginStore;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use store_tests::caches::{self, ThroughCache};
+use store_tests::operations::becomes;
 use store_tests::{
     Kind, NOW, Network, Server, Traffic, create, faults, races, record, rules, shared_url,
     unique_name,
@@ -313,16 +314,11 @@ async fn a_store_that_is_dropped_leaves_no_connection_behind() {
     let url = with(&table.url, &format!("application_name={name}"));
     let store = cached(&table.store_at(&url));
     let login = caches::cached(&store, &*table.store()).await;
-    let becomes = async |expected| {
-        // One before it may just be ending.
-        let counted = async { while count().await != expected {} };
-        let counted = tokio::time::timeout(Duration::from_secs(60), counted).await;
-        counted.is_ok()
-    };
-    assert!(becomes(1).await, "one for look-ups, and what is said");
+    let now = becomes(count, 1).await;
+    assert!(now, "one for look-ups, and what is said");
     assert!(store.look_up(&login.id, NOW).await.unwrap().is_some());
     drop(store);
-    assert!(becomes(0).await, "it has closed its own");
+    assert!(becomes(count, 0).await, "it has closed its own");
 }
 
 #[test]

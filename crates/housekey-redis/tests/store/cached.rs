@@ -1,12 +1,12 @@
 //! Records kept in the process: what every store must do, and what must not go wrong in between.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use housekey::records::{LoginStore as _, RecordCache};
 use housekey_redis::RedisLoginStore;
 use redis::Client;
 use store_tests::caches::{self, ThroughCache};
+use store_tests::operations::becomes;
 use store_tests::{
     Kind, NOW, Network, RedisCluster, Server, Traffic, Watched, create, faults, races, record,
     rules,
@@ -221,19 +221,11 @@ async fn a_store_that_is_dropped_leaves_no_connection_behind() {
     let before = connections();
     let store = cached(store_at(&server.url()));
     caches::cached(&store, &store).await;
-    let mut becomes = async |expected| {
-        let counted = async {
-            // One before it may just be ending.
-            while connections() != expected {
-                tokio::task::yield_now().await;
-            }
-        };
-        let counted = tokio::time::timeout(Duration::from_secs(60), counted).await;
-        counted.is_ok()
-    };
-    assert!(becomes(before + 1).await, "one for everything");
+    let now = becomes(async || connections(), before + 1).await;
+    assert!(now, "one for everything");
     drop(store);
-    assert!(becomes(before).await, "it has closed its own");
+    let now = becomes(async || connections(), before).await;
+    assert!(now, "it has closed its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]
